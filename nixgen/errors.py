@@ -1,0 +1,170 @@
+"""Everything nixgen raises on purpose.
+
+::
+
+    NixgenError
+    ├── InputError            exit 2: what the user wrote is wrong
+    │   ├── UsageError            a command line that makes no sense
+    │   ├── ProjectLoadError      infra.py missing, broken, or defining no project
+    │   ├── ModelError            the project's values contradict each other (all problems at once)
+    │   └── LockError             flake-inputs.json or a lock is unreadable, unknown or wrong
+    ├── WorkError             exit 1: the work was done and failed, or a difference was found
+    │   ├── StaleError            generated files differ from the models
+    │   ├── EvaluationError       Nix could not evaluate the generated tree
+    │   ├── BuildError            a derivation failed
+    │   ├── TestError             a machine test failed
+    │   └── VerifyError           stored bytes are not what was signed or hashed
+    └── OutsideError          exit 3: something outside is missing or unreachable
+        ├── MissingToolError      a program is not installed
+        ├── MirrorError           the Debian mirror, or a file on it
+        ├── StoreError            the Nix store, or a disk that is full or read-only
+        ├── CacheError            the S3 binary cache
+        └── EngineError           a container engine, registry or QEMU
+
+The CLI is the only place that catches these. Anything else that reaches it is a bug of nixgen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "BuildError",
+    "CacheError",
+    "EngineError",
+    "EvaluationError",
+    "InputError",
+    "LockError",
+    "MirrorError",
+    "MissingToolError",
+    "ModelError",
+    "NixgenError",
+    "OutsideError",
+    "Problem",
+    "ProjectLoadError",
+    "StaleError",
+    "StoreError",
+    "TestError",
+    "UsageError",
+    "VerifyError",
+    "WorkError",
+]
+
+
+class NixgenError(Exception):
+    """An expected failure.
+
+    :param message: what happened, one sentence.
+    :param hint: what to do next, one sentence or a command.
+    :param where: the user's ``file:line`` that it comes from, when known.
+    :param details: further lines, such as the tail of a log; printed as they are.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        where: str | None = None,
+        details: Iterable[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where
+        self.details = tuple(details)
+
+
+class InputError(NixgenError):
+    exit_status = 2
+
+
+class UsageError(InputError):
+    pass
+
+
+class ProjectLoadError(InputError):
+    pass
+
+
+class Problem:
+    """One fault of a project: where in the model, where in the user's file, what is wrong."""
+
+    __slots__ = ("hint", "message", "path", "where")
+
+    def __init__(
+        self, path: str, message: str, *, where: str | None = None, hint: str | None = None
+    ) -> None:
+        self.path = path
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __repr__(self) -> str:
+        return f"Problem({self.path!r}, {self.message!r}, where={self.where!r})"
+
+
+class ModelError(InputError):
+    """Every problem of a project, in model order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        super().__init__(f"the project has {count} problem{'' if count == 1 else 's'}")
+
+
+class LockError(InputError):
+    pass
+
+
+class WorkError(NixgenError):
+    exit_status = 1
+
+
+class StaleError(WorkError):
+    pass
+
+
+class EvaluationError(WorkError):
+    pass
+
+
+class BuildError(WorkError):
+    pass
+
+
+class TestError(WorkError):
+    __test__ = False  # pytest would collect the name
+
+
+class VerifyError(WorkError):
+    pass
+
+
+class OutsideError(NixgenError):
+    exit_status = 3
+
+
+class MissingToolError(OutsideError):
+    pass
+
+
+class MirrorError(OutsideError):
+    pass
+
+
+class StoreError(OutsideError):
+    pass
+
+
+class CacheError(OutsideError):
+    pass
+
+
+class EngineError(OutsideError):
+    pass
