@@ -1,0 +1,153 @@
+"""Things that have a path: packages, local sources, configuration files, and secrets that must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any, NoReturn
+
+import attrs
+
+from nixgen.models._core import (
+    Fault,
+    Model,
+    as_tuple,
+    boolean,
+    checked,
+    each,
+    instance,
+    optional,
+    pattern,
+    string,
+)
+from nixgen.models._text import Interpolated, Text, textual
+
+__all__ = ["ConfigFile", "Package", "Secret", "Source", "StoreReference"]
+
+_ATTRIBUTE = pattern(
+    r"[A-Za-z_][A-Za-z0-9_'-]*(\.[A-Za-z_][A-Za-z0-9_'-]*)*",
+    what="a package attribute",
+    example="nginx or python3Packages.flask",
+)
+# https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
+_DEBIAN_NAME = pattern(r"[a-z0-9][a-z0-9+.-]+", what="a Debian package name", example="nginx-light")
+_STORE_NAME = pattern(
+    r"[A-Za-z0-9+_?=-][A-Za-z0-9+._?=-]{0,200}",
+    what="a name that a store path can end in",
+    example="nginx.conf",
+)
+
+
+@attrs.frozen(eq=False)
+class Package(Model, Interpolated):
+    """A package by its nixpkgs attribute name, the same on both bases.
+
+    :param main: the program it is known for, when that is not the attribute name.
+    :param debian: Debian packages to use for it on the Debian base, when the built-in table does not know the name.
+    :param nixpkgs: the attribute path on nixpkgs, when that differs from ``name``.
+    """
+
+    name: str = attrs.field(metadata=checked(_ATTRIBUTE))
+    main: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(string)))
+    debian: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_DEBIAN_NAME))
+    )
+    nixpkgs: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_ATTRIBUTE))
+    )
+
+    @property
+    def program(self) -> Text:
+        """The path of its main program."""
+        return self / f"bin/{self.main or self.name.rpartition('.')[2]}"
+
+
+def _relative_inside(value: Any) -> Iterator[Fault]:
+    faulty = False
+    for fault in string(value):
+        faulty = True
+        yield fault
+    if faulty:
+        return
+    if not value or value.startswith(("/", "~")):
+        yield "", f"{value!r} is not a path relative to the project", 'for example "app"'
+
+
+@attrs.frozen(eq=False)
+class Source(Model, Interpolated):
+    """A file or folder of the project, copied to the store as it is.
+
+    :param path: relative to the folder of infra.py; ``..`` is allowed.
+    :param exclude: names left out wherever they occur, such as ``node_modules``; version control is always left out.
+    :param name: what the store path ends in; the last part of ``path`` unless given.
+    """
+
+    path: str = attrs.field(metadata=checked(_relative_inside))
+    exclude: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(string))
+    )
+    name: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_STORE_NAME))
+    )
+
+    @property
+    def store_name(self) -> str:
+        return self.name or PurePosixPath(self.path).name or "source"
+
+    def faults(self) -> Iterator[Fault]:
+        if self.name is None and isinstance(self.path, str):
+            for _, message, hint in _STORE_NAME(self.store_name):
+                yield ".path", message, f"{hint}; or give name=…"
+
+
+@attrs.frozen(eq=False)
+class Secret(Model):
+    """A value that only the running service may see. It is a file on the machine, never a store path.
+
+    :param file: the absolute path on the machine from which systemd loads it as a credential.
+    """
+
+    name: str = attrs.field(
+        metadata=checked(
+            pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", what="a credential name", example="db-password")
+        )
+    )
+    file: str | None = attrs.field(
+        default=None,
+        kw_only=True,
+        metadata=checked(
+            optional(pattern(r"/[^\0:]*", what="an absolute path", example="/run/secrets/db"))
+        ),
+    )
+
+    @property
+    def path(self) -> str:
+        return self.file or f"/run/secrets/{self.name}"
+
+    def __format__(self, spec: str) -> NoReturn:
+        raise TypeError(
+            f"the secret {self.name!r} cannot be put into text; give it to a service as secrets=[…]"
+        )
+
+    __str__ = Model.__repr__
+
+
+@attrs.frozen(eq=False)
+class ConfigFile(Model, Interpolated):
+    """A text file in the store, made of data and references.
+
+    :param content: a `str` is taken literally; `text` may refer to packages, sources and other files.
+    :param executable: for scripts.
+    """
+
+    name: str = attrs.field(metadata=checked(_STORE_NAME))
+    content: str | Text = attrs.field(metadata=checked(textual(Secret)))
+    executable: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
+
+
+#: The closed set of things that have a store path.
+StoreReference = Package | Source | ConfigFile
+
+textual_value = textual(Secret)
+package_list = each(instance(Package, what="a Package"))
+Environ = Mapping[str, "str | Text | Package | Source | ConfigFile"]

@@ -1,0 +1,281 @@
+"""A service: one process, described once, run as a systemd unit, a container or a workload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from nixgen.models._core import (
+    Check,
+    Fault,
+    Model,
+    as_dict,
+    as_tuple,
+    checked,
+    each,
+    instance,
+    mapping,
+    one_of,
+    optional,
+    pattern,
+    string,
+    whole_number,
+)
+from nixgen.models._text import Text
+from nixgen.models.files import ConfigFile, Package, Secret, Source, package_list, textual_value
+
+__all__ = ["CommandCheck", "HealthCheck", "HttpCheck", "Port", "Service", "TcpCheck", "User"]
+
+#: What a command line or an environment variable may be made of.
+Word = str | Text | Package | Source | ConfigFile
+
+# systemd.unit(5): a unit name without its suffix; the image and Kubernetes forms need the stricter DNS label.
+_SERVICE_NAME = pattern(
+    r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a service name", example="api or web-1"
+)
+# useradd(8) on Debian.
+_USER_NAME = pattern(r"[a-z_][a-z0-9_-]{0,31}", what="a user name", example="nginx")
+ENVIRONMENT_NAME = pattern(
+    r"[A-Za-z_][A-Za-z0-9_]*", what="an environment variable", example="PORT"
+)
+_URL_PATH = pattern(r"/[!-~]*", what="a URL path", example="/healthz")
+_DIRECTORY = pattern(
+    r"[A-Za-z0-9_][A-Za-z0-9_./-]*", what="a relative directory", example="api/cache"
+)
+_ABSOLUTE = pattern(r"/[^\0\n]*", what="an absolute path", example="/var/lib/api")
+
+
+@attrs.frozen(eq=False)
+class Port(Model):
+    """A port that a service listens on. ``public`` opens it in the firewall of the service's machines."""
+
+    number: int = attrs.field(metadata=checked(whole_number(1, 65535)))
+    name: str | None = attrs.field(
+        default=None,
+        kw_only=True,
+        # RFC 6335 as Kubernetes reads it: at most 15 characters
+        metadata=checked(
+            optional(
+                pattern(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?", what="a port name", example="http")
+            )
+        ),
+    )
+    protocol: str = attrs.field(default="tcp", kw_only=True, metadata=checked(one_of("tcp", "udp")))
+    public: bool = attrs.field(
+        default=True, kw_only=True, metadata=checked(instance(bool, what="True or False"))
+    )
+
+
+@attrs.frozen(eq=False)
+class HttpCheck(Model):
+    """Healthy when ``GET path`` answers ``status``.
+
+    :param port: one of the service's ports; may be left out when it has just one.
+    :param contains: text that the body must contain.
+    """
+
+    path: str = attrs.field(default="/", metadata=checked(_URL_PATH))
+    port: Port | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(instance(Port, what="a Port")))
+    )
+    status: int = attrs.field(default=200, kw_only=True, metadata=checked(whole_number(100, 599)))
+    contains: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(string))
+    )
+
+
+@attrs.frozen(eq=False)
+class TcpCheck(Model):
+    """Healthy when the port accepts a connection."""
+
+    port: Port | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(instance(Port, what="a Port")))
+    )
+
+
+@attrs.frozen(eq=False)
+class CommandCheck(Model):
+    """Healthy when the command exits with 0."""
+
+    command: tuple[Word, ...] = attrs.field(
+        converter=as_tuple, metadata=checked(each(textual_value))
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        if self.command == ():
+            yield ".command", "is empty", "give the program and its arguments"
+
+
+HealthCheck = HttpCheck | TcpCheck | CommandCheck
+
+
+@attrs.frozen(eq=False)
+class User(Model):
+    """A user of a machine, or the one a service runs as.
+
+    :param uid: chosen by the machine unless given; images need one, and take 1000 when it is missing.
+    :param system: a system user has no login.
+    """
+
+    name: str = attrs.field(metadata=checked(_USER_NAME))
+    uid: int | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(whole_number(0, 2**32 - 2)))
+    )
+    gid: int | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(whole_number(0, 2**32 - 2)))
+    )
+    home: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_ABSOLUTE))
+    )
+    groups: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_USER_NAME))
+    )
+    system: bool = attrs.field(
+        default=True, kw_only=True, metadata=checked(instance(bool, what="True or False"))
+    )
+    description: str = attrs.field(default="", kw_only=True, metadata=checked(string))
+
+
+def _as_commands(value: Any) -> Any:
+    return tuple(map(as_tuple, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _a_service(value: Any) -> Iterable[Fault]:
+    return _IS_SERVICE(value)  # the class is not bound yet where its own field is described
+
+
+@attrs.frozen(eq=False)
+class Service(Model):
+    """One long-running process.
+
+    :param command: the program and its arguments, one by one: no shell reads them.
+    :param setup: commands that run to completion before it, in order.
+    :param packages: what it finds on its PATH.
+    :param depends_on: services it needs; ordered after them where they share a machine.
+    :param user: without one, an unprivileged user that exists only while it runs.
+    :param state_directory: a folder below /var/lib that survives restarts and belongs to the service.
+    :param runtime_directory: a folder below /run that lives as long as the process.
+    """
+
+    name: str = attrs.field(metadata=checked(_SERVICE_NAME))
+    command: tuple[Word, ...] = attrs.field(
+        kw_only=True, converter=as_tuple, metadata=checked(each(textual_value))
+    )
+    setup: tuple[tuple[Word, ...], ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=_as_commands,
+        metadata=checked(each(each(textual_value))),
+    )
+    description: str = attrs.field(default="", kw_only=True, metadata=checked(string))
+    environment: Mapping[str, Word] = attrs.field(
+        factory=dict,
+        kw_only=True,
+        converter=as_dict,
+        metadata=checked(mapping(ENVIRONMENT_NAME, textual_value)),
+    )
+    ports: tuple[Port, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(Port, what="a Port"))),
+    )
+    health: HealthCheck | None = attrs.field(
+        default=None,
+        kw_only=True,
+        metadata=checked(
+            optional(
+                instance(
+                    HttpCheck,
+                    TcpCheck,
+                    CommandCheck,
+                    what="an HttpCheck, a TcpCheck or a CommandCheck",
+                )
+            )
+        ),
+    )
+    packages: tuple[Package, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
+    )
+    depends_on: tuple[Service, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(_a_service)),
+    )
+    secrets: tuple[Secret, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(Secret, what="a Secret"))),
+    )
+    user: User | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(instance(User, what="a User")))
+    )
+    working_directory: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_ABSOLUTE))
+    )
+    state_directory: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_DIRECTORY))
+    )
+    runtime_directory: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_DIRECTORY))
+    )
+    restart: str = attrs.field(
+        default="on-failure", kw_only=True, metadata=checked(one_of("on-failure", "always", "no"))
+    )
+
+    def health_port(self) -> Port | None:
+        """The port that the health check means, or None when that is not clear or it has none."""
+        if isinstance(self.health, (HttpCheck, TcpCheck)):
+            return self.health.port or (self.ports[0] if len(self.ports) == 1 else None)
+        return None
+
+    def faults(self) -> Iterator[Fault]:
+        if self.command == ():
+            yield ".command", "is empty", "give the program and its arguments"
+        elif isinstance(self.command[0], str) and not self.command[0].startswith("/"):
+            yield (
+                ".command[0]",
+                f"{self.command[0]!r} is neither a package's program nor an absolute path",
+                'use Package("…") / "bin/…"',
+            )
+        for index, command in enumerate(self.setup):
+            if command == ():
+                yield f".setup[{index}]", "is empty", "give the program and its arguments"
+        yield from self._port_faults()
+
+    def _port_faults(self) -> Iterator[Fault]:
+        seen: dict[tuple[int, str], int] = {}
+        names: dict[str, int] = {}
+        for index, port in enumerate(self.ports):
+            first = seen.setdefault((port.number, port.protocol), index)
+            if first != index:
+                yield (
+                    f".ports[{index}]",
+                    f"repeats ports[{first}]: {port.number}/{port.protocol}",
+                    None,
+                )
+            if port.name is not None and names.setdefault(port.name, index) != index:
+                yield (
+                    f".ports[{index}].name",
+                    f"{port.name!r} is also the name of ports[{names[port.name]}]",
+                    None,
+                )
+        if isinstance(self.health, (HttpCheck, TcpCheck)):
+            checked_port = self.health_port()
+            if checked_port is None:
+                yield (
+                    ".health.port",
+                    f"is not given, and the service has {len(self.ports) or 'no'} ports",
+                    "give port=… with one of the service's Port objects",
+                )
+            elif checked_port not in self.ports:
+                yield ".health.port", "is not one of the service's ports", "add it to ports=[…]"
+            elif checked_port.protocol != "tcp":
+                yield ".health.port", "is a udp port, which cannot be checked by connecting", None
+
+
+_IS_SERVICE: Check = instance(Service, what="a Service")
