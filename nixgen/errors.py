@@ -7,7 +7,8 @@
     │   ├── UsageError            a command line that makes no sense
     │   ├── ProjectLoadError      infra.py missing, broken, or defining no project
     │   ├── ModelError            the project's values contradict each other (all problems at once)
-    │   └── LockError             flake-inputs.json or a lock is unreadable, unknown or wrong
+    │   ├── LockError             flake-inputs.json or a lock is unreadable, unknown or wrong
+    │   └── UnprintableError      a value that no Nix expression can say (also a ValueError)
     ├── WorkError             exit 1: the work was done and failed, or a difference was found
     │   ├── StaleError            generated files differ from the models
     │   ├── EvaluationError       Nix could not evaluate the generated tree
@@ -48,6 +49,7 @@ __all__ = [
     "StaleError",
     "StoreError",
     "TestError",
+    "UnprintableError",
     "UsageError",
     "VerifyError",
     "WorkError",
@@ -119,6 +121,10 @@ class ModelError(InputError):
 
 
 class LockError(InputError):
+    pass
+
+
+class UnprintableError(InputError, ValueError):
     pass
 
 

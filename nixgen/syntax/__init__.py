@@ -1,1 +1,71 @@
-"""syntax"""
+"""The Nix language: expressions as values, and their text. Nothing else in nixgen writes Nix.
+
+>>> from nixgen import syntax as nix
+>>> print(nix.print_expr(nix.AttrSet({("services", "nginx"): nix.quote({"enable": True})})))
+{
+  services.nginx = {
+    enable = true;
+  };
+}
+"""
+
+from nixgen.syntax.literal import quote
+from nixgen.syntax.nodes import (
+    AttrSet,
+    BinaryOp,
+    Bool,
+    Call,
+    Commented,
+    Expr,
+    Float,
+    Formal,
+    Function,
+    HasAttr,
+    If,
+    Inherit,
+    Int,
+    Interpolation,
+    Lambda,
+    Let,
+    List,
+    Mark,
+    Not,
+    Null,
+    Path,
+    Select,
+    Str,
+    Var,
+)
+from nixgen.syntax.printer import Printed, Span, print_expr, print_file
+
+__all__ = [
+    "AttrSet",
+    "BinaryOp",
+    "Bool",
+    "Call",
+    "Commented",
+    "Expr",
+    "Float",
+    "Formal",
+    "Function",
+    "HasAttr",
+    "If",
+    "Inherit",
+    "Int",
+    "Interpolation",
+    "Lambda",
+    "Let",
+    "List",
+    "Mark",
+    "Not",
+    "Null",
+    "Path",
+    "Printed",
+    "Select",
+    "Span",
+    "Str",
+    "Var",
+    "print_expr",
+    "print_file",
+    "quote",
+]

@@ -1,0 +1,398 @@
+"""Expressions on one line, and where they need parentheses.
+
+:func:`flat` answers None for what belongs on several lines, by kind and not by length: sets with more
+than one binding, lists with more than one item, ``let``, text of several lines. :func:`compact` always
+answers, without comments; antiquotations are printed with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from nixgen.syntax import nodes as n
+from nixgen.syntax.text import (
+    INT_MIN,
+    attr_name,
+    attr_path,
+    escape_quoted,
+    fits_indented,
+    path_literal,
+    print_float,
+    print_int,
+    quoted,
+)
+
+__all__ = [
+    "ATOMS",
+    "CALL",
+    "NOT",
+    "OPERATORS",
+    "SELECT",
+    "Marks",
+    "compact",
+    "flat",
+    "formal_texts",
+    "formals_text",
+    "inherit_words",
+    "needs_parentheses",
+    "selectable",
+    "skeleton",
+]
+
+Marks = list[object]
+"""Origins on the line being made; whoever places the line turns them into spans."""
+
+# How tightly things bind, as in Nix's parser.y. An expression goes into parentheses where its
+# surroundings ask for more.
+LOWEST: Final = 0  # if, let, functions: they reach as far to the right as they can
+NOT: Final = 7
+HAS: Final = 11
+NEGATIVE: Final = 12
+CALL: Final = 13
+SELECT: Final = 14
+ATOM: Final = 15
+
+# operator: its own rank, the least rank of its left and of its right operand
+OPERATORS: Final = {
+    "->": (1, 2, 1),
+    "||": (2, 2, 3),
+    "&&": (3, 3, 4),
+    "==": (4, 5, 5),
+    "!=": (4, 5, 5),
+    "<": (5, 6, 6),
+    "<=": (5, 6, 6),
+    ">": (5, 6, 6),
+    ">=": (5, 6, 6),
+    "//": (6, 7, 6),
+    "+": (8, 8, 9),
+    "-": (8, 8, 9),
+    "*": (9, 9, 10),
+    "/": (9, 9, 10),
+    "++": (10, 11, 10),
+}
+
+
+def needs_parentheses(node: n.Expr, least: int) -> bool:
+    return _RANKS[type(node)](node) < least
+
+
+def _wrapped_rank(node: n.Mark | n.Commented) -> int:
+    return _RANKS[type(node.expr)](node.expr)
+
+
+def _number_rank(node: n.Int | n.Float) -> int:
+    # -5 is an operator and an operand; -2^63 comes with its own parentheses.
+    return NEGATIVE if INT_MIN < node.value < 0 else ATOM
+
+
+def _path_rank(node: n.Path) -> int:
+    return ATOM if path_literal(node.value)[1] is None else OPERATORS["+"][0]
+
+
+def _constant(rank: int) -> Callable[[Any], int]:
+    return lambda _node: rank
+
+
+_RANKS: Final[dict[type, Callable[[Any], int]]] = {
+    **dict.fromkeys(
+        (n.Null, n.Bool, n.Str, n.Interpolation, n.Var, n.List, n.AttrSet), _constant(ATOM)
+    ),
+    **dict.fromkeys((n.If, n.Let, n.Function, n.Lambda), _constant(LOWEST)),
+    n.Int: _number_rank,
+    n.Float: _number_rank,
+    n.Path: _path_rank,
+    n.Select: _constant(SELECT),
+    n.HasAttr: _constant(HAS),
+    n.Call: _constant(CALL),
+    n.Not: _constant(NOT),
+    n.BinaryOp: lambda node: OPERATORS[node.operator][0],
+    n.Mark: _wrapped_rank,
+    n.Commented: _wrapped_rank,
+}
+
+
+def flat(node: n.Expr, marks: Marks, least: int = LOWEST) -> str | None:
+    """The one-line form, or None where several lines are better; then ``marks`` is as before.
+
+    :param least: the rank the surroundings ask for; looser expressions go into parentheses.
+    """
+    before = len(marks)
+    text = _form(node, marks, least, force=False)
+    if text is None:
+        del marks[before:]
+    return text
+
+
+def compact(node: n.Expr, marks: Marks, least: int = LOWEST) -> str:
+    text = _form(node, marks, least, force=True)
+    if text is None:
+        raise AssertionError(node)
+    return text
+
+
+def _form(node: n.Expr, marks: Marks, least: int, *, force: bool) -> str | None:
+    kind = type(node)
+    text = _FORMS[kind](node, marks, force)
+    if text is None or _RANKS[kind](node) >= least:
+        return text
+    return f"({text})"
+
+
+def _join(items: Iterable[n.Expr], marks: Marks, least: int, *, force: bool) -> str | None:
+    """Expressions side by side."""
+    texts = []
+    for item in items:
+        text = _form(item, marks, least, force=force)
+        if text is None:
+            return None
+        texts.append(text)
+    return " ".join(texts)
+
+
+# --- forms without parts ---
+
+
+def _null(_node: n.Null) -> str:
+    return "null"
+
+
+def _bool(node: n.Bool) -> str:
+    return "true" if node.value else "false"
+
+
+def _int(node: n.Int) -> str:
+    return print_int(node.value)
+
+
+def _float(node: n.Float) -> str:
+    return print_float(node.value)
+
+
+def _var(node: n.Var) -> str:
+    return node.name
+
+
+def _path(node: n.Path) -> str:
+    literal, rest = path_literal(node.value)
+    return literal if rest is None else f"{literal} + {quoted(rest)}"
+
+
+ATOMS: Final[dict[type, Callable[[Any], str]]] = {
+    n.Null: _null,
+    n.Bool: _bool,
+    n.Int: _int,
+    n.Float: _float,
+    n.Var: _var,
+    n.Path: _path,
+}
+"""Nodes that look the same everywhere."""
+
+
+def _atom(form: Callable[[Any], str]) -> Callable[[Any, Marks, bool], str]:
+    return lambda node, _marks, _force: form(node)
+
+
+# --- strings ---
+
+
+def skeleton(parts: Iterable[str | n.Expr]) -> str:
+    """A string's text with a letter for each antiquotation, as :func:`fits_indented` wants it."""
+    return "".join(part if isinstance(part, str) else "x" for part in parts)
+
+
+def _str(node: n.Str, _marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    if not force and fits_indented(node.value):
+        return None
+    return quoted(node.value)
+
+
+def _interpolation(node: n.Interpolation, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    if not force and fits_indented(skeleton(node.parts)):
+        return None
+    last = len(node.parts) - 1
+    # Texts are never neighbours, so whatever follows a text is an antiquotation.
+    return '"{}"'.format(
+        "".join(
+            escape_quoted(part, before_antiquotation=position < last)
+            if isinstance(part, str)
+            else f"${{{compact(part, marks)}}}"
+            for position, part in enumerate(node.parts)
+        )
+    )
+
+
+# --- names ---
+
+# What may stand before `.name` as it is: a number would take the dot, a path the name, and
+# `a.b or c.d` selects from c.
+_SELECTABLE: Final = (n.Var, n.AttrSet)
+
+
+def selectable(node: n.Expr) -> bool:
+    while isinstance(node, n.Mark | n.Commented):
+        node = node.expr
+    return isinstance(node, _SELECTABLE) or (isinstance(node, n.Select) and node.default is None)
+
+
+def _select(node: n.Select, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    base = _form(node.expr, marks, LOWEST, force=force)
+    if base is None:
+        return None
+    text = f"{base if selectable(node.expr) else f'({base})'}.{attr_path(node.path)}"
+    if node.default is None:
+        return text
+    default = _form(node.default, marks, SELECT, force=force)
+    return None if default is None else f"{text} or {default}"
+
+
+def _has_attr(node: n.HasAttr, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    base = _form(node.expr, marks, HAS + 1, force=force)
+    return None if base is None else f"{base} ? {attr_path(node.path)}"
+
+
+# --- collections ---
+
+
+def _list(node: n.List, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    if not node.items:
+        return "[ ]"
+    if len(node.items) > 1 and not force:
+        return None
+    items = _join(node.items, marks, SELECT, force=force)
+    return None if items is None else f"[ {items} ]"
+
+
+def _attr_set(node: n.AttrSet, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    start = "rec {" if node.recursive else "{"
+    if not node.bindings:
+        return f"{start} }}"
+    if not force and (len(node.bindings) > 1 or not _is_plain(node.bindings[0])):
+        return None
+    return f"{start} {_bindings(node.bindings, marks)} }}"
+
+
+def _is_plain(binding: n.Inherit | n.Binding) -> bool:
+    """Whether ``{ binding }`` is easy to read on one line: sets in sets are not."""
+    if isinstance(binding, n.Inherit):
+        return binding.source is None
+    value = binding[1]
+    while isinstance(value, n.Mark):
+        value = value.expr
+    return type(value) in ATOMS or (isinstance(value, n.Str) and not fits_indented(value.value))
+
+
+def _bindings(bindings: n.Bindings, marks: Marks) -> str:
+    return " ".join(
+        f"{' '.join(inherit_words(binding, marks))};"
+        if isinstance(binding, n.Inherit)
+        else f"{attr_path(binding[0])} = {compact(binding[1], marks)};"
+        for binding in bindings
+    )
+
+
+def inherit_words(node: n.Inherit, marks: Marks) -> list[str]:
+    source = "" if node.source is None else f" ({compact(node.source, marks)})"
+    return [f"inherit{source}", *map(attr_name, node.names)]
+
+
+def _let(node: n.Let, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    if not force:
+        return None
+    return f"let {_bindings(node.bindings, marks)} in {compact(node.body, marks)}"
+
+
+# --- functions ---
+
+
+def formal_texts(node: n.Function, marks: Marks) -> list[str]:
+    texts = [
+        formal.name
+        if formal.default is None
+        else f"{formal.name} ? {compact(formal.default, marks)}"
+        for formal in node.formals
+    ]
+    return [*texts, "..."] if node.ellipsis else texts
+
+
+def formals_text(formals: list[str]) -> str:
+    return f"{{ {', '.join(formals)} }}:" if formals else "{ }:"
+
+
+def _function(node: n.Function, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    if not force:
+        return None
+    return f"{formals_text(formal_texts(node, marks))} {compact(node.body, marks)}"
+
+
+def _lambda(node: n.Lambda, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    body = _form(node.body, marks, LOWEST, force=force)
+    return None if body is None else f"{node.parameter}: {body}"
+
+
+def _call(node: n.Call, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    function = _form(node.function, marks, CALL, force=force)
+    if function is None:
+        return None
+    arguments = _join(node.arguments, marks, SELECT, force=force)
+    return None if arguments is None else f"{function} {arguments}"
+
+
+# --- operators ---
+
+
+def _if(node: n.If, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    condition = _form(node.condition, marks, LOWEST, force=force)
+    if condition is None:
+        return None
+    then = _form(node.then, marks, LOWEST, force=force)
+    if then is None:
+        return None
+    otherwise = _form(node.otherwise, marks, LOWEST, force=force)
+    return None if otherwise is None else f"if {condition} then {then} else {otherwise}"
+
+
+def _not(node: n.Not, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    text = _form(node.expr, marks, NOT, force=force)
+    return None if text is None else f"!{text}"
+
+
+def _binary(node: n.BinaryOp, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    _, least_left, least_right = OPERATORS[node.operator]
+    left = _form(node.left, marks, least_left, force=force)
+    if left is None:
+        return None
+    right = _form(node.right, marks, least_right, force=force)
+    return None if right is None else f"{left} {node.operator} {right}"
+
+
+# --- wrappers ---
+
+
+def _mark(node: n.Mark, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    marks.append(node.origin)
+    return _FORMS[type(node.expr)](node.expr, marks, force)
+
+
+def _commented(node: n.Commented, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    return _FORMS[type(node.expr)](node.expr, marks, force) if force else None
+
+
+_FORMS: Final[dict[type, Callable[[Any, Marks, bool], str | None]]] = {
+    **{kind: _atom(form) for kind, form in ATOMS.items()},
+    n.AttrSet: _attr_set,
+    n.BinaryOp: _binary,
+    n.Call: _call,
+    n.Commented: _commented,
+    n.Function: _function,
+    n.HasAttr: _has_attr,
+    n.If: _if,
+    n.Interpolation: _interpolation,
+    n.Lambda: _lambda,
+    n.Let: _let,
+    n.List: _list,
+    n.Mark: _mark,
+    n.Not: _not,
+    n.Select: _select,
+    n.Str: _str,
+}

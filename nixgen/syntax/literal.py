@@ -1,0 +1,138 @@
+"""From Python values, as JSON has them, to Nix literals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nixgen.errors import UnprintableError
+from nixgen.syntax.nodes import AttrSet, Bool, Expr, Float, Int, List, Null, Str
+
+__all__ = ["quote"]
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def quote(value: Any) -> Expr:
+    """The literal of None, a bool, int, float or str, or a list, tuple or mapping of such.
+
+    Nodes may stand among the values and are kept.
+
+    :raises UnprintableError: NUL, lone surrogates, inf, nan, subnormal floats, integers beyond 64 bits,
+        keys that are no strings, and anything else that Nix cannot say; the message tells where.
+    """
+    path: list[str | int] = []
+    try:
+        return _quote(value, path)
+    except UnprintableError as error:
+        if not path:
+            raise
+        message = f"{_place(path)}: {error.message}"
+        raise UnprintableError(message, hint=error.hint) from None
+    except RecursionError:
+        raise UnprintableError(
+            "the value is nested too deeply, or contains itself", hint="flatten it"
+        ) from None
+
+
+def _place(path: list[str | int]) -> str:
+    """``value.services[3]["a b"]`` from the innermost step outwards."""
+    steps = []
+    for step in reversed(path):
+        plain = isinstance(step, str) and _PLAIN_KEY.fullmatch(step)
+        steps.append(f".{step}" if plain else f"[{step!a}]")
+    return "value" + "".join(steps)
+
+
+def _quote(value: Any, path: list[str | int]) -> Expr:
+    convert = _BY_TYPE.get(type(value))
+    if convert is None:
+        convert = next((f for kind, f in _BY_BASE if isinstance(value, kind)), _refuse)
+    return convert(value, path)
+
+
+def _null(_value: None, _path: list[str | int]) -> Expr:
+    return Null()
+
+
+def _bool(value: bool, _path: list[str | int]) -> Expr:  # noqa: FBT001
+    return Bool(value)
+
+
+def _int(value: int, _path: list[str | int]) -> Expr:
+    return Int(int(value))
+
+
+def _float(value: float, _path: list[str | int]) -> Expr:
+    return Float(float(value))
+
+
+def _str(value: str, _path: list[str | int]) -> Expr:
+    return Str(str.__str__(value))
+
+
+def _list(value: list[Any] | tuple[Any, ...], path: list[str | int]) -> Expr:
+    items = []
+    index = 0
+    try:
+        for index, item in enumerate(value):  # noqa: B007 (read when an item is refused)
+            items.append(_quote(item, path))
+    except UnprintableError:
+        path.append(index)
+        raise
+    return List(tuple(items))
+
+
+def _mapping(value: Mapping[Any, Any], path: list[str | int]) -> Expr:
+    bindings = []
+    key = None
+    try:
+        for key, item in value.items():
+            if not isinstance(key, str):
+                _refuse_key(key)
+            bindings.append((str.__str__(key), _quote(item, path)))
+    except UnprintableError:
+        path.append(key if isinstance(key, str) else repr(key))
+        raise
+    return AttrSet(bindings)
+
+
+def _node(value: Expr, _path: list[str | int]) -> Expr:
+    return value
+
+
+def _refuse(value: object, _path: list[str | int]) -> Expr:
+    raise UnprintableError(
+        f"{type(value).__name__} has no Nix literal",
+        hint="use None, bool, int, float, str, lists and mappings of those",
+    )
+
+
+def _refuse_key(key: object) -> None:
+    raise UnprintableError(
+        f"the key {key!r} is a {type(key).__name__}; attribute names are strings",
+        hint="convert the key with str()",
+    )
+
+
+_BY_TYPE: dict[type, Callable[[Any, list[str | int]], Expr]] = {
+    type(None): _null,
+    bool: _bool,
+    int: _int,
+    float: _float,
+    str: _str,
+    list: _list,
+    tuple: _list,
+    dict: _mapping,
+}
+# Subclasses, such as members of a StrEnum or a mappingproxy.
+_BY_BASE: tuple[tuple[type, Callable[[Any, list[str | int]], Expr]], ...] = (
+    (Expr, _node),
+    (str, _str),
+    (int, _int),
+    (float, _float),
+    (list, _list),
+    (tuple, _list),
+    (Mapping, _mapping),
+)

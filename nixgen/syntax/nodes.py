@@ -1,0 +1,382 @@
+"""Nix expressions as values: what can be said, not how it is laid out.
+
+Every node is checked when it is made, so that whatever exists can be printed. Names, paths of names
+and texts are plain Python strings; the printer quotes and escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from nixgen.errors import UnprintableError
+from nixgen.syntax.text import (
+    INT_MAX,
+    INT_MIN,
+    attr_path,
+    check_text,
+    is_identifier,
+    path_literal,
+    print_float,
+)
+
+__all__ = [
+    "AttrSet",
+    "BinaryOp",
+    "Bool",
+    "Call",
+    "Commented",
+    "Expr",
+    "Float",
+    "Formal",
+    "Function",
+    "HasAttr",
+    "If",
+    "Inherit",
+    "Int",
+    "Interpolation",
+    "Lambda",
+    "Let",
+    "List",
+    "Mark",
+    "Not",
+    "Null",
+    "Path",
+    "Select",
+    "Str",
+    "Var",
+]
+
+OPERATORS: Final = frozenset(
+    {"!=", "&&", "*", "+", "++", "-", "->", "/", "//", "<", "<=", "==", ">", ">=", "||"}
+)
+
+Key = str | tuple[str, ...]
+
+
+class Expr:
+    """Any Nix expression."""
+
+    __slots__ = ()
+
+
+def _text(_node: object, _attribute: object, value: str) -> None:
+    check_text(value)
+
+
+def _identifier(_node: object, _attribute: object, value: str) -> None:
+    if not is_identifier(value):
+        raise UnprintableError(
+            f"{value!r} is not a Nix identifier",
+            hint="variables are letters, digits, _, - and ', and no keyword",
+        )
+
+
+def _attr_path(names: Key) -> tuple[str, ...]:
+    path = (names,) if isinstance(names, str) else tuple(names)
+    if not path:
+        raise UnprintableError(
+            "an attribute path needs at least one name", hint='write ("name",) or "name"'
+        )
+    for name in path:
+        check_text(name)
+    return path
+
+
+def _exprs(nodes: Iterable[Expr]) -> tuple[Expr, ...]:
+    return tuple(nodes)
+
+
+# --- literals ---
+
+
+@frozen
+class Null(Expr):
+    pass
+
+
+@frozen
+class Bool(Expr):
+    value: bool
+
+
+@frozen
+class Int(Expr):
+    value: int = field()
+
+    @value.validator
+    def _check(self, _attribute: object, value: int) -> None:
+        if not INT_MIN <= value <= INT_MAX:
+            raise UnprintableError(
+                f"{value} is outside of Nix's integers, -2^63 to 2^63-1",
+                hint="use a string for larger numbers",
+            )
+
+
+@frozen
+class Float(Expr):
+    """A finite, normal double. Negative zero is printed as zero."""
+
+    value: float = field()
+
+    @value.validator
+    def _check(self, _attribute: object, value: float) -> None:
+        print_float(value)
+
+
+@frozen
+class Str(Expr):
+    value: str = field(validator=_text)
+
+
+def _parts(parts: Iterable[str | Expr]) -> tuple[str | Expr, ...]:
+    """Neighbouring texts are joined: only then is it known that a ``$`` stands before a ``{``."""
+    joined: list[str | Expr] = []
+    for given in parts:
+        part = given.value if isinstance(given, Str) else given
+        if isinstance(part, str):
+            check_text(part)
+            if joined and isinstance(joined[-1], str):
+                joined[-1] += part
+                continue
+            if not part:
+                continue
+        joined.append(part)
+    return tuple(joined)
+
+
+@frozen
+class Interpolation(Expr):
+    """A string with antiquotations: texts and expressions, in order."""
+
+    parts: tuple[str | Expr, ...] = field(converter=_parts)
+
+
+@frozen
+class Path(Expr):
+    """A path relative to the file that it is printed in: ``../app``, ``./a b/c``."""
+
+    value: str = field()
+
+    @value.validator
+    def _check(self, _attribute: object, value: str) -> None:
+        path_literal(value)
+
+
+# --- names ---
+
+
+@frozen
+class Var(Expr):
+    name: str = field(validator=_identifier)
+
+
+@frozen
+class Select(Expr):
+    """``expr.path``, or ``expr.path or default``."""
+
+    expr: Expr
+    path: tuple[str, ...] = field(converter=_attr_path)
+    default: Expr | None = None
+
+
+@frozen
+class HasAttr(Expr):
+    """``expr ? path``."""
+
+    expr: Expr
+    path: tuple[str, ...] = field(converter=_attr_path)
+
+
+# --- collections ---
+
+
+@frozen
+class List(Expr):
+    items: tuple[Expr, ...] = field(default=(), converter=_exprs)
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))
+
+
+@frozen
+class Inherit:
+    """``inherit a b;`` or ``inherit (source) a b;``, among the bindings of a set or a ``let``."""
+
+    names: tuple[str, ...] = field(converter=_names)
+    source: Expr | None = None
+
+    @names.validator
+    def _check(self, _attribute: object, names: tuple[str, ...]) -> None:
+        for name in names:
+            if self.source is None:
+                _identifier(self, None, name)
+            else:
+                check_text(name)
+
+
+Binding = tuple[tuple[str, ...], Expr]
+Bindings = tuple[Inherit | Binding, ...]
+
+
+def _bindings(
+    given: Mapping[Any, Expr] | Iterable[Inherit | tuple[Key, Expr]],
+) -> Bindings:
+    """Inherits first, then keys in the order in which they are printed; every attribute once."""
+    inherits: list[Inherit] = []
+    values: dict[tuple[str, ...], Expr] = {}
+    names: set[tuple[str, ...]] = set()
+    nested = False
+    for item in given.items() if isinstance(given, Mapping) else given:
+        if isinstance(item, Inherit):
+            inherits.append(item)
+            for name in item.names:
+                _claim(names, (name,))
+            continue
+        key, value = item
+        path = (key,) if isinstance(key, str) else _attr_path(key)
+        nested = nested or len(path) > 1
+        check_text(path[0])
+        _claim(names, path)
+        values[path] = value
+    if nested:
+        for path in names:
+            for length in range(1, len(path)):
+                if path[:length] in names:
+                    raise UnprintableError(
+                        f"{attr_path(path[:length])} and {attr_path(path)} are both defined",
+                        hint=f"put the latter into the value of {attr_path(path[:length])}",
+                    )
+    ordered = sorted(values, key=attr_path)
+    return (*inherits, *[(path, values[path]) for path in ordered])
+
+
+def _claim(names: set[tuple[str, ...]], path: tuple[str, ...]) -> None:
+    if path in names:
+        raise UnprintableError(
+            f"the attribute {attr_path(path)} is defined twice",
+            hint="keep one of the two definitions",
+        )
+    names.add(path)
+
+
+@frozen
+class AttrSet(Expr):
+    """``{ … }``. Keys are names or attribute paths; they are kept in printed order.
+
+    :param bindings: a mapping, or pairs of key and value with :class:`Inherit` among them.
+    """
+
+    bindings: Bindings = field(default=(), converter=_bindings)
+    recursive: bool = False
+
+
+@frozen
+class Let(Expr):
+    bindings: Bindings = field(converter=_bindings)
+    body: Expr
+
+
+# --- functions ---
+
+
+@frozen
+class Formal:
+    """One name of a function's set pattern, with ``? default``."""
+
+    name: str = field(validator=_identifier)
+    default: Expr | None = None
+
+
+def _formals(formals: Iterable[str | Formal]) -> tuple[Formal, ...]:
+    return tuple(Formal(name) if isinstance(name, str) else name for name in formals)
+
+
+@frozen
+class Function(Expr):
+    """``{ formals, ... }: body``. The order of the formals is kept."""
+
+    formals: tuple[Formal, ...] = field(converter=_formals)
+    body: Expr
+    ellipsis: bool = False
+
+    @formals.validator
+    def _check(self, _attribute: object, formals: tuple[Formal, ...]) -> None:
+        names: set[tuple[str, ...]] = set()
+        for formal in formals:
+            _claim(names, (formal.name,))
+
+
+@frozen
+class Lambda(Expr):
+    """``parameter: body``."""
+
+    parameter: str = field(validator=_identifier)
+    body: Expr
+
+
+@frozen
+class Call(Expr):
+    """``function argument argument …``."""
+
+    function: Expr
+    arguments: tuple[Expr, ...] = field(converter=_exprs)
+
+    @arguments.validator
+    def _check(self, _attribute: object, arguments: tuple[Expr, ...]) -> None:
+        if not arguments:
+            raise UnprintableError(
+                "a call needs an argument", hint="use the function itself, or pass AttrSet()"
+            )
+
+
+# --- operators ---
+
+
+@frozen
+class If(Expr):
+    condition: Expr
+    then: Expr
+    otherwise: Expr
+
+
+@frozen
+class Not(Expr):
+    expr: Expr
+
+
+@frozen
+class BinaryOp(Expr):
+    operator: str = field()
+    left: Expr
+    right: Expr
+
+    @operator.validator
+    def _check(self, _attribute: object, operator: str) -> None:
+        if operator not in OPERATORS:
+            raise UnprintableError(
+                f"Nix has no operator {operator!r}",
+                hint=f"use one of {' '.join(sorted(OPERATORS))}",
+            )
+
+
+# --- wrappers ---
+
+
+@frozen
+class Mark(Expr):
+    """Prints as ``expr``; the printer reports the lines it took as coming from ``origin``."""
+
+    expr: Expr
+    origin: object = field(eq=False)
+
+
+@frozen
+class Commented(Expr):
+    """``expr`` with ``# …`` lines above the line on which it starts (a binding's key included)."""
+
+    comment: str
+    expr: Expr

@@ -1,0 +1,199 @@
+"""The lexical level: how a string, a name, a number, a path or a comment is spelled in Nix.
+
+Everything here was checked against the lexers of Nix 2.8, 2.26 and 2.34 by ``tests/property``.
+Two forms of a string exist: ``"…"`` can hold anything but NUL; ``''…''`` reads better over several
+lines but strips indentation, so :func:`fits_indented` decides when it means the same.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from functools import lru_cache
+
+from nixgen.errors import UnprintableError
+
+__all__ = [
+    "INT_MAX",
+    "INT_MIN",
+    "attr_name",
+    "attr_path",
+    "check_text",
+    "comment_lines",
+    "escape_indented",
+    "escape_quoted",
+    "fits_indented",
+    "is_identifier",
+    "path_literal",
+    "print_float",
+    "print_int",
+    "quoted",
+]
+
+INT_MAX = 2**63 - 1
+INT_MIN = -(2**63)
+
+# `or` is a keyword only in places, `__curPos` is a variable: quoting the former is never wrong.
+KEYWORDS = frozenset({"assert", "else", "if", "in", "inherit", "let", "or", "rec", "then", "with"})
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*")
+_UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
+_SAFE_PATH = re.compile(r"\.\.?(?:/[A-Za-z0-9._+-]+)+")
+
+
+def is_identifier(name: str) -> bool:
+    return _IDENTIFIER.fullmatch(name) is not None and name not in KEYWORDS
+
+
+def check_text(text: str) -> None:
+    """Refuse what no Nix string can hold: NUL (Nix 2.8 cuts the string there) and lone surrogates."""
+    found = _UNPRINTABLE.search(text)
+    if found is not None:
+        kind = "a NUL character" if found[0] == "\0" else f"a lone surrogate ({found[0]!a})"
+        raise UnprintableError(
+            f"a Nix string cannot hold {kind}, found at index {found.start()}",
+            hint="keep binary data in a file and refer to it by path",
+        )
+
+
+# --- "…" ---
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "$": "\\$"}
+_QUOTED = re.compile(r'["\\\n\r\t]|\$(?=\{)')
+# A text in front of an antiquotation: its last `$` would turn `${` into the literal `$${`.
+_QUOTED_BEFORE = re.compile(r'["\\\n\r\t]|\$(?=\{|\Z)')
+
+
+def _escape(found: re.Match[str]) -> str:
+    return _ESCAPES[found[0]]
+
+
+def quoted(text: str) -> str:
+    """The ``"…"`` form of a checked text."""
+    if _QUOTED.search(text) is None:
+        return f'"{text}"'
+    return f'"{_QUOTED.sub(_escape, text)}"'
+
+
+def escape_quoted(text: str, *, before_antiquotation: bool) -> str:
+    """A part of a ``"…"`` string, without the quotes."""
+    return (_QUOTED_BEFORE if before_antiquotation else _QUOTED).sub(_escape, text)
+
+
+# --- ''…'' ---
+
+_INDENTED = {"''": "'''", "'": "''\\'", "$": "''$"}
+# Left to right, so that `'''` is a pair and a lone quote. The lone quote only needs its escape where
+# what follows starts with a quote: an escaped `${`, or the end of the string.
+_INDENTED_LAST = re.compile(r"''|'(?=\$\{|\Z)|\$(?=\{)")
+_INDENTED_BEFORE = re.compile(r"''|'(?=\$\{|\Z)|\$(?=\{|\Z)")
+# Controls other than tab and newline, and blanks at the end of a line: the lexer would keep most of
+# them, but an editor, git or a careless eye would not.
+_UNFIT = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]|[ \t](?:\n|\Z)")
+_FLUSH_LINE = re.compile(r"^[^ \n]", re.MULTILINE)
+
+
+def fits_indented(skeleton: str) -> bool:
+    """Whether ``''…''`` holds a text and reads better than ``"…"``.
+
+    Nix strips the smallest indentation of all lines that are not blank. The printer indents every
+    line alike, so the text survives exactly if one of its lines starts at the margin.
+
+    :param skeleton: the text, with a letter in place of each antiquotation.
+    """
+    newline = skeleton.find("\n")
+    return (
+        0 <= newline < len(skeleton) - 1
+        and _UNFIT.search(skeleton) is None
+        and _FLUSH_LINE.search(skeleton) is not None
+    )
+
+
+def _escape_indented(found: re.Match[str]) -> str:
+    return _INDENTED[found[0]]
+
+
+def escape_indented(text: str, *, before_antiquotation: bool) -> str:
+    """A part of a ``''…''`` string, without the quotes and not yet indented."""
+    return (_INDENTED_BEFORE if before_antiquotation else _INDENTED_LAST).sub(
+        _escape_indented, text
+    )
+
+
+# --- names ---
+
+
+@lru_cache(maxsize=8192)
+def attr_name(name: str) -> str:
+    """A checked attribute name, bare where Nix allows it."""
+    return name if is_identifier(name) else quoted(name)
+
+
+@lru_cache(maxsize=8192)
+def attr_path(names: tuple[str, ...]) -> str:
+    return ".".join(map(attr_name, names))
+
+
+# --- numbers ---
+
+
+def print_int(value: int) -> str:
+    """-2^63 has no literal: Nix reads ``-x`` as the negation of an ``x`` that would overflow."""
+    if value > INT_MIN:
+        return str(value)
+    return f"({value + 1} - 1)"
+
+
+def print_float(value: float) -> str:
+    """The shortest text that reads back as the same double. Nix wants a dot: ``1e-06`` is a variable.
+
+    Nix has no negative zero (``-0.0`` is ``0 - 0.0``); it compares equal to zero and is written so.
+    """
+    if not math.isfinite(value) or 0.0 < abs(value) < sys.float_info.min:
+        raise UnprintableError(
+            f"{value!r} is not a number that Nix can read",
+            hint="use a finite number, or a string",
+        )
+    text = repr(value or 0.0)
+    if "." in text:
+        return text
+    mantissa, _, exponent = text.partition("e")
+    return f"{mantissa}.0e{exponent}" if exponent else f"{mantissa}.0"
+
+
+# --- paths ---
+
+
+def path_literal(path: str) -> tuple[str, str | None]:
+    """A relative path as a literal and the rest that no literal can spell.
+
+    ``("./. ", "/a b")`` is to be printed as ``./. + "/a b"``.
+    """
+    check_text(path)
+    if path.startswith("/"):
+        raise UnprintableError(
+            f"the path {path!r} is absolute, so it would only exist on this machine",
+            hint="give a path relative to the generated file",
+        )
+    parts = [part for part in path.split("/") if part not in {"", "."}]
+    up = 0
+    while up < len(parts) and parts[up] == "..":
+        up += 1
+    base = "/".join(parts[:up]) or "."
+    rest = "/".join(parts[up:])
+    plain = f"{base}/{rest or '.'}"
+    if _SAFE_PATH.fullmatch(plain):
+        return plain, None
+    return f"{base}/.", f"/{rest}"
+
+
+# --- comments ---
+
+
+def comment_lines(text: str) -> list[str]:
+    """``# …`` lines that cannot end early or hide anything: controls and surrogates become ``?``."""
+    return [
+        f"# {''.join(c if c.isprintable() else '?' for c in line)}".rstrip()
+        for line in text.expandtabs(2).splitlines()
+    ]
