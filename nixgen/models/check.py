@@ -15,7 +15,7 @@ import attrs
 from nixgen.errors import ModelError, Problem
 from nixgen.models._core import Fault, Model, field_checks
 from nixgen.models._text import Text
-from nixgen.models.files import ConfigFile, Package, Source
+from nixgen.models.files import Package
 from nixgen.models.platform import Project
 from nixgen.models.service import Port, Service, User
 

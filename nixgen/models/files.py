@@ -25,9 +25,14 @@ from nixgen.models._text import Interpolated, Text, textual
 __all__ = ["ConfigFile", "Package", "Secret", "Source", "StoreReference"]
 
 _ATTRIBUTE = pattern(
-    r"[A-Za-z_][A-Za-z0-9_'-]*(\.[A-Za-z_][A-Za-z0-9_'-]*)*",
+    r"[A-Za-z_][A-Za-z0-9_'-]*",
     what="a package attribute",
-    example="nginx or python3Packages.flask",
+    example='nginx; a nested one is Package("flask", nixpkgs="python3Packages.flask")',
+)
+_ATTRIBUTE_PATH = pattern(
+    r"[A-Za-z_][A-Za-z0-9_'-]*(\.[A-Za-z_][A-Za-z0-9_'-]*)*",
+    what="an attribute path",
+    example="python3Packages.flask",
 )
 # https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
 _DEBIAN_NAME = pattern(r"[a-z0-9][a-z0-9+.-]+", what="a Debian package name", example="nginx-light")
@@ -53,13 +58,13 @@ class Package(Model, Interpolated):
         default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_DEBIAN_NAME))
     )
     nixpkgs: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_ATTRIBUTE))
+        default=None, kw_only=True, metadata=checked(optional(_ATTRIBUTE_PATH))
     )
 
     @property
     def program(self) -> Text:
         """The path of its main program."""
-        return self / f"bin/{self.main or self.name.rpartition('.')[2]}"
+        return self / f"bin/{self.main or self.name}"
 
 
 def _relative_inside(value: Any) -> Iterator[Fault]:

@@ -1,1 +1,17 @@
-"""render"""
+"""Expressions → files: templates, the file tree, and writing it without losing anything."""
+
+from nixgen.render.resources import nix_library, template_folder
+from nixgen.render.tree import FileTree, SourceMap, render
+from nixgen.render.write import Changes, apply, difference, plan
+
+__all__ = [
+    "Changes",
+    "FileTree",
+    "SourceMap",
+    "apply",
+    "difference",
+    "nix_library",
+    "plan",
+    "render",
+    "template_folder",
+]

@@ -1,0 +1,96 @@
+"""A whole `Project` as the files of its generated tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from nixgen import syntax as nix
+from nixgen.lowering.nixos import environment_overlays, machine_module
+from nixgen.lowering.oci import image_expression
+from nixgen.lowering.scope import strings
+from nixgen.lowering.tests import test_module
+from nixgen.models import Machine, Origin, Project, Test, packages_of
+
+if TYPE_CHECKING:
+    from nixgen.syntax import Expr
+
+__all__ = ["lower", "target_origins"]
+
+
+def lower(project: Project) -> Mapping[str, Expr]:
+    """One expression a file, by the file's path below ``generated/``.
+
+    The project is sound (`nixgen.models.require_valid`); lowering has no errors of its own.
+    """
+    files: dict[str, Expr] = {"default.nix": _default(project)}
+    files.update(
+        (f"machines/{machine.name}.nix", machine_module(machine)) for machine in project.machines
+    )
+    files.update((f"images/{image.name}.nix", image_expression(image)) for image in project.images)
+    files.update((f"tests/{test.name}.nix", test_module(test)) for test in project.tests)
+    files.update(
+        (f"environments/{environment.name}.nix", environment_overlays(project, environment))
+        for environment in project.environments
+    )
+    return files
+
+
+def target_origins(project: Project) -> Mapping[str, Origin | None]:
+    """Every target of the project, in the project's order, with the place it was written at."""
+    return {
+        f"{kind}.{item.name}": item.origin
+        for kind in ("machines", "images", "tests", "packages")
+        for item in getattr(project, kind)
+    }
+
+
+def _default(project: Project) -> Expr:
+    """The entry of the tree: data only. What is done with it is written by hand, in lib/project.nix."""
+    arguments: list[nix.Inherit | tuple[str, Expr]] = [
+        nix.Inherit(("base", "environment", "inputs", "system")),
+        ("lock", nix.Path("../debian.lock.json")),
+        ("environments", _files("environments", (item.name for item in project.environments))),
+        ("images", _files("images", (image.name for image in project.images))),
+        (
+            "machines",
+            nix.AttrSet({machine.name: _machine(machine) for machine in project.machines}),
+        ),
+        ("packageNames", nix.AttrSet(_package_names(project))),
+        ("packages", strings(package.name for package in project.packages)),
+        ("tests", nix.AttrSet({test.name: _test(test) for test in project.tests})),
+    ]
+    return nix.Function(
+        (
+            nix.Formal("base", nix.Str("debian")),
+            nix.Formal("system", nix.Select(nix.Var("builtins"), ("currentSystem",))),
+            nix.Formal("inputs", nix.AttrSet()),
+            nix.Formal("environment", nix.Null()),
+        ),
+        nix.Call(
+            nix.Call(nix.Var("import"), (nix.Path("./lib/project.nix"),)), (nix.AttrSet(arguments),)
+        ),
+    )
+
+
+def _files(folder: str, names: Iterable[str]) -> Expr:
+    return nix.AttrSet({name: nix.Path(f"./{folder}/{name}.nix") for name in names})
+
+
+def _machine(machine: Machine) -> Expr:
+    module = nix.Path(f"./machines/{machine.name}.nix")
+    return nix.AttrSet({"module": module, "system": nix.Str(machine.system)})
+
+
+def _test(test: Test) -> Expr:
+    nodes = strings(sorted(machine.name for machine in test.machines))
+    return nix.AttrSet({"module": nix.Path(f"./tests/{test.name}.nix"), "nodes": nodes})
+
+
+def _package_names(project: Project) -> dict[str, Expr]:
+    """Packages whose attribute path on nixpkgs is not their name."""
+    return {
+        package.name: strings(package.nixpkgs.split("."))
+        for _, package in packages_of(project)
+        if package.nixpkgs is not None
+    }

@@ -1,0 +1,131 @@
+"""References of one generated file: which Nix expression stands for each, and the ``let`` that binds them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from nixgen import syntax as nix
+from nixgen.models import ConfigFile, Package, Source, Text
+
+if TYPE_CHECKING:
+    from nixgen.syntax import Expr
+
+__all__ = ["PROJECT_ROOT", "Scope", "attribute", "strings"]
+
+#: From generated/KIND/NAME.nix to the project's root, and to the Nix library beside it.
+PROJECT_ROOT = "../.."
+_LIBRARY = "../lib"
+
+#: Never part of a source: they change without the source changing, or hold state of tools.
+_ALWAYS_EXCLUDED = (".git", ".hg", ".nixgen", ".svn")
+_EXCLUDED_FROM_ROOT = ("generated", "result")
+
+_TAKEN = frozenset(
+    {"builtins", "config", "lib", "name", "nixgen", "nodes", "pkgs", "true", "false", "null"}
+)
+_KEYWORDS = frozenset(
+    {"if", "then", "else", "assert", "with", "let", "in", "rec", "inherit", "or", "import"}
+)
+
+
+def strings(values: Iterable[str]) -> Expr:
+    return nix.List(tuple(map(nix.Str, values)))
+
+
+def attribute(package: Package) -> Expr:
+    """``pkgs.nginx``."""
+    return _pkgs(package.name)
+
+
+class Scope:
+    """Collects, in order of need, the files and sources that one generated file mentions."""
+
+    def __init__(self) -> None:
+        self._bound: dict[int, Expr] = {}
+        self._names: set[str] = set(_TAKEN)
+        self._bindings: dict[str, Expr] = {}
+        self._packages: dict[str, Package] = {}
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """The packages mentioned so far, by name."""
+        return tuple(self._packages[name] for name in sorted(self._packages))
+
+    def wrap(self, body: Expr) -> Expr:
+        """``body`` below the ``let`` that it needs, if any."""
+        return nix.Let(self._bindings, body) if self._bindings else body
+
+    def package(self, package: Package) -> Expr:
+        self._packages.setdefault(package.name, package)
+        return attribute(package)
+
+    def word(self, value: Any) -> Expr:
+        """A str, `Text` or reference as a Nix string."""
+        return nix.Str(value) if isinstance(value, str) else nix.Interpolation(self.parts(value))
+
+    def parts(self, value: Any) -> tuple[str | Expr, ...]:
+        """The same as pieces, for text that goes on around them."""
+        if isinstance(value, str):
+            return (value,)
+        if isinstance(value, Text):
+            return tuple(
+                part if isinstance(part, str) else self.reference(part) for part in value.parts
+            )
+        return (self.reference(value),)
+
+    def reference(self, value: Any) -> Expr:
+        if isinstance(value, Package):
+            return self.package(value)
+        known = self._bound.get(id(value))
+        if known is None:
+            # what the value itself mentions is bound first
+            expression = self._file(value) if isinstance(value, ConfigFile) else _source(value)
+            name = self._fresh(value.name if isinstance(value, ConfigFile) else value.store_name)
+            self._bindings[name] = nix.Mark(expression, value.origin)
+            known = self._bound[id(value)] = nix.Var(name)
+        return known
+
+    def _file(self, file: ConfigFile) -> Expr:
+        content = self.word(file.content)
+        if not file.executable:
+            return nix.Call(_pkgs("writeText"), (nix.Str(file.name), content))
+        arguments = {"name": nix.Str(file.name), "text": content, "executable": nix.Bool(True)}
+        return nix.Call(_pkgs("writeTextFile"), (nix.AttrSet(arguments),))
+
+    def _fresh(self, name: str) -> str:
+        first, *rest = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word] or ["file"]
+        stem = first[:1].lower() + first[1:] + "".join(word[:1].upper() + word[1:] for word in rest)
+        if not stem[0].isalpha() or stem in _KEYWORDS:
+            stem = f"file{stem[:1].upper()}{stem[1:]}"
+        fresh, number = stem, 1
+        while fresh in self._names:
+            number += 1
+            fresh = f"{stem}{number}"
+        self._names.add(fresh)
+        return fresh
+
+
+def _pkgs(name: str) -> Expr:
+    return nix.Select(nix.Var("pkgs"), (name,))
+
+
+def _source(source: Source) -> Expr:
+    path = source.path.strip("/") or "."
+    excluded = {*_ALWAYS_EXCLUDED, *source.exclude}
+    if path in {".", ".."}:
+        excluded.update(_EXCLUDED_FROM_ROOT)
+    except_names = nix.Call(nix.Var("import"), (nix.Path(f"{_LIBRARY}/lib/except.nix"),))
+    return nix.Call(
+        nix.Select(nix.Var("builtins"), ("path",)),
+        (
+            nix.AttrSet(
+                {
+                    "name": nix.Str(source.store_name),
+                    "path": nix.Path(f"{PROJECT_ROOT}/{path}"),
+                    "filter": nix.Call(except_names, (strings(sorted(excluded)),)),
+                }
+            ),
+        ),
+    )

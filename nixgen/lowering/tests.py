@@ -1,0 +1,84 @@
+"""A `Test` as a NixOS test module, and the script that its services imply."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from nixgen import syntax as nix
+from nixgen.lowering.scope import Scope, attribute
+from nixgen.models import CommandCheck, HttpCheck, Machine, Package, Service, Test
+from nixgen.syntax import Expr
+
+__all__ = ["test_module"]
+
+_CURL = Package("curl")
+
+
+def test_module(test: Test) -> Expr:
+    scope = Scope()
+    derived = test.script is None
+    script = (
+        nix.Interpolation(tuple(_derived(scope, test))) if derived else nix.Str(test.script or "")
+    )
+    bindings: dict[str | tuple[str, ...], Expr] = {"name": nix.Str(test.name), "testScript": script}
+    for machine in test.machines:
+        bindings["nodes", machine.name] = nix.Mark(
+            _node(machine, with_curl=derived), machine.origin
+        )
+    body = nix.Mark(nix.AttrSet(bindings), test.origin)
+    return nix.Function(("pkgs",), scope.wrap(body), ellipsis=True)
+
+
+def _node(machine: Machine, *, with_curl: bool) -> Expr:
+    bindings: dict[str | tuple[str, ...], Expr] = {
+        "imports": nix.List((nix.Path(f"../machines/{machine.name}.nix"),)),
+        ("virtualisation", "cores"): nix.Int(machine.cores),
+        ("virtualisation", "diskSize"): nix.Int(machine.disk),
+        ("virtualisation", "memorySize"): nix.Int(machine.memory),
+    }
+    if with_curl and any(isinstance(service.health, HttpCheck) for service in machine.services):
+        # the script asks over HTTP from inside; on NixOS as on Debian, a bare machine has no client
+        bindings["environment", "systemPackages"] = nix.List((attribute(_CURL),))
+    return nix.AttrSet(bindings)
+
+
+def _derived(scope: Scope, test: Test) -> Iterator[str | Expr]:
+    """Every unit starts, every port opens, every health check passes."""
+    yield "start_all()\n"
+    for machine in test.machines:
+        variable = machine.name.replace("-", "_")
+        for service in machine.services:
+            yield f'\nwith subtest("{machine.name}: {service.name} is up"):\n'
+            yield f'    {variable}.wait_for_unit("{service.name}.service")\n'
+            for port in service.ports:
+                if port.protocol == "tcp":
+                    yield f"    {variable}.wait_for_open_port({port.number})\n"
+            yield from _health(scope, variable, service)
+
+
+def _health(scope: Scope, variable: str, service: Service) -> Iterator[str | Expr]:
+    check = service.health
+    if isinstance(check, HttpCheck):
+        port = service.health_port()
+        number = port.number if port else 80  # the models' check leaves no other case
+        url = f"http://localhost:{number}{check.path}"
+        status = f"curl -sS -o /dev/null -w '%{{http_code}}' {shlex.quote(url)} | grep -qx {check.status}"
+        yield f"    {variable}.wait_until_succeeds({status!r})\n"
+        if check.contains is not None:
+            body = f"curl -sS {shlex.quote(url)} | grep -qF -e {shlex.quote(check.contains)}"
+            yield f"    {variable}.succeed({body!r})\n"
+    elif isinstance(check, CommandCheck):
+        yield f"    {variable}.wait_until_succeeds(shlex.join(["
+        for word in check.command:
+            yield '"'
+            for part in scope.parts(word):
+                # a store path holds nothing that a Python string would have to escape
+                yield _python_text(part) if isinstance(part, str) else part
+            yield '", '
+        yield "]))\n"
+
+
+def _python_text(literal: str) -> str:
+    """The inside of a double-quoted Python string."""
+    return repr("'" + literal)[2:-1].replace('"', '\\"') if '"' in literal else repr(literal)[1:-1]

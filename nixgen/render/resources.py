@@ -1,0 +1,27 @@
+"""Where the Nix library and the templates are: beside the package in a checkout, inside it in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["default_inputs", "nix_library", "template_folder"]
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def _resource(name: str) -> Path:
+    shipped = _PACKAGE / "_data" / name
+    return shipped if shipped.exists() else _PACKAGE.parent / name
+
+
+def template_folder() -> Path:
+    return _resource("templates")
+
+
+def nix_library() -> Path:
+    return _resource("nix")
+
+
+def default_inputs() -> Path:
+    """The flake-inputs.json that new projects start with."""
+    return _resource("flake-inputs.json")

@@ -1,0 +1,206 @@
+"""Writing the generated tree: atomically, only what changed, and never over a user's file.
+
+nixgen remembers what it wrote in ``generated/.nixgen.json`` (path → sha256), which is committed with the rest. A file
+that is not listed there belongs to the user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import attrs
+
+from nixgen.errors import StoreError, UsageError
+from nixgen.render.tree import FileTree
+
+__all__ = ["MANIFEST", "Changes", "apply", "difference", "plan", "write_atomically"]
+
+MANIFEST = ".nixgen.json"
+_SCHEMA = "nixgen/generated/1"
+
+
+@attrs.frozen(kw_only=True)
+class Changes:
+    """What separates a folder from a tree. Paths are relative to the folder.
+
+    :param written: files to write, new or changed.
+    :param removed: files that nixgen wrote once and that no longer belong there.
+    :param foreign: files in the way that nixgen did not write.
+    :param kept: stale files that somebody edited since: left alone.
+    """
+
+    folder: Path
+    written: Mapping[str, bytes]
+    removed: tuple[str, ...]
+    foreign: tuple[str, ...]
+    kept: tuple[str, ...]
+    manifest: bytes
+
+    @property
+    def stale(self) -> bool:
+        return bool(self.written or self.removed)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except IsADirectoryError:
+        return b""
+
+
+def _owned(folder: Path) -> Mapping[str, str]:
+    """What the manifest lists; an unreadable manifest owns nothing, so nothing of the user's is lost."""
+    try:
+        document = json.loads(_read(folder / MANIFEST) or b"{}")
+        files = document["files"] if document.get("schema") == _SCHEMA else {}
+    except (ValueError, KeyError, AttributeError):
+        return {}
+    return {
+        path: digest
+        for path, digest in files.items()
+        if isinstance(path, str) and isinstance(digest, str) and _is_inside(path)
+    }
+
+
+def _is_inside(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/")
+
+
+def plan(tree: FileTree, folder: Path) -> Changes:
+    """Compare, without writing."""
+    owned = _owned(folder)
+    digests = {path: _digest(data) for path, data in tree.items()}
+    written: dict[str, bytes] = {}
+    foreign: list[str] = []
+    for path, data in tree.items():
+        present = _read(folder / path)
+        if present == data:
+            continue
+        if present is not None and path not in owned:
+            foreign.append(path)
+        written[path] = data
+    removed: list[str] = []
+    kept: list[str] = []
+    for path in sorted(set(owned) - set(tree)):
+        present = _read(folder / path)
+        if present is not None:
+            (removed if _digest(present) == owned[path] else kept).append(path)
+    document = {"files": dict(sorted(digests.items())), "schema": _SCHEMA}
+    manifest = json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
+    return Changes(
+        folder=folder,
+        written=written,
+        removed=tuple(removed),
+        foreign=tuple(foreign),
+        kept=tuple(kept),
+        manifest=manifest,
+    )
+
+
+def apply(changes: Changes) -> None:
+    """Make the folder equal to the tree.
+
+    The manifest goes first, naming old and new files alike, so that a run killed half-way still owns what it wrote.
+
+    :raises UsageError: a file of the user's is in the way; nothing is written then.
+    :raises StoreError: the disk is full or read-only.
+    """
+    if changes.foreign:
+        raise UsageError(
+            f"{changes.folder.name}/{changes.foreign[0]} was not written by nixgen, and would be overwritten",
+            hint="move it away, or delete it if it is not needed, and run the command again",
+            details=[f"{changes.folder.name}/{path}" for path in changes.foreign[1:]],
+        )
+    with disk_errors(changes.folder):
+        manifest = changes.folder / MANIFEST
+        if changes.stale:
+            write_atomically(manifest, _union(changes))
+            for path, data in changes.written.items():
+                write_atomically(changes.folder / path, data)
+            for path in changes.removed:
+                (changes.folder / path).unlink(missing_ok=True)
+                _remove_empty(changes.folder, (changes.folder / path).parent)
+        if _read(manifest) != changes.manifest:
+            write_atomically(manifest, changes.manifest)
+
+
+def _union(changes: Changes) -> bytes:
+    files = {**_owned(changes.folder), **json.loads(changes.manifest)["files"]}
+    document = {"files": dict(sorted(files.items())), "schema": _SCHEMA}
+    return json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Readers see the old bytes or the new ones, whatever happens to this process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        # mkstemp makes private files; these are to be read and committed
+        os.chmod(temporary, 0o644)  # noqa: PTH101
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108
+        raise
+
+
+def _remove_empty(top: Path, folder: Path) -> None:
+    while folder != top:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Say what a disk that is full, read-only or not ours to write means."""
+    hints = {
+        errno.ENOSPC: "free some space and run the command again; nothing was lost",
+        errno.EROFS: "the file system is mounted read-only; use a copy of the project that can be written",
+        errno.EACCES: f"make {folder} writable for this user",
+        errno.EPERM: f"make {folder} writable for this user",
+        errno.EDQUOT: "the disk quota is used up; free some space and run the command again",
+    }
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in hints:
+            raise
+        raise StoreError(
+            f"cannot write {error.filename or folder}: {os.strerror(error.errno or 0)}",
+            hint=hints[error.errno],
+        ) from error
+
+
+def difference(changes: Changes) -> Iterator[str]:
+    """A unified diff, line by line, from the folder to the tree."""
+    name = changes.folder.name
+    for path, data in changes.written.items():
+        present = _read(changes.folder / path)
+        old = (present or b"").decode(errors="replace").splitlines(keepends=True)
+        new = data.decode(errors="replace").splitlines(keepends=True)
+        before = "/dev/null" if present is None else f"a/{name}/{path}"
+        yield from difflib.unified_diff(old, new, before, f"b/{name}/{path}")
+    for path in changes.removed:
+        old = (
+            (_read(changes.folder / path) or b"").decode(errors="replace").splitlines(keepends=True)
+        )
+        yield from difflib.unified_diff(old, [], f"a/{name}/{path}", "/dev/null")
