@@ -35,7 +35,7 @@ api = Service(
     description="Knative's helloworld-nodejs",
     command=[nodejs.program, Source("app") / "server.js"],
     environment={"PORT": "8080", "TARGET": "World", "REDIS": "db:6379"},
-    ports=[Port(8080, name="http")],
+    ports=[Port(8080, name="http", public=False)],
     health=HttpCheck("/healthz"),
     depends_on=[cache],
     user=User("api", uid=1500),
@@ -108,7 +108,7 @@ with subtest("the shop is open to the other machine"):
     assert "2 visits" in db.succeed("curl -fsS http://web/visits")
 
 with subtest("what is not public is closed"):
-    db.fail("curl -fsS --max-time 3 http://web:9999/")
+    db.fail("curl -fsS --max-time 3 http://web:8080/")
 """,
 )
 

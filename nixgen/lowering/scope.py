@@ -18,8 +18,7 @@ __all__ = ["PROJECT_ROOT", "Scope", "attribute", "strings"]
 PROJECT_ROOT = "../.."
 _LIBRARY = "../lib"
 
-#: Never part of a source: they change without the source changing, or hold state of tools.
-_ALWAYS_EXCLUDED = (".git", ".hg", ".nixgen", ".svn")
+#: A source that is the whole project leaves out what is made from it.
 _EXCLUDED_FROM_ROOT = ("generated", "result")
 
 _TAKEN = frozenset(
@@ -113,19 +112,12 @@ def _pkgs(name: str) -> Expr:
 
 def _source(source: Source) -> Expr:
     path = source.path.strip("/") or "."
-    excluded = {*_ALWAYS_EXCLUDED, *source.exclude}
-    if path in {".", ".."}:
-        excluded.update(_EXCLUDED_FROM_ROOT)
-    except_names = nix.Call(nix.Var("import"), (nix.Path(f"{_LIBRARY}/lib/except.nix"),))
-    return nix.Call(
-        nix.Select(nix.Var("builtins"), ("path",)),
-        (
-            nix.AttrSet(
-                {
-                    "name": nix.Str(source.store_name),
-                    "path": nix.Path(f"{PROJECT_ROOT}/{path}"),
-                    "filter": nix.Call(except_names, (strings(sorted(excluded)),)),
-                }
-            ),
-        ),
-    )
+    excluded = {*source.exclude, *(_EXCLUDED_FROM_ROOT if path in {".", ".."} else ())}
+    arguments: dict[str, Expr] = {
+        "name": nix.Str(source.store_name),
+        "path": nix.Path(f"{PROJECT_ROOT}/{path}"),
+    }
+    if excluded:
+        arguments["exclude"] = strings(sorted(excluded))
+    function = nix.Call(nix.Var("import"), (nix.Path(f"{_LIBRARY}/lib/source.nix"),))
+    return nix.Call(function, (nix.AttrSet(arguments),))

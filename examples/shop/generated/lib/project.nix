@@ -1,0 +1,93 @@
+/**
+  The targets of a project, from the data that generated/default.nix holds.
+
+  # Inputs
+  base, system, inputs, lock: see ./default.nix.
+  environment: the name of one of `environments`, or null.
+  environments: name → file: { MACHINE = module laid over it; }.
+  images: name → file: { nixgen, pkgs, ... }: image.
+  machines: name → { module, system }.
+  packages: attribute names that are targets themselves.
+  packageNames: attribute name → attribute path on nixpkgs, where they differ.
+  tests: name → { module, nodes }.
+
+  # Output
+  { machines, images, tests, packages }: sets of derivations.
+*/
+{
+  base,
+  system,
+  inputs,
+  lock,
+  environment,
+  environments,
+  images,
+  machines,
+  packages,
+  packageNames,
+  tests,
+}:
+let
+  nixgenFor =
+    system:
+    import ./. {
+      inherit
+        base
+        system
+        inputs
+        lock
+        packageNames
+        ;
+    };
+  nixgen = nixgenFor system;
+
+  overlays =
+    if environment == null then
+      { }
+    else if environments ? ${environment} then
+      import environments.${environment}
+    else
+      throw ''
+        the project has no environment "${environment}"; it has: ${
+          if environments == { } then "none" else builtins.concatStringsSep ", " (builtins.attrNames environments)
+        }'';
+  overlay = name: if overlays ? ${name} then [ overlays.${name} ] else [ ];
+in
+{
+  machines = builtins.mapAttrs (
+    name:
+    { module, system }:
+    (nixgenFor system).machine {
+      inherit name;
+      modules = [ module ] ++ overlay name;
+    }
+  ) machines;
+
+  images = builtins.mapAttrs (_: file: import file { inherit nixgen; inherit (nixgen) pkgs; }) images;
+
+  tests = builtins.mapAttrs (
+    name:
+    { module, nodes }:
+    nixgen.test {
+      inherit name;
+      modules = [
+        module
+        {
+          nodes = builtins.listToAttrs (
+            map (node: {
+              name = node;
+              value.imports = overlay node;
+            }) nodes
+          );
+        }
+      ];
+    }
+  ) tests;
+
+  packages = builtins.listToAttrs (
+    map (name: {
+      inherit name;
+      value = nixgen.pkgs.${name};
+    }) packages
+  );
+}
