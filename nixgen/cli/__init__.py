@@ -1,1 +1,1 @@
-"""cli"""
+"""The command line. One small file a verb; console.py holds everything that draws."""

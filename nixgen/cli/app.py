@@ -1,0 +1,110 @@
+"""The typer application: verbs are imported when they are used, errors are caught here and nowhere else."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from nixgen.errors import NixgenError
+
+__all__ = ["VERBS", "run"]
+
+#: verb → one line of help. Each is a module of this package with an `app`.
+VERBS = {
+    "init": "Start a project that builds as it stands.",
+    "list": "List the targets of the project.",
+    "generate": "Write generated/ from infra.py; --check only compares.",
+    "build": "Build targets and keep them from garbage collection.",
+    "cache": "Push to, serve and sign for a binary cache on S3.",
+    "image": "Assemble OCI images and run them.",
+    "test": "Boot the machines of a test and run it.",
+    "inputs": "Show and update the pins of flake-inputs.json and the Debian lock.",
+    "fmt": "Format hand-written Nix files.",
+    "doctor": "Say what is missing on this computer, and the command that installs it.",
+}
+
+
+# newer versions of typer carry a click of their own, so the exception is taken from what typer exports
+_ClickException: Any = typer.BadParameter.__mro__[2]
+
+
+class _Verbs(TyperGroup):
+    """Imports a verb's module only when that verb is asked for."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
+        return list(VERBS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"nixgen.cli.{cmd_name}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+
+def _version(value: bool) -> None:
+    if value:
+        from nixgen import __version__
+
+        typer.echo(f"nixgen {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=_Verbs, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+
+@app.callback()
+def nixgen(
+    *,
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """One typed Python description of a platform, compiled to Nix, built, cached, containerised and booted."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line; its exit status: 0 done, 1 failed or different, 2 wrong input, 3 something outside."""
+    debug = "--debug" in arguments
+    as_json = "--json" in arguments
+    try:
+        result = typer.main.get_command(app).main(
+            args=list(arguments), prog_name="nixgen", standalone_mode=False
+        )
+    except _ClickException as error:
+        error.show()
+        return 2
+    except (typer.Abort, KeyboardInterrupt):
+        return _interrupted()
+    except NixgenError as error:
+        if debug:
+            raise
+        from nixgen.cli.console import report_error
+
+        report_error(error, as_json=as_json)
+        return error.exit_status
+    except BrokenPipeError:
+        # the reader of our output left, as `head` does; say nothing, but do not claim success
+        import os
+        import sys
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _interrupted() -> int:
+    import sys
+
+    print(
+        "interrupted; everything finished so far is kept, run the command again to go on",
+        file=sys.stderr,
+    )
+    return 130

@@ -1,0 +1,177 @@
+"""Everything that draws. Results go to standard output; progress, notes and errors to standard error.
+
+Nothing else in nixgen touches the terminal. Without a terminal, or with ``TERM=dumb`` or ``NO_COLOR``, lines are plain.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from nixgen.errors import ModelError, NixgenError, Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from nixgen.render import Changes
+
+__all__ = [
+    "human_size",
+    "note",
+    "print_diff",
+    "print_generated",
+    "print_json",
+    "print_table",
+    "print_targets",
+    "report_error",
+    "say",
+]
+
+
+@cache
+def out() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+@cache
+def err() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _plain(stream: Any) -> bool:
+    return not stream.isatty() or os.environ.get("TERM") == "dumb" or "NO_COLOR" in os.environ
+
+
+def _paint(text: str, style: str, stream: Any) -> str:
+    """ANSI without importing rich: the short messages of fast commands need no more."""
+    codes = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2"}
+    if _plain(stream):
+        return text
+    return f"\x1b[{';'.join(codes[word] for word in style.split())}m{text}\x1b[0m"
+
+
+def say(message: str) -> None:
+    """One line of result."""
+    print(message)
+
+
+def note(message: str) -> None:
+    """One line on the side: what is being done, what to know."""
+    print(message, file=sys.stderr)
+
+
+def print_json(document: Any) -> None:
+    print(json.dumps(document, indent=2, sort_keys=True))
+
+
+def print_targets(origins: Mapping[str, str | None]) -> None:
+    width = max(map(len, origins), default=0)
+    for attr, where in origins.items():
+        print(f"{attr:<{width}}  {_paint(where or '', 'dim', sys.stdout)}".rstrip())
+    if not origins:
+        note("the project has no targets yet; add machines, images, tests or packages to infra.py")
+
+
+def print_diff(lines: Iterable[str]) -> None:
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    for line in lines:
+        text = line.rstrip("\n")
+        style = "bold" if text.startswith(("+++", "---")) else styles.get(text[:1])
+        print(_paint(text, style, sys.stdout) if style else text)
+
+
+def print_generated(changes: Changes) -> None:
+    library = [path for path in changes.written if path.startswith("lib/")]
+    for path in changes.written:
+        if path not in library:
+            say(f"wrote   {changes.folder.name}/{path}")
+    if library:
+        say(f"wrote   {changes.folder.name}/lib ({len(library)} files)")
+    for path in changes.removed:
+        say(f"removed {changes.folder.name}/{path}")
+    for path in changes.kept:
+        note(
+            f"{changes.folder.name}/{path} is stale, but was edited since nixgen wrote it; left alone"
+        )
+    if not changes.stale:
+        say("generated/ is up to date")
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, footer: str = ""
+) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(
+        title=title or None, box=SIMPLE_HEAD, title_justify="left", caption=footer or None
+    )
+    for column in columns:
+        numeric = column.lower() in {"seconds", "size", "layers", "paths", "bytes"}
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    out().print(table)
+
+
+def human_size(count: int) -> str:
+    """Bytes in the unit people read: ``12.3 MB`` (powers of ten)."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def report_error(error: NixgenError, *, as_json: bool = False) -> None:
+    """What happened, where in the user's file, what to do next."""
+    problems = error.problems if isinstance(error, ModelError) else ()
+    if as_json:
+        print_json(_error_document(error, problems))
+    lines = [f"{_paint('error', 'bold red', sys.stderr)}: {error.message}"]
+    if error.where:
+        lines.append(f"  at {_paint(error.where, 'cyan', sys.stderr)}")
+    lines.extend(f"  {detail}" for detail in error.details)
+    for problem in problems:
+        lines.extend(_problem_lines(problem))
+    if error.hint:
+        lines.append(f"  {_paint('hint', 'bold green', sys.stderr)}: {error.hint}")
+    note("\n".join(lines))
+
+
+def _problem_lines(problem: Problem) -> Iterable[str]:
+    yield f"  {_paint(problem.path, 'bold', sys.stderr)}: {problem.message}"
+    if problem.where:
+        yield f"    at {_paint(problem.where, 'cyan', sys.stderr)}"
+    if problem.hint:
+        yield f"    {_paint('hint', 'bold green', sys.stderr)}: {problem.hint}"
+
+
+def _error_document(error: NixgenError, problems: Iterable[Problem]) -> dict[str, Any]:
+    return {
+        "schema": "nixgen/error/1",
+        "kind": type(error).__name__,
+        "message": error.message,
+        "where": error.where,
+        "hint": error.hint,
+        "details": list(error.details),
+        "problems": [
+            {
+                "path": problem.path,
+                "message": problem.message,
+                "where": problem.where,
+                "hint": problem.hint,
+            }
+            for problem in problems
+        ],
+        "exit": error.exit_status,
+    }

@@ -1,0 +1,24 @@
+"""The console script. Answers ``--version`` and ``--help`` before anything heavy is imported."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        from nixgen import __version__
+
+        print(f"nixgen {__version__}")
+        return
+    if arguments in ([], ["--help"], ["-h"], ["help"]):
+        # the text that typer would print, kept equal by tests/unit/test_cli_help.py
+        with open(__file__.removesuffix("entry.py") + "help.txt", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs more than the rest of this
+            print(file.read(), end="")
+        return
+    from nixgen.cli.app import run
+
+    sys.exit(run(arguments))

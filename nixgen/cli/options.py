@@ -1,0 +1,44 @@
+"""The options that every verb shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Base", "Debug", "Env", "Json", "ProjectFolder", "Targets", "verb"]
+
+ProjectFolder = Annotated[
+    Path,
+    typer.Option("--project", metavar="PATH", help="The folder of infra.py.", show_default=False),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; progress goes to standard error.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and whole traces.")]
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]...",
+        help="Such as machines.web or images; all when none is given.",
+        show_default=False,
+    ),
+]
+Base = Annotated[str, typer.Option("--base", help="The package base: debian or nixpkgs.")]
+Env = Annotated[
+    str | None,
+    typer.Option(
+        "--env", metavar="NAME", help="An environment of the project.", show_default=False
+    ),
+]
+
+
+def verb(help: str | None = None) -> typer.Typer:  # noqa: A002  # typer's own name for it
+    return typer.Typer(
+        help=help,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        add_completion=False,
+    )
