@@ -36,7 +36,8 @@ from nixgen.syntax.nodes import (
     Str,
     Var,
 )
-from nixgen.syntax.printer import Printed, Span, print_expr, print_file
+from nixgen.syntax.page import Span
+from nixgen.syntax.printer import Printed, print_expr, print_file
 
 __all__ = [
     "AttrSet",

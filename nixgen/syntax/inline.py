@@ -26,8 +26,10 @@ from nixgen.syntax.text import (
 __all__ = [
     "ATOMS",
     "CALL",
+    "LOWEST",
     "NOT",
     "OPERATORS",
+    "RANKS",
     "SELECT",
     "Marks",
     "compact",
@@ -35,9 +37,9 @@ __all__ = [
     "formal_texts",
     "formals_text",
     "inherit_words",
-    "needs_parentheses",
+    "on_lines",
+    "rank",
     "selectable",
-    "skeleton",
 ]
 
 Marks = list[object]
@@ -73,43 +75,31 @@ OPERATORS: Final = {
 }
 
 
-def needs_parentheses(node: n.Expr, least: int) -> bool:
-    return _RANKS[type(node)](node) < least
-
-
-def _wrapped_rank(node: n.Mark | n.Commented) -> int:
-    return _RANKS[type(node.expr)](node.expr)
-
-
-def _number_rank(node: n.Int | n.Float) -> int:
-    # -5 is an operator and an operand; -2^63 comes with its own parentheses.
-    return NEGATIVE if INT_MIN < node.value < 0 else ATOM
-
-
-def _path_rank(node: n.Path) -> int:
-    return ATOM if path_literal(node.value)[1] is None else OPERATORS["+"][0]
-
-
-def _constant(rank: int) -> Callable[[Any], int]:
-    return lambda _node: rank
-
-
-_RANKS: Final[dict[type, Callable[[Any], int]]] = {
-    **dict.fromkeys(
-        (n.Null, n.Bool, n.Str, n.Interpolation, n.Var, n.List, n.AttrSet), _constant(ATOM)
-    ),
-    **dict.fromkeys((n.If, n.Let, n.Function, n.Lambda), _constant(LOWEST)),
-    n.Int: _number_rank,
-    n.Float: _number_rank,
-    n.Path: _path_rank,
-    n.Select: _constant(SELECT),
-    n.HasAttr: _constant(HAS),
-    n.Call: _constant(CALL),
-    n.Not: _constant(NOT),
-    n.BinaryOp: lambda node: OPERATORS[node.operator][0],
-    n.Mark: _wrapped_rank,
-    n.Commented: _wrapped_rank,
+RANKS: Final[dict[type, int]] = {
+    **dict.fromkeys((n.Null, n.Bool, n.Str, n.Interpolation, n.Var, n.List, n.AttrSet), ATOM),
+    **dict.fromkeys((n.If, n.Let, n.Function, n.Lambda), LOWEST),
+    n.Select: SELECT,
+    n.HasAttr: HAS,
+    n.Call: CALL,
+    n.Not: NOT,
 }
+
+
+def rank(node: n.Expr) -> int:
+    fixed = RANKS.get(type(node))
+    if fixed is not None:
+        return fixed
+    match node:
+        case n.Int() | n.Float():
+            # -5 is an operator and an operand; -2^63 comes with its own parentheses.
+            return NEGATIVE if INT_MIN < node.value < 0 else ATOM
+        case n.Path():
+            return ATOM if path_literal(node.value)[1] is None else OPERATORS["+"][0]
+        case n.BinaryOp():
+            return OPERATORS[node.operator][0]
+        case n.Mark() | n.Commented():
+            return rank(node.expr)
+    raise AssertionError(node)
 
 
 def flat(node: n.Expr, marks: Marks, least: int = LOWEST) -> str | None:
@@ -118,32 +108,36 @@ def flat(node: n.Expr, marks: Marks, least: int = LOWEST) -> str | None:
     :param least: the rank the surroundings ask for; looser expressions go into parentheses.
     """
     before = len(marks)
-    text = _form(node, marks, least, force=False)
+    text = _form(node, marks, least, False)
     if text is None:
         del marks[before:]
     return text
 
 
 def compact(node: n.Expr, marks: Marks, least: int = LOWEST) -> str:
-    text = _form(node, marks, least, force=True)
+    text = _form(node, marks, least, True)
     if text is None:
         raise AssertionError(node)
     return text
 
 
-def _form(node: n.Expr, marks: Marks, least: int, *, force: bool) -> str | None:
-    kind = type(node)
-    text = _FORMS[kind](node, marks, force)
-    if text is None or _RANKS[kind](node) >= least:
+def _form(node: n.Expr, marks: Marks, least: int, force: bool) -> str | None:  # noqa: FBT001
+    text = _FORMS[type(node)](node, marks, force)
+    if text is None or not least or rank(node) >= least:
         return text
     return f"({text})"
 
 
-def _join(items: Iterable[n.Expr], marks: Marks, least: int, *, force: bool) -> str | None:
+def _join(
+    items: Iterable[n.Expr],
+    marks: Marks,
+    least: int,
+    force: bool,  # noqa: FBT001
+) -> str | None:
     """Expressions side by side."""
     texts = []
     for item in items:
-        text = _form(item, marks, least, force=force)
+        text = _form(item, marks, least, force)
         if text is None:
             return None
         texts.append(text)
@@ -196,9 +190,10 @@ def _atom(form: Callable[[Any], str]) -> Callable[[Any, Marks, bool], str]:
 # --- strings ---
 
 
-def skeleton(parts: Iterable[str | n.Expr]) -> str:
-    """A string's text with a letter for each antiquotation, as :func:`fits_indented` wants it."""
-    return "".join(part if isinstance(part, str) else "x" for part in parts)
+def on_lines(parts: Iterable[str | n.Expr]) -> bool:
+    """Whether a string with antiquotations is to be printed over several lines."""
+    skeleton = "".join([part if isinstance(part, str) else "x" for part in parts])
+    return "\n" in skeleton and fits_indented(skeleton)
 
 
 def _str(node: n.Str, _marks: Marks, force: bool) -> str | None:  # noqa: FBT001
@@ -208,18 +203,17 @@ def _str(node: n.Str, _marks: Marks, force: bool) -> str | None:  # noqa: FBT001
 
 
 def _interpolation(node: n.Interpolation, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    if not force and fits_indented(skeleton(node.parts)):
+    if not force and on_lines(node.parts):
         return None
     last = len(node.parts) - 1
     # Texts are never neighbours, so whatever follows a text is an antiquotation.
-    return '"{}"'.format(
-        "".join(
-            escape_quoted(part, before_antiquotation=position < last)
-            if isinstance(part, str)
-            else f"${{{compact(part, marks)}}}"
-            for position, part in enumerate(node.parts)
-        )
-    )
+    body = [
+        escape_quoted(part, before_antiquotation=position < last)
+        if isinstance(part, str)
+        else f"${{{compact(part, marks)}}}"
+        for position, part in enumerate(node.parts)
+    ]
+    return f'"{"".join(body)}"'
 
 
 # --- names ---
@@ -236,18 +230,18 @@ def selectable(node: n.Expr) -> bool:
 
 
 def _select(node: n.Select, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    base = _form(node.expr, marks, LOWEST, force=force)
+    base = _form(node.expr, marks, LOWEST, force)
     if base is None:
         return None
     text = f"{base if selectable(node.expr) else f'({base})'}.{attr_path(node.path)}"
     if node.default is None:
         return text
-    default = _form(node.default, marks, SELECT, force=force)
+    default = _form(node.default, marks, SELECT, force)
     return None if default is None else f"{text} or {default}"
 
 
 def _has_attr(node: n.HasAttr, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    base = _form(node.expr, marks, HAS + 1, force=force)
+    base = _form(node.expr, marks, HAS + 1, force)
     return None if base is None else f"{base} ? {attr_path(node.path)}"
 
 
@@ -259,7 +253,7 @@ def _list(node: n.List, marks: Marks, force: bool) -> str | None:  # noqa: FBT00
         return "[ ]"
     if len(node.items) > 1 and not force:
         return None
-    items = _join(node.items, marks, SELECT, force=force)
+    items = _join(node.items, marks, SELECT, force)
     return None if items is None else f"[ {items} ]"
 
 
@@ -267,28 +261,25 @@ def _attr_set(node: n.AttrSet, marks: Marks, force: bool) -> str | None:  # noqa
     start = "rec {" if node.recursive else "{"
     if not node.bindings:
         return f"{start} }}"
-    if not force and (len(node.bindings) > 1 or not _is_plain(node.bindings[0])):
+    if not force and not _is_plain(node.bindings):
         return None
     return f"{start} {_bindings(node.bindings, marks)} }}"
 
 
-def _is_plain(binding: n.Inherit | n.Binding) -> bool:
-    """Whether ``{ binding }`` is easy to read on one line: sets in sets are not."""
-    if isinstance(binding, n.Inherit):
-        return binding.source is None
-    value = binding[1]
+def _is_plain(bindings: n.Bindings) -> bool:
+    """Whether ``{ … }`` is easy to read on one line: one binding, and neither set nor list in it."""
+    if bindings.inherits or len(bindings.pairs) != 1:
+        return not bindings.pairs and len(bindings.inherits) == 1
+    value = bindings.pairs[0][1]
     while isinstance(value, n.Mark):
         value = value.expr
     return type(value) in ATOMS or (isinstance(value, n.Str) and not fits_indented(value.value))
 
 
 def _bindings(bindings: n.Bindings, marks: Marks) -> str:
-    return " ".join(
-        f"{' '.join(inherit_words(binding, marks))};"
-        if isinstance(binding, n.Inherit)
-        else f"{attr_path(binding[0])} = {compact(binding[1], marks)};"
-        for binding in bindings
-    )
+    texts = [f"{' '.join(inherit_words(inherit, marks))};" for inherit in bindings.inherits]
+    texts += [f"{key} = {compact(value, marks)};" for key, value in bindings.pairs]
+    return " ".join(texts)
 
 
 def inherit_words(node: n.Inherit, marks: Marks) -> list[str]:
@@ -299,7 +290,8 @@ def inherit_words(node: n.Inherit, marks: Marks) -> list[str]:
 def _let(node: n.Let, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
     if not force:
         return None
-    return f"let {_bindings(node.bindings, marks)} in {compact(node.body, marks)}"
+    start = f"let {_bindings(node.bindings, marks)}".rstrip()
+    return f"{start} in {compact(node.body, marks)}"
 
 
 # --- functions ---
@@ -326,15 +318,15 @@ def _function(node: n.Function, marks: Marks, force: bool) -> str | None:  # noq
 
 
 def _lambda(node: n.Lambda, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    body = _form(node.body, marks, LOWEST, force=force)
+    body = _form(node.body, marks, LOWEST, force)
     return None if body is None else f"{node.parameter}: {body}"
 
 
 def _call(node: n.Call, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    function = _form(node.function, marks, CALL, force=force)
+    function = _form(node.function, marks, CALL, force)
     if function is None:
         return None
-    arguments = _join(node.arguments, marks, SELECT, force=force)
+    arguments = _join(node.arguments, marks, SELECT, force)
     return None if arguments is None else f"{function} {arguments}"
 
 
@@ -342,27 +334,27 @@ def _call(node: n.Call, marks: Marks, force: bool) -> str | None:  # noqa: FBT00
 
 
 def _if(node: n.If, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    condition = _form(node.condition, marks, LOWEST, force=force)
+    condition = _form(node.condition, marks, LOWEST, force)
     if condition is None:
         return None
-    then = _form(node.then, marks, LOWEST, force=force)
+    then = _form(node.then, marks, LOWEST, force)
     if then is None:
         return None
-    otherwise = _form(node.otherwise, marks, LOWEST, force=force)
+    otherwise = _form(node.otherwise, marks, LOWEST, force)
     return None if otherwise is None else f"if {condition} then {then} else {otherwise}"
 
 
 def _not(node: n.Not, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    text = _form(node.expr, marks, NOT, force=force)
+    text = _form(node.expr, marks, NOT, force)
     return None if text is None else f"!{text}"
 
 
 def _binary(node: n.BinaryOp, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
     _, least_left, least_right = OPERATORS[node.operator]
-    left = _form(node.left, marks, least_left, force=force)
+    left = _form(node.left, marks, least_left, force)
     if left is None:
         return None
-    right = _form(node.right, marks, least_right, force=force)
+    right = _form(node.right, marks, least_right, force)
     return None if right is None else f"{left} {node.operator} {right}"
 
 

@@ -6,18 +6,25 @@ and texts are plain Python strings; the printer quotes and escapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from attrs import field, frozen
 
 from nixgen.errors import UnprintableError
+from nixgen.syntax.bindings import (
+    Bindings,
+    Expr,
+    Inherit,
+    defined_twice,
+    identifier,
+    to_bindings,
+    to_path,
+)
 from nixgen.syntax.text import (
     INT_MAX,
     INT_MIN,
-    attr_path,
     check_text,
-    is_identifier,
     path_literal,
     print_float,
 )
@@ -25,6 +32,7 @@ from nixgen.syntax.text import (
 __all__ = [
     "AttrSet",
     "BinaryOp",
+    "Bindings",
     "Bool",
     "Call",
     "Commented",
@@ -53,36 +61,9 @@ OPERATORS: Final = frozenset(
     {"!=", "&&", "*", "+", "++", "-", "->", "/", "//", "<", "<=", "==", ">", ">=", "||"}
 )
 
-Key = str | tuple[str, ...]
-
-
-class Expr:
-    """Any Nix expression."""
-
-    __slots__ = ()
-
 
 def _text(_node: object, _attribute: object, value: str) -> None:
     check_text(value)
-
-
-def _identifier(_node: object, _attribute: object, value: str) -> None:
-    if not is_identifier(value):
-        raise UnprintableError(
-            f"{value!r} is not a Nix identifier",
-            hint="variables are letters, digits, _, - and ', and no keyword",
-        )
-
-
-def _attr_path(names: Key) -> tuple[str, ...]:
-    path = (names,) if isinstance(names, str) else tuple(names)
-    if not path:
-        raise UnprintableError(
-            "an attribute path needs at least one name", hint='write ("name",) or "name"'
-        )
-    for name in path:
-        check_text(name)
-    return path
 
 
 def _exprs(nodes: Iterable[Expr]) -> tuple[Expr, ...]:
@@ -170,7 +151,7 @@ class Path(Expr):
 
 @frozen
 class Var(Expr):
-    name: str = field(validator=_identifier)
+    name: str = field(validator=identifier)
 
 
 @frozen
@@ -178,7 +159,7 @@ class Select(Expr):
     """``expr.path``, or ``expr.path or default``."""
 
     expr: Expr
-    path: tuple[str, ...] = field(converter=_attr_path)
+    path: tuple[str, ...] = field(converter=to_path)
     default: Expr | None = None
 
 
@@ -187,7 +168,7 @@ class HasAttr(Expr):
     """``expr ? path``."""
 
     expr: Expr
-    path: tuple[str, ...] = field(converter=_attr_path)
+    path: tuple[str, ...] = field(converter=to_path)
 
 
 # --- collections ---
@@ -198,71 +179,6 @@ class List(Expr):
     items: tuple[Expr, ...] = field(default=(), converter=_exprs)
 
 
-def _names(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(names)))
-
-
-@frozen
-class Inherit:
-    """``inherit a b;`` or ``inherit (source) a b;``, among the bindings of a set or a ``let``."""
-
-    names: tuple[str, ...] = field(converter=_names)
-    source: Expr | None = None
-
-    @names.validator
-    def _check(self, _attribute: object, names: tuple[str, ...]) -> None:
-        for name in names:
-            if self.source is None:
-                _identifier(self, None, name)
-            else:
-                check_text(name)
-
-
-Binding = tuple[tuple[str, ...], Expr]
-Bindings = tuple[Inherit | Binding, ...]
-
-
-def _bindings(
-    given: Mapping[Any, Expr] | Iterable[Inherit | tuple[Key, Expr]],
-) -> Bindings:
-    """Inherits first, then keys in the order in which they are printed; every attribute once."""
-    inherits: list[Inherit] = []
-    values: dict[tuple[str, ...], Expr] = {}
-    names: set[tuple[str, ...]] = set()
-    nested = False
-    for item in given.items() if isinstance(given, Mapping) else given:
-        if isinstance(item, Inherit):
-            inherits.append(item)
-            for name in item.names:
-                _claim(names, (name,))
-            continue
-        key, value = item
-        path = (key,) if isinstance(key, str) else _attr_path(key)
-        nested = nested or len(path) > 1
-        check_text(path[0])
-        _claim(names, path)
-        values[path] = value
-    if nested:
-        for path in names:
-            for length in range(1, len(path)):
-                if path[:length] in names:
-                    raise UnprintableError(
-                        f"{attr_path(path[:length])} and {attr_path(path)} are both defined",
-                        hint=f"put the latter into the value of {attr_path(path[:length])}",
-                    )
-    ordered = sorted(values, key=attr_path)
-    return (*inherits, *[(path, values[path]) for path in ordered])
-
-
-def _claim(names: set[tuple[str, ...]], path: tuple[str, ...]) -> None:
-    if path in names:
-        raise UnprintableError(
-            f"the attribute {attr_path(path)} is defined twice",
-            hint="keep one of the two definitions",
-        )
-    names.add(path)
-
-
 @frozen
 class AttrSet(Expr):
     """``{ … }``. Keys are names or attribute paths; they are kept in printed order.
@@ -270,13 +186,13 @@ class AttrSet(Expr):
     :param bindings: a mapping, or pairs of key and value with :class:`Inherit` among them.
     """
 
-    bindings: Bindings = field(default=(), converter=_bindings)
+    bindings: Bindings = field(default=Bindings(), converter=to_bindings)
     recursive: bool = False
 
 
 @frozen
 class Let(Expr):
-    bindings: Bindings = field(converter=_bindings)
+    bindings: Bindings = field(converter=to_bindings)
     body: Expr
 
 
@@ -287,7 +203,7 @@ class Let(Expr):
 class Formal:
     """One name of a function's set pattern, with ``? default``."""
 
-    name: str = field(validator=_identifier)
+    name: str = field(validator=identifier)
     default: Expr | None = None
 
 
@@ -305,16 +221,17 @@ class Function(Expr):
 
     @formals.validator
     def _check(self, _attribute: object, formals: tuple[Formal, ...]) -> None:
-        names: set[tuple[str, ...]] = set()
-        for formal in formals:
-            _claim(names, (formal.name,))
+        names = [formal.name for formal in formals]
+        for name in names:
+            if names.count(name) > 1:
+                raise defined_twice(name)
 
 
 @frozen
 class Lambda(Expr):
     """``parameter: body``."""
 
-    parameter: str = field(validator=_identifier)
+    parameter: str = field(validator=identifier)
     body: Expr
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "escape_indented",
     "escape_quoted",
     "fits_indented",
+    "has_escapes",
     "is_identifier",
     "path_literal",
     "print_float",
@@ -63,6 +64,10 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "$"
 _QUOTED = re.compile(r'["\\\n\r\t]|\$(?=\{)')
 # A text in front of an antiquotation: its last `$` would turn `${` into the literal `$${`.
 _QUOTED_BEFORE = re.compile(r'["\\\n\r\t]|\$(?=\{|\Z)')
+
+
+has_escapes = _QUOTED.search
+"""Whether the ``"…"`` form of a text differs from the text."""
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -126,8 +131,11 @@ def escape_indented(text: str, *, before_antiquotation: bool) -> str:
 
 @lru_cache(maxsize=8192)
 def attr_name(name: str) -> str:
-    """A checked attribute name, bare where Nix allows it."""
-    return name if is_identifier(name) else quoted(name)
+    """An attribute name, bare where Nix allows it. The same few names fill thousands of files."""
+    if is_identifier(name):
+        return name
+    check_text(name)
+    return quoted(name)
 
 
 @lru_cache(maxsize=8192)
@@ -165,6 +173,7 @@ def print_float(value: float) -> str:
 # --- paths ---
 
 
+@lru_cache(maxsize=1024)
 def path_literal(path: str) -> tuple[str, str | None]:
     """A relative path as a literal and the rest that no literal can spell.
 

@@ -1,0 +1,377 @@
+"""The layout of Nix text: two spaces, 100 columns, as RFC 166 and nixfmt have it.
+
+Every node is laid out by one function ``(page, node, pad, head, tail)``. It appends whole lines; the
+first starts with ``pad + head``, the last ends with ``tail``. A binding is thus its value with the head
+``key = `` and the tail ``;``, and nothing that was printed is ever touched or copied again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from nixgen.syntax import nodes as n
+from nixgen.syntax.inline import (
+    ATOMS,
+    CALL,
+    LOWEST,
+    NOT,
+    OPERATORS,
+    RANKS,
+    SELECT,
+    compact,
+    flat,
+    formal_texts,
+    formals_text,
+    inherit_words,
+    on_lines,
+    rank,
+    selectable,
+)
+from nixgen.syntax.page import STEP, WIDTH, Page
+from nixgen.syntax.text import (
+    attr_path,
+    comment_lines,
+    escape_indented,
+    fits_indented,
+    has_escapes,
+    quoted,
+)
+
+__all__ = ["layout"]
+
+
+def layout(page: Page, expr: n.Expr, pad: str) -> None:
+    """Append the lines of an expression; ``pad`` stands in front of each."""
+    _LAYOUTS[type(expr)](page, expr, pad, "", "")
+
+
+def _lay(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
+    _LAYOUTS[type(node)](page, node, pad, head, tail)
+
+
+def _operand(  # noqa: PLR0917 (the layout signature and a rank)
+    page: Page, node: n.Expr, least: int, pad: str, head: str, tail: str
+) -> None:
+    """An expression of at least a rank, in parentheses if it is looser."""
+    if rank(node) < least:
+        _parenthesised(page, node, pad, head, tail)
+    else:
+        _lay(page, node, pad, head, tail)
+
+
+def _parenthesised(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
+    if page.place_if_flat(node, pad, f"{head}(", f"){tail}"):
+        return
+    if isinstance(node, n.Lambda | n.Call):
+        _lay(page, node, pad, f"{head}(", f"){tail}")
+    else:
+        page.place(f"{pad}{head}(")
+        _lay(page, node, pad + STEP, "", "")
+        page.place(f"{pad}){tail}")
+
+
+# --- atoms and strings ---
+
+
+def _atom(form: Callable[[Any], str]) -> Callable[[Page, Any, str, str, str], None]:
+    def lay(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
+        line = f"{pad}{head}{form(node)}{tail}"
+        if len(line) <= WIDTH:
+            page.lines.append(line)
+        else:
+            page.place_flat(form(node), pad, head, tail)
+
+    return lay
+
+
+def _str(page: Page, node: n.Str, pad: str, head: str, tail: str) -> None:
+    text = node.value
+    if has_escapes(text) is None:
+        line = f'{pad}{head}"{text}"{tail}'
+        if len(line) <= WIDTH:
+            page.lines.append(line)
+            return
+    if "\n" in text and fits_indented(text):
+        body = escape_indented(text, before_antiquotation=False)
+        _indented(page, body, pad, head, tail)
+    else:
+        page.place_flat(quoted(text), pad, head, tail)
+
+
+def _interpolation(page: Page, node: n.Interpolation, pad: str, head: str, tail: str) -> None:
+    if not on_lines(node.parts):
+        page.place_flat(compact(node, page.marks), pad, head, tail)
+        return
+    last = len(node.parts) - 1
+    body = [
+        escape_indented(part, before_antiquotation=position < last)
+        if isinstance(part, str)
+        else f"${{{compact(part, page.marks)}}}"
+        for position, part in enumerate(node.parts)
+    ]
+    _indented(page, "".join(body), pad, head, tail)
+
+
+def _indented(page: Page, body: str, pad: str, head: str, tail: str) -> None:
+    inner = pad + STEP
+    first = len(page.lines) + 1
+    *lines, last = body.split("\n")
+    page.lines.append(f"{pad}{head}''")
+    page.lines.extend([inner + line if line else "" for line in lines])
+    page.lines.append(f"{inner}{last}''{tail}" if last else f"{pad}''{tail}")
+    if page.marks:
+        page.settle(first, len(page.lines))
+
+
+# --- names ---
+
+
+def _select(page: Page, node: n.Select, pad: str, head: str, tail: str) -> None:
+    text = flat(node, page.marks)
+    if text is not None:
+        page.place_flat(text, pad, head, tail)
+        return
+    end = f".{attr_path(node.path)}"
+    if node.default is not None:
+        end += f" or {compact(node.default, page.marks, SELECT)}"
+    if selectable(node.expr):
+        _lay(page, node.expr, pad, head, end + tail)
+    else:
+        _parenthesised(page, node.expr, pad, head, end + tail)
+
+
+def _has_attr(page: Page, node: n.HasAttr, pad: str, head: str, tail: str) -> None:
+    page.place_flat(compact(node, page.marks), pad, head, tail)
+
+
+# --- collections ---
+
+
+def _list(page: Page, node: n.List, pad: str, head: str, tail: str) -> None:
+    if len(node.items) < 2 and page.place_if_flat(node, pad, head, tail):
+        return
+    inner = pad + STEP
+    page.place(f"{pad}{head}[")
+    for item in node.items:
+        kind = type(item)
+        if RANKS.get(kind, LOWEST) >= SELECT:
+            _LAYOUTS[kind](page, item, inner, "", "")
+        else:
+            _operand(page, item, SELECT, inner, "", "")
+    page.lines.append(f"{pad}]{tail}")
+
+
+def _attr_set(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> None:
+    start = "rec {" if node.recursive else "{"
+    bindings = node.bindings
+    # In a list or as an argument, one short binding stays on the line; below a key it never does.
+    beside = head[-3:] != " = " or not bindings
+    if beside and page.place_if_flat(node, pad, head, tail):
+        return
+    page.lines.append(f"{pad}{head}{start}")
+    if page.spaced and not pad and not head:
+        _paragraphs(page, bindings)
+    else:
+        _bindings(page, bindings, pad + STEP)
+    page.lines.append(f"{pad}}}{tail}")
+
+
+def _bindings(page: Page, bindings: n.Bindings, pad: str) -> None:
+    for inherit in bindings.inherits:
+        _inherit(page, inherit, pad)
+    for key, value in bindings.pairs:
+        _LAYOUTS[type(value)](page, value, pad, f"{key} = ", ";")
+
+
+def _paragraphs(page: Page, bindings: n.Bindings) -> None:
+    """The outermost set of a file: blank lines after inherits and around bindings of several lines."""
+    for inherit in bindings.inherits:
+        _inherit(page, inherit, STEP)
+    first = not bindings.inherits
+    after_block = True
+    for key, value in bindings.pairs:
+        block = _is_block(value)
+        if not first and (block or after_block):
+            page.lines.append("")
+        first, after_block = False, block
+        _lay(page, value, STEP, f"{key} = ", ";")
+
+
+def _is_block(value: n.Expr) -> bool:
+    while isinstance(value, n.Mark):
+        value = value.expr
+    return bool(isinstance(value, n.AttrSet) and value.bindings) or flat(value, []) is None
+
+
+def _inherit(page: Page, node: n.Inherit, pad: str) -> None:
+    head, *names = inherit_words(node, page.marks)
+    text = " ".join((head, *names))
+    line = f"{pad}{text};"
+    if len(line) <= WIDTH:
+        page.place(line)
+        return
+    page.place(pad + head)
+    page.lines.extend(f"{pad}{STEP}{name}" for name in names)
+    page.lines.append(f"{pad}{STEP};")
+
+
+def _let(page: Page, node: n.Let, pad: str, head: str, tail: str) -> None:
+    pad = page.below(pad, head)
+    page.lines.append(f"{pad}let")
+    _bindings(page, node.bindings, pad + STEP)
+    page.lines.append(f"{pad}in")
+    _lay(page, node.body, pad, "", tail)
+
+
+# --- functions ---
+
+
+def _function(page: Page, node: n.Function, pad: str, head: str, tail: str) -> None:
+    pad = page.below(pad, head)
+    formals = formal_texts(node, page.marks)
+    text = formals_text(formals)
+    if len(pad) + len(text) <= WIDTH:
+        page.place(pad + text)
+    else:
+        page.place(f"{pad}{{")
+        ends = [","] * (len(formals) - 1) + ["" if node.ellipsis else ","]
+        page.lines.extend(
+            f"{pad}{STEP}{formal}{end}" for formal, end in zip(formals, ends, strict=True)
+        )
+        page.lines.append(f"{pad}}}:")
+    _lay(page, node.body, pad, "", tail)
+
+
+def _lambda(page: Page, node: n.Lambda, pad: str, head: str, tail: str) -> None:
+    if page.place_if_flat(node, pad, head, tail):
+        return
+    _lay(page, node.body, pad, f"{head}{node.parameter}: ", tail)
+
+
+def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
+    """On one line, or with the last argument opening at the end of the line, or one per line."""
+    if page.place_if_flat(node, pad, head, tail):
+        return
+    *leading, last = node.arguments
+    if _opens(last):
+        lead = flat(n.Call(node.function, leading) if leading else node.function, page.marks, CALL)
+        if lead is not None and len(pad) + len(head) + len(lead) + len(" {") <= WIDTH:
+            if page.marks:
+                page.settle(len(page.lines) + 1, len(page.lines) + 1)
+            _operand(page, last, SELECT, pad, f"{head}{lead} ", tail)
+            return
+        page.marks.clear()
+    pad = page.below(pad, head)
+    _operand(page, node.function, CALL, pad, "", "")
+    for argument in leading:
+        _operand(page, argument, SELECT, pad + STEP, "", "")
+    _operand(page, last, SELECT, pad + STEP, "", tail)
+
+
+def _opens(node: n.Expr) -> bool:
+    """Whether a node's first line may stand at the end of another, as ``{`` and ``[`` may."""
+    while isinstance(node, n.Mark):
+        node = node.expr
+    if isinstance(node, n.AttrSet):
+        return bool(node.bindings)
+    if isinstance(node, n.List):
+        return bool(node.items)
+    if isinstance(node, n.Lambda):
+        return _opens(node.body)
+    if isinstance(node, n.Call):
+        return _opens(node.arguments[-1])
+    if isinstance(node, n.Str):
+        return fits_indented(node.value)
+    return isinstance(node, n.Function) or (
+        isinstance(node, n.Interpolation) and on_lines(node.parts)
+    )
+
+
+# --- operators ---
+
+
+def _if(page: Page, node: n.If, pad: str, head: str, tail: str) -> None:
+    if page.place_if_flat(node, pad, head, tail):
+        return
+    pad = page.below(pad, head)
+    start = "if "
+    current: n.Expr = node
+    while isinstance(current, n.If):
+        page.place(f"{pad}{start}{compact(current.condition, page.marks)} then")
+        _lay(page, current.then, pad + STEP, "", "")
+        start, current = "else if ", current.otherwise
+    page.lines.append(f"{pad}else")
+    _lay(page, current, pad + STEP, "", tail)
+
+
+def _not(page: Page, node: n.Not, pad: str, head: str, tail: str) -> None:
+    _operand(page, node.expr, NOT, pad, f"{head}!", tail)
+
+
+def _binary(page: Page, node: n.BinaryOp, pad: str, head: str, tail: str) -> None:
+    """On one line, or one operand per line, operators first."""
+    if page.place_if_flat(node, pad, head, tail):
+        return
+    pad = page.below(pad, head)
+    operands = _chain(node)
+    last = len(operands) - 1
+    for position, (operator, operand, least) in enumerate(operands):
+        start = f"{operator} " if position else ""
+        _operand(page, operand, least, pad, start, tail if position == last else "")
+
+
+def _chain(node: n.BinaryOp) -> list[tuple[str, n.Expr, int]]:
+    """``a ++ b ++ c`` as its operands, however it associates: operator in front, operand, least rank."""
+    _, least_left, least_right = OPERATORS[node.operator]
+    operands: list[tuple[str, n.Expr, int]] = []
+    current: n.Expr = node
+    if least_left > least_right:
+        while isinstance(current, n.BinaryOp) and current.operator == node.operator:
+            operands.append((node.operator, current.left, least_left))
+            current = current.right
+        operands.append((node.operator, current, least_right))
+        return operands
+    while isinstance(current, n.BinaryOp) and current.operator == node.operator:
+        operands.append((node.operator, current.right, least_right))
+        current = current.left
+        if least_left == least_right:  # comparisons do not chain
+            break
+    operands.append((node.operator, current, least_left))
+    operands.reverse()
+    return operands
+
+
+# --- wrappers ---
+
+
+def _mark(page: Page, node: n.Mark, pad: str, head: str, tail: str) -> None:
+    first = len(page.lines) + 1
+    inner = node.expr
+    _LAYOUTS[type(inner)](page, inner, pad, head, tail)
+    page.spans.append((first, len(page.lines), node.origin))
+
+
+def _commented(page: Page, node: n.Commented, pad: str, head: str, tail: str) -> None:
+    page.lines.extend(pad + line for line in comment_lines(node.comment))
+    _lay(page, node.expr, pad, head, tail)
+
+
+_LAYOUTS: Final[dict[type, Callable[[Page, Any, str, str, str], None]]] = {
+    **{kind: _atom(form) for kind, form in ATOMS.items()},
+    n.AttrSet: _attr_set,
+    n.BinaryOp: _binary,
+    n.Call: _call,
+    n.Commented: _commented,
+    n.Function: _function,
+    n.HasAttr: _has_attr,
+    n.If: _if,
+    n.Interpolation: _interpolation,
+    n.Lambda: _lambda,
+    n.Let: _let,
+    n.List: _list,
+    n.Mark: _mark,
+    n.Not: _not,
+    n.Select: _select,
+    n.Str: _str,
+}
