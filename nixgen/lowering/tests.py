@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 
@@ -69,16 +70,15 @@ def _health(scope: Scope, variable: str, service: Service) -> Iterator[str | Exp
             body = f"curl -sS {shlex.quote(url)} | grep -qF -e {shlex.quote(check.contains)}"
             yield f"    {variable}.succeed({body!r})\n"
     elif isinstance(check, CommandCheck):
-        yield f"    {variable}.wait_until_succeeds(shlex.join(["
-        for word in check.command:
-            yield '"'
+        yield f'    {variable}.wait_until_succeeds("'
+        for index, word in enumerate(check.command):
+            yield " " if index else ""
             for part in scope.parts(word):
-                # a store path holds nothing that a Python string would have to escape
-                yield _python_text(part) if isinstance(part, str) else part
-            yield '", '
-        yield "]))\n"
+                # a store path holds nothing that a shell or Python would read otherwise
+                yield _python_text(shlex.quote(part)) if isinstance(part, str) else part
+        yield '")\n'
 
 
 def _python_text(literal: str) -> str:
-    """The inside of a double-quoted Python string."""
-    return repr("'" + literal)[2:-1].replace('"', '\\"') if '"' in literal else repr(literal)[1:-1]
+    """The inside of a double-quoted Python string: JSON's escapes are a subset of Python's."""
+    return json.dumps(literal, ensure_ascii=False)[1:-1]

@@ -1,0 +1,83 @@
+"""Every field of every model at least once, with data that tries to become code."""
+
+from nixgen import (
+    CommandCheck,
+    ConfigFile,
+    Environment,
+    HttpCheck,
+    Image,
+    Machine,
+    Package,
+    Port,
+    Project,
+    Secret,
+    Service,
+    Source,
+    TcpCheck,
+    Test,
+    User,
+    text,
+)
+
+bash = Package("bash")
+flask = Package("flask", nixpkgs="python3Packages.flask", debian=["python3-flask"])
+redis = Package("redis", main="redis-server")
+web_root = Source("site", exclude=["node_modules", "debug.log"], name="web-root")
+token = Secret("api-token")
+db_password = Secret("db-password", file="/run/keys/db")
+
+nasty = "${pkgs.evil} ''${x} $HOME %n \\ \" 'quoted' \t$$"
+script = ConfigFile("start.sh", text("#!${bash}/bin/bash\nexec echo $${HOME} '${root}'\n", bash=bash, root=web_root), executable=True)
+literal = ConfigFile("literal.txt", nasty + "\n")
+
+tls = Port(8443)
+store = Service(
+    "store",
+    command=[redis.program, "--port", "6379"],
+    ports=[Port(6379, public=False), Port(5353, protocol="udp", name="dns")],
+    health=CommandCheck([redis / "bin/redis-cli", "ping", 'with "quotes" and \\']),
+    state_directory="store/data",
+    restart="always",
+)
+app = Service(
+    "app",
+    description='The "app"',
+    command=[script, "", "two words", nasty, text("--root=${root} x", root=web_root)],
+    setup=[[bash / "bin/bash", "-c", "echo one; echo two"], ["/bin/true"]],
+    environment={"NASTY": nasty, "ROOT": web_root, "MODE": "dev", "LIST": text("${a}:${b}/b", a=flask, b=bash)},
+    ports=[Port(80, name="http"), tls],
+    health=HttpCheck("/health?full=1", port=tls, status=204, contains="it's up"),
+    packages=[bash, flask],
+    depends_on=[store],
+    secrets=[token, db_password],
+    user=User("app", uid=1200, gid=1300, home="/var/lib/app", groups=["video"], description="Runs the app"),
+    working_directory="/var/lib/app",
+    runtime_directory="app",
+)
+worker = Service("worker", command=["/bin/sleep", "infinity"], depends_on=[app], health=None)
+probe = Service("probe", command=[bash.program], ports=[Port(9000)], health=TcpCheck())
+
+front = Machine(
+    "front-1",
+    services=[app, store],
+    packages=[bash],
+    users=[User("ops", uid=2000, system=False, groups=["wheel"])],
+    files={"motd": literal, "app/config.d/10-site.conf": ConfigFile("site.conf", text("root ${r}", r=web_root))},
+    memory=2048,
+    cores=4,
+    disk=8192,
+)
+back = Machine("back", services=[worker, probe], system="aarch64-linux")
+
+project = Project(
+    "kitchen-sink",
+    machines=[front, back],
+    images=[
+        Image("app", service=app, packages=[redis], tag="1.2.3", labels={"org.opencontainers.image.title": nasty}),
+        Image("tool", command=[bash.program, "-c", "echo hi"]),
+        Image("store", service=store),
+    ],
+    tests=[Test("derived", machines=[front, back]), Test("written", machines=[back], script='start_all()\nback.succeed("echo ${HOME} \'\'")\n')],
+    packages=[flask, redis],
+    environments=[Environment("prod", variables={"MODE": "prod", "ROOT": text("${r}/prod", r=web_root)}), Environment("dev")],
+)

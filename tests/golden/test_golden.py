@@ -1,0 +1,61 @@
+"""Each folder of cases/ is a project (case.py) and the tree it must generate (expected/).
+
+``pytest tests/golden --regenerate`` rewrites expected/; review the difference with git.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nixgen.load import load_project
+from nixgen.lowering import lower
+from nixgen.render import render
+
+CASES = Path(__file__).parent / "cases"
+
+
+def generated(case: Path, tmp_path: Path) -> dict[str, bytes]:
+    shutil.copy(case / "case.py", tmp_path / "infra.py")
+    tree, _ = render(lower(load_project(tmp_path)))
+    # the library is the repository's own nix/, and is tested as such
+    return {path: data for path, data in tree.items() if not path.startswith("lib/")}
+
+
+@pytest.mark.parametrize("case", sorted(CASES.iterdir()), ids=lambda case: case.name)
+def test_generates_what_is_expected(
+    case: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    tree = generated(case, tmp_path)
+    expected = case / "expected"
+    if request.config.getoption("--regenerate"):
+        shutil.rmtree(expected, ignore_errors=True)
+        for path, data in tree.items():
+            (expected / path).parent.mkdir(parents=True, exist_ok=True)
+            (expected / path).write_bytes(data)
+    present = {
+        file.relative_to(expected).as_posix(): file.read_text()
+        for file in expected.rglob("*")
+        if file.is_file()
+    }
+    actual = {path: data.decode() for path, data in tree.items()}
+    assert sorted(present) == sorted(actual), (
+        "orphaned or missing files; run pytest tests/golden --regenerate"
+    )
+    for path in actual:
+        assert actual[path] == present[path], (
+            f"{path} differs; run pytest tests/golden --regenerate, and review"
+        )
+
+
+@pytest.mark.real
+def test_every_expected_file_parses() -> None:
+    files = sorted(map(str, CASES.rglob("*.nix")))
+    assert files
+    done = subprocess.run(
+        ["nix-instantiate", "--parse", *files], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,133 @@
+"""Imports go one way, and starting up stays cheap."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "nixgen"
+
+#: Each part may import those after it in its row, directly or not; architecture.md draws the same line.
+ALLOWED = {
+    "errors": set(),
+    "models": {"errors"},
+    "syntax": {"errors"},
+    "lowering": {"models", "syntax"},
+    "load": {"models", "errors"},
+    "render": {"syntax", "errors"},
+    "scaffold": {"render", "errors"},
+    "driver": {"errors"},
+    "debian": {"driver", "errors"},
+    "cache": {"driver", "errors"},
+    "oci": {"driver", "errors"},
+    "vm": {"driver", "errors"},
+    "testing": {"driver", "models", "errors"},
+    "pipeline": {
+        "load",
+        "models",
+        "lowering",
+        "render",
+        "driver",
+        "debian",
+        "cache",
+        "oci",
+        "vm",
+        "errors",
+    },
+    "cli": {
+        "pipeline",
+        "scaffold",
+        "load",
+        "models",
+        "render",
+        "driver",
+        "debian",
+        "cache",
+        "oci",
+        "vm",
+        "errors",
+    },
+}
+
+
+def part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.split(".")[0] == "nixgen"
+        ):
+            modules = (
+                [node.module]
+                if node.module != "nixgen"
+                else [f"nixgen.{alias.name}" for alias in node.names]
+            )
+            names.update(module.split(".")[1] for module in modules if "." in module)
+        elif isinstance(node, ast.Import):
+            names.update(
+                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("nixgen.")
+            )
+    return names - {"__version__"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_imports_go_one_way(path: Path) -> None:
+    here = part(path)
+    if here == "__init__":
+        return
+    assert here in ALLOWED, f"{here} is a new part: give it a row in ALLOWED"
+    assert imported(path) - {here} <= ALLOWED[here], (
+        f"{here} may import only {sorted(ALLOWED[here])}"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
+def test_starting_up_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys; sys.argv = ['nixgen', *sys.argv[1:]]\n"
+        "from nixgen.cli.entry import main\n"
+        "main()\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.split())
+    assert done.stdout
+    assert not loaded & {
+        "attr",
+        "attrs",
+        "boto3",
+        "botocore",
+        "rich",
+        "typer",
+        "click",
+        "jinja2",
+        "json",
+        "pathlib",
+    }
+
+
+def test_public_names_exist() -> None:
+    import importlib
+
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        )
+        module = importlib.import_module(name)
+        public = getattr(module, "__all__", None)
+        if public is not None:
+            for item in public:
+                assert hasattr(module, item), f"{name} has no {item}"
