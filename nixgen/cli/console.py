@@ -17,12 +17,14 @@ from nixgen.errors import ModelError, NixgenError, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from nixgen.doctor import Finding
     from nixgen.render import Changes
 
 __all__ = [
     "human_size",
     "note",
     "print_diff",
+    "print_findings",
     "print_generated",
     "print_json",
     "print_table",
@@ -30,6 +32,8 @@ __all__ = [
     "report_error",
     "say",
 ]
+
+_APT = "apt-get install "
 
 
 @cache
@@ -103,6 +107,32 @@ def print_generated(changes: Changes) -> None:
         )
     if not changes.stale:
         say("generated/ is up to date")
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    rows = list(findings)
+    width = max(len(finding.name) for finding in rows)
+    for finding in rows:
+        mark = (
+            _paint("ok     ", "green", sys.stdout)
+            if finding.ok
+            else _paint("missing", "bold red", sys.stdout)
+        )
+        print(f"{mark} {finding.name:<{width}}  {finding.detail}")
+        if finding.mend:
+            print(
+                f"{'':8}{'':<{width}}  needed for {finding.needed_for}; run: {_paint(finding.mend, 'bold', sys.stdout)}"
+            )
+    packages = sorted(
+        {
+            finding.mend.removeprefix(_APT)
+            for finding in rows
+            if finding.mend and finding.mend.startswith(_APT)
+        }
+        - {""}
+    )
+    if len(packages) > 1:
+        print(f"\nall at once: {_APT}{' '.join(packages)}")
 
 
 def print_table(

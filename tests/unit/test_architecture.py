@@ -20,6 +20,7 @@ ALLOWED = {
     "load": {"models", "errors"},
     "render": {"syntax", "errors"},
     "scaffold": {"render", "errors"},
+    "doctor": {"driver", "errors"},
     "driver": {"errors"},
     "debian": {"driver", "errors"},
     "cache": {"driver", "errors"},
