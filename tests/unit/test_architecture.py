@@ -21,6 +21,7 @@ ALLOWED = {
     "render": {"syntax", "errors"},
     "scaffold": {"render", "errors"},
     "doctor": {"driver", "errors"},
+    "inputs": {"errors"},
     "driver": {"errors"},
     "debian": {"driver", "errors"},
     "cache": {"driver", "errors"},
