@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from nixgen.driver.command import Command, Completed
 from nixgen.driver.process import spawn
 from nixgen.driver.runner import SubprocessRunner

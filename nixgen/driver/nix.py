@@ -1,0 +1,229 @@
+"""Nix's command lines, as values.
+
+Only the subset that means the same in Nix 2.8 … 2.34 and Lix: ``nix-instantiate`` for derivations,
+``nix-store`` for builds and queries, ``nix path-info --json`` for metadata.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+from nixgen.driver.command import Command
+
+__all__ = [
+    "MIRRORS_VARIABLE",
+    "NixOptions",
+    "add_root",
+    "instantiate_targets",
+    "path_info",
+    "read_log",
+    "realise",
+    "references",
+    "strip_noise",
+]
+
+MIRRORS_VARIABLE = "NIXGEN_DEBIAN_MIRRORS"
+"""What the generated tree reads with ``builtins.getEnv``; docs/contracts.md §3."""
+
+_FEATURES = ("--extra-experimental-features", "nix-command flakes")
+_NOISE = ("warning: the group 'nixbld' specified in 'build-users-group' does not exist",)
+
+# Applied to the function in default.nix. Asking for the paths as strings with `--strict` makes
+# Nix instantiate every derivation in one go. Arguments come as JSON in one string, so nothing of
+# the caller's is ever parsed as Nix; a missing attribute is told by the attribute's own name.
+_TARGETS_EXPRESSION = """\
+{ file, arguments, attrs }:
+let
+  wanted = builtins.fromJSON arguments;
+  tree = import (/. + file) wanted;
+  select = attr:
+    builtins.foldl'
+      (set: name:
+        set.${name} or (throw "nixgen: no target ''${attr}''"))
+      tree
+      attr.path;
+  describe = attr:
+    let
+      drv = select attr;
+    in
+    {
+      drv = builtins.unsafeDiscardStringContext drv.drvPath;
+      outputs = builtins.listToAttrs (
+        map (name: { inherit name; value = builtins.unsafeDiscardStringContext drv.${name}.outPath; })
+          (drv.outputs or [ "out" ])
+      );
+    };
+in
+map describe (builtins.fromJSON attrs)
+"""
+
+
+@frozen(kw_only=True)
+class NixOptions:
+    """Settings that every Nix child of a run shares.
+
+    :param substituters: binary caches to fetch from; none by default, so that nothing is fetched
+        unless asked for.
+    :param trusted_public_keys: keys whose signatures on substituted paths count.
+    :param drop_build_users: root without the group nixbld, as Debian's package leaves it, builds
+        as itself.
+    :param store: another store (``--store``), such as a directory; the system's when None.
+    :param builders: a machines file or line for ``builders``; local builds only when None.
+    """
+
+    substituters: tuple[str, ...] = ()
+    trusted_public_keys: tuple[str, ...] = ()
+    drop_build_users: bool = False
+    store: str | None = None
+    builders: str | None = None
+
+    @classmethod
+    def of_host(
+        cls, *, substituters: Iterable[str] = (), trusted_public_keys: Iterable[str] = ()
+    ) -> NixOptions:
+        """The options that this machine needs."""
+        return cls(
+            substituters=tuple(substituters),
+            trusted_public_keys=tuple(trusted_public_keys),
+            drop_build_users=os.geteuid() == 0 and not _group_exists("nixbld"),
+        )
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        words = [*_FEATURES, "--option", "substituters", " ".join(self.substituters)]
+        if self.substituters:
+            words += ["--option", "trusted-public-keys", " ".join(self.trusted_public_keys)]
+        if self.drop_build_users:
+            words += ["--option", "build-users-group", ""]
+        if self.builders is not None:
+            words += ["--option", "builders", self.builders]
+        if self.store is not None:
+            words += ["--store", self.store]
+        return tuple(words)
+
+
+def _group_exists(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def instantiate_targets(
+    options: NixOptions,
+    *,
+    file: Path,
+    attrs: Iterable[str],
+    arguments: Mapping[str, object],
+    mirrors: str | None = None,
+    debug: bool = False,
+    deadline: float | None = None,
+) -> Command:
+    """One evaluation of all ``attrs`` of the function in ``file``.
+
+    It prints a JSON list in the order of ``attrs``: ``{"drv": path, "outputs": {name: path}}``;
+    the derivations are in the store afterwards.
+    """
+    paths = [{"path": attr.split("."), "name": attr} for attr in attrs]
+    return Command(
+        argv=(
+            "nix-instantiate",
+            "--eval",
+            "--strict",
+            "--json",
+            "--read-write-mode",
+            *options.arguments,
+            *(("--show-trace",) if debug else ()),
+            "--argstr",
+            "file",
+            str(file.absolute()),
+            "--argstr",
+            "arguments",
+            json.dumps(dict(arguments), ensure_ascii=False),
+            "--argstr",
+            "attrs",
+            json.dumps(paths, ensure_ascii=False),
+            "--expr",
+            _TARGETS_EXPRESSION,
+        ),
+        env={} if mirrors is None else {MIRRORS_VARIABLE: mirrors},
+        deadline=deadline,
+    )
+
+
+def realise(
+    options: NixOptions,
+    paths: Iterable[str],
+    *,
+    keep_going: bool = True,
+    jobs: int | None = None,
+    mirrors: str | None = None,
+) -> Command:
+    """Build or substitute ``paths``; events on stderr for `nixgen.driver.events`."""
+    return Command(
+        argv=(
+            "nix-store",
+            "--realise",
+            *options.arguments,
+            "--log-format",
+            "internal-json",
+            "-v",
+            *(("--keep-going",) if keep_going else ()),
+            *(() if jobs is None else ("--max-jobs", str(jobs))),
+            *paths,
+        ),
+        env={} if mirrors is None else {MIRRORS_VARIABLE: mirrors},
+    )
+
+
+def add_root(options: NixOptions, *, link: Path, path: str) -> Command:
+    """Register ``link`` as an indirect GC root of a valid ``path``."""
+    return Command(
+        argv=(
+            "nix-store",
+            "--realise",
+            *options.arguments,
+            "--add-root",
+            str(link.absolute()),
+            "--indirect",
+            path,
+        )
+    )
+
+
+def references(options: NixOptions, drvs: Iterable[str]) -> Command:
+    """All derivations and sources that ``drvs`` are made of, one path a line."""
+    return Command(argv=("nix-store", "--query", "--requisites", *options.arguments, *drvs))
+
+
+def read_log(options: NixOptions, drv: str) -> Command:
+    return Command(argv=("nix-store", "--read-log", *options.arguments, drv), deadline=30)
+
+
+def path_info(
+    options: NixOptions, paths: Iterable[str], *, recursive: bool, derivations: bool = False
+) -> Command:
+    """Metadata as JSON; ``derivations`` takes .drv paths as themselves, not as their outputs."""
+    return Command(
+        argv=(
+            "nix",
+            "path-info",
+            *options.arguments,
+            "--json",
+            *(("--recursive",) if recursive else ()),
+            *(("--derivation",) if derivations else ()),
+            *paths,
+        )
+    )
+
+
+def strip_noise(lines: Iterable[str]) -> tuple[str, ...]:
+    """Lines without the warnings that say nothing about the user's work."""
+    return tuple(line for line in lines if line.strip() not in _NOISE)
