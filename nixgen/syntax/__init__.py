@@ -9,6 +9,7 @@
 }
 """
 
+from nixgen.errors import UnprintableError
 from nixgen.syntax.literal import quote
 from nixgen.syntax.nodes import (
     AttrSet,
@@ -65,6 +66,7 @@ __all__ = [
     "Select",
     "Span",
     "Str",
+    "UnprintableError",
     "Var",
     "print_expr",
     "print_file",

@@ -78,7 +78,6 @@ OPERATORS: Final = {
 RANKS: Final[dict[type, int]] = {
     **dict.fromkeys((n.Null, n.Bool, n.Str, n.Interpolation, n.Var, n.List, n.AttrSet), ATOM),
     **dict.fromkeys((n.If, n.Let, n.Function, n.Lambda), LOWEST),
-    n.Select: SELECT,
     n.HasAttr: HAS,
     n.Call: CALL,
     n.Not: NOT,
@@ -90,11 +89,16 @@ def rank(node: n.Expr) -> int:
     if fixed is not None:
         return fixed
     match node:
-        case n.Int() | n.Float():
-            # -5 is an operator and an operand; -2^63 comes with its own parentheses.
+        # -5 is an operator and an operand; -2^63 comes with its own parentheses.
+        case n.Int():
             return NEGATIVE if INT_MIN < node.value < 0 else ATOM
+        case n.Float():
+            return NEGATIVE if node.value < 0 else ATOM
         case n.Path():
             return ATOM if path_literal(node.value)[1] is None else OPERATORS["+"][0]
+        case n.Select():
+            # `f a.b or c` is right, but reads wrong.
+            return SELECT if node.default is None else CALL
         case n.BinaryOp():
             return OPERATORS[node.operator][0]
         case n.Mark() | n.Commented():
@@ -218,22 +222,26 @@ def _interpolation(node: n.Interpolation, marks: Marks, force: bool) -> str | No
 
 # --- names ---
 
-# What may stand before `.name` as it is: a number would take the dot, a path the name, and
-# `a.b or c.d` selects from c.
-_SELECTABLE: Final = (n.Var, n.AttrSet)
 
+def selectable(node: n.Select) -> bool:
+    """Whether the base of a selection stands before the dot without parentheses.
 
-def selectable(node: n.Expr) -> bool:
-    while isinstance(node, n.Mark | n.Commented):
-        node = node.expr
-    return isinstance(node, _SELECTABLE) or (isinstance(node, n.Select) and node.default is None)
+    A number would take the dot, a path the name. ``(a.b).c or d`` fails without ``a.b``, while
+    ``a.b.c or d`` is ``d``, so that selections are only joined where there is no default.
+    """
+    base = node.expr
+    while isinstance(base, n.Mark | n.Commented):
+        base = base.expr
+    if isinstance(base, n.Select):
+        return base.default is None and node.default is None
+    return isinstance(base, n.Var | n.AttrSet)
 
 
 def _select(node: n.Select, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
     base = _form(node.expr, marks, LOWEST, force)
     if base is None:
         return None
-    text = f"{base if selectable(node.expr) else f'({base})'}.{attr_path(node.path)}"
+    text = f"{base if selectable(node) else f'({base})'}.{attr_path(node.path)}"
     if node.default is None:
         return text
     default = _form(node.default, marks, SELECT, force)

@@ -135,7 +135,8 @@ def _select(page: Page, node: n.Select, pad: str, head: str, tail: str) -> None:
     end = f".{attr_path(node.path)}"
     if node.default is not None:
         end += f" or {compact(node.default, page.marks, SELECT)}"
-    if selectable(node.expr):
+        page.settle_next()
+    if selectable(node):
         _lay(page, node.expr, pad, head, end + tail)
     else:
         _parenthesised(page, node.expr, pad, head, end + tail)
@@ -257,8 +258,7 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
     if _opens(last):
         lead = flat(n.Call(node.function, leading) if leading else node.function, page.marks, CALL)
         if lead is not None and len(pad) + len(head) + len(lead) + len(" {") <= WIDTH:
-            if page.marks:
-                page.settle(len(page.lines) + 1, len(page.lines) + 1)
+            page.settle_next()
             _operand(page, last, SELECT, pad, f"{head}{lead} ", tail)
             return
         page.marks.clear()

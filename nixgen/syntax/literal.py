@@ -8,6 +8,7 @@ from typing import Any
 
 from nixgen.errors import UnprintableError
 from nixgen.syntax.nodes import AttrSet, Bool, Expr, Float, Int, List, Null, Str
+from nixgen.syntax.text import attr_name
 
 __all__ = ["quote"]
 
@@ -91,6 +92,7 @@ def _mapping(value: Mapping[Any, Any], path: list[str | int]) -> Expr:
         for key, item in value.items():
             if not isinstance(key, str):
                 _refuse_key(key)
+            attr_name(key)  # refuses it here, where the place is known
             bindings.append((str.__str__(key), _quote(item, path)))
     except UnprintableError:
         path.append(key if isinstance(key, str) else repr(key))

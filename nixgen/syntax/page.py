@@ -39,6 +39,10 @@ class Page:
         self.spans.extend((first, last, origin) for origin in self.marks)
         self.marks.clear()
 
+    def settle_next(self) -> None:
+        """Give the marks of a text to the line after this one, which will hold it."""
+        self.settle(len(self.lines) + 1, len(self.lines) + 1)
+
     def place_flat(self, text: str, pad: str, head: str, tail: str) -> None:
         """A one-line form, below its key if it does not fit beside it."""
         line = f"{pad}{head}{text}{tail}"
