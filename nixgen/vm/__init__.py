@@ -1,1 +1,1 @@
-"""vm"""
+"""Machine tests: QEMU, virtual networks, the NixOS test driver's interface, reports."""

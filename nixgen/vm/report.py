@@ -1,0 +1,254 @@
+"""The result of a test run as values, and as text, JSON and JUnit XML.
+
+JUnit follows the schema that Jenkins and GitLab read: a ``failure`` is a test that failed, an ``error`` is a
+driver that broke.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+from xml.etree import ElementTree as ET
+
+from attrs import frozen
+
+from nixgen.errors import EngineError, OutsideError, TestError
+
+__all__ = ["Entry", "Failure", "MachineReport", "TestResult", "junit_xml"]
+
+_LEGAL_XML = re.compile(r"[^\t\n\r -\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
+# Polling repeats one command many times; the report shows the last of them.
+_SHOWN_COMMANDS = 12
+_SHOWN_OUTPUT = 30
+_SHOWN_CONSOLE = 25
+
+
+@frozen(kw_only=True)
+class Entry:
+    """One step. ``start`` and ``seconds`` count from the start of the script."""
+
+    kind: Literal["subtest", "action", "command", "log"]
+    title: str
+    machine: str | None
+    start: float
+    seconds: float
+    ok: bool
+    output: str = ""
+    children: tuple[Entry, ...] = ()
+
+
+@frozen(kw_only=True)
+class Failure:
+    """Why a run did not pass.
+
+    :param kind: ``failed``: the machines or the script did something wrong; ``broken``: the driver, QEMU
+        or the host did.
+    :param lines: the script's lines that were running, outermost first: ``(number, source)``.
+    """
+
+    kind: Literal["failed", "broken"]
+    message: str
+    lines: tuple[tuple[int, str], ...] = ()
+    hint: str | None = None
+    details: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class MachineReport:
+    """``boot_seconds`` is None for a machine that never answered."""
+
+    name: str
+    boot_seconds: float | None
+    console_tail: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class TestResult:
+    """One run of one test."""
+
+    __test__ = False
+
+    name: str
+    seconds: float
+    acceleration: str
+    entries: tuple[Entry, ...]
+    machines: tuple[MachineReport, ...]
+    failure: Failure | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.failure is None
+
+    @property
+    def outcome(self) -> Literal["passed", "failed", "broken"]:
+        return "passed" if self.failure is None else self.failure.kind
+
+    @property
+    def subtests(self) -> tuple[tuple[str, Entry], ...]:
+        """Every subtest with its path, such as ``("api / answers", entry)``, in order."""
+        return tuple(_subtests(self.entries, ()))
+
+    def check(self) -> None:
+        """Nothing for a passed run.
+
+        :raises TestError: the test failed; the details are the report.
+        :raises EngineError: the driver broke.
+        """
+        if self.failure is None:
+            return
+        error: type[TestError | OutsideError] = (
+            TestError if self.failure.kind == "failed" else EngineError
+        )
+        raise error(
+            f"test {self.name}: {self.failure.message}",
+            hint=self.failure.hint,
+            details=self.text().splitlines(),
+        )
+
+    def text(self) -> str:
+        """The report for people: the tree of subtests, then for a failure the line and what led to it."""
+        lines = [
+            f"{self.name}: {self.outcome} in {self.seconds:.1f} s ({self.acceleration})",
+            *_tree(self.entries, 1),
+        ]
+        if self.failure is not None:
+            lines += ["", *_failure_text(self.failure), *self._trail()]
+        return "\n".join(lines) + "\n"
+
+    def to_json(self) -> dict[str, Any]:
+        """Schema ``nixgen/test-result/1``; durations in seconds."""
+        failure = self.failure
+        return {
+            "schema": "nixgen/test-result/1",
+            "name": self.name,
+            "outcome": self.outcome,
+            "seconds": round(self.seconds, 3),
+            "acceleration": self.acceleration,
+            "machines": [
+                {
+                    "name": machine.name,
+                    "bootSeconds": machine.boot_seconds and round(machine.boot_seconds, 3),
+                    "consoleTail": list(machine.console_tail),
+                }
+                for machine in self.machines
+            ],
+            "steps": [_entry_json(entry) for entry in self.entries],
+            "failure": failure
+            and {
+                "kind": failure.kind,
+                "message": failure.message,
+                "lines": [{"number": number, "source": line} for number, line in failure.lines],
+                "hint": failure.hint,
+                "details": list(failure.details),
+            },
+        }
+
+    def _trail(self) -> Iterator[str]:
+        commands = [entry for entry in _flat(self.entries) if entry.kind in ("command", "log")]
+        if commands:
+            yield "last steps:"
+        for entry in commands[-_SHOWN_COMMANDS:]:
+            state = "ok" if entry.ok else "FAILED"
+            title = entry.title.splitlines()[0] if entry.title else ""
+            yield f"  {entry.start:7.1f} s  {entry.machine or '-'}: {title} [{state}]"
+            if not entry.ok:
+                yield from (f"      {line}" for line in entry.output.splitlines()[-_SHOWN_OUTPUT:])
+        for machine in self.machines:
+            if machine.console_tail:
+                yield f"console of {machine.name}, its last lines:"
+                yield from (f"  {line}" for line in machine.console_tail[-_SHOWN_CONSOLE:])
+
+
+def junit_xml(results: Iterable[TestResult]) -> bytes:
+    """One ``testsuite`` per test, one ``testcase`` per subtest and one for the whole script."""
+    root = ET.Element("testsuites", name="nixgen")
+    for result in results:
+        failure = result.failure
+        cases = result.subtests
+        # A script may catch what a subtest raised; then neither counts.
+        faults = 0 if failure is None else 1 + sum(not entry.ok for _, entry in cases)
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            name=_xml(result.name),
+            tests=str(len(cases) + 1),
+            failures=str(faults if result.outcome == "failed" else 0),
+            errors=str(faults if result.outcome == "broken" else 0),
+            skipped="0",
+            time=f"{result.seconds:.3f}",
+        )
+        tag = "error" if result.outcome == "broken" else "failure"
+        for path, entry in cases:
+            case = _case(suite, result.name, path, entry.seconds)
+            if not entry.ok:
+                _fault(case, tag, failure)
+        case = _case(suite, result.name, "test script", result.seconds)
+        if failure is not None:
+            _fault(case, tag, failure)
+        for machine in result.machines:
+            if machine.console_tail:
+                out = ET.SubElement(suite, "system-out")
+                out.text = _xml("\n".join([f"console of {machine.name}:", *machine.console_tail]))
+    ET.indent(root)
+    return b'<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root) + b"\n"
+
+
+def _case(suite: ET.Element, test: str, name: str, seconds: float) -> ET.Element:
+    return ET.SubElement(
+        suite, "testcase", classname=_xml(test), name=_xml(name), time=f"{seconds:.3f}"
+    )
+
+
+def _fault(case: ET.Element, tag: str, failure: Failure | None) -> None:
+    if failure is not None:
+        element = ET.SubElement(case, tag, message=_xml(failure.message))
+        element.text = _xml("\n".join(_failure_text(failure)))
+
+
+def _xml(text: str) -> str:
+    return _LEGAL_XML.sub("\ufffd", text)
+
+
+def _failure_text(failure: Failure) -> Iterator[str]:
+    yield failure.message
+    for number, source in failure.lines:
+        yield f"  line {number} of the test script: {source}"
+    yield from (f"  {line}" for line in failure.details)
+    if failure.hint:
+        yield f"hint: {failure.hint}"
+
+
+def _tree(entries: Iterable[Entry], depth: int) -> Iterator[str]:
+    for entry in entries:
+        if entry.kind == "subtest":
+            mark = "✓" if entry.ok else "✗"
+            yield f"{'  ' * depth}{mark} {entry.title} ({entry.seconds:.1f} s)"
+        yield from _tree(entry.children, depth + (entry.kind == "subtest"))
+
+
+def _subtests(entries: Iterable[Entry], path: tuple[str, ...]) -> Iterator[tuple[str, Entry]]:
+    for entry in entries:
+        here = (*path, entry.title) if entry.kind == "subtest" else path
+        if entry.kind == "subtest":
+            yield " / ".join(here), entry
+        yield from _subtests(entry.children, here)
+
+
+def _flat(entries: Iterable[Entry]) -> Iterator[Entry]:
+    for entry in entries:
+        yield from _flat(entry.children)
+        yield entry
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "kind": entry.kind,
+        "title": entry.title,
+        "machine": entry.machine,
+        "start": round(entry.start, 3),
+        "seconds": round(entry.seconds, 3),
+        "ok": entry.ok,
+        "output": entry.output,
+        "children": [_entry_json(child) for child in entry.children],
+    }

@@ -1,0 +1,191 @@
+"""Running one test from its ``vm.json``: boot, script, report, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from nixgen.driver.process import missing_tool
+from nixgen.driver.runner import Runner, SubprocessRunner
+from nixgen.errors import StoreError
+from nixgen.vm.accel import Acceleration, choose_acceleration
+from nixgen.vm.events import Observer, TestStarted
+from nixgen.vm.guest import Host, QemuGuest
+from nixgen.vm.hypervisor import Hypervisor
+from nixgen.vm.journal import Journal
+from nixgen.vm.machine import Machine
+from nixgen.vm.qemu import PROGRAMS
+from nixgen.vm.report import Failure, MachineReport, TestResult
+from nixgen.vm.script import Driver, compile_script, run_script
+from nixgen.vm.spec import TestSpec
+from nixgen.vm.storeimage import store_image
+from nixgen.vm.switch import Switch
+
+__all__ = ["DEFAULT_TIMEOUT", "run_test"]
+
+DEFAULT_TIMEOUT = 1800.0
+
+
+def run_test(
+    spec: TestSpec,
+    *,
+    state_dir: Path,
+    observe: Observer,
+    keep: bool = False,
+    timeout: float = DEFAULT_TIMEOUT,
+    runner: Runner | None = None,
+    acceleration: Acceleration | None = None,
+) -> TestResult:
+    """Boot the test's machines, run its script, and report; everything started is ended again.
+
+    :param state_dir: for what outlives a run: ``store/`` (disks of closures), ``out/TEST/`` (console logs,
+        screenshots, copied files; emptied when the test starts again).
+    :param keep: leave the machines' own disks in ``out/TEST/``.
+    :param timeout: seconds for the script.
+    :param acceleration: None finds out what works.
+    :returns: passed, failed or broken; `TestResult.check` turns the last two into errors.
+    :raises TestError: the script is not Python; nothing was started.
+    :raises StoreError: the disks cannot be written.
+    :raises MissingToolError: QEMU or squashfs-tools are missing.
+    """
+    code = compile_script(spec.script)
+    runner = runner or SubprocessRunner()
+    program = PROGRAMS.get(spec.system)
+    if program is not None and shutil.which(program) is None:
+        raise missing_tool(program)
+    chosen = acceleration or choose_acceleration(runner, system=spec.system, cache_dir=state_dir)
+    image = store_image(spec.closure, cache_dir=state_dir / "store", runner=runner, observe=observe)
+    observe(
+        TestStarted(
+            test=spec.name,
+            machines=tuple(node.name for node in spec.nodes),
+            acceleration=chosen.name,
+        )
+    )
+    out_dir = _fresh(state_dir / "out" / spec.name)
+    journal = Journal(observe)
+    with contextlib.ExitStack() as stack:
+        scratch = out_dir if keep else Path(stack.enter_context(_scratch(state_dir)))
+        # Left in reverse: machines end before their cables and disks go.
+        switches = {
+            vlan: Switch(vlan) for vlan in sorted({v for node in spec.nodes for v in node.vlans})
+        }
+        links = {
+            node.name: tuple(switches[vlan].connect(node.name) for vlan in node.vlans)
+            for node in spec.nodes
+        }
+        for switch in switches.values():
+            stack.enter_context(switch)
+        host = Host(
+            system=spec.system,
+            acceleration=chosen,
+            store_image=image,
+            scratch_dir=scratch,
+            log_dir=out_dir,
+            journal=journal,
+            hypervisor=stack.enter_context(Hypervisor()),
+        )
+        guests = [QemuGuest(node, host, links[node.name]) for node in spec.nodes]
+        stack.callback(_power_off, guests)
+        machines = tuple(
+            Machine(guest, journal, links=guest.links, out_dir=out_dir) for guest in guests
+        )
+        try:
+            with _time_limit(timeout, guests):
+                failure = run_script(spec.script, code, Driver(machines, journal), journal)
+        except _TimeUpError:
+            failure = None
+            timed_out = True
+        else:
+            timed_out = timeout <= journal.elapsed
+        if timed_out:
+            failure = Failure(
+                kind="failed",
+                message=f"the script did not finish within {timeout:g} s",
+                hint="find the step it waits for below, or give the test a longer timeout",
+            )
+        seconds = journal.elapsed
+        reports = tuple(
+            MachineReport(
+                name=guest.name, boot_seconds=guest.boot_seconds, console_tail=guest.console_tail()
+            )
+            for guest in guests
+        )
+    return TestResult(
+        name=spec.name,
+        seconds=seconds,
+        acceleration=chosen.name,
+        entries=journal.entries(),
+        machines=reports,
+        failure=failure,
+    )
+
+
+class _TimeUpError(BaseException):
+    """Not an Exception, so that a script's own ``except`` does not swallow it."""
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float, guests: list[QemuGuest]) -> Iterator[None]:
+    """End the block after ``seconds``.
+
+    In the main thread a signal interrupts anything, an endless loop of the script too. Elsewhere the
+    machines are cut off, which ends any step that waits for one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        timer = threading.Timer(seconds, _power_off, [guests])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+        return
+
+    def expire(*_: object) -> None:
+        raise _TimeUpError
+
+    before = signal.signal(signal.SIGALRM, expire)
+    # Again every few seconds, should the script's `finally` be the thing that hangs.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 5.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _power_off(guests: list[QemuGuest]) -> None:
+    for guest in guests:
+        guest.power_off()
+
+
+@contextlib.contextmanager
+def _scratch(state_dir: Path) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(
+        prefix="run-", dir=state_dir, ignore_cleanup_errors=True
+    ) as path:
+        yield path
+
+
+def _fresh(directory: Path) -> Path:
+    try:
+        if directory.exists():
+            # Renamed first: a run that is killed here must not leave half of the old results.
+            old = directory.with_name(f".{directory.name}.{os.getpid()}.{time.monotonic_ns()}")
+            directory.rename(old)
+            shutil.rmtree(old, ignore_errors=True)
+        directory.mkdir(parents=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {directory}: {error.strerror}",
+            hint="give another state directory, or free space there",
+        ) from error
+    return directory

@@ -1,0 +1,184 @@
+"""Commands in a guest, over the plain root shell on its virtio port.
+
+The guest prints one line, ``NIXGEN-SHELL-READY``, and is then a bash that reads commands. Each command is
+sent with a fresh random mark; its answer is::
+
+    <mark>{
+    base64 of standard output …
+    <mark>} STATUS
+    base64 of standard error's end …
+    <mark>.
+
+Anything outside of the marks (a late answer, a daemon's chatter) is skipped.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+import shlex
+import socket
+import threading
+import time
+
+from attrs import frozen
+
+from nixgen.errors import EngineError, TestError
+
+__all__ = ["READY", "Reply", "Shell", "ShellClosed"]
+
+READY = b"NIXGEN-SHELL-READY"
+
+# How long the guest may take to answer after its own `timeout` should have ended the command.
+_GRACE_SECONDS = 60.0
+_STDERR_TAIL = 16384
+_FILE_SECONDS = 900.0
+_POLL_SECONDS = 1.0
+
+
+class ShellClosed(Exception):  # noqa: N818 - a state, not always an error
+    """The guest is gone: powered off, crashed, or QEMU ended. ``output`` is what had come until then."""
+
+    def __init__(self, output: bytes = b"") -> None:
+        super().__init__("the machine's shell closed")
+        self.output = output
+
+
+@frozen(kw_only=True)
+class Reply:
+    """Exit status (124 when the guest's ``timeout`` ended the command), output, end of errors."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes = b""
+
+
+class Shell:
+    """The host's end of the channel. One command at a time; safe to use from several threads."""
+
+    def __init__(self, connection: socket.socket, name: str) -> None:
+        self._socket = connection
+        self._name = name
+        self._buffer = b""
+        self._lock = threading.Lock()
+
+    def wait_ready(self, timeout: float) -> bool:
+        """Wait for the guest's greeting; False when it does not come in time.
+
+        :raises ShellClosed: the guest ended before.
+        """
+        with self._lock:
+            end = time.monotonic() + timeout
+            while True:
+                line = self._line(end)
+                if line is None:
+                    return False
+                if READY in line:
+                    return True
+
+    def run(self, command: str, *, timeout: float | None) -> Reply:
+        """Run ``command`` under ``bash -euo pipefail`` with empty standard input.
+
+        :param timeout: seconds, kept by the guest; None waits for ever.
+        :raises ShellClosed: the guest ended meanwhile.
+        :raises EngineError: no answer although the timeout has passed: the channel is unusable.
+        """
+        limit = "" if timeout is None else f"timeout {max(1, round(timeout))} "
+        script = shlex.quote(f"set -euo pipefail; {command}")
+        return self._transact(f"{limit}bash -c {script} </dev/null", timeout)
+
+    def write_file(self, content: bytes, target: str) -> Reply:
+        """Write ``content`` to the guest's file ``target``, byte for byte."""
+        # The bytes follow the command on the same channel and `head` takes exactly as many. The last `cat`
+        # takes those that could not be written: a full disk must not turn them into shell commands.
+        drain = "{ cat >" + shlex.quote(target) + "; status=$?; cat >/dev/null; exit $status; }"
+        command = f"( head -c {len(content)} | {drain} )"
+        return self._transact(command, _FILE_SECONDS, payload=content)
+
+    def send(self, line: str) -> None:
+        """Send a command whose answer is not wanted, such as one that ends the machine."""
+        self._send(line.encode() + b"\n")
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _transact(self, command: str, timeout: float | None, *, payload: bytes = b"") -> Reply:
+        if "\0" in command:
+            raise TestError("a command cannot contain a NUL character", hint="write it to a file")
+        mark = secrets.token_hex(8)
+        errors = f"/tmp/.nixgen-stderr-{mark}"  # noqa: S108 - in the guest, and nobody guesses the mark
+        wrapped = (
+            f"printf '\\n%s\\n' {mark}{{; {command} 2>{errors} | base64; "
+            f"printf '\\n%s %s\\n' {mark}}} \"${{PIPESTATUS[0]}}\"; "
+            f"[ ! -s {errors} ] || tail -c {_STDERR_TAIL} {errors} | base64; rm -f {errors}; "
+            f"printf '\\n%s\\n' {mark}.\n"
+        )
+        with self._lock:
+            self._send(wrapped.encode())
+            if payload:
+                self._send(payload)
+            end = None if timeout is None else time.monotonic() + timeout + _GRACE_SECONDS
+            self._until(f"{mark}{{", end, [])
+            output: list[bytes] = []
+            try:
+                status = self._until(f"{mark}}}", end, output)
+                errored: list[bytes] = []
+                self._until(f"{mark}.", end, errored)
+            except ShellClosed as closed:
+                raise ShellClosed(_decode(output)) from closed
+        return Reply(status=int(status), stdout=_decode(output), stderr=_decode(errored))
+
+    def _until(self, mark: str, end: float | None, lines: list[bytes]) -> str:
+        """Collect lines until one starts with ``mark``; what follows the mark on it."""
+        wanted = mark.encode()
+        while True:
+            line = self._line(end)
+            if line is None:
+                raise EngineError(
+                    f"{self._name} stopped answering its shell",
+                    hint="look at the end of its console below; give the command a longer timeout",
+                )
+            if line.startswith(wanted):
+                return line[len(wanted) :].decode().strip()
+            lines.append(line)
+
+    def _line(self, end: float | None) -> bytes | None:
+        """The next line without its end; None when ``end`` (monotonic) passes first."""
+        while b"\n" not in self._buffer:
+            left = _POLL_SECONDS if end is None else end - time.monotonic()
+            if left <= 0:
+                return None
+            self._socket.settimeout(min(left, _POLL_SECONDS))
+            try:
+                chunk = self._socket.recv(1 << 16)
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise ShellClosed from error
+            if not chunk:
+                raise ShellClosed
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.rstrip(b"\r")
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.settimeout(_GRACE_SECONDS)
+            self._socket.sendall(data)
+        except TimeoutError as error:
+            raise EngineError(
+                f"{self._name} does not read from its shell",
+                hint="look at the end of its console below",
+            ) from error
+        except OSError as error:
+            raise ShellClosed from error
+
+
+def _decode(lines: list[bytes]) -> bytes:
+    try:
+        return base64.b64decode(b"".join(lines), validate=False)
+    except binascii.Error:
+        # Cut off in the middle by a machine that ended: keep the whole quanta.
+        joined = b"".join(lines)
+        return base64.b64decode(joined[: len(joined) // 4 * 4])
