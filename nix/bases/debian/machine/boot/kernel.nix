@@ -1,0 +1,90 @@
+/**
+  Debian's cloud kernel: the image and the modules that a virtual machine uses.
+
+  # Inputs
+  package: the unpacked linux-image package (boot/vmlinuz-VERSION, lib/modules/VERSION).
+  userland: see ../userland.nix; its depmod writes the binary indexes that libkmod wants, busybox's does not.
+
+  # Output
+  A derivation: $out/vmlinuz, $out/lib/modules/VERSION with the indexes of depmod, and $out/initrd-modules, the
+  files that the initrd loads, one a line, in an order that respects dependencies.
+*/
+{
+  runBusybox,
+  package,
+  userland,
+}:
+let
+  modules = import ./modules.nix;
+in
+runBusybox "linux"
+  {
+    inherit package userland;
+    initrd = toString modules.initrd;
+    wanted = toString (modules.initrd ++ modules.available);
+  }
+  ''
+    set -eu
+    cd "$package/lib/modules"
+    version=$(echo *)
+    mkdir -p "$out/lib/modules/$version"
+    cp "$package/boot/vmlinuz-$version" "$out/vmlinuz"
+
+    # The userland's programs expect to be at /: run this one through its own loader.
+    libraries=$(echo "$userland"/usr/lib/*-linux-gnu)
+    loader=$(echo "$libraries"/ld-linux-*.so.*)
+    depmod() { "$loader" --library-path "$libraries" --argv0 depmod "$userland/usr/bin/kmod" "$@"; }
+
+    # depmod writes beside what it reads, so it reads through a writable copy.
+    cd "$NIX_BUILD_TOP"
+    mkdir -p all/lib/modules
+    cp -R "$package/lib/modules/$version" "all/lib/modules/$version"
+    chmod -R u+w all
+    depmod -b "$PWD/all" "$version"
+
+    # modules.dep: `a.ko: b.ko c.ko`, where c is to be loaded first.
+    files() {
+      awk -v names="$1" '
+        function load(file,    parts, count, i) {
+          if (file in done) return
+          done[file] = 1
+          count = split(needs[file], parts, " ")
+          for (i = count; i > 0; i--) load(parts[i])
+          print file
+        }
+        {
+          file = substr($1, 1, length($1) - 1)
+          needs[file] = substr($0, length($1) + 2)
+          name = file
+          sub(/.*\//, "", name)
+          sub(/\.ko$/, "", name)
+          gsub(/-/, "_", name)
+          path[name] = file
+          order[NR] = file
+        }
+        END {
+          count = split(names, list, " ")
+          for (i = 1; i <= count; i++) {
+            if (list[i] ~ /\/$/) {
+              for (j = 1; j <= NR; j++) if (index(order[j], list[i]) == 1) load(order[j])
+            } else if (list[i] in path) {
+              load(path[list[i]])
+            } else {
+              print "the kernel has no module " list[i] > "/dev/stderr"
+              exit 1
+            }
+          }
+        }' "all/lib/modules/$version/modules.dep"
+    }
+
+    files "$initrd" | sed "s,^,lib/modules/$version/," > "$out/initrd-modules"
+    files "$wanted" > kept
+    cd "all/lib/modules/$version"
+    while read -r file; do
+      mkdir -p "$out/lib/modules/$version/$(dirname "$file")"
+      cp "$file" "$out/lib/modules/$version/$file"
+    done < "$NIX_BUILD_TOP/kept"
+    cp modules.builtin modules.builtin.modinfo modules.order "$out/lib/modules/$version/"
+    chmod u+w "$out/lib/modules/$version"/*
+    depmod -b "$out" "$version"
+  ''

@@ -1,0 +1,255 @@
+/**
+  One machine's system: its /etc, its init, and what the initrd needs to know.
+
+  # Inputs
+  config: the evaluated configuration.
+  subject: the machine's name for messages.
+  interfaces: list of { device, address }: static IPv4 addresses with a prefix length.
+  neighbours: address → names, the other machines of a test.
+  userland, kernel: see userland.nix and boot/kernel.nix.
+
+  # Output
+  A derivation: $out/etc, $out/init, $out/sw (programs of environment.systemPackages), $out/root and $out/lower (what the
+  initrd lays over each other to make `/`).
+*/
+{
+  pkgs,
+  debian,
+  userland,
+  kernel,
+}:
+{
+  config,
+  subject,
+  interfaces ? [ ],
+  neighbours ? { },
+}:
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    concatStringsSep
+    filter
+    foldl'
+    hashString
+    listToAttrs
+    mapAttrs
+    ;
+
+  fail = message: throw "${subject}: ${message}.";
+  masked = import ./masked.nix;
+
+  users = import ./users.nix {
+    inherit fail;
+    inherit (config.users) users groups;
+  };
+
+  # The journal names what runs by the program's file name.
+  writeScript =
+    name: text:
+    let
+      file = pkgs.writeTextFile {
+        name = "unit-script-${name}";
+        text = "#!${pkgs.bash}/bin/bash\nset -e\n${text}\n";
+        executable = true;
+        destination = "/bin/${name}";
+      };
+    in
+    "${file}/bin/${name}";
+
+  serviceDefaults = {
+    enable = true;
+    description = "";
+    documentation = [ ];
+    wantedBy = [ ];
+    requiredBy = [ ];
+    after = [ ];
+    before = [ ];
+    requires = [ ];
+    wants = [ ];
+    bindsTo = [ ];
+    partOf = [ ];
+    conflicts = [ ];
+    environment = { };
+    path = [ ];
+    serviceConfig = { };
+    unitConfig = { };
+    preStart = "";
+    postStart = "";
+    script = "";
+    restartIfChanged = true;
+  };
+
+  baseServices = mapAttrs (_: service: serviceDefaults // service) (
+    import ./base-units.nix {
+      shell = "/usr/bin/bash ${./shell.sh}";
+      firewall = config.networking.firewall.enable;
+    }
+  );
+
+  taken = filter (name: baseServices ? ${name}) (attrNames config.systemd.services);
+
+  units =
+    if taken != [ ] then
+      fail "systemd.services.${builtins.head taken} is a service of the base system; choose another name"
+    else
+      import ./units.nix {
+        inherit writeScript;
+        services = baseServices // config.systemd.services;
+      };
+
+  prefixed =
+    prefix: set:
+    listToAttrs (
+      map (name: {
+        name = prefix + name;
+        value = set.${name};
+      }) (attrNames set)
+    );
+
+  maskedBy = link: names: listToAttrs (map (name: { inherit name; value = { inherit link; }; }) names);
+
+  text = text: { inherit text; };
+  lines = list: text (concatStringsSep "" (map (line: line + "\n") list));
+
+  names = addresses: map (address: "${address} ${concatStringsSep " " addresses.${address}}") (attrNames addresses);
+
+  merged = foldl' (
+    all: addresses:
+    all // mapAttrs (address: found: (all.${address} or [ ]) ++ found) addresses
+  ) { } [ neighbours config.networking.hosts ];
+
+  shellQuote = value: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString value)}'";
+
+  profile = lines (
+    [
+      "export PATH=/run/current-system/sw/bin:/usr/sbin:/usr/bin"
+    ]
+    ++ map (name: "export ${name}=${shellQuote config.environment.variables.${name}}") (
+      attrNames config.environment.variables
+    )
+  );
+
+  # Files with a mode are copied; init then gives them their mode and owner, which the store cannot hold.
+  declared = mapAttrs (
+    name: file:
+    if file.text != null && file.source != null then
+      fail "environment.etc.${name} has both `text` and `source`"
+    else if file.text != null then
+      text file.text
+    else if file.source != null then
+      {
+        inherit (file) source;
+        copy = file.mode != "symlink";
+      }
+    else
+      fail "environment.etc.${name} has neither `text` nor `source`"
+  ) config.environment.etc;
+
+  etc =
+    {
+      passwd = text users.passwd;
+      group = text users.group;
+      shadow = text users.shadow;
+      hostname = lines [ config.networking.hostName ];
+      hosts = lines (
+        [
+          "127.0.0.1 localhost"
+          "::1 localhost"
+          "127.0.1.1 ${config.networking.hostName}"
+        ]
+        ++ names merged
+      );
+      # Fixed, so that systemd does not take this for the first boot of a new machine.
+      machine-id = lines [ (hashString "md5" "nixgen ${config.networking.hostName}") ];
+      "nsswitch.conf" = lines [
+        "passwd: files systemd"
+        "group: files systemd"
+        "shadow: files"
+        "hosts: files dns myhostname"
+        "services: files"
+        "protocols: files"
+      ];
+      "resolv.conf" = text "";
+      fstab = text "";
+      inherit profile;
+      "nixgen/network" = lines (
+        concatMap (each: [
+          "address add ${each.address} dev ${each.device}"
+          "link set ${each.device} up"
+        ]) interfaces
+      );
+      "nixgen/firewall.nft" = text (import ./firewall.nix config.networking.firewall);
+      "systemd/journald.conf.d/nixgen.conf" = text "[Journal]\nStorage=volatile\nRateLimitBurst=0\n";
+      "systemd/system/default.target".link = "/usr/lib/systemd/system/multi-user.target";
+      "tmpfiles.d/00-nixgen.conf" = lines config.systemd.tmpfiles.rules;
+    }
+    // prefixed "systemd/system/" (maskedBy "/dev/null" masked.units)
+    // prefixed "systemd/system-generators/" (maskedBy "/dev/null" masked.generators)
+    // prefixed "systemd/system/" units
+    // declared;
+
+  owned = filter (name: config.environment.etc.${name}.mode != "symlink") (attrNames config.environment.etc);
+
+  commands =
+    [ "chmod 0600 /etc/shadow" ]
+    ++ concatMap (
+      name:
+      let
+        file = config.environment.etc.${name};
+        path = shellQuote "/etc/${name}";
+        owner = "${toString (users.uidOf file.user)}:${toString (users.gidOf file.group)}";
+      in
+      [
+        "chown ${owner} ${path}"
+        "chmod ${file.mode} ${path}"
+      ]
+    ) owned
+    ++ concatMap (home: [
+      "mkdir -p ${shellQuote home.path}"
+      "chown ${toString home.uid}:${toString home.gid} ${shellQuote home.path}"
+      "chmod 0700 ${shellQuote home.path}"
+    ]) users.homes;
+in
+builtins.seq config.system.stateVersion (
+  debian.runBusybox "machine-${config.networking.hostName}"
+    {
+      inherit (debian) busybox;
+      inherit kernel userland;
+      etc = import ./etc.nix {
+        inherit (debian) runBusybox;
+        name = "etc-${config.networking.hostName}";
+        files = etc;
+      };
+      systemPackages = map (package: "${package}") config.environment.systemPackages;
+      passAsFile = [ "commands" ];
+      commands = concatStringsSep "" (map (line: line + "\n") commands);
+    }
+    ''
+      set -eu
+      mkdir -p "$out/root/usr/lib" "$out/root/usr" "$out/sw/bin"
+      cp -dR "$etc" "$out/root/etc"
+      chmod -R u+w "$out/root/etc"
+      ln -s root/etc "$out/etc"
+      ln -s "$kernel/lib/modules" "$out/root/usr/lib/modules"
+      echo "$out/root:$userland" > "$out/lower"
+
+      # The first package that has a program of a name wins, as in PATH.
+      for package in $systemPackages; do
+        for program in "$package"/bin/* "$package"/sbin/*; do
+          name=$(basename "$program")
+          if [ -e "$program" ] && [ ! -e "$out/sw/bin/$name" ]; then ln -s "$program" "$out/sw/bin/$name"; fi
+        done
+      done
+
+      {
+        echo "#!$busybox/bin/busybox sh"
+        echo "# First program on the machine's own root: what a read-only store cannot hold, then systemd."
+        echo "PATH=$busybox/bin"
+        echo "ln -s $out /run/current-system"
+        cat "$commandsPath"
+        echo "exec /usr/lib/systemd/systemd"
+      } > "$out/init"
+      chmod 0755 "$out/init"
+    ''
+)
