@@ -1,0 +1,107 @@
+"""Compression of NARs, one independent frame at a time.
+
+zstd, xz and gzip all define the concatenation of frames as a valid file, so the frames of one large NAR are
+compressed on every core at once. Independent 16 MiB frames of zstd cost at most 0.2 % of size.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from nixgen.errors import UsageError
+
+if TYPE_CHECKING:
+    import zstandard
+
+__all__ = ["CODECS", "Codec"]
+
+CODECS = ("gzip", "none", "xz", "zstd")
+_DEFAULT_LEVELS = {"gzip": 6, "none": 0, "xz": 6, "zstd": 3}
+_LEVELS = {"gzip": range(10), "none": range(1), "xz": range(10), "zstd": range(1, 20)}
+_EXTENSIONS = {"gzip": ".gz", "none": "", "xz": ".xz", "zstd": ".zst"}
+_TYPES = {
+    "gzip": "application/gzip",
+    "none": "application/x-nix-nar",
+    "xz": "application/x-xz",
+    "zstd": "application/zstd",
+}
+
+
+@frozen
+class Codec:
+    """A compression and its level.
+
+    :param name: one of `CODECS`; also the narinfo's ``Compression``.
+    """
+
+    name: str
+    level: int
+
+    @classmethod
+    def of(cls, name: str = "zstd", level: int | None = None) -> Codec:
+        """With the codec's own default level when None.
+
+        :raises UsageError: unknown codec, or a level that it does not have.
+        """
+        if name not in CODECS:
+            raise UsageError(
+                f"unknown compression: {name}", hint=f"the compressions are {', '.join(CODECS)}"
+            )
+        levels = _LEVELS[name]
+        chosen = _DEFAULT_LEVELS[name] if level is None else level
+        if chosen not in levels:
+            raise UsageError(
+                f"{name} has no level {chosen}", hint=f"use {levels.start} to {levels.stop - 1}"
+            )
+        return cls(name, chosen)
+
+    @property
+    def extension(self) -> str:
+        """Of the file after ``.nar``, with its dot."""
+        return _EXTENSIONS[self.name]
+
+    @property
+    def content_type(self) -> str:
+        return _TYPES[self.name]
+
+    def compressor(self) -> Callable[[bytes], bytes]:
+        """A function from bytes to one complete frame, callable from any thread.
+
+        It holds no lock of the interpreter while it works. A frame is never larger than its input by more than
+        1/128 and 1 KiB.
+        """
+        match self.name:
+            case "zstd":
+                return _Zstd(self.level)
+            case "xz":
+                import lzma
+
+                return lambda data: lzma.compress(data, preset=self.level)
+            case "gzip":
+                import gzip
+
+                # mtime=0: equal bytes compress to equal bytes.
+                return lambda data: gzip.compress(data, compresslevel=self.level, mtime=0)
+            case _:
+                return bytes
+
+
+class _Zstd:
+    """One context per thread: they are costly to make and must not be shared."""
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._local = threading.local()
+
+    def __call__(self, data: bytes) -> bytes:
+        context: zstandard.ZstdCompressor | None = getattr(self._local, "context", None)
+        if context is None:
+            import zstandard
+
+            context = zstandard.ZstdCompressor(level=self._level, write_checksum=True)
+            self._local.context = context
+        return context.compress(data)

@@ -1,0 +1,84 @@
+"""An S3 for people without one: an emulator on loopback, owned by a ``with`` block."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from nixgen.cache.location import CacheLocation
+from nixgen.cache.s3 import Bucket
+from nixgen.driver.command import Command
+from nixgen.driver.process import spawn
+from nixgen.errors import CacheError, MissingToolError
+
+__all__ = ["embedded_s3"]
+
+_START_SECONDS = 60.0
+
+
+@contextlib.contextmanager
+def embedded_s3(
+    directory: Path | None = None, *, bucket: str = "nixgen-cache"
+) -> Iterator[CacheLocation]:
+    """A running S3 emulator with one bucket; gone at the end of the block, or with this process.
+
+    :param directory: keeps the objects from one run to the next, as ``<bucket>/<key>``; without it they
+        live in memory and end with the block.
+    :raises MissingToolError: the extra ``emulator`` is not installed.
+    :raises CacheError: it does not start, or the directory cannot be made.
+    """
+    if find_spec("moto") is None or find_spec("flask") is None:
+        raise MissingToolError(
+            "the S3 emulator is not installed",
+            hint="install it with: pip install 'nixgen[emulator]'",
+        )
+    argv = [sys.executable, "-m", "nixgen.cache.emulator"]
+    if directory is not None:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CacheError(
+                f"cannot make {directory}: {error.strerror}", hint="give another directory"
+            ) from error
+        argv.append(str(directory.resolve()))
+    with (
+        tempfile.TemporaryFile() as log,
+        spawn(
+            Command(argv=tuple(argv)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        ) as child,
+    ):
+        port = _port(child)
+        if port is None:
+            log.seek(0)
+            raise CacheError(
+                "the S3 emulator does not start",
+                hint="the lines below say why; try: pip install --upgrade 'moto[server]'",
+                details=log.read().decode("utf-8", "replace").splitlines()[-10:],
+            )
+        location = CacheLocation.embedded(f"http://127.0.0.1:{port}", bucket)
+        first = Bucket(location, connections=1)
+        try:
+            first.create()
+        finally:
+            first.close()
+        yield location
+
+
+def _port(child: subprocess.Popen[bytes]) -> int | None:
+    """The port that the child prints once it listens; None when it ends or hangs instead."""
+    assert child.stdout is not None  # noqa: S101 - opened as a pipe
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        if not selector.select(_START_SECONDS):
+            return None
+    line = child.stdout.readline().strip()
+    return int(line) if line.isdigit() else None

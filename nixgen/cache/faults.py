@@ -1,0 +1,103 @@
+"""One place that turns what botocore raises into a `CacheError` with advice."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from botocore import exceptions as boto
+
+from nixgen.cache.location import CacheLocation
+from nixgen.errors import CacheError
+
+__all__ = ["NOT_FOUND", "error_code", "s3_errors"]
+
+NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
+"""The codes of a missing object; a HEAD has no body, so only the status."""
+
+_DENIED = frozenset({"403", "AccessDenied", "AllAccessDisabled", "AccountProblem"})
+_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
+)
+_CLOCK = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
+_THROTTLE = frozenset(
+    {"429", "503", "RequestLimitExceeded", "SlowDown", "Throttling", "TooManyRequests"}
+)
+
+
+def error_code(error: boto.ClientError) -> str:
+    """S3's code, or the HTTP status where the answer had no body."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextlib.contextmanager
+def s3_errors(location: CacheLocation, doing: str) -> Iterator[None]:
+    """Map every error of botocore inside the block.
+
+    :param doing: what was attempted, such as ``read x.narinfo``; completes "cannot …".
+    :raises CacheError: for all of them.
+    """
+    try:
+        yield
+    except boto.ClientError as error:
+        raise _answered(location, doing, error) from error
+    except (boto.NoCredentialsError, boto.PartialCredentialsError) as error:
+        raise CacheError(
+            f"cannot {doing} in {location}: there are no complete credentials for S3",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile: …?profile=NAME",
+        ) from error
+    except boto.ProfileNotFound as error:
+        raise CacheError(
+            f"cannot {doing} in {location}: the AWS configuration has no profile {location.profile}",
+            hint="list the profiles in ~/.aws/config, or leave out ?profile=",
+        ) from error
+    except (boto.HTTPClientError, boto.ConnectionError) as error:
+        # The base classes of refused and reset connections, time-outs, TLS and DNS failures.
+        raise CacheError(
+            f"cannot {doing}: {location.endpoint or 'Amazon S3'} does not answer: {error}",
+            hint="check the endpoint, the network, and that the server runs",
+        ) from error
+    except boto.BotoCoreError as error:
+        raise CacheError(
+            f"cannot {doing} in {location}: {error}", hint="check the address of the cache"
+        ) from error
+
+
+def _answered(location: CacheLocation, doing: str, error: boto.ClientError) -> CacheError:
+    code = error_code(error)
+    if code == "NoSuchBucket":
+        return CacheError(
+            f"cannot {doing}: there is no bucket {location.bucket}",
+            hint="create it, or correct the name and endpoint in the address",
+        )
+    if code in _CREDENTIALS:
+        return CacheError(
+            f"cannot {doing} in {location}: S3 does not accept the credentials ({code})",
+            hint="renew AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or check that they are of this endpoint",
+        )
+    if code in _CLOCK:
+        return CacheError(
+            f"cannot {doing} in {location}: this machine's clock is off by too much ({code})",
+            hint="set the clock, for example with: timedatectl set-ntp true",
+        )
+    if code in _DENIED:
+        return CacheError(
+            f"cannot {doing} in {location}: access is denied",
+            hint="a pusher needs s3:GetObject, s3:PutObject, s3:ListBucket and s3:AbortMultipartUpload",
+        )
+    if code in _THROTTLE:
+        return CacheError(
+            f"cannot {doing} in {location}: the server asks to slow down ({code}), again and again",
+            hint="run it again later; what was stored is not uploaded twice",
+        )
+    message = error.response.get("Error", {}).get("Message", "")
+    return CacheError(
+        f"cannot {doing} in {location}: {code} {message}".rstrip(),
+        hint="run it again; what was stored is not uploaded twice",
+    )

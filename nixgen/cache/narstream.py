@@ -1,0 +1,277 @@
+"""One path's NAR into the cache: read, verified, compressed, hashed and sent in a single pass, without
+a temporary file and with bounded memory.
+
+Up to `FRAME` bytes of NAR the object goes out in one PUT; beyond, frames are compressed on every core and sent as the parts of
+a multipart upload while reading goes on. Nothing is visible under the NAR's name before its hash was verified.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, Future, wait
+from typing import ClassVar
+
+from attrs import frozen
+
+from nixgen.cache.budget import ByteBudget
+from nixgen.cache.codec import Codec
+from nixgen.cache.hashes import Hash
+from nixgen.cache.nar import CHUNK, write_nar
+from nixgen.cache.s3 import Bucket, Multipart
+from nixgen.driver.store import PathInfo, Store
+from nixgen.errors import CacheError, VerifyError
+
+__all__ = ["FRAME", "PART", "NarStream", "StoredNar"]
+
+FRAME = 1 << 24
+"""Bytes of NAR in one compressed frame, and the most that goes out in one PUT."""
+
+PART = 1 << 23
+"""Least bytes of one part; S3 wants at least 5 MiB."""
+
+_MOST_PARTS = 9_000  # S3 allows 10,000
+_ASK_FROM = 1 << 18  # from this NAR size on, a HEAD is cheaper than compressing in vain
+
+
+@frozen(kw_only=True)
+class StoredNar:
+    """A NAR that is durable in the cache.
+
+    :param name: its name there.
+    :param file_hash: None when an interrupted push stored it and its hash is not known.
+    :param reused: nothing was sent.
+    """
+
+    name: str
+    file_hash: Hash | None
+    file_size: int
+    reused: bool
+
+
+def _bound(size: int) -> int:
+    """The most memory that ``size`` bytes take while they become a frame; see `Codec.compressor`."""
+    return size + (size >> 7) + 1024
+
+
+# A frame may run over by what `write_nar` hands out at once.
+_FRAME_BOUND = _bound(FRAME + 2 * CHUNK)
+
+
+class NarStream:
+    """The way of NARs into one bucket; used by many reader threads at once.
+
+    :param budget: at least `NarStream.LEAST_BUDGET` bytes.
+    :param compress: frames of large NARs are compressed here.
+    :param cores: how many frames of one NAR may be compressed at once.
+    :param send: requests run here; no reader waits for a small one.
+    :param on_read: called with every number of bytes read.
+    """
+
+    LEAST_BUDGET: ClassVar[int] = PART + 2 * _FRAME_BOUND
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        bucket: Bucket,
+        codec: Codec,
+        budget: ByteBudget,
+        compress: Executor,
+        cores: int,
+        send: Executor,
+        verify: bool,
+        on_read: Callable[[PathInfo, int], None],
+    ) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._codec = codec
+        self._compressor = codec.compressor()
+        self._budget = budget
+        self._compress = compress
+        self._send = send
+        self._verify = verify
+        self._on_read = on_read
+        # A reader of a large NAR waits for memory while it holds an unfinished part and its running
+        # frames; so that readers never wait for each other for ever, one frame must stay free of all that.
+        free = budget.size - _FRAME_BOUND
+        self._running = max(1, min(cores + 1, (free - PART) // _FRAME_BOUND))
+        self._large = threading.Semaphore(max(1, free // (PART + self._running * _FRAME_BOUND)))
+
+    def store(self, info: PathInfo) -> Future[StoredNar]:
+        """Read and compress the path now; the future ends when its NAR is durable.
+
+        :raises VerifyError: the path's bytes are not what the store's database says; nothing was stored.
+        :raises StoreError: the path cannot be read.
+        :raises StoppedError: the push ends early.
+        """
+        name = f"nar/{Hash.parse(info.nar_hash).nix32}.nar{self._codec.extension}"
+        if info.nar_size >= _ASK_FROM and (found := self._bucket.head(name)) is not None:
+            known = found.metadata.get("file-hash")
+            return _done(
+                StoredNar(
+                    name=name,
+                    file_hash=Hash.parse(known) if known else None,
+                    file_size=found.size,
+                    reused=True,
+                )
+            )
+        if info.nar_size <= FRAME:
+            return self._store_small(name, info)
+        with self._large:
+            return _done(self._store_large(name, info))
+
+    def _store_small(self, name: str, info: PathInfo) -> Future[StoredNar]:
+        held = _bound(info.nar_size)
+        self._budget.acquire(held)
+        try:
+            body = self._compressor(b"".join(self._pieces(info)))
+            self._budget.release(held - len(body))
+            held = len(body)
+            return self._send.submit(self._put, name, body)
+        except BaseException:
+            self._budget.release(held)
+            raise
+
+    def _put(self, name: str, body: bytes) -> StoredNar:
+        try:
+            digest = Hash.of(body)
+            self._bucket.put(
+                name,
+                body,
+                content_type=self._codec.content_type,
+                digest=digest,
+                metadata={"file-hash": str(digest)},
+            )
+            return StoredNar(name=name, file_hash=digest, file_size=len(body), reused=False)
+        finally:
+            self._budget.release(len(body))
+
+    def _store_large(self, name: str, info: PathInfo) -> StoredNar:
+        part_size = max(PART, info.nar_size // _MOST_PARTS)
+        upload: Multipart | None = None
+        sent: list[Future[str]] = []
+        part: list[bytes] = []
+        size = file_size = 0
+        digest = hashlib.sha256()
+        frames = self._frames(info)
+        try:
+            for frame in frames:
+                digest.update(frame)
+                part.append(frame)
+                size += len(frame)
+                file_size += len(frame)
+                if size >= part_size:
+                    upload = upload or self._bucket.multipart(
+                        name, content_type=self._codec.content_type
+                    )
+                    sent.append(self._send_part(upload, len(sent) + 1, part))
+                    part, size = [], 0
+            if upload is None:
+                body, part = b"".join(part), []
+                return self._send.submit(self._put, name, body).result()
+            if part:
+                sent.append(self._send_part(upload, len(sent) + 1, part))
+                part = []
+            upload.complete([future.result() for future in sent])
+        except BaseException:
+            frames.close()
+            self._budget.release(sum(map(len, part)))
+            if upload is not None:
+                for future in sent:
+                    future.cancel()
+                wait(sent)
+                # The first error says more; a lifecycle rule of the bucket drops what stays.
+                with contextlib.suppress(CacheError):
+                    upload.abort()
+            raise
+        return StoredNar(
+            name=name,
+            file_hash=Hash("sha256", digest.digest()),
+            file_size=file_size,
+            reused=False,
+        )
+
+    def _send_part(self, upload: Multipart, number: int, part: list[bytes]) -> Future[str]:
+        body = b"".join(part)
+        size = len(body)
+        future = self._send.submit(upload.put, number, body)
+        # A callback, not a `finally` in the task: a cancelled task never runs.
+        future.add_done_callback(lambda _: self._budget.release(size))
+        return future
+
+    def _frames(self, info: PathInfo) -> Generator[bytes, None, None]:
+        """Compressed frames in order; each holds its own length of the budget when it comes out."""
+        running: deque[tuple[Future[bytes], int]] = deque()
+        try:
+            for data, held in self._whole_frames(info):
+                running.append((self._compress.submit(self._compressor, data), held))
+                if len(running) >= self._running or running[0][0].done():
+                    yield self._next(running)
+            while running:
+                yield self._next(running)
+        finally:
+            for future, held in running:
+                future.cancel()
+                wait([future])
+                self._budget.release(held)
+
+    def _next(self, running: deque[tuple[Future[bytes], int]]) -> bytes:
+        frame = running[0][0].result()
+        _, held = running.popleft()
+        self._budget.release(held - len(frame))
+        return frame
+
+    def _whole_frames(self, info: PathInfo) -> Iterator[tuple[bytes, int]]:
+        """The NAR in pieces of about `FRAME` bytes, each with the budget that was taken before it was read."""
+        pieces = self._pieces(info)
+        left = info.nar_size
+        while left > 0:
+            held = _bound(min(FRAME + 2 * CHUNK, left))
+            self._budget.acquire(held)
+            data: list[bytes] = []
+            size = 0
+            try:
+                while size < min(FRAME, left) and (piece := next(pieces, None)) is not None:
+                    data.append(piece)
+                    size += len(piece)
+            except BaseException:
+                self._budget.release(held)
+                raise
+            left -= size
+            yield b"".join(data), held
+        # The verification stands at the end of `_pieces`; run to it, so that no upload completes before.
+        for _ in pieces:
+            pass
+
+    def _pieces(self, info: PathInfo) -> Iterator[bytes]:
+        """The NAR as it is read; ends with an error when it is not the one that the store promised."""
+        digest = hashlib.sha256()
+        size = 0
+        for piece in write_nar(self._store.real_path(info.path)):
+            if self._verify:
+                digest.update(piece)
+            size += len(piece)
+            if size > info.nar_size:
+                break
+            self._on_read(info, len(piece))
+            yield piece
+        actual = Hash("sha256", digest.digest())
+        if size != info.nar_size or (self._verify and actual != Hash.parse(info.nar_hash)):
+            raise VerifyError(
+                f"{info.path} is corrupt: its bytes are not those that were built",
+                hint=f"repair it with: nix-store --repair-path {info.path}",
+                details=(
+                    f"expected {info.nar_hash}, {info.nar_size} bytes",
+                    f"found    {actual if self._verify else 'another size'}",
+                ),
+            )
+
+
+def _done(value: StoredNar) -> Future[StoredNar]:
+    future: Future[StoredNar] = Future()
+    future.set_result(value)
+    return future

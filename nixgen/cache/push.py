@@ -1,0 +1,121 @@
+"""``nixgen cache push``: store paths and all they reach, into a signed binary cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from attrs import frozen
+
+from nixgen.cache.events import Observer, Planned
+from nixgen.cache.location import CacheLocation
+from nixgen.cache.plan import make_plan
+from nixgen.cache.s3 import Bucket
+from nixgen.cache.signing import SecretKey
+from nixgen.cache.upload import Uploaded, UploadSettings, upload
+from nixgen.driver.store import Store
+from nixgen.errors import CacheError
+
+__all__ = ["CACHE_INFO", "PushReport", "ensure_cache_info", "push"]
+
+CACHE_INFO = "nix-cache-info"
+
+# Below cache.nixos.org's 40: clients ask the project's own cache first.
+_PRIORITY = 30
+
+
+@frozen(kw_only=True)
+class PushReport:
+    """What a push did, or would do.
+
+    :param closure: paths that were asked for, with all they reach.
+    :param missing: of them, what the cache lacked.
+    :param missing_bytes: uncompressed NAR bytes of those.
+    :param uploaded: None after a dry run.
+    """
+
+    closure: int
+    missing: tuple[str, ...]
+    missing_bytes: int
+    uploaded: Uploaded | None
+    seconds: float
+
+
+def push(
+    paths: Iterable[str],
+    location: CacheLocation,
+    keys: Sequence[SecretKey],
+    observe: Observer,
+    *,
+    dry_run: bool = False,
+    thorough: bool = False,
+    settings: UploadSettings | None = None,
+    store: Store | None = None,
+) -> PushReport:
+    """Make ``paths`` substitutable from the cache.
+
+    Interrupted at any point, the cache stays consistent, and the next push sends only what was not durable.
+
+    :param paths: full store paths.
+    :param keys: all of them sign; signatures that the store has are kept.
+    :param dry_run: find out what is missing, and write nothing.
+    :param thorough: ask the cache for every path; see `make_plan`.
+    :raises VerifyError, StoreError, CacheError: see `upload`.
+    """
+    started = time.monotonic()
+    store = store or Store()
+    roots = tuple(dict.fromkeys(paths))
+    closure = store.closure(roots)
+    bucket = Bucket(location)
+    try:
+        ensure_cache_info(bucket, store.store_dir, create=not dry_run)
+        plan = make_plan(closure, roots, bucket, thorough=thorough)
+        observe(Planned(paths=plan.closure, missing=len(plan.missing), nar_bytes=plan.nar_bytes))
+        uploaded = (
+            None
+            if dry_run
+            else upload(
+                plan.missing,
+                store=store,
+                bucket=bucket,
+                keys=keys,
+                settings=settings or UploadSettings(),
+                observe=observe,
+            )
+        )
+    finally:
+        bucket.close()
+    return PushReport(
+        closure=plan.closure,
+        missing=tuple(info.path for info in plan.missing),
+        missing_bytes=plan.nar_bytes,
+        uploaded=uploaded,
+        seconds=time.monotonic() - started,
+    )
+
+
+def ensure_cache_info(bucket: Bucket, store_dir: str, *, create: bool = True) -> None:
+    """Write ``nix-cache-info`` unless there is one.
+
+    Also the first request of a push, so that a missing bucket shows before any work: a HEAD cannot
+    tell it from a missing object.
+
+    :raises CacheError: the cache is for another store directory.
+    """
+    found = bucket.read(CACHE_INFO)
+    if found is None:
+        if create:
+            text = f"StoreDir: {store_dir}\nWantMassQuery: 1\nPriority: {_PRIORITY}\n"
+            bucket.put(CACHE_INFO, text.encode(), content_type="text/x-nix-cache-info")
+        return
+    fields = dict(
+        line.split(": ", 1)
+        for line in found.decode("utf-8", "replace").splitlines()
+        if ": " in line
+    )
+    theirs = fields.get("StoreDir", "/nix/store")
+    if theirs != store_dir:
+        raise CacheError(
+            f"{bucket.location} holds paths of {theirs}, not of {store_dir}",
+            hint="give this store a cache, or a prefix, of its own",
+        )

@@ -1,0 +1,152 @@
+"""Ed25519 keys in Nix's text form, and signatures of narinfo fingerprints.
+
+A secret key is ``name:base64(seed ‖ public)``, 64 bytes; a public key ``name:base64(public)``, 32 bytes;
+a signature ``name:base64``, 64 bytes. These are libsodium's layouts, which Nix uses.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from nixgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["PublicKey", "SecretKey"]
+
+_NAME = re.compile(r"[^\s:]+")
+
+
+def _split(text: str, size: int, what: str) -> tuple[str, bytes]:
+    name, separator, encoded = text.strip().partition(":")
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    # The text itself stays out of the message: it may be a secret key.
+    if not separator or not _NAME.fullmatch(name) or len(data) != size:
+        raise UsageError(
+            f"this is not a {what} key of a Nix binary cache",
+            hint=f"it is one line, name:base64, with {size} bytes; make one with: nixgen cache keygen",
+        )
+    return name, data
+
+
+@frozen
+class PublicKey:
+    """What clients list in ``trusted-public-keys``."""
+
+    name: str
+    data: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> PublicKey:
+        """Read ``name:base64``.
+
+        :raises UsageError: it is not a public key.
+        """
+        return cls(*_split(text, 32, "public"))
+
+    def verifies(self, fingerprint: str, signatures: Iterable[str]) -> bool:
+        """Whether one of ``signatures`` (``name:base64``) is this key's over ``fingerprint``."""
+        key = Ed25519PublicKey.from_public_bytes(self.data)
+        for signature in signatures:
+            name, _, encoded = signature.partition(":")
+            if name != self.name:
+                continue
+            try:
+                key.verify(base64.b64decode(encoded, validate=True), fingerprint.encode())
+            except (InvalidSignature, ValueError):
+                continue
+            return True
+        return False
+
+    def __str__(self) -> str:
+        return f"{self.name}:{base64.b64encode(self.data).decode('ascii')}"
+
+
+@frozen
+class SecretKey:
+    """A signing key. Its repr shows the name alone; only `text` gives the secret away."""
+
+    name: str
+    _key: Ed25519PrivateKey = field(repr=False, eq=False)
+
+    @classmethod
+    def generate(cls, name: str) -> SecretKey:
+        """A new key.
+
+        :param name: by custom a host name and a generation, such as ``cache.example.org-1``.
+        :raises UsageError: the name is empty, or holds white space or a colon.
+        """
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot be the name of a key: white space and colons separate keys",
+                hint="use something like cache.example.org-1",
+            )
+        return cls(name, Ed25519PrivateKey.generate())
+
+    @classmethod
+    def parse(cls, text: str) -> SecretKey:
+        """Read ``name:base64``.
+
+        :raises UsageError: it is not a secret key, or its public half belongs to another.
+        """
+        name, data = _split(text, 64, "secret")
+        key = Ed25519PrivateKey.from_private_bytes(data[:32])
+        if key.public_key().public_bytes_raw() != data[32:]:
+            raise UsageError(
+                f"the secret key {name} is damaged: its two halves do not belong together",
+                hint="restore it from a copy, or make a new one with: nixgen cache keygen",
+            )
+        return cls(name, key)
+
+    @classmethod
+    def load(cls, path: Path) -> SecretKey:
+        """Read a key file, which nobody but its owner may be able to open.
+
+        :raises UsageError: missing, unreadable, open to others, or not a key.
+        """
+        try:
+            with path.open("rb") as file:
+                # Of the open file, so that what is checked is what is read.
+                mode = os.fstat(file.fileno()).st_mode
+                data = file.read(4096)
+        except OSError as error:
+            raise UsageError(
+                f"cannot read the key file {path}: {error.strerror}",
+                hint="make one with: nixgen cache keygen",
+            ) from error
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise UsageError(
+                f"the key file {path} is open to others (mode {stat.S_IMODE(mode):04o})",
+                hint=f"if nobody can have read it: chmod 600 {path}; otherwise make a new key",
+            )
+        return cls.parse(data.decode("ascii", "replace"))
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey(self.name, self._key.public_key().public_bytes_raw())
+
+    @property
+    def text(self) -> str:
+        """The secret itself, ``name:base64``, without a newline."""
+        data = self._key.private_bytes_raw() + self.public.data
+        return f"{self.name}:{base64.b64encode(data).decode('ascii')}"
+
+    def sign(self, fingerprint: str) -> str:
+        """``name:base64``, for a ``Sig`` line."""
+        return (
+            f"{self.name}:{base64.b64encode(self._key.sign(fingerprint.encode())).decode('ascii')}"
+        )
