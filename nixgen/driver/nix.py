@@ -24,7 +24,6 @@ __all__ = [
     "path_info",
     "read_log",
     "realise",
-    "references",
     "strip_noise",
 ]
 
@@ -36,26 +35,26 @@ _NOISE = ("warning: the group 'nixbld' specified in 'build-users-group' does not
 
 # Applied to the function in default.nix. Asking for the paths as strings with `--strict` makes
 # Nix instantiate every derivation in one go. Arguments come as JSON in one string, so nothing of
-# the caller's is ever parsed as Nix; a missing attribute is told by the attribute's own name.
+# the caller's is ever parsed as Nix; the error context names the target in a trace.
 _TARGETS_EXPRESSION = """\
 { file, arguments, attrs }:
 let
-  wanted = builtins.fromJSON arguments;
-  tree = import (/. + file) wanted;
+  tree = import (/. + file) (builtins.fromJSON arguments);
   select = attr:
     builtins.foldl'
-      (set: name:
-        set.${name} or (throw "nixgen: no target ''${attr}''"))
+      (set: name: set.${name} or (throw "the generated tree has no target ${attr}"))
       tree
-      attr.path;
+      (builtins.filter builtins.isString (builtins.split "\\\\." attr));
+  path = value: builtins.unsafeDiscardStringContext value;
   describe = attr:
     let
       drv = select attr;
+      context = builtins.addErrorContext "while evaluating the target ${attr}";
     in
     {
-      drv = builtins.unsafeDiscardStringContext drv.drvPath;
+      drv = context (path drv.drvPath);
       outputs = builtins.listToAttrs (
-        map (name: { inherit name; value = builtins.unsafeDiscardStringContext drv.${name}.outPath; })
+        map (name: { inherit name; value = context (path drv.${name}.outPath); })
           (drv.outputs or [ "out" ])
       );
     };
@@ -131,7 +130,6 @@ def instantiate_targets(
     It prints a JSON list in the order of ``attrs``: ``{"drv": path, "outputs": {name: path}}``;
     the derivations are in the store afterwards.
     """
-    paths = [{"path": attr.split("."), "name": attr} for attr in attrs]
     return Command(
         argv=(
             "nix-instantiate",
@@ -149,7 +147,7 @@ def instantiate_targets(
             json.dumps(dict(arguments), ensure_ascii=False),
             "--argstr",
             "attrs",
-            json.dumps(paths, ensure_ascii=False),
+            json.dumps(list(attrs), ensure_ascii=False),
             "--expr",
             _TARGETS_EXPRESSION,
         ),
@@ -196,11 +194,6 @@ def add_root(options: NixOptions, *, link: Path, path: str) -> Command:
             path,
         )
     )
-
-
-def references(options: NixOptions, drvs: Iterable[str]) -> Command:
-    """All derivations and sources that ``drvs`` are made of, one path a line."""
-    return Command(argv=("nix-store", "--query", "--requisites", *options.arguments, *drvs))
 
 
 def read_log(options: NixOptions, drv: str) -> Command:

@@ -1,0 +1,244 @@
+"""Nix's ``--log-format internal-json`` as a closed union of events.
+
+Lines are ``@nix {…}`` with actions ``start``, ``stop``, ``result`` and ``msg``; the numbers below are
+``ActivityType`` and ``ResultType`` of ``src/libutil/logging.hh``. What this module does not know is
+ignored, and a line without the prefix is text: the format has no version and grows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+from attrs import define, field, frozen
+
+__all__ = [
+    "BuildFailed",
+    "BuildFinished",
+    "BuildLine",
+    "BuildPhase",
+    "BuildStarted",
+    "Event",
+    "EventParser",
+    "Message",
+    "Progress",
+    "TransferFinished",
+    "TransferStarted",
+    "drv_name",
+]
+
+_COPY_PATH, _FILE_TRANSFER, _COPY_PATHS, _BUILDS, _BUILD, _SUBSTITUTE = 100, 101, 103, 104, 105, 108
+_LOG_LINE, _SET_PHASE, _PROGRESS = 101, 104, 105
+_ERROR_LEVEL, _INFO_LEVEL = 0, 3
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
+# 2.8 … 2.29: builder for 'X' failed with …      2.30 …: Cannot build 'X'. Reason: builder failed …
+_FAILED = re.compile(
+    r"(?:builder for|[Cc]annot build|hash mismatch in fixed-output derivation) '([^']+\.drv)'(.*)",
+    re.DOTALL,
+)
+_DEPENDENCY = re.compile(r"dependenc(?:y|ies)(?: of derivation)?\b.*failed", re.DOTALL)
+
+Transfer: TypeAlias = Literal["copy", "substitute", "fetch"]
+
+
+@frozen
+class BuildStarted:
+    """A derivation is being built; ``machine`` is empty for this one."""
+
+    drv: str
+    machine: str
+
+
+@frozen
+class BuildFinished:
+    """A derivation's builder is done, and Nix has said nothing of a failure."""
+
+    drv: str
+    seconds: float
+
+
+@frozen
+class BuildFailed:
+    """A derivation could not be built. ``reason``: Nix's words, on one line or several."""
+
+    drv: str
+    seconds: float
+    reason: str
+
+
+@frozen
+class BuildLine:
+    """A line that a builder wrote."""
+
+    drv: str
+    text: str
+
+
+@frozen
+class BuildPhase:
+    drv: str
+    phase: str
+
+
+@frozen
+class Progress:
+    """Counts of ``what`` in the whole run; each event replaces the last."""
+
+    what: Literal["builds", "copies"]
+    done: int
+    expected: int
+    running: int
+    failed: int
+
+
+@frozen
+class TransferStarted:
+    """``item`` is a store path, or a URL for ``fetch``."""
+
+    kind: Transfer
+    item: str
+    source: str
+
+
+@frozen
+class TransferFinished:
+    kind: Transfer
+    item: str
+    seconds: float
+
+
+@frozen
+class Message:
+    """What Nix says; ``level`` 0 is an error, 1 a warning, 3 information."""
+
+    level: int
+    text: str
+
+
+Event: TypeAlias = (
+    BuildStarted
+    | BuildFinished
+    | BuildFailed
+    | BuildLine
+    | BuildPhase
+    | Progress
+    | TransferStarted
+    | TransferFinished
+    | Message
+)
+
+_TRANSFERS: dict[int, Transfer] = {
+    _COPY_PATH: "copy",
+    _FILE_TRANSFER: "fetch",
+    _SUBSTITUTE: "substitute",
+}
+
+
+def drv_name(drv: str) -> str:
+    """``/nix/store/<hash>-nginx-1.22.drv`` → ``nginx-1.22``."""
+    return drv.rpartition("/")[2][33:].removesuffix(".drv")
+
+
+@define
+class EventParser:
+    """Turns the lines of one Nix process, in order, into events. `feed` never raises.
+
+    :param clock: seconds, for durations.
+    """
+
+    _clock: Callable[[], float] = time.monotonic
+    _activities: dict[int, tuple[int, str, float]] = field(factory=dict, init=False)
+    _started: dict[str, float] = field(factory=dict, init=False)
+    _failed: set[str] = field(factory=set, init=False)
+    _progress: dict[int, list[int]] = field(factory=dict, init=False)
+
+    def feed(self, line: bytes) -> Event | None:
+        """The event that a line (without newline) stands for, if any."""
+        if not line.startswith(b"@nix "):
+            text = clean(line.decode("utf-8", "replace"))
+            return Message(_INFO_LEVEL, text) if text else None
+        try:
+            data = json.loads(line[5:])
+            match data["action"]:
+                case "result":
+                    return self._result(data["id"], data["type"], data["fields"])
+                case "start":
+                    return self._start(data["id"], data["type"], data.get("fields", ()))
+                case "stop":
+                    return self._stop(data["id"])
+                case "msg":
+                    return self._message(data["level"], str(data.get("raw_msg") or data["msg"]))
+                case _:
+                    return None
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None  # a shape from another version; the work itself is not in the log
+
+    def _start(self, number: int, kind: int, fields: Any) -> Event | None:
+        now = self._clock()
+        if kind == _BUILD:
+            drv, machine = str(fields[0]), str(fields[1])
+            self._activities[number] = (kind, drv, now)
+            self._started[drv] = now
+            return BuildStarted(drv, machine)
+        if kind in _TRANSFERS:
+            item = str(fields[0])
+            self._activities[number] = (kind, item, now)
+            return TransferStarted(_TRANSFERS[kind], item, str(fields[1]) if fields[1:] else "")
+        if kind in {_BUILDS, _COPY_PATHS}:
+            self._activities[number] = (kind, "", now)
+        return None
+
+    def _stop(self, number: int) -> Event | None:
+        kind, item, started = self._activities.pop(number, (0, "", 0.0))
+        seconds = self._clock() - started
+        if kind == _BUILD:
+            return None if item in self._failed else BuildFinished(item, seconds)
+        if kind in _TRANSFERS:
+            return TransferFinished(_TRANSFERS[kind], item, seconds)
+        return None
+
+    def _result(self, number: int, kind: int, fields: Any) -> Event | None:
+        activity, item, _ = self._activities.get(number, (0, "", 0.0))
+        if kind == _LOG_LINE and activity == _BUILD:
+            text = clean(str(fields[0]))
+            return BuildLine(item, text) if text or not fields[0] else None
+        if kind == _SET_PHASE and activity == _BUILD:
+            return BuildPhase(item, str(fields[0]))
+        if kind == _PROGRESS and activity in {_BUILDS, _COPY_PATHS}:
+            if self._progress.get(activity) == fields:
+                return None  # Nix repeats itself at every step
+            self._progress[activity] = fields
+            done, expected, running, failed = map(int, fields[:4])
+            what: Literal["builds", "copies"] = "builds" if activity == _BUILDS else "copies"
+            return Progress(what, done, expected, running, failed)
+        return None
+
+    def _message(self, level: int, text: str) -> Event | None:
+        text = clean(text)
+        if level == _ERROR_LEVEL:
+            found = _FAILED.search(text)
+            if found and not _DEPENDENCY.search(text):
+                drv = found[1]
+                if drv in self._failed:
+                    return None
+                self._failed.add(drv)
+                now = self._clock()
+                return BuildFailed(drv, now - self._started.get(drv, now), text)
+        return Message(int(level), text) if text else None
+
+
+def clean(text: str) -> str:
+    """Text without colours and control characters.
+
+    A builder that could not start speaks to Nix in a binary frame; its longest piece is the words.
+    """
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    if "\x00" in text:
+        return max(_CONTROLS.split(text), key=len).strip()
+    return _CONTROLS.sub("", text).rstrip()
