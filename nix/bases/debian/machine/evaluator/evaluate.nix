@@ -134,9 +134,9 @@ let
         stray = attrNames (removeAttrs module (structural ++ [ "config" ]));
       in
       if module ? options then
-        broken ownFile "a module declares options of its own, and ${baseHint}"
+        broken (locate "options" module ownFile) "a module declares options of its own, and ${baseHint}"
       else if isStructured && stray != [ ] then
-        broken ownFile (
+        broken (locate (head stray) module ownFile) (
           "a module that has `config` must define everything inside it, and "
           + "`${text.showName (head stray)}` is beside it"
         )

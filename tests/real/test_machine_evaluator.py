@@ -1,0 +1,183 @@
+"""The Debian base's module evaluator, units, users and firewall, by the real Nix, in one evaluation."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+_HERE = Path(__file__).parent
+_MACHINE = _HERE.parent.parent / "nix/bases/debian/machine"
+
+
+def _nix(file: str, **arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = ["nix-instantiate", "--eval", "--strict", "--json", str(_HERE / file)]
+    argv += ["--arg", "machine", str(_MACHINE)]
+    for name, value in arguments.items():
+        argv += ["--argstr", name, value]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def answers() -> Any:
+    done = _nix("test_machine_cases.nix")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("hostNameDefault", "web"),
+        ("hostNameSet", "a"),
+        ("agreeing", "a"),
+        ("defaultYields", "a"),
+        ("forceWins", "b"),
+        ("strongerOverride", "c"),
+        ("mergeOfConditions", "yes"),
+        ("conflictFails", True),
+        ("conflictOfDefaultsFails", True),
+        ("listsConcatenate", [1, 2, 3]),
+        ("listOrder", [1, 2, 3]),
+        ("listForce", [1]),
+        ("itemCondition", [1]),
+        ("linesJoin", "first\nsecond"),
+        ("environmentMerges", {"A": "3", "B": None, "C": 2}),
+        ("undefinedNamesVanish", []),
+        ("unitListsConcatenate", ["one", "two"]),
+        ("unitScalarsConflict", True),
+        ("conditionReadsConfiguration", False),
+        ("falseConditionOverEverything", "web"),
+        ("unchangedByNeighbours", 999),
+    ],
+)
+def test_merging_follows_nixos(answers: Any, case: str, expected: object) -> None:
+    assert answers[case] == expected
+
+
+def test_imports_of_every_kind_come_before_what_imports_them(answers: Any) -> None:
+    networking = answers["importsOfEveryKind"]
+    assert networking["firewall"]["allowedTCPPorts"] == [1, 2, 3]
+    assert networking["hosts"] == {"10.0.0.1": ["web"]}
+
+
+def test_a_unit_reads_as_nixos_writes_it(answers: Any) -> None:
+    unit = dict(answers["unit"])
+    text = unit.pop("web.service")["text"]
+    scripts = [line for line in text.splitlines() if "/scripts/" in line]
+    assert [line.split("?")[0] for line in scripts] == [
+        "ExecStartPost=/scripts/web-post-start",
+        "ExecStartPre=/scripts/web-pre-start",
+    ]
+    assert [line for line in text.splitlines() if "/scripts/" not in line] == [
+        "[Unit]",
+        "After=network.target a.service",
+        "ConditionPathExists=/a",
+        "ConditionPathExists=/b",
+        "Description=Web",
+        "",
+        "[Service]",
+        'Environment="EMPTY="',
+        'Environment="PATH=/nix/store/x/bin:/nix/store/x/sbin:/usr/sbin:/usr/bin"',
+        'Environment="PORT=80"',
+        r'Environment="QUOTED=a \"b\" \\ c\nd"',
+        "DynamicUser=true",
+        "ExecStart=/nix/store/x/bin/web -p 80",
+        "ExecStartPre=/bin/true",
+        "LimitNOFILE=1024",
+        "PrivateTmp=false",
+    ]
+    assert text.index("web-pre-start") < text.index("ExecStartPre=/bin/true")
+    assert unit == {
+        "multi-user.target.wants/web.service": {"link": "../web.service"},
+        "b.target.requires/web.service": {"link": "../web.service"},
+    }
+
+
+def test_a_script_becomes_the_start_command(answers: Any) -> None:
+    assert "ExecStart=/scripts/job-start?" in answers["scriptUnit"]
+
+
+def test_a_disabled_unit_is_masked_and_wanted_by_nothing(answers: Any) -> None:
+    assert answers["disabledUnit"] == {"off.service": {"link": "/dev/null"}}
+
+
+def test_numbers_of_users_are_stable(answers: Any) -> None:
+    users = answers["users"]
+    assert users["passwd"] == [
+        # 998 is db's own, so zoe gets the next below
+        "zoe:x:997:999::/var/empty:/usr/sbin/nologin",
+        "db:x:998:998::/var/lib/db:/usr/sbin/nologin",
+        "app:x:999:999::/var/empty:/usr/sbin/nologin",
+        "eve:x:1000:100::/home/eve:/bin/bash",
+    ]
+    assert users["group"] == ["wheel:x:10:eve", "media:x:997:eve,app", "db:x:998:", "app:x:999:"]
+    assert users["homes"] == [
+        {"path": "/var/lib/db", "uid": 998, "gid": 998},
+        {"path": "/home/eve", "uid": 1000, "gid": 100},
+    ]
+
+
+def test_the_firewall_opens_what_is_declared(answers: Any) -> None:
+    lines = [line.strip() for line in answers["firewall"].splitlines()]
+    assert "type filter hook input priority filter; policy drop;" in lines
+    assert "tcp dport { 80, 443 } accept" in lines
+    assert not any("udp" in line for line in lines)
+
+
+def test_a_machine_is_described_as_a_test_of_one_node(answers: Any) -> None:
+    document = answers["machineDocument"]
+    assert document["schema"] == "nixgen/vm/1"
+    assert document["testScript"] == ""
+    (node,) = document["nodes"]
+    assert node["addresses"] == {"1": "192.168.1.1"}
+    assert (node["kernel"], node["initrd"]) == ("/stub/linux/vmlinuz", "/stub/initrd/initrd")
+    assert node["toplevel"] == "/stub/machine-web"
+
+
+def test_nodes_are_numbered_by_name_and_merged_from_all_modules(answers: Any) -> None:
+    document = answers["testDocument"]
+    assert document["testScript"] == "names: a b"
+    first, second = document["nodes"]
+    assert (first["name"], first["memory"], first["cores"]) == ("a", 256, 2)
+    assert first["addresses"] == {"7": "192.168.7.1"}
+    assert (second["name"], second["vlans"]) == ("b", [1, 7])
+    assert second["addresses"] == {"1": "192.168.1.2", "7": "192.168.7.2"}
+    assert second["toplevel"] == "/stub/machine-b-host"
+
+
+# What a set of options says as a whole, or a function's head, has no line of its own.
+_WITHOUT_A_LINE = {"argument", "sameUid", "missingGroup", "neitherKind"}
+
+
+@pytest.mark.parametrize(
+    ("case", "fragments"),
+    [
+        ("unknownOption", ("`services.nginx.enable` is not known", "systemd", "HINT")),
+        ("misspelt", ("did you mean `systemd.services.app.serviceConfig`",)),
+        ("wrongType", ("`networking.firewall.allowedTCPPorts`", 'is "80"')),
+        ("wrongPort", ("a port number", "is 65536")),
+        ("notASet", ("`networking` must be a set, and is true",)),
+        ("conflict", ('"a" and "b"', "and in", "lib.mkForce")),
+        ("argument", ("the argument `nmae`", "known here: config, lib")),
+        ("declares", ("declares options of its own", "HINT")),
+        ("besideConfig", ("`networking` is beside it",)),
+        ("nodeOption", ("`virtualisation.memorySize` is not known",)),
+        ("sameUid", ("uid of a and b is 7",)),
+        ("missingGroup", ("the group staff is used and not defined",)),
+        ("neitherKind", ("users.users.a must set one of isSystemUser and isNormalUser",)),
+    ],
+)
+def test_what_is_refused_says_why_and_where(case: str, fragments: tuple[str, ...]) -> None:
+    done = _nix("test_machine_failures.nix", case=case)
+    assert done.returncode != 0
+    assert 'machine "web"' in done.stderr
+    for fragment in fragments:
+        assert fragment in done.stderr
+    if case not in _WITHOUT_A_LINE:
+        assert "test_machine_failures.nix:" in done.stderr, "the line that defines it"
