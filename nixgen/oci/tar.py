@@ -1,0 +1,239 @@
+"""Deterministic tar of store paths: the same bytes on every machine, for the same store path.
+
+The format is POSIX ustar with pax records only for what ustar cannot say (names over 100 bytes that do not
+split, link targets over 100 bytes, sizes from 8 GiB): https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html.
+Owner 0:0 without names, mtime 1, modes as the Nix store has them, directory entries sorted by bytes, hard links
+written as files (whether a store is optimised must not show).
+
+A layer's tar is a sequence of independent *members*: the parents, each store path, the end. Each is a function
+of one store path only, so compressed members can be reused in another layer.
+"""
+
+# Names are bytes, and a Path for each of 100,000 files would cost more than its tar:
+# ruff: noqa: PTH115, PTH118, PTH119, PTH123, PTH208
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from attrs import frozen
+
+from nixgen.errors import InputError, StoreError
+
+__all__ = ["END", "FORMAT", "parents", "root_tree", "store_path"]
+
+#: Changes whenever the bytes written for some path would change; part of every layer recipe.
+FORMAT = "nixgen-tar-1"
+#: What ends an archive: two zero blocks.
+END = bytes(1024)
+
+_READ = 1 << 20
+_USTAR_NAME = 100
+_USTAR_PREFIX = 155
+_USTAR_SIZE = 8**11
+_MTIME = b"00000000001\0"
+_OWNER = b"0000000\0"
+
+
+@frozen
+class _Modes:
+    """What a directory, a file and an executable are normalised to."""
+
+    directory: int
+    file: int
+    executable: int
+
+
+_STORE_MODES = _Modes(directory=0o555, file=0o444, executable=0o555)
+_ROOT_MODES = _Modes(directory=0o755, file=0o644, executable=0o755)
+# Directories that every image has, whatever its root tree says.
+_REQUIRED = {b"tmp": 0o1777, b"var": 0o755, b"var/tmp": 0o1777}
+
+
+def parents() -> bytes:
+    """The directories above every store path."""
+    return _header(b"nix/", b"5", 0o755) + _header(b"nix/store/", b"5", 0o755)
+
+
+def store_path(path: str, *, store: Path | None = None) -> Iterator[bytes]:
+    """The tar member of one store path, in pieces of at most about 1 MiB.
+
+    :param path: ``/nix/store/…``, its name in the image.
+    :param store: the directory that really holds it; ``/nix/store`` when None.
+    :raises StoreError: the path is missing, unreadable, or changed while it was read.
+    :raises InputError: it holds a device, socket or FIFO.
+    """
+    real = path if store is None else os.path.join(store, os.path.basename(path))
+    return _walk(os.fsencode(real), os.fsencode(path.lstrip("/")), _STORE_MODES)
+
+
+def root_tree(path: str) -> Iterator[bytes]:
+    """The tree below ``path`` at ``/``, writable by root, with ``/tmp`` and ``/var/tmp`` for everyone.
+
+    :raises InputError: the tree holds ``nix``, or ``tmp``, ``var`` or ``var/tmp`` are not directories.
+    """
+    if os.path.lexists(os.path.join(path, "nix")):
+        raise InputError(
+            f"the root tree {path} of an image holds /nix, which the layers provide",
+            hint="leave `nix` out of the image's contents",
+        )
+    return _root_children(os.fsencode(path), b"")
+
+
+def _root_children(real: bytes, member: bytes) -> Iterator[bytes]:
+    required = {name for name in _REQUIRED if name.rpartition(b"/")[0] == member}
+    present = {_join(member, name) for name in _names(real)} if os.path.lexists(real) else set()
+    for inner in sorted(required | present):
+        full = os.path.join(real, inner.rpartition(b"/")[2])
+        mode = _REQUIRED.get(inner)
+        if mode is None:
+            yield from _walk(full, inner, _ROOT_MODES)
+            continue
+        if inner in present and not stat.S_ISDIR(os.lstat(full).st_mode):
+            raise InputError(
+                f"{os.fsdecode(full)} is not a directory",
+                hint=f"make /{os.fsdecode(inner)} a directory in the image's contents, or leave it out",
+            )
+        yield _header(inner + b"/", b"5", mode)
+        yield from _root_children(full, inner)
+
+
+def _join(member: bytes, name: bytes) -> bytes:
+    return member + b"/" + name if member else name
+
+
+def _names(directory: bytes) -> list[bytes]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError as error:
+        raise _unreadable(directory, error) from error
+
+
+def _children(directory: bytes, member: bytes, modes: _Modes) -> Iterator[bytes]:
+    for name in _names(directory):
+        yield from _walk(os.path.join(directory, name), member + b"/" + name, modes)
+
+
+def _walk(real: bytes, member: bytes, modes: _Modes) -> Iterator[bytes]:
+    try:
+        info = os.lstat(real)
+    except OSError as error:
+        raise _unreadable(real, error) from error
+    kind = stat.S_IFMT(info.st_mode)
+    if kind == stat.S_IFREG:
+        mode = modes.executable if info.st_mode & stat.S_IXUSR else modes.file
+        yield from _file(real, member, info.st_size, mode)
+    elif kind == stat.S_IFDIR:
+        yield _header(member + b"/", b"5", modes.directory)
+        yield from _children(real, member, modes)
+    elif kind == stat.S_IFLNK:
+        yield _header(member, b"2", 0o777, link=os.readlink(real))
+    else:
+        raise InputError(
+            f"{os.fsdecode(real)} is a device, socket or FIFO",
+            hint="a Nix store holds only files, directories and symbolic links: run nix-store --verify",
+        )
+
+
+def _file(real: bytes, member: bytes, size: int, mode: int) -> Iterator[bytes]:
+    header = _header(member, b"0", mode, size=size)
+    padding = bytes(-size % 512)
+    try:
+        with open(real, "rb", buffering=0) as stream:
+            # Small files leave in one piece with their header: there are thousands.
+            data = stream.read(min(size, _READ)) if size else b""
+            left = size - len(data)
+            if not left:
+                yield b"".join((header, data, padding))
+                return
+            yield header
+            while data:
+                yield data
+                data = stream.read(min(left, _READ))
+                left -= len(data)
+    except OSError as error:
+        raise _unreadable(real, error) from error
+    if left:
+        raise StoreError(
+            f"{os.fsdecode(real)} became shorter while it was read",
+            hint="nix-store --verify --check-contents finds damaged paths",
+        )
+    yield padding
+
+
+def _unreadable(real: bytes, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot read {os.fsdecode(real)}: {error.strerror}",
+        hint="build the image again; its closure may have been garbage-collected",
+    )
+
+
+def _header(member: bytes, kind: bytes, mode: int, *, size: int = 0, link: bytes = b"") -> bytes:
+    split = _split(member)
+    records = []
+    if split is None:
+        records.append((b"path", member))
+    if len(link) > _USTAR_NAME:
+        records.append((b"linkpath", link))
+    if size >= _USTAR_SIZE:
+        records.append((b"size", b"%d" % size))
+    prefix, name = split or (b"", member[:_USTAR_NAME])
+    block = _block(
+        name=name,
+        prefix=prefix,
+        kind=kind,
+        mode=mode,
+        size=0 if size >= _USTAR_SIZE else size,
+        link=link[:_USTAR_NAME],
+    )
+    if not records:
+        return block
+    body = b"".join(_record(key, value) for key, value in records)
+    # The name is of no use to a reader that knows pax; every other one sees a file to ignore.
+    pax = _block(name=b"PaxHeaders/0", prefix=b"", kind=b"x", mode=0o444, size=len(body), link=b"")
+    return b"".join((pax, body, bytes(-len(body) % 512), block))
+
+
+def _split(member: bytes) -> tuple[bytes, bytes] | None:
+    """(prefix, name) for ustar, or None when the name needs a pax record."""
+    if len(member) <= _USTAR_NAME:
+        return b"", member
+    # The slash nearest to the front that leaves at most 100 bytes of name: the shortest prefix.
+    cut = member.find(b"/", len(member) - _USTAR_NAME - 1)
+    if 0 < cut <= _USTAR_PREFIX and cut < len(member) - 1:
+        return member[:cut], member[cut + 1 :]
+    return None
+
+
+def _record(key: bytes, value: bytes) -> bytes:
+    """``LENGTH KEY=VALUE`` and a newline, where LENGTH counts itself."""
+    rest = b" " + key + b"=" + value + b"\n"
+    length = len(rest) + len(b"%d" % len(rest))
+    length = len(rest) + len(b"%d" % length)
+    return b"%d" % length + rest
+
+
+def _block(*, name: bytes, prefix: bytes, kind: bytes, mode: int, size: int, link: bytes) -> bytes:
+    block = b"".join(
+        (
+            name.ljust(100, b"\0"),
+            b"%07o\0" % mode,
+            _OWNER,
+            _OWNER,
+            b"%011o\0" % size,
+            _MTIME,
+            b"        ",
+            kind,
+            link.ljust(100, b"\0"),
+            b"ustar\x0000",
+            bytes(64),  # user and group names
+            _OWNER,  # device numbers
+            _OWNER,
+            prefix.ljust(155, b"\0"),
+            bytes(12),
+        )
+    )
+    return b"".join((block[:148], b"%06o\0 " % sum(block), block[156:]))
