@@ -1,0 +1,101 @@
+"""Tests against a checkout of nixpkgs, named by ``NIXGEN_NIXPKGS``; evaluation only, nothing is built."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("NIXGEN_NIXPKGS"):
+        return
+    missing = pytest.mark.skip(reason="NIXGEN_NIXPKGS does not name a checkout of nixpkgs")
+    for item in items:
+        if item.get_closest_marker("nixpkgs"):
+            item.add_marker(missing)
+
+
+class Tree:
+    """The nixpkgs base on that checkout, with a store of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "NIX_STORE_DIR": str(folder / "store"),
+            "NIX_STATE_DIR": str(folder / "state"),
+            "NIX_LOG_DIR": str(folder / "log"),
+        }
+
+    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                program,
+                "--option",
+                "build-users-group",
+                "",
+                "--option",
+                "substituters",
+                "",
+                *arguments,
+            ],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def source(self, body: str, *, package_names: str = "{ }") -> str:
+        """A file with ``base`` and ``generated`` (of the shop) in scope."""
+        return f"""
+            let
+              base = import {REPOSITORY}/nix/bases/nixpkgs {{
+                system = "x86_64-linux";
+                inputs.nixpkgs = {os.environ["NIXGEN_NIXPKGS"]};
+                packageNames = {package_names};
+              }};
+              generated = {REPOSITORY}/examples/shop/generated;
+            in
+            {body}
+        """
+
+    def instantiate(self, body: str, **options: str) -> str:
+        """The .drv that ``body`` evaluates to."""
+        done = self.run("nix-instantiate", "--expr", self.source(body, **options))
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout.strip()
+
+    def fails(self, body: str, **options: str) -> str:
+        done = self.run("nix-instantiate", "--expr", self.source(body, **options))
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
+    def derivations(self, drv: str) -> dict[str, Any]:
+        """Everything that is built on the way to a .drv: base name without hash → derivation."""
+        done = self.run(
+            "nix",
+            "--extra-experimental-features",
+            "nix-command",
+            "show-derivation",
+            "--recursive",
+            drv,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return {
+            Path(path).name.partition("-")[2]: found
+            for path, found in json.loads(done.stdout).items()
+        }
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    return Tree(tmp_path_factory.mktemp("nixpkgs"))
