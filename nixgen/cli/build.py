@@ -1,0 +1,65 @@
+"""``nixgen build``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
+
+app = verb()
+
+
+@app.command("build")
+def build(
+    targets: Targets = None,
+    project: ProjectFolder = Path(),
+    base: Base = "debian",
+    env: Env = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j", "--jobs", min=1, metavar="N", help="Builds at a time; Nix decides when not given."
+        ),
+    ] = None,
+    keep_going: Annotated[
+        bool,
+        typer.Option(
+            "--keep-going/--fail-fast", help="Build what can be built when something fails."
+        ),
+    ] = True,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            "--push", metavar="CACHE", help="Push what was built to this cache.", show_default=False
+        ),
+    ] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Build targets and keep them from garbage collection."""
+    from nixgen.cli import console
+    from nixgen.pipeline import Workspace
+
+    workspace = Workspace.open(project)
+    with console.build_progress(quiet=json) as observe:
+        outcome = workspace.build(
+            targets or (),
+            base=base,
+            environment=env,
+            jobs=jobs,
+            keep_going=keep_going,
+            debug=debug,
+            observe=observe,
+        )
+    if json:
+        console.print_json(outcome.results.document())
+    else:
+        console.print_built(outcome)
+    outcome.raise_failures()
+    if push is not None:
+        from nixgen.cli.cache import push_paths
+
+        push_paths(workspace, outcome.paths, push, json=json)

@@ -1,0 +1,270 @@
+"""Progress of long work: a live view on a terminal, a line for each finished thing elsewhere.
+
+Everything goes to standard error, so that standard output stays what the command was asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from nixgen.cli.console import err, human_size, note
+from nixgen.driver import events as nix
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["build_progress", "image_progress", "push_progress", "test_progress"]
+
+#: Builds shown at a time; more would scroll the terminal away.
+_SHOWN = 8
+
+
+def _live() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _ignore(_event: object) -> None:
+    pass
+
+
+def _store_name(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name[33:] if name[32:33] == "-" else name
+
+
+@contextlib.contextmanager
+def build_progress(*, quiet: bool) -> Iterator[Callable[[nix.Event], None]]:
+    """What Nix is doing: builds running with their last line, counts, failures as they happen."""
+    if quiet or not _live():
+        yield _ignore if quiet else _PlainBuilds()
+        return
+    with _LiveBuilds() as view:
+        yield view
+
+
+class _PlainBuilds:
+    """One line for each build that took a moment; Nix's warnings as they come."""
+
+    def __call__(self, event: nix.Event) -> None:
+        match event:
+            case nix.BuildFinished(drv=drv, seconds=seconds):
+                note(f"built   {nix.drv_name(drv)} ({seconds:.1f} s)")
+            case nix.BuildFailed(drv=drv, seconds=seconds):
+                note(f"FAILED  {nix.drv_name(drv)} ({seconds:.1f} s)")
+            case nix.TransferFinished(kind="substitute", item=item, seconds=seconds):
+                note(f"fetched {_store_name(item)} ({seconds:.1f} s)")
+            case nix.Message(level=1, text=text):
+                note(text)
+            case _:
+                pass
+
+
+class _LiveBuilds:
+    """A few lines at the bottom of the terminal; finished builds do not scroll by, failures stay."""
+
+    def __init__(self) -> None:
+        from rich.live import Live
+
+        self._running: dict[str, tuple[float, str]] = {}
+        self._done = self._expected = self._failed = self._fetched = 0
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._live = Live(
+            get_renderable=self._render, console=err(), refresh_per_second=8, transient=True
+        )
+
+    def __enter__(self) -> _LiveBuilds:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._live.__exit__(*exc)
+
+    def __call__(self, event: nix.Event) -> None:
+        with self._lock:
+            match event:
+                case nix.BuildStarted(drv=drv):
+                    self._running[drv] = (time.monotonic(), "")
+                case nix.BuildLine(drv=drv, text=text):
+                    if drv in self._running:
+                        self._running[drv] = (self._running[drv][0], text)
+                case nix.BuildPhase(drv=drv, phase=phase):
+                    if drv in self._running:
+                        self._running[drv] = (self._running[drv][0], phase)
+                case nix.BuildFinished(drv=drv):
+                    self._running.pop(drv, None)
+                    self._done += 1
+                case nix.BuildFailed(drv=drv, seconds=seconds):
+                    self._running.pop(drv, None)
+                    self._failed += 1
+                    self._live.console.print(f"[bold red]failed[/] {nix.drv_name(drv)} ({seconds:.1f} s)")
+                case nix.TransferFinished():
+                    self._fetched += 1
+                case nix.Progress(what="builds", expected=expected):
+                    self._expected = max(self._expected, expected)
+                case nix.Message(level=1, text=text):
+                    self._live.console.print(text, style="yellow", markup=False)
+                case _:
+                    pass
+
+    def _render(self) -> Any:
+        from rich.text import Text
+
+        with self._lock:
+            now = time.monotonic()
+            total = max(self._expected, self._done + len(self._running))
+            head = Text.assemble(
+                (f"{self._done}", "bold green"),
+                f"/{total} built",
+                *([f", {self._fetched} fetched"] if self._fetched else []),
+                *([(f", {self._failed} failed", "bold red")] if self._failed else []),
+                (f"  {now - self._started:.0f} s", "dim"),
+            )
+            rows = [head]
+            oldest = sorted(self._running.items(), key=lambda item: item[1][0])
+            for drv, (since, line) in oldest[:_SHOWN]:
+                rows.append(
+                    Text.assemble(
+                        (f"  {now - since:5.1f} s ", "dim"),
+                        (nix.drv_name(drv), "cyan"),
+                        (f"  {line}"[: max(10, err().width - 45)], "dim"),
+                        no_wrap=True,
+                        overflow="ellipsis",
+                    )
+                )
+            if len(oldest) > _SHOWN:
+                rows.append(Text(f"  … and {len(oldest) - _SHOWN} more", style="dim"))
+        return Text("\n").join(rows)
+
+
+@contextlib.contextmanager
+def _bytes_progress(what: str) -> Iterator[Progress]:
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", style="dim"),
+    )
+    with Progress(*columns, console=err(), transient=True) as progress:
+        yield progress
+
+
+@contextlib.contextmanager
+def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
+    """Bytes read, their rate, and what remains."""
+    from nixgen.cache.events import NarRead, Planned, Published
+
+    if quiet:
+        yield _ignore
+        return
+    if not _live():
+
+        def plain(event: Any) -> None:
+            match event:
+                case Planned(paths=paths, missing=missing, nar_bytes=size):
+                    note(f"{missing} of {paths} paths to push, {human_size(size)}")
+                case Published(path=path):
+                    note(f"pushed  {_store_name(path)}")
+                case _:
+                    pass
+
+        yield plain
+        return
+    with _bytes_progress("pushing") as progress:
+        task = progress.add_task("", total=None)
+
+        def live(event: Any) -> None:
+            match event:
+                case Planned(nar_bytes=size):
+                    progress.update(task, total=size)
+                case NarRead(path=path, size=size):
+                    progress.update(task, advance=size, description=_store_name(path))
+                case _:
+                    pass
+
+        yield live
+
+
+@contextlib.contextmanager
+def image_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
+    """Layers as they are written; reused ones only as a count."""
+    from nixgen.oci.events import ImageWritten, LayersPlanned, LayerWritten
+
+    if quiet:
+        yield _ignore
+        return
+    if not _live():
+
+        def plain(event: Any) -> None:
+            match event:
+                case LayerWritten(size=size, seconds=seconds):
+                    note(f"layer   {human_size(size)} ({seconds:.1f} s)")
+                case ImageWritten(image=image, changed=changed):
+                    note(f"image   {image}{'' if changed else ' (unchanged)'}")
+                case _:
+                    pass
+
+        yield plain
+        return
+    with _bytes_progress("layers") as progress:
+        task = progress.add_task("", total=None)
+
+        def live(event: Any) -> None:
+            match event:
+                case LayersPlanned(size=size):
+                    progress.update(task, total=size)
+                case LayerWritten(tar_size=size):
+                    progress.update(task, advance=size)
+                case _:
+                    pass
+
+        yield live
+
+
+@contextlib.contextmanager
+def test_progress(*, quiet: bool, serial: bool = False) -> Iterator[Callable[[Any], None]]:
+    """Machines as they come up and steps as they end; the serial consoles when asked for."""
+    from nixgen.vm.events import (
+        ConsoleLine,
+        MachineUp,
+        StepFinished,
+        StoreImageReady,
+        TestStarted,
+    )
+
+    def show(event: Any) -> None:
+        match event:
+            case StoreImageReady(paths=paths, size=size, seconds=seconds, cached=False):
+                note(f"disk    {paths} paths, {human_size(size)} ({seconds:.1f} s)")
+            case TestStarted(test=test, machines=machines, acceleration=acceleration):
+                slow = ", software emulation" if acceleration == "tcg" else ""
+                note(f"boot    {test}: {', '.join(machines)} ({acceleration}{slow})")
+            case MachineUp(machine=machine, seconds=seconds):
+                note(f"up      {machine} ({seconds:.1f} s)")
+            case StepFinished(kind="subtest", title=title, seconds=seconds, ok=ok, depth=depth):
+                note(f"{'passed' if ok else 'FAILED':<7} {'  ' * depth}{title} ({seconds:.1f} s)")
+            case StepFinished(ok=False, kind="action", machine=machine, title=title):
+                note(f"FAILED  {machine or ''}: {title}")
+            case ConsoleLine(machine=machine, text=text) if serial:
+                note(f"{machine}| {text}")
+            case _:
+                pass
+
+    yield _ignore if quiet else show

@@ -1,0 +1,84 @@
+"""``nixgen test list|run``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nixgen.cli.options import Base, Debug, Json, ProjectFolder, Targets, verb
+
+app = verb("Boot the machines of a test and run it.")
+
+
+@app.command("list")
+def list_tests(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
+    """List the tests of the project."""
+    from nixgen.cli import console
+    from nixgen.pipeline import Workspace
+
+    origins = Workspace.open(project).target_origins()
+    tests = {attr: where for attr, where in origins.items() if attr.startswith("tests.")}
+    if json:
+        rows = [{"attr": attr, "where": where} for attr, where in tests.items()]
+        console.print_json({"schema": "nixgen/targets/1", "targets": rows})
+    else:
+        console.print_targets(tests)
+
+
+@app.command("run")
+def run(
+    targets: Targets = None,
+    project: ProjectFolder = Path(),
+    base: Base = "debian",
+    env: Annotated[
+        str | None,
+        typer.Option(
+            "--env", metavar="NAME", help="An environment of the project.", show_default=False
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(
+            "--junit", metavar="FILE", help="Also write a JUnit report.", show_default=False
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="For one test.")
+    ] = 900,
+    console_output: Annotated[
+        bool, typer.Option("--console", help="Show the machines' serial consoles.")
+    ] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Build tests, boot their machines under QEMU, with or without KVM, and run them."""
+    from nixgen.cli import console
+    from nixgen.pipeline import Workspace
+    from nixgen.render.write import write_atomically
+    from nixgen.vm import junit_xml
+
+    workspace = Workspace.open(project)
+    with console.build_progress(quiet=json) as observe:
+        outcome = workspace.build(
+            workspace.select(targets or ("tests",)),
+            base=base,
+            environment=env,
+            debug=debug,
+            observe=observe,
+        )
+    outcome.raise_failures()
+    results = []
+    for target in outcome.targets:
+        with console.test_progress(quiet=json, serial=console_output) as observe_test:
+            results.append(workspace.run_test(target, timeout=timeout, observe=observe_test))
+        if not json:
+            console.print_test(results[-1])
+    if junit is not None:
+        write_atomically(junit, junit_xml(results))
+    if json:
+        console.print_json(
+            {"schema": "nixgen/tests/1", "tests": [result.document() for result in results]}
+        )
+    workspace.raise_failed_tests(results)
