@@ -134,11 +134,11 @@ class Commands:
 
         :raises TestError: it did not within ``timeout``; the details are its last output.
         """
-        return self._repeat(command, lambda status: status == 0, "success", timeout)
+        return self._repeat(command, f"success: {command}", lambda status: status == 0, timeout)
 
     def wait_until_fails(self, command: str, timeout: float = 900) -> str:
         """Repeat ``command`` until it fails; its output then. Errors as for `wait_until_succeeds`."""
-        return self._repeat(command, lambda status: status != 0, "failure", timeout)
+        return self._repeat(command, f"failure: {command}", lambda status: status != 0, timeout)
 
     def ended(self, when: str) -> TestError:
         """The error for a machine that went off by itself."""
@@ -164,6 +164,7 @@ class Commands:
             output = self._noted(step, reply)
             if (reply.status == 0) == (wanted == "succeed"):
                 return output
+            step.failed = True
             if wanted == "fail":
                 raise TestError(
                     f"{self.name}: command unexpectedly succeeded: {command}",
@@ -176,24 +177,22 @@ class Commands:
             )
 
     def _repeat(
-        self, command: str, wanted: Callable[[int], bool], word: str, timeout: float
+        self, command: str, what: str, wanted: Callable[[int], bool], timeout: float
     ) -> str:
         last = ""
 
-        def attempt(last_try: bool) -> bool:  # noqa: FBT001
+        def attempt(_last_try: bool) -> bool:  # noqa: FBT001
             nonlocal last
             status, last = self.execute(command, timeout=timeout)
-            if last_try and not wanted(status):
-                self.log(f"last attempt ended with status {status}")
             return wanted(status)
 
-        with self.nested(f"wait for {word}: {command}"):
+        with self.nested(f"wait for {what}"):
             try:
                 retry(attempt, timeout)
             except TestError as error:
                 if error.message.startswith("action timed out"):
                     raise TestError(
-                        f"{self.name}: no {word} within {timeout:g} s: {command}",
+                        f"{self.name}: waited {timeout:g} s in vain for {what}",
                         details=last.splitlines()[-40:],
                     ) from None
                 raise
@@ -203,5 +202,5 @@ class Commands:
     def _noted(step: Step, reply: Reply) -> str:
         output = reply.stdout.decode(errors="replace")
         step.note(output + reply.stderr.decode(errors="replace"))
-        step.failed = reply.status != 0
+        step.status = reply.status
         return output

@@ -82,7 +82,7 @@ class StepStarted:
 
 @frozen(kw_only=True)
 class StepFinished:
-    """``output`` is the end of what the step printed, empty for most."""
+    """``output`` is the end of what the step printed, empty for most; ``status`` is a command's."""
 
     kind: Literal["subtest", "action", "command", "log"]
     machine: str | None
@@ -90,6 +90,7 @@ class StepFinished:
     depth: int
     seconds: float
     ok: bool
+    status: int | None = None
     output: str = ""
 
 

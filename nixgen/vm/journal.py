@@ -23,6 +23,7 @@ class Step:
         self.kind = kind
         self.title = title
         self.output = ""
+        self.status: int | None = None
         self.failed = False
         self.children: list[Entry] = []
 
@@ -86,6 +87,7 @@ class Journal:
                 start=begun,
                 seconds=seconds,
                 ok=ok,
+                status=step.status,
                 output=step.output,
                 children=tuple(step.children),
             )
@@ -98,6 +100,7 @@ class Journal:
                     depth=depth,
                     seconds=seconds,
                     ok=ok,
+                    status=step.status,
                     output=step.output,
                 )
             )

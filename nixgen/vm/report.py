@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
@@ -18,15 +19,17 @@ from nixgen.errors import EngineError, OutsideError, TestError
 __all__ = ["Entry", "Failure", "MachineReport", "TestResult", "junit_xml"]
 
 _LEGAL_XML = re.compile(r"[^\t\n\r -\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
-# Polling repeats one command many times; the report shows the last of them.
-_SHOWN_COMMANDS = 12
+_SHOWN_STEPS = 12
 _SHOWN_OUTPUT = 30
 _SHOWN_CONSOLE = 25
 
 
 @frozen(kw_only=True)
 class Entry:
-    """One step. ``start`` and ``seconds`` count from the start of the script."""
+    """One step. ``start`` and ``seconds`` count from the start of the script.
+
+    ``status`` is a command's exit status; ``ok`` whether the script was content with it.
+    """
 
     kind: Literal["subtest", "action", "command", "log"]
     title: str
@@ -34,6 +37,7 @@ class Entry:
     start: float
     seconds: float
     ok: bool
+    status: int | None = None
     output: str = ""
     children: tuple[Entry, ...] = ()
 
@@ -145,15 +149,21 @@ class TestResult:
         }
 
     def _trail(self) -> Iterator[str]:
-        commands = [entry for entry in _flat(self.entries) if entry.kind in ("command", "log")]
-        if commands:
+        steps = [entry for entry in _flat(self.entries) if entry.kind in ("command", "log")]
+        # Waiting repeats one command many times: the last one stands for all of them.
+        runs = [
+            list(same) for _, same in groupby(steps, key=lambda e: (e.machine, e.title, e.status))
+        ]
+        if runs:
             yield "last steps:"
-        for entry in commands[-_SHOWN_COMMANDS:]:
-            state = "ok" if entry.ok else "FAILED"
-            title = entry.title.splitlines()[0] if entry.title else ""
-            yield f"  {entry.start:7.1f} s  {entry.machine or '-'}: {title} [{state}]"
-            if not entry.ok:
-                yield from (f"      {line}" for line in entry.output.splitlines()[-_SHOWN_OUTPUT:])
+        for run in runs[-_SHOWN_STEPS:]:
+            last = run[-1]
+            status = f" [exit {last.status}]" if last.status else ""
+            times = f" ({len(run)} times)" if len(run) > 1 else ""
+            title = last.title.partition("\n")[0]
+            yield f"  {last.start:7.1f} s  {last.machine or '-'}: {title}{status}{times}"
+            if last.status:
+                yield from (f"{'':13}{line}" for line in last.output.splitlines()[-_SHOWN_OUTPUT:])
         for machine in self.machines:
             if machine.console_tail:
                 yield f"console of {machine.name}, its last lines:"
@@ -249,6 +259,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "start": round(entry.start, 3),
         "seconds": round(entry.seconds, 3),
         "ok": entry.ok,
+        "status": entry.status,
         "output": entry.output,
         "children": [_entry_json(child) for child in entry.children],
     }

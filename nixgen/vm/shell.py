@@ -9,7 +9,8 @@ sent with a fresh random mark; its answer is::
     base64 of standard error's end …
     <mark>.
 
-Anything outside of the marks (a late answer, a daemon's chatter) is skipped.
+Anything between answers is skipped, such as a late one. No command ever holds the port itself: its output is
+a pipe to base64, so a daemon it leaves behind cannot chatter into an answer.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ READY = b"NIXGEN-SHELL-READY"
 # How long the guest may take to answer after its own `timeout` should have ended the command.
 _GRACE_SECONDS = 60.0
 _STDERR_TAIL = 16384
+# Named by the guest's shell, whose process id nobody else's is.
+_ERRORS = '"${TMPDIR:-/tmp}/.nixgen-stderr-$$"'
 _FILE_SECONDS = 900.0
 _POLL_SECONDS = 1.0
 
@@ -84,9 +87,12 @@ class Shell:
         :raises ShellClosed: the guest ended meanwhile.
         :raises EngineError: no answer although the timeout has passed: the channel is unusable.
         """
-        limit = "" if timeout is None else f"timeout {max(1, round(timeout))} "
         script = shlex.quote(f"set -euo pipefail; {command}")
-        return self._transact(f"{limit}bash -c {script} </dev/null", timeout)
+        if timeout is None:
+            # The subshell of the shell that is there: no second bash to load, which an emulated CPU feels.
+            return self._transact(f"( eval {script} ) </dev/null", None)
+        limit = max(1, round(timeout))
+        return self._transact(f"timeout {limit} bash -c {script} </dev/null", timeout)
 
     def write_file(self, content: bytes, target: str) -> Reply:
         """Write ``content`` to the guest's file ``target``, byte for byte."""
@@ -98,7 +104,8 @@ class Shell:
 
     def send(self, line: str) -> None:
         """Send a command whose answer is not wanted, such as one that ends the machine."""
-        self._send(line.encode() + b"\n")
+        with self._lock:
+            self._send(f"( eval {shlex.quote(line)} ) </dev/null >/dev/null\n".encode())
 
     def close(self) -> None:
         self._socket.close()
@@ -107,11 +114,12 @@ class Shell:
         if "\0" in command:
             raise TestError("a command cannot contain a NUL character", hint="write it to a file")
         mark = secrets.token_hex(8)
-        errors = f"/tmp/.nixgen-stderr-{mark}"  # noqa: S108 - in the guest, and nobody guesses the mark
+        # The errors' file is emptied, not removed, and appended to: no process to start for it, and a daemon
+        # that keeps it open writes no holes.
         wrapped = (
-            f"printf '\\n%s\\n' {mark}{{; {command} 2>{errors} | base64; "
+            f": >{_ERRORS}; printf '\\n%s\\n' {mark}{{; {command} 2>>{_ERRORS} | base64; "
             f"printf '\\n%s %s\\n' {mark}}} \"${{PIPESTATUS[0]}}\"; "
-            f"[ ! -s {errors} ] || tail -c {_STDERR_TAIL} {errors} | base64; rm -f {errors}; "
+            f"[ ! -s {_ERRORS} ] || tail -c {_STDERR_TAIL} {_ERRORS} | base64; "
             f"printf '\\n%s\\n' {mark}.\n"
         )
         with self._lock:

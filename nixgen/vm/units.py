@@ -106,8 +106,7 @@ class Units(Commands):
         self._wait(f"socket {addr}", f"grep -qE {pattern} /proc/net/unix", timeout)
 
     def _wait(self, what: str, command: str, timeout: float) -> None:
-        with self.nested(f"wait for {what}"):
-            self._repeat(command, lambda status: status == 0, what, timeout)
+        self._repeat(command, what, lambda status: status == 0, timeout)
 
     def _give_up(self, unit: str, user: str | None, why: str) -> NoReturn:
         scope = "--user-unit" if user else "--unit"
@@ -124,4 +123,4 @@ class Units(Commands):
 
 def _port_probe(port: int, addr: str) -> str:
     # bash's own redirection: a guest needs no netcat.
-    return f"(: </dev/tcp/{shlex.quote(addr)}/{port:d}) 2>/dev/null"
+    return f"(: </dev/tcp/{shlex.quote(addr)}/{port:d})"

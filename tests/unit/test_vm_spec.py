@@ -1,0 +1,109 @@
+"""vm.json: the fixture of docs/contracts.md §5 reads; every fault is named at once."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nixgen.errors import EvaluationError
+from nixgen.vm.spec import TestSpec, python_name
+
+FIXTURE: dict[str, Any] = {
+    "schema": "nixgen/vm/1",
+    "name": "smoke",
+    "system": "x86_64-linux",
+    "testScript": "start_all()\n",
+    "nodes": [
+        {
+            "name": name,
+            "memory": 512,
+            "cores": 1,
+            "diskSize": 1024,
+            "vlans": [1],
+            "addresses": {"1": address},
+            "kernel": "/nix/store/k/vmlinuz",
+            "initrd": "/nix/store/i/initrd",
+            "cmdline": "console=ttyS0",
+            "toplevel": f"/nix/store/m-{name}",
+        }
+        for name, address in (("web", "192.168.1.2"), ("api", "192.168.1.1"))
+    ],
+    "closure": [
+        {
+            "path": "/nix/store/a",
+            "narHash": "sha256:x",
+            "narSize": 1,
+            "references": ["/nix/store/b"],
+        }
+    ],
+}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(FIXTURE), **changes}
+
+
+def test_the_contract_s_document_reads(tmp_path: Path) -> None:
+    (tmp_path / "vm.json").write_text(json.dumps(FIXTURE))
+    spec = TestSpec.from_file(tmp_path)
+    assert spec.origin == tmp_path / "vm.json"
+    assert spec.name == "smoke"
+    assert [(node.name, node.number, node.addresses) for node in spec.nodes] == [
+        ("api", 1, ((1, "192.168.1.1"),)),
+        ("web", 2, ((1, "192.168.1.2"),)),
+    ]
+    assert spec.closure[0].references == ("/nix/store/b",)
+
+
+def test_all_faults_are_named_at_once() -> None:
+    broken = document(testScript=None)
+    broken["nodes"][0]["memory"] = "512"
+    broken["nodes"][1]["vlans"] = [0]
+    broken["closure"][0]["path"] = "relative"
+    with pytest.raises(EvaluationError) as caught:
+        TestSpec.from_json(broken)
+    text = "\n".join(caught.value.details)
+    assert "testScript: expected a string" in text
+    assert "nodes[0].memory: expected an integer" in text
+    assert "nodes[1].vlans: 0 is not between" in text
+    assert "closure[0].path" in text
+
+
+@pytest.mark.parametrize("names", [("web", "web"), ("a-b", "a_b")])
+def test_nodes_that_share_a_name_in_the_script_are_refused(names: tuple[str, str]) -> None:
+    twins = document()
+    for node, name in zip(twins["nodes"], names, strict=True):
+        node["name"] = name
+    with pytest.raises(EvaluationError) as caught:
+        TestSpec.from_json(twins)
+    assert any("same name" in line for line in caught.value.details)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read"),
+        ("{", "is not JSON"),
+        ("[]", "schema None"),
+        ('{"schema": "nixgen/vm/2"}', "schema 'nixgen/vm/2'"),
+    ],
+)
+def test_unreadable_documents(tmp_path: Path, content: str | None, message: str) -> None:
+    file = tmp_path / "vm.json"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(EvaluationError, match=message):
+        TestSpec.from_file(file)
+
+
+def test_names_in_the_script() -> None:
+    assert [python_name(name) for name in ("web", "api-1", "1st", "ä")] == [
+        "web",
+        "api_1",
+        "_st",
+        "_",
+    ]
