@@ -130,6 +130,8 @@ let
     )
   );
 
+  systemPackages = map (package: "${package}") config.environment.systemPackages;
+
   # Files with a mode are copied; init then gives them their mode and owner, which the store cannot hold.
   declared = mapAttrs (
     name: file:
@@ -146,7 +148,7 @@ let
       fail "environment.etc.${name} has neither `text` nor `source`"
   ) config.environment.etc;
 
-  etc =
+  files =
     {
       passwd = text users.passwd;
       group = text users.group;
@@ -189,6 +191,12 @@ let
     // prefixed "systemd/system/" units
     // declared;
 
+  etc = import ./etc.nix {
+    inherit (debian) runBusybox;
+    name = "etc-${config.networking.hostName}";
+    inherit files;
+  };
+
   owned = filter (name: config.environment.etc.${name}.mode != "symlink") (attrNames config.environment.etc);
 
   commands =
@@ -215,13 +223,16 @@ builtins.seq config.system.stateVersion (
   debian.runBusybox "machine-${config.networking.hostName}"
     {
       inherit (debian) busybox;
-      inherit kernel userland;
-      etc = import ./etc.nix {
+      inherit
+        etc
+        kernel
+        userland
+        systemPackages
+        ;
+      dataLinks = import ./data-links.nix {
         inherit (debian) runBusybox;
-        name = "etc-${config.networking.hostName}";
-        files = etc;
+        roots = [ etc ] ++ systemPackages;
       };
-      systemPackages = map (package: "${package}") config.environment.systemPackages;
       passAsFile = [ "commands" ];
       commands = concatStringsSep "" (map (line: line + "\n") commands);
     }
@@ -232,7 +243,7 @@ builtins.seq config.system.stateVersion (
       chmod -R u+w "$out/root/etc"
       ln -s root/etc "$out/etc"
       ln -s "$kernel/lib/modules" "$out/root/usr/lib/modules"
-      echo "$out/root:$userland" > "$out/lower"
+      echo "$out/root:$dataLinks:$userland" > "$out/lower"
 
       # The first package that has a program of a name wins, as in PATH.
       for package in $systemPackages; do

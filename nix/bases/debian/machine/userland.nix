@@ -32,6 +32,7 @@ runBusybox "debian-userland"
       "./lib/udev/hwdb.d/*"
       "./usr/lib/udev/hwdb.d/*"
       "./lib/systemd/system/multi-user.target.wants/dbus.service"
+      "./usr/lib/systemd/system/multi-user.target.wants/dbus.service"
       "./var/*"
     ];
   }
@@ -56,5 +57,7 @@ runBusybox "debian-userland"
     done
     ln -s ../run "$out/var/run"
     ln -s ../run/lock "$out/var/lock"
+    # update-alternatives would make these from packages' scripts, which are never run.
     ln -sf bash "$out/usr/bin/sh"
+    [ -e "$out/usr/bin/awk" ] || ln -s mawk "$out/usr/bin/awk"
   ''

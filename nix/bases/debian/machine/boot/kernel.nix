@@ -20,6 +20,7 @@ in
 runBusybox "linux"
   {
     inherit package userland;
+    order = ./load-order.awk;
     initrd = toString modules.initrd;
     wanted = toString (modules.initrd ++ modules.available);
   }
@@ -42,47 +43,21 @@ runBusybox "linux"
     chmod -R u+w all
     depmod -b "$PWD/all" "$version"
 
-    # modules.dep: `a.ko: b.ko c.ko`, where c is to be loaded first.
     files() {
-      awk -v names="$1" '
-        function load(file,    parts, count, i) {
-          if (file in done) return
-          done[file] = 1
-          count = split(needs[file], parts, " ")
-          for (i = count; i > 0; i--) load(parts[i])
-          print file
-        }
-        {
-          file = substr($1, 1, length($1) - 1)
-          needs[file] = substr($0, length($1) + 2)
-          name = file
-          sub(/.*\//, "", name)
-          sub(/\.ko$/, "", name)
-          gsub(/-/, "_", name)
-          path[name] = file
-          order[NR] = file
-        }
-        END {
-          count = split(names, list, " ")
-          for (i = 1; i <= count; i++) {
-            if (list[i] ~ /\/$/) {
-              for (j = 1; j <= NR; j++) if (index(order[j], list[i]) == 1) load(order[j])
-            } else if (list[i] in path) {
-              load(path[list[i]])
-            } else {
-              print "the kernel has no module " list[i] > "/dev/stderr"
-              exit 1
-            }
-          }
-        }' "all/lib/modules/$version/modules.dep"
+      awk -v names="$1" -f "$order" \
+        "all/lib/modules/$version/modules.builtin" "all/lib/modules/$version/modules.dep"
     }
 
-    files "$initrd" | sed "s,^,lib/modules/$version/," > "$out/initrd-modules"
+    # Debian 13 compresses modules; the initrd and the store are better off with plain ones.
+    files "$initrd" | sed "s,^,lib/modules/$version/,; s/\.xz$//" > "$out/initrd-modules"
     files "$wanted" > kept
     cd "all/lib/modules/$version"
     while read -r file; do
       mkdir -p "$out/lib/modules/$version/$(dirname "$file")"
-      cp "$file" "$out/lib/modules/$version/$file"
+      case $file in
+        *.xz) unxz -c "$file" > "$out/lib/modules/$version/''${file%.xz}" ;;
+        *) cp "$file" "$out/lib/modules/$version/$file" ;;
+      esac
     done < "$NIX_BUILD_TOP/kept"
     cp modules.builtin modules.builtin.modinfo modules.order "$out/lib/modules/$version/"
     chmod u+w "$out/lib/modules/$version"/*
