@@ -41,7 +41,7 @@ _FAILED = re.compile(
     r"(?:builder for|[Cc]annot build|hash mismatch in fixed-output derivation) '([^']+\.drv)'(.*)",
     re.DOTALL,
 )
-_DEPENDENCY = re.compile(r"dependenc(?:y|ies)(?: of derivation)?\b.*failed", re.DOTALL)
+_DEPENDENCY = re.compile(r"Reason:\s*\d+ dependenc")
 
 Transfer: TypeAlias = Literal["copy", "substitute", "fetch"]
 

@@ -162,7 +162,6 @@ def realise(
     *,
     keep_going: bool = True,
     jobs: int | None = None,
-    mirrors: str | None = None,
 ) -> Command:
     """Build or substitute ``paths``; events on stderr for `nixgen.driver.events`."""
     return Command(
@@ -176,8 +175,7 @@ def realise(
             *(("--keep-going",) if keep_going else ()),
             *(() if jobs is None else ("--max-jobs", str(jobs))),
             *paths,
-        ),
-        env={} if mirrors is None else {MIRRORS_VARIABLE: mirrors},
+        )
     )
 
 

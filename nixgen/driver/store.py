@@ -7,6 +7,7 @@ since Nix 2.0.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -62,17 +63,30 @@ class Store:
     """Reads a local store; never writes to it.
 
     :param root: where the store physically lies; ``/nix/store/x`` is at ``root/nix/store/x``.
+    :param state_dir: where its database lies; ``root/nix/var/nix`` when None.
     :param options: for the fallback through Nix.
     """
 
     root: Path = Path("/")
     store_dir: str = "/nix/store"
+    state_dir: Path | None = None
     options: NixOptions = field(factory=NixOptions.of_host)
     runner: Runner = field(factory=SubprocessRunner)
 
+    @classmethod
+    def of_host(cls, *, options: NixOptions | None = None, runner: Runner | None = None) -> Store:
+        """The store that Nix itself would use here: heeds NIX_STORE_DIR and NIX_STATE_DIR."""
+        state = os.environ.get("NIX_STATE_DIR")
+        return cls(
+            store_dir=os.environ.get("NIX_STORE_DIR", "/nix/store"),
+            state_dir=Path(state) if state else None,
+            options=options or NixOptions.of_host(),
+            runner=runner or SubprocessRunner(),
+        )
+
     @property
     def database(self) -> Path:
-        return self.root / "nix/var/nix/db/db.sqlite"
+        return (self.state_dir or self.root / "nix/var/nix") / "db/db.sqlite"
 
     def real_path(self, path: str) -> Path:
         """Where a store path's files can be read."""

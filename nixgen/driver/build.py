@@ -1,0 +1,110 @@
+"""From targets to store paths: one ``nix-store --realise`` for all that is missing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from nixgen.driver import nix
+from nixgen.driver.evaluation import Target
+from nixgen.driver.events import Event
+from nixgen.driver.failures import BuildLog, Failure, diagnose
+from nixgen.driver.faults import store_fault
+from nixgen.driver.nix import NixOptions
+from nixgen.driver.report import BuildReport, TargetResult
+from nixgen.driver.roots import Roots
+from nixgen.driver.runner import Runner
+from nixgen.driver.store import Store
+from nixgen.errors import BuildError
+
+__all__ = ["BuildReport", "Failure", "Observe", "Status", "TargetResult", "realise"]
+
+Status: TypeAlias = Literal["built", "cached", "failed"]
+Observe: TypeAlias = Callable[[Event], None]
+
+
+def _ignore(_event: Event) -> None:
+    pass
+
+
+def realise(
+    targets: Sequence[Target],
+    *,
+    runner: Runner,
+    options: NixOptions,
+    store: Store,
+    gcroots: Path,
+    keep_going: bool = True,
+    jobs: int | None = None,
+    known: Iterable[str] | None = None,
+    observe: Observe = _ignore,
+) -> BuildReport:
+    """Bring every target's outputs into the store and root them.
+
+    Targets that are rooted and there cost a ``readlink`` each; when all are, no process starts.
+    A failure of one target is in the report, not raised; the others are finished (``keep_going``)
+    and rooted.
+
+    :param gcroots: folder of the roots, ``.nixgen/gcroots``.
+    :param jobs: builds at once; the number of usable processors when None.
+    :param known: all targets that the project has now; roots of others are removed. None keeps all.
+    :param observe: gets Nix's events as they come.
+    :raises StoreError: the store or the disk fails as a whole.
+    :raises BuildError: Nix fails without naming a derivation.
+    """
+    started = time.monotonic()
+    roots = Roots(gcroots)
+    if known is not None:
+        roots.prune(known)
+    pending = [target for target in targets if not roots.holds(target)]
+    valid = store.valid(path for target in pending for path in target.outputs.values())
+    missing = [target for target in pending if not valid.issuperset(target.outputs.values())]
+    log = BuildLog()
+    failures: tuple[Failure, ...] = ()
+    if missing:
+        done = runner.lines(
+            nix.realise(
+                options,
+                dict.fromkeys(target.drv for target in missing),
+                keep_going=keep_going,
+                jobs=jobs or len(os.sched_getaffinity(0)),
+            ),
+            lambda line: log.feed(line, observe),
+        )
+        valid |= store.valid(path for target in missing for path in target.outputs.values())
+        failed = [target for target in missing if not valid.issuperset(target.outputs.values())]
+        if failed:
+            failures = diagnose(log, failed, runner=runner, options=options, store=store)
+            if not failures:
+                errors = nix.strip_noise(log.errors) or nix.strip_noise(done.stderr_tail())
+                raise store_fault(errors) or BuildError(
+                    f"Nix stopped with status {done.status} before building"
+                    f" {', '.join(target.attr for target in failed)}",
+                    hint="if derivations were deleted, remove .nixgen/cache and build again",
+                    details=errors,
+                )
+    for target in pending:
+        if valid.issuperset(target.outputs.values()):
+            roots.add(target, runner=runner, options=options)
+    wanted = frozenset(target.attr for target in missing)
+
+    def result(target: Target) -> TargetResult:
+        status: Status = "cached"
+        if target.attr in wanted:
+            complete = valid.issuperset(target.outputs.values())
+            status = "built" if complete else "failed"
+        return TargetResult(
+            target=target,
+            status=status,
+            seconds=log.seconds.get(target.drv, 0.0) if status != "cached" else 0.0,
+            failures=tuple(failure.drv for failure in failures if target.attr in failure.targets),
+        )
+
+    return BuildReport(
+        results=tuple(map(result, targets)),
+        failures=failures,
+        seconds=time.monotonic() - started,
+    )
