@@ -64,15 +64,18 @@ class Bucket:
     """The objects under one `CacheLocation`. Safe to use from many threads.
 
     :param connections: how many requests may run at once; callers must not use more threads.
+    :param attempts: for each request that fails in a way that may pass; with growing pauses between.
 
     Every method raises `CacheError` when S3 refuses or does not answer, after retries.
     """
 
-    def __init__(self, location: CacheLocation, *, connections: int = 32) -> None:
+    def __init__(
+        self, location: CacheLocation, *, connections: int = 32, attempts: int = 5
+    ) -> None:
         self.location = location
         self.connections = connections
         with s3_errors(location, "connect"):
-            self._client = _client(location, connections)
+            self._client = _client(location, connections, attempts)
 
     def close(self) -> None:
         self._client.close()
@@ -126,6 +129,16 @@ class Bucket:
                 return b"".join(download.chunks())
         finally:
             download.close()
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """Every object's name that starts with ``prefix``, sorted; a thousand per request."""
+        cut = len(self.location.key(""))
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.location.bucket, Prefix=self.location.key(prefix)
+        )
+        with s3_errors(self.location, "list the objects"):
+            for page in pages:
+                yield from (found["Key"][cut:] for found in page.get("Contents", ()))
 
     def put(
         self,
@@ -207,7 +220,7 @@ class Multipart:
         return {**self._bucket._object(self.name), "UploadId": self._upload_id}  # noqa: SLF001
 
 
-def _client(location: CacheLocation, connections: int) -> S3Client:
+def _client(location: CacheLocation, connections: int, attempts: int) -> S3Client:
     import boto3
     from botocore.config import Config
     from botocore.handlers import add_expect_header
@@ -228,7 +241,7 @@ def _client(location: CacheLocation, connections: int) -> S3Client:
             connect_timeout=5,
             read_timeout=60,
             max_pool_connections=connections,
-            retries={"mode": "standard", "total_max_attempts": 6},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             # Signing a body hashes it once more, 29 ms for 8 MiB; where it matters a checksum we
             # have already goes along, and narinfos are signed with our own key.
             s3={

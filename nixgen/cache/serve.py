@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-from nixgen.cache.faults import s3_errors
+from botocore.exceptions import ClientError
+
+from nixgen.cache.faults import error_code, s3_errors
 from nixgen.cache.location import CacheLocation
 from nixgen.cache.s3 import Bucket, Download
 from nixgen.errors import CacheError
@@ -44,6 +46,7 @@ class CacheServer:
 
     def __init__(self, location: CacheLocation, host: str, port: int) -> None:
         from waitress.server import create_server
+        from waitress.wasyncore import close_all
 
         self._sockets: dict[int, Any] = {}
         self._bucket = Bucket(location, connections=_THREADS)
@@ -60,6 +63,7 @@ class CacheServer:
                 ident=None,
             )
         except (OSError, ValueError) as error:
+            close_all(self._sockets)  # waitress leaves its own open
             self._bucket.close()
             raise CacheError(
                 f"cannot listen on {host}:{port}: {error}",
@@ -118,6 +122,9 @@ def _application(
                 return _head(bucket, name, start)
             return _get(bucket, name, environ.get("HTTP_RANGE"), start)
         except CacheError as error:
+            cause = error.__cause__
+            if isinstance(cause, ClientError) and error_code(cause) in ("InvalidRange", "416"):
+                return _say(start, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "beyond the end")
             return _say(start, HTTPStatus.BAD_GATEWAY, error.message)
 
     return answer
