@@ -151,32 +151,32 @@ def _join(
 # --- forms without parts ---
 
 
-def _null(_node: n.Null) -> str:
+def _null(_node: n.Null, *_context: object) -> str:
     return "null"
 
 
-def _bool(node: n.Bool) -> str:
+def _bool(node: n.Bool, *_context: object) -> str:
     return "true" if node.value else "false"
 
 
-def _int(node: n.Int) -> str:
+def _int(node: n.Int, *_context: object) -> str:
     return print_int(node.value)
 
 
-def _float(node: n.Float) -> str:
+def _float(node: n.Float, *_context: object) -> str:
     return print_float(node.value)
 
 
-def _var(node: n.Var) -> str:
+def _var(node: n.Var, *_context: object) -> str:
     return node.name
 
 
-def _path(node: n.Path) -> str:
+def _path(node: n.Path, *_context: object) -> str:
     literal, rest = path_literal(node.value)
     return literal if rest is None else f"{literal} + {quoted(rest)}"
 
 
-ATOMS: Final[dict[type, Callable[[Any], str]]] = {
+ATOMS: Final[dict[type, Callable[..., str]]] = {
     n.Null: _null,
     n.Bool: _bool,
     n.Int: _int,
@@ -187,17 +187,17 @@ ATOMS: Final[dict[type, Callable[[Any], str]]] = {
 """Nodes that look the same everywhere."""
 
 
-def _atom(form: Callable[[Any], str]) -> Callable[[Any, Marks, bool], str]:
-    return lambda node, _marks, _force: form(node)
-
-
 # --- strings ---
 
 
-def on_lines(parts: Iterable[str | n.Expr]) -> bool:
+def on_lines(parts: tuple[str | n.Expr, ...]) -> bool:
     """Whether a string with antiquotations is to be printed over several lines."""
-    skeleton = "".join([part if isinstance(part, str) else "x" for part in parts])
-    return "\n" in skeleton and fits_indented(skeleton)
+    for part in parts:
+        if type(part) is str and "\n" in part:
+            break
+    else:
+        return False
+    return fits_indented("".join([part if isinstance(part, str) else "x" for part in parts]))
 
 
 def _str(node: n.Str, _marks: Marks, force: bool) -> str | None:  # noqa: FBT001
@@ -230,6 +230,8 @@ def selectable(node: n.Select) -> bool:
     ``a.b.c or d`` is ``d``, so that selections are only joined where there is no default.
     """
     base = node.expr
+    if type(base) is n.Var:  # nearly always
+        return True
     while isinstance(base, n.Mark | n.Commented):
         base = base.expr
     if isinstance(base, n.Select):
@@ -379,7 +381,7 @@ def _commented(node: n.Commented, marks: Marks, force: bool) -> str | None:  # n
 
 
 _FORMS: Final[dict[type, Callable[[Any, Marks, bool], str | None]]] = {
-    **{kind: _atom(form) for kind, form in ATOMS.items()},
+    **ATOMS,
     n.AttrSet: _attr_set,
     n.BinaryOp: _binary,
     n.Call: _call,

@@ -76,32 +76,26 @@ def _parenthesised(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> 
 
 def _atom(form: Callable[[Any], str]) -> Callable[[Page, Any, str, str, str], None]:
     def lay(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
-        line = f"{pad}{head}{form(node)}{tail}"
-        if len(line) <= WIDTH:
-            page.lines.append(line)
-        else:
-            page.place_flat(form(node), pad, head, tail)
+        page.lines.append(f"{pad}{head}{form(node)}{tail}")
 
     return lay
 
 
 def _str(page: Page, node: n.Str, pad: str, head: str, tail: str) -> None:
+    """Beside its key however long it is: a line break would not make it any shorter."""
     text = node.value
     if has_escapes(text) is None:
-        line = f'{pad}{head}"{text}"{tail}'
-        if len(line) <= WIDTH:
-            page.lines.append(line)
-            return
-    if "\n" in text and fits_indented(text):
+        page.lines.append(f'{pad}{head}"{text}"{tail}')
+    elif "\n" in text and fits_indented(text):
         body = escape_indented(text, before_antiquotation=False)
         _indented(page, body, pad, head, tail)
     else:
-        page.place_flat(quoted(text), pad, head, tail)
+        page.lines.append(f"{pad}{head}{quoted(text)}{tail}")
 
 
 def _interpolation(page: Page, node: n.Interpolation, pad: str, head: str, tail: str) -> None:
     if not on_lines(node.parts):
-        page.place_flat(compact(node, page.marks), pad, head, tail)
+        page.place(f"{pad}{head}{compact(node, page.marks)}{tail}")
         return
     last = len(node.parts) - 1
     body = [
@@ -232,7 +226,8 @@ def _function(page: Page, node: n.Function, pad: str, head: str, tail: str) -> N
     pad = page.below(pad, head)
     formals = formal_texts(node, page.marks)
     text = formals_text(formals)
-    if len(pad) + len(text) <= WIDTH:
+    plain = all(formal.default is None for formal in node.formals)
+    if plain and len(pad) + len(text) <= WIDTH:
         page.place(pad + text)
     else:
         page.place(f"{pad}{{")
@@ -310,14 +305,15 @@ def _not(page: Page, node: n.Not, pad: str, head: str, tail: str) -> None:
 
 
 def _binary(page: Page, node: n.BinaryOp, pad: str, head: str, tail: str) -> None:
-    """On one line, or one operand per line, operators first."""
+    """On one line, or one operand per line, operators first; a list or set opens beside its key."""
     if page.place_if_flat(node, pad, head, tail):
         return
-    pad = page.below(pad, head)
     operands = _chain(node)
+    if node.operator not in {"++", "//"} or not isinstance(operands[0][1], n.List | n.AttrSet):
+        pad, head = page.below(pad, head), ""
     last = len(operands) - 1
     for position, (operator, operand, least) in enumerate(operands):
-        start = f"{operator} " if position else ""
+        start = f"{operator} " if position else head
         _operand(page, operand, least, pad, start, tail if position == last else "")
 
 

@@ -49,7 +49,9 @@ class Page:
         if len(line) > WIDTH and head[-3:] == " = ":
             self.lines.append(pad + head[:-1])
             line = f"{pad}{STEP}{text}{tail}"
-        self.place(line)
+        self.lines.append(line)
+        if self.marks:
+            self.settle(len(self.lines), len(self.lines))
 
     def place_if_flat(self, node: Expr, pad: str, head: str, tail: str) -> bool:
         """Place the one-line form if there is one that fits."""

@@ -58,7 +58,11 @@ CASES = {
     "a module": (
         nix.Function(("lib", nix.Formal("port", nix.Int(80))), nix.quote({"a": 1, "b": 2}), True),
         """
-        { lib, port ? 80, ... }:
+        {
+          lib,
+          port ? 80,
+          ...
+        }:
         {
           a = 1;
           b = 2;
@@ -101,14 +105,36 @@ CASES = {
           "{"x" * 90}"
         """,
     ),
-    "a long string goes below its key": (
+    "a long string stays beside its key": (
         nix.AttrSet({"key": nix.Str("y" * 95), "z": A}),
         f"""
         {{
-          key =
-            "{"y" * 95}";
+          key = "{"y" * 95}";
           z = a;
         }}
+        """,
+    ),
+    "a long selection goes below its key": (
+        nix.AttrSet({"key": nix.Select(PKGS, ("s" * 50, "t" * 50))}),
+        f"""
+        {{
+          key =
+            pkgs.{"s" * 50}.{"t" * 50};
+        }}
+        """,
+    ),
+    "other operators start below the key": (
+        nix.AttrSet({"p": nix.BinaryOp("+", nix.BinaryOp("+", A, nix.Call(F, (TWO,))), B)}),
+        """
+        {
+          p =
+            a
+            + f [
+              1
+              2
+            ]
+            + b;
+        }
         """,
     ),
     "text of several lines": (
@@ -143,13 +169,12 @@ CASES = {
         nix.AttrSet({"p": nix.BinaryOp("++", TWO, nix.BinaryOp("++", A, B))}),
         """
         {
-          p =
-            [
-              1
-              2
-            ]
-            ++ a
-            ++ b;
+          p = [
+            1
+            2
+          ]
+          ++ a
+          ++ b;
         }
         """,
     ),
