@@ -24,12 +24,13 @@ _START_SECONDS = 60.0
 
 @contextlib.contextmanager
 def embedded_s3(
-    directory: Path | None = None, *, bucket: str = "nixgen-cache"
+    directory: Path | None = None, *, bucket: str = "nixgen-cache", port: int = 0
 ) -> Iterator[CacheLocation]:
     """A running S3 emulator with one bucket; gone at the end of the block, or with this process.
 
     :param directory: keeps the objects from one run to the next, as ``<bucket>/<key>``; without it they
         live in memory and end with the block.
+    :param port: 0 takes a free one.
     :raises MissingToolError: the extra ``emulator`` is not installed.
     :raises CacheError: it does not start, or the directory cannot be made.
     """
@@ -38,7 +39,7 @@ def embedded_s3(
             "the S3 emulator is not installed",
             hint="install it with: pip install 'nixgen[emulator]'",
         )
-    argv = [sys.executable, "-m", "nixgen.cache.emulator"]
+    argv = [sys.executable, "-m", "nixgen.cache.emulator", str(port)]
     if directory is not None:
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -56,15 +57,15 @@ def embedded_s3(
             stderr=log,
         ) as child,
     ):
-        port = _port(child)
-        if port is None:
+        listens = _port(child)
+        if listens is None:
             log.seek(0)
             raise CacheError(
                 "the S3 emulator does not start",
-                hint="the lines below say why; try: pip install --upgrade 'moto[server]'",
+                hint="the lines below say why; one emulator may be running already",
                 details=log.read().decode("utf-8", "replace").splitlines()[-10:],
             )
-        location = CacheLocation.embedded(f"http://127.0.0.1:{port}", bucket)
+        location = CacheLocation.embedded(f"http://127.0.0.1:{listens}", bucket)
         first = Bucket(location, connections=1)
         try:
             first.create()

@@ -1,6 +1,6 @@
-"""The S3 emulator's process: ``python -m nixgen.cache.emulator [DIR]``. Started by `nixgen.cache.embedded` alone.
+"""The S3 emulator's process: ``python -m nixgen.cache.emulator PORT [DIR]``. Started by `nixgen.cache.embedded` alone.
 
-moto's S3 on a free port of the loopback interface. It prints its port, and ends when standard input closes, so
+moto's S3 on the loopback interface, on a free port when PORT is 0. It prints its port, and ends when standard input closes, so
 that it cannot outlive its owner, however that one dies. moto keeps objects in memory (beyond 16 MiB in unnamed temporary
 files); with DIR every stored object is also written to ``DIR/<bucket>/<key>`` and read back at the next start.
 """
@@ -38,11 +38,14 @@ def main() -> None:
             """Nothing: one line per request helps nobody."""
 
     application: _Application = create_backend_app("s3")
-    if len(sys.argv) > 1:
-        directory = Path(sys.argv[1])
+    port, *directories = sys.argv[1:]
+    if directories:
+        directory = Path(directories[0])
         _load(directory)
         application = _write_through(application, directory)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
+    server = make_server(
+        "127.0.0.1", int(port), application, threaded=True, request_handler=Handler
+    )
     # Clients that keep a connection must not keep the process.
     server.daemon_threads = True  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()

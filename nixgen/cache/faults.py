@@ -61,7 +61,9 @@ def s3_errors(location: CacheLocation, doing: str) -> Iterator[None]:
         # The base classes of refused and reset connections, time-outs, TLS and DNS failures.
         raise CacheError(
             f"cannot {doing}: {location.endpoint or 'Amazon S3'} does not answer: {error}",
-            hint="check the endpoint, the network, and that the server runs",
+            hint="start the emulator with: nixgen cache serve --embedded DIR"
+            if location.emulator
+            else "check the endpoint, the network, and that the server runs",
         ) from error
     except boto.BotoCoreError as error:
         raise CacheError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from attrs import frozen
 
@@ -28,17 +29,39 @@ _PRIORITY = 30
 class PushReport:
     """What a push did, or would do.
 
+    :param cache: its address.
     :param closure: paths that were asked for, with all they reach.
     :param missing: of them, what the cache lacked.
     :param missing_bytes: uncompressed NAR bytes of those.
     :param uploaded: None after a dry run.
     """
 
+    cache: str
     closure: int
     missing: tuple[str, ...]
     missing_bytes: int
     uploaded: Uploaded | None
     seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``: schema nixgen/push/1."""
+        done = self.uploaded
+        return {
+            "schema": "nixgen/push/1",
+            "cache": self.cache,
+            "closure": self.closure,
+            "missing": list(self.missing),
+            "missingBytes": self.missing_bytes,
+            "uploaded": None
+            if done is None
+            else {
+                "paths": done.published,
+                "reused": done.reused,
+                "narBytes": done.nar_bytes,
+                "fileBytes": done.file_bytes,
+            },
+            "seconds": round(self.seconds, 3),
+        }
 
 
 def push(
@@ -86,6 +109,7 @@ def push(
     finally:
         bucket.close()
     return PushReport(
+        cache=str(location),
         closure=plan.closure,
         missing=tuple(info.path for info in plan.missing),
         missing_bytes=plan.nar_bytes,

@@ -12,16 +12,18 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from nixgen.cache.embedded import embedded_s3
 from nixgen.cache.faults import error_code, s3_errors
-from nixgen.cache.location import CacheLocation
+from nixgen.cache.location import EMULATOR_PORT, CacheLocation
 from nixgen.cache.s3 import Bucket, Download
-from nixgen.errors import CacheError
+from nixgen.errors import CacheError, UsageError
 
-__all__ = ["CacheServer", "serve"]
+__all__ = ["CacheServer", "serve", "serve_until_interrupted"]
 
 _THREADS = 16
 
@@ -105,6 +107,39 @@ def serve(
         yield server
     finally:
         server.stop()
+
+
+def serve_until_interrupted(
+    cache: str | None,
+    *,
+    embedded: Path | None,
+    host: str,
+    port: int,
+    announce: Callable[[str], None],
+) -> None:
+    """What ``nixgen cache serve`` does: returns after Ctrl-C, with everything stopped.
+
+    :param cache: an address; or None, and ``embedded`` is where an emulator, started here on `EMULATOR_PORT`,
+        keeps its objects.
+    :param announce: called with lines for people.
+    :raises UsageError: both or neither are given, or the address is none.
+    :raises CacheError: a port is taken, or the emulator does not start.
+    """
+    if (cache is None) == (embedded is None):
+        raise UsageError(
+            "give either the address of a cache or --embedded DIR",
+            hint="for example: nixgen cache serve --embedded .nixgen/cache",
+        )
+    with contextlib.ExitStack() as stack:
+        if cache is not None:
+            location = CacheLocation.parse(cache)
+        else:
+            location = stack.enter_context(embedded_s3(embedded, port=EMULATOR_PORT))
+            announce(f"S3 emulator: push with --to '{location}', or without --to")
+        server = stack.enter_context(serve(location, host=host, port=port))
+        announce(f"binary cache: use with --option extra-substituters {server.url}")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.wait()
 
 
 def _application(

@@ -178,7 +178,7 @@ def test_another_key_is_refused(app: str, location: CacheLocation, tmp_path: Pat
     other = SecretKey.generate("test-1").public
     done = realise(app, location, tmp_path / "root", key=other)
     assert done.returncode != 0
-    assert "signature" in done.stderr
+    assert "trusted-public-keys" in done.stderr
     assert not Store(root=tmp_path / "root").is_valid([app])
 
 

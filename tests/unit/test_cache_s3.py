@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import signal
 import socket
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,8 +19,8 @@ from nixgen.cache.hashes import Hash
 from nixgen.cache.location import CacheLocation
 from nixgen.cache.push import CACHE_INFO, ensure_cache_info
 from nixgen.cache.s3 import Bucket
-from nixgen.cache.serve import CacheServer, serve
-from nixgen.errors import CacheError
+from nixgen.cache.serve import CacheServer, serve, serve_until_interrupted
+from nixgen.errors import CacheError, UsageError
 
 NAR = "nar/x.nar"
 BODY = bytes(range(256)) * 4096
@@ -193,3 +197,41 @@ def test_missing_credentials_are_said(
     bucket.close()
     with pytest.raises(CacheError, match="no profile nobody"):
         Bucket(attrs.evolve(location, emulator=False, profile="nobody"), connections=1)
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_serving_wants_one_cache(both: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    cache, embedded = ("s3://cache", tmp_path) if both else (None, None)
+    with pytest.raises(UsageError):
+        serve_until_interrupted(cache, embedded=embedded, host="127.0.0.1", port=0, announce=print)
+
+
+def test_ctrl_c_ends_the_embedded_cache_in_order(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys\n"
+        "import nixgen.cache.serve as module\n"
+        "module.EMULATOR_PORT = 0\n"
+        "module.serve_until_interrupted(None, embedded=pathlib.Path(sys.argv[1]), host='127.0.0.1',"
+        " port=0, announce=lambda line: print(line, flush=True))\n"
+        "print('ended', flush=True)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True
+    )
+    with child:
+        assert child.stdout is not None
+        pushed_to = child.stdout.readline()
+        url = child.stdout.readline().split()[-1]
+        location = CacheLocation.parse(pushed_to.split("'")[1])
+        bucket = Bucket(location, connections=1, attempts=1)
+        bucket.put(NAR, BODY, content_type="x/y")
+        with urllib.request.urlopen(f"{url}/{NAR}", timeout=10) as answer:
+            assert answer.read() == BODY
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.read() == "ended\n"
+        assert child.wait(10) == 0
+    with pytest.raises(CacheError, match="does not answer") as caught:
+        bucket.head(NAR)
+    assert "nixgen cache serve --embedded" in (caught.value.hint or "")
+    bucket.close()
+    assert (tmp_path / "nixgen-cache" / NAR).read_bytes() == BODY
