@@ -60,8 +60,7 @@ in
     serviceConfig = {
       AmbientCapabilities = [ "CAP_NET_BIND_SERVICE" ];
       CapabilityBoundingSet = [ "CAP_NET_BIND_SERVICE" ];
-      ExecStart =
-        "${startSh} \"\" \"two words\" \"$\${pkgs.evil} ''$\${x} $$HOME %%n \\\\ \\\" 'quoted' \\t$$$$\" \"--root=${webRoot} x\"";
+      ExecStart = "${startSh} \"\" \"two words\" \"$\${pkgs.evil} ''$\${x} $$HOME %%n \\\\ \\\" 'quoted' \\t$$$$\" \"--root=${webRoot} x\"";
       ExecStartPre = [
         "${pkgs.bash}/bin/bash -c \"echo one; echo two\""
         "/bin/true"
