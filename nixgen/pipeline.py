@@ -1,76 +1,285 @@
-"""generate, build, push, assemble, test: read from the top down.
+"""Build, push, assemble, test: what the command line and the demo are made of, read from the top down.
 
-A `Workspace` is one project on disk. Its methods are the steps that the command line and the demo are made of; they
-return values and report progress through ``observe``, and print nothing.
+Each function takes a `Workspace`, returns a value, and reports progress through ``observe``; nothing is printed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from nixgen.load import load_project
-from nixgen.models import Project
-from nixgen.render import Changes, FileTree, SourceMap, apply, plan
+from nixgen.driver.build import BuildReport, realise
+from nixgen.driver.capabilities import nix_identity
+from nixgen.driver.evaluation import Target, evaluate
+from nixgen.driver.evaluation_cache import EvaluationCache, evaluation_key
+from nixgen.driver.events import Message
+from nixgen.driver.nix import NixOptions
+from nixgen.driver.roots import Roots
+from nixgen.driver.runner import Runner, SubprocessRunner
+from nixgen.driver.store import Store
+from nixgen.errors import UsageError
+from nixgen.workspace import Workspace
 
-__all__ = ["Workspace"]
+if TYPE_CHECKING:
+    from nixgen.cache.location import CacheLocation
+    from nixgen.cache.push import PushReport
+    from nixgen.debian.lock import Lock
+    from nixgen.oci.build import ImageReport
+    from nixgen.vm.report import TestResult
+
+__all__ = ["BASES", "Built", "build", "build_images", "cache_location", "push", "run_test"]
+
+BASES = ("debian", "nixpkgs")
+Observer = Callable[[Any], None]
 
 
-@attrs.define(slots=False)
-class Workspace:
-    """A project and its folder."""
+@attrs.frozen(kw_only=True)
+class Built:
+    """The outcome of `build`.
 
-    root: Path
-    project: Project
+    :param origins: the user's ``file:line`` of every target of the project.
+    :param seconds: from the generated tree to the last root.
+    """
 
-    @classmethod
-    def open(cls, folder: Path) -> Workspace:
-        """:raises InputError: infra.py is missing, broken, or describes something impossible."""
-        root = folder.resolve()
-        return cls(root, load_project(root))
+    report: BuildReport
+    origins: Mapping[str, str | None]
+    base: str
+    environment: str | None
+    seconds: float
 
     @property
-    def generated(self) -> Path:
-        return self.root / "generated"
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(result.target for result in self.report.results)
 
     @property
-    def state(self) -> Path:
-        """What nixgen remembers between runs; never committed, and safe to delete."""
-        return self.root / ".nixgen"
+    def paths(self) -> list[str]:
+        """Every output that is there."""
+        return [
+            path
+            for result in self.report.results
+            if result.status != "failed"
+            for path in result.target.outputs.values()
+        ]
 
-    def target_origins(self) -> Mapping[str, str | None]:
-        """Every target with the user's ``file:line``, relative to the project."""
-        from nixgen.lowering import target_origins
+    def require(self) -> Built:
+        """:raises NixgenError: something failed; the error says what, where it comes from and why."""
+        error = self.report.error(self.origins)
+        if error is not None:
+            raise error
+        return self
 
-        return {
-            attr: self._relative(str(origin)) if origin else None
-            for attr, origin in target_origins(self.project).items()
-        }
 
-    def _relative(self, where: str) -> str:
-        return where.removeprefix(f"{self.root}/")
+def _ignore(_event: object) -> None:
+    pass
 
-    @cached_property
-    def _rendered(self) -> tuple[FileTree, SourceMap]:
-        from nixgen.lowering import lower
-        from nixgen.render import render
 
-        return render(lower(self.project))
+def build(
+    workspace: Workspace,
+    targets: Iterable[str] = (),
+    *,
+    base: str = "debian",
+    environment: str | None = None,
+    jobs: int | None = None,
+    keep_going: bool = True,
+    debug: bool = False,
+    observe: Observer = _ignore,
+) -> Built:
+    """Generate, evaluate and realise. Failed derivations are in the outcome, not raised.
 
-    def plan_generated(self) -> Changes:
-        tree, _ = self._rendered
-        return plan(tree, self.generated)
+    With nothing to do, no other program starts.
 
-    def write_generated(self, changes: Changes | None = None) -> Changes:
-        changes = changes or self.plan_generated()
-        apply(changes)
-        return changes
+    :raises InputError: a target, base or environment that does not exist, or a wrong lock.
+    :raises EvaluationError: Nix rejects the generated tree.
+    :raises OutsideError: no Nix, no mirror, no space.
+    """
+    started = time.monotonic()
+    _require_known(workspace, base, environment)
+    attrs_wanted = workspace.select(targets)
+    origins = workspace.target_origins()
+    identity = nix_identity()
+    workspace.write_generated()
+    lock = _lock(workspace, base, observe)
+    key = evaluation_key(
+        workspace.root,
+        base=base,
+        nix=identity,
+        environment=environment,
+        mirrors=os.environ.get("NIXGEN_DEBIAN_MIRROR"),
+        extra=workspace.sources_digest(),
+    )
+    remembered = EvaluationCache(workspace.state / "cache" / "evaluation")
+    gcroots = workspace.state / "gcroots"
+    runner, options = SubprocessRunner(), NixOptions.of_host()
+    found = remembered.load(key, attrs_wanted)
+    complete = found is not None and all(map(Roots(gcroots).holds, found))
+    report = BuildReport(results=())
+    for mirrors in (None,) if complete or lock is None else _mirrors(lock, runner):
+        if found is None:
+            observe(Message(3, f"evaluating {len(attrs_wanted)} targets"))
+            found = evaluate(
+                workspace.generated / "default.nix",
+                attrs_wanted,
+                runner=runner,
+                options=options,
+                base=base,
+                environment=environment,
+                mirrors=mirrors,
+                locate=workspace.locate,
+                origins=origins,
+                debug=debug,
+            )
+            remembered.save(key, found)
+        report = realise(
+            found,
+            runner=runner,
+            options=options,
+            store=Store(),
+            gcroots=gcroots,
+            keep_going=keep_going,
+            jobs=jobs,
+            known=origins,
+            observe=observe,
+        )
+        if not report.unfetched:
+            break
+        # what this mirror lacks the next may have; derivations name their mirror, so they are made again
+        remembered.forget(key)
+        found = None
+    return Built(
+        report=report,
+        origins=origins,
+        base=base,
+        environment=environment,
+        seconds=time.monotonic() - started,
+    )
 
-    def locate(self, path: str, line: int) -> str | None:
-        """The user's ``file:line`` for a line of a file below generated/."""
-        _, source_map = self._rendered
-        where = source_map.locate(path, line)
-        return self._relative(where) if where else None
+
+def _require_known(workspace: Workspace, base: str, environment: str | None) -> None:
+    if base not in BASES:
+        raise UsageError(f"there is no base {base!r}", hint=f"the bases are {' and '.join(BASES)}")
+    names = [item.name for item in workspace.project.environments]
+    if environment is not None and environment not in names:
+        raise UsageError(
+            f"the project has no environment {environment!r}",
+            hint=f"it has {', '.join(names)}"
+            if names
+            else "add Environment(…) to Project(environments=[…])",
+        )
+
+
+def _lock(workspace: Workspace, base: str, observe: Observer) -> Lock | None:
+    if base != "debian":
+        return None
+    from nixgen.pins import ensure_lock
+
+    return ensure_lock(workspace, lambda text: observe(Message(3, text)))
+
+
+def _mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
+    """Make the base's builder available, then offer this computer's mirrors one after the other."""
+    from nixgen.debian.bootstrap import ensure_busybox
+    from nixgen.debian.locking import machine_mirrors
+    from nixgen.debian.mirrors import Mirrors, mirrors_env
+
+    mirrors = machine_mirrors(runner)
+    for architecture in lock.architectures.values():
+        ensure_busybox(architecture, mirrors, runner)
+    for index in range(max(len(mirrors.debian), len(mirrors.security))):
+        yield mirrors_env(
+            Mirrors(
+                debian=mirrors.debian[index % len(mirrors.debian) :],
+                security=mirrors.security[index % len(mirrors.security) :],
+            )
+        )
+
+
+# the binary cache
+
+
+@contextlib.contextmanager
+def cache_location(workspace: Workspace, cache: str | None) -> Iterator[CacheLocation]:
+    """The cache that is meant; with none, an emulator on loopback that keeps its objects below .nixgen/s3.
+
+    :raises UsageError: not the address of a cache.
+    """
+    from nixgen.cache.embedded import embedded_s3
+    from nixgen.cache.location import CacheLocation
+
+    if cache is not None:
+        yield CacheLocation.parse(cache)
+        return
+    with embedded_s3(workspace.state / "s3") as location:
+        yield location
+
+
+def signing_key(workspace: Workspace) -> Path:
+    """The project's own key, made when there is none. Private, and never committed."""
+    from nixgen.cache.keygen import keygen
+
+    path = workspace.state / "cache.key"
+    if not path.exists():
+        keygen(f"{workspace.project.name}-1", path)
+    return path
+
+
+def push(
+    workspace: Workspace,
+    paths: Sequence[str],
+    location: CacheLocation,
+    *,
+    keys: Sequence[Path] = (),
+    dry_run: bool = False,
+    observe: Observer = _ignore,
+) -> PushReport:
+    """Push the closures of ``paths``, signed with ``keys``, or with the project's own key.
+
+    :raises CacheError: S3 refuses or does not answer.
+    :raises InputError: a key that is no key, or that others can read.
+    """
+    from nixgen.cache import push as pushing
+    from nixgen.cache.signing import SecretKey
+
+    secret = [SecretKey.load(path) for path in keys or (signing_key(workspace),)]
+    return pushing.push(paths, location, secret, observe, dry_run=dry_run)
+
+
+# images
+
+
+def build_images(
+    workspace: Workspace, built: Built, *, out: Path | None = None, observe: Observer = _ignore
+) -> tuple[ImageReport, ...]:
+    """Write the OCI layouts of the images in ``built``, layered jointly, below ``out`` or .nixgen/images.
+
+    :raises StoreError: a store path is gone, or the disk is full.
+    """
+    from nixgen.oci.build import build_images as assemble
+    from nixgen.oci.spec import read_spec
+
+    specs = [
+        read_spec(Path(target.out)) for target in built.targets if target.attr.startswith("images.")
+    ]
+    return assemble(specs, out or workspace.state / "images", workspace.state / "layers", observe)
+
+
+# machine tests
+
+
+def run_test(
+    workspace: Workspace, target: Target, *, timeout: float, observe: Observer = _ignore
+) -> TestResult:
+    """Boot the machines of a built test and run its script.
+
+    :raises OutsideError: QEMU is missing, or no machine came up.
+    """
+    from nixgen.vm.run import run_test as run
+    from nixgen.vm.spec import TestSpec
+
+    spec = TestSpec.from_file(Path(target.out))
+    return run(spec, state_dir=workspace.state / "vm", observe=observe, timeout=timeout)

@@ -40,12 +40,15 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Build targets and keep them from garbage collection."""
+    from nixgen import pipeline
     from nixgen.cli import console
-    from nixgen.pipeline import Workspace
+    from nixgen.cli.progress import build_progress
+    from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
-    with console.build_progress(quiet=json) as observe:
-        outcome = workspace.build(
+    with build_progress(quiet=json) as observe:
+        built = pipeline.build(
+            workspace,
             targets or (),
             base=base,
             environment=env,
@@ -55,11 +58,11 @@ def build(
             observe=observe,
         )
     if json:
-        console.print_json(outcome.results.document())
+        console.print_json(pipeline.results(workspace, built))
     else:
-        console.print_built(outcome)
-    outcome.raise_failures()
+        console.print_built(built)
+    built.require()
     if push is not None:
         from nixgen.cli.cache import push_paths
 
-        push_paths(workspace, outcome.paths, push, json=json)
+        push_paths(workspace, built.paths, push, json=json)

@@ -11,7 +11,7 @@ import typer
 from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
-    from nixgen.pipeline import Workspace
+    from nixgen.workspace import Workspace
 
 app = verb("Push to, serve and sign for a binary cache on S3.")
 
@@ -50,19 +50,19 @@ def push(
     debug: Debug = False,
 ) -> None:
     """Build targets (or take store paths), and push their closures, signed."""
-    from nixgen.cli import console
-    from nixgen.pipeline import Workspace
+    from nixgen import pipeline
+    from nixgen.cli.progress import build_progress
+    from nixgen.workspace import Workspace
 
     paths = [target for target in targets or () if target.startswith("/")]
     names = [target for target in targets or () if not target.startswith("/")]
     workspace = Workspace.open(project)
     if names or not paths:
-        with console.build_progress(quiet=json) as observe:
-            outcome = workspace.build(
-                names, base=base, environment=env, debug=debug, observe=observe
+        with build_progress(quiet=json) as observe:
+            built = pipeline.build(
+                workspace, names, base=base, environment=env, debug=debug, observe=observe
             )
-        outcome.raise_failures()
-        paths += outcome.paths
+        paths += built.require().paths
     push_paths(workspace, paths, to, keys=key or (), dry_run=dry_run, json=json)
 
 
@@ -75,14 +75,22 @@ def push_paths(
     dry_run: bool = False,
     json: bool = False,
 ) -> None:
-    from nixgen.cli import console
+    import attrs
 
-    with console.push_progress(quiet=json) as observe:
-        report = workspace.push(paths, to, keys=keys, dry_run=dry_run, observe=observe)
+    from nixgen import pipeline
+    from nixgen.cli import console
+    from nixgen.cli.progress import push_progress
+
+    with pipeline.cache_location(workspace, to) as location:
+        with push_progress(quiet=json) as observe:
+            report = pipeline.push(
+                workspace, paths, location, keys=keys, dry_run=dry_run, observe=observe
+            )
+        where = str(location) if to else f"{workspace.state / 's3'} (nixgen's own S3)"
     if json:
-        console.print_json(report.document())
+        console.print_json({"schema": "nixgen/push/1", "cache": where, **attrs.asdict(report)})
     else:
-        console.print_pushed(report)
+        console.print_pushed(report, where=where)
 
 
 @app.command("serve")
@@ -107,10 +115,30 @@ def serve(
     debug: Debug = False,
 ) -> None:
     """Serve a cache over HTTP, for any Nix, until interrupted."""
-    from nixgen.cache.serve import serve_until_interrupted
-    from nixgen.cli import console
+    import contextlib
 
-    serve_until_interrupted(cache, embedded=embedded, host=host, port=port, announce=console.note)
+    from nixgen.cache.embedded import embedded_s3
+    from nixgen.cache.location import CacheLocation
+    from nixgen.cache.serve import serve as serving
+    from nixgen.cli import console
+    from nixgen.errors import UsageError
+
+    if (cache is None) == (embedded is None):
+        raise UsageError(
+            "say what to serve: either a CACHE or --embedded DIR",
+            hint="`nixgen cache push` without --to writes to .nixgen/s3: nixgen cache serve --embedded .nixgen/s3",
+        )
+    with contextlib.ExitStack() as stack:
+        location = (
+            CacheLocation.parse(cache) if cache else stack.enter_context(embedded_s3(embedded))
+        )
+        server = stack.enter_context(serving(location, host=host, port=port))
+        console.note(
+            f"serving {cache or embedded} at {server.url}; push to it with --to '{location}'"
+        )
+        console.note("stop with Ctrl-C")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.wait()
 
 
 @app.command("keygen")

@@ -17,18 +17,26 @@ from nixgen.errors import ModelError, NixgenError, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from nixgen.cache.push import PushReport
     from nixgen.doctor import Finding
+    from nixgen.oci.build import ImageReport
+    from nixgen.pipeline import Built
     from nixgen.render import Changes
+    from nixgen.vm.report import TestResult
 
 __all__ = [
     "human_size",
     "note",
+    "print_built",
     "print_diff",
     "print_findings",
     "print_generated",
+    "print_images",
     "print_json",
+    "print_pushed",
     "print_table",
     "print_targets",
+    "print_test",
     "report_error",
     "say",
 ]
@@ -150,6 +158,53 @@ def print_table(
     for row in rows:
         table.add_row(*row)
     out().print(table)
+
+
+def print_built(built: Built) -> None:
+    """One line a target, on standard output, and what it took."""
+    width = max((len(result.attr) for result in built.report.results), default=0)
+    styles = {"built": "green", "cached": "dim", "failed": "bold red"}
+    for result in built.report.results:
+        status = _paint(f"{result.status:<7}", styles[result.status], sys.stdout)
+        path = "" if result.status == "failed" else result.target.out
+        print(f"{status} {result.attr:<{width}}  {path}".rstrip())
+    note(f"{len(built.report.results)} targets in {built.seconds:.1f} s")
+
+
+def print_pushed(report: PushReport, *, where: str) -> None:
+    if report.uploaded is None:
+        say(
+            f"would push {len(report.missing)} of {report.closure} paths, {human_size(report.missing_bytes)}"
+        )
+        for path in report.missing:
+            say(f"  {path}")
+        return
+    say(
+        f"pushed {report.uploaded.published} of {report.closure} paths "
+        f"({human_size(report.uploaded.nar_bytes)}, {human_size(report.uploaded.file_bytes)} compressed) "
+        f"to {where} in {report.seconds:.1f} s"
+    )
+
+
+def print_images(reports: Sequence[ImageReport]) -> None:
+    rows = [
+        (
+            report.ref,
+            human_size(report.size),
+            f"{len(report.layers)} ({report.new_layers} new)",
+            report.digest[:19],
+            str(report.layout),
+        )
+        for report in reports
+    ]
+    print_table("", ["image", "size", "layers", "digest", "OCI layout"], rows)
+
+
+def print_test(result: TestResult) -> None:
+    colour = "green" if result.passed else "bold red"
+    first, _, rest = result.text().partition("\n")
+    print(_paint(first, colour, sys.stdout))
+    print(rest, end="")
 
 
 def human_size(count: int) -> str:

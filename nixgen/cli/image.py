@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nixgen.cli.options import Base, Debug, Json, ProjectFolder, Targets, verb
+
+if TYPE_CHECKING:
+    from nixgen.oci.build import ImageReport
+    from nixgen.workspace import Workspace
 
 app = verb("Assemble OCI images and run them.")
 
@@ -30,23 +36,64 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Build images into OCI layout directories, layered jointly over all images of the project."""
+    from nixgen import pipeline
     from nixgen.cli import console
-    from nixgen.pipeline import Workspace
+    from nixgen.cli.progress import build_progress, image_progress
+    from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
-    with console.build_progress(quiet=json) as observe:
-        outcome = workspace.build(
-            workspace.select(targets or ("images",)), base=base, debug=debug, observe=observe
-        )
-    outcome.raise_failures()
-    with console.image_progress(quiet=json) as observe_images:
-        reports = workspace.build_images(outcome, out=out, observe=observe_images)
+    wanted = {
+        attr.removeprefix("images.") for attr in image_targets(workspace, targets or ("images",))
+    }
+    with build_progress(quiet=json) as observe:
+        # all of them: layers are shared, and which are worth sharing does not depend on what was asked for
+        built = pipeline.build(
+            workspace, ("images",), base=base, debug=debug, observe=observe
+        ).require()
+    with image_progress(quiet=json) as observe_images:
+        reports = pipeline.build_images(workspace, built, out=out, observe=observe_images)
+    chosen = [report for report in reports if report.name in wanted]
     if json:
-        console.print_json(
-            {"schema": "nixgen/images/1", "images": [report.document() for report in reports]}
-        )
+        console.print_json({"schema": "nixgen/images/1", "images": list(map(_document, chosen))})
     else:
-        console.print_images(reports)
+        console.print_images(chosen)
+
+
+def image_targets(workspace: Workspace, targets: Sequence[str]) -> tuple[str, ...]:
+    """:raises UsageError: a target that is not an image."""
+    from nixgen.errors import UsageError
+
+    chosen = workspace.select(targets)
+    for attr in chosen:
+        if not attr.startswith("images."):
+            raise UsageError(
+                f"{attr} is not an image", hint="name images.NAME, or nothing for all images"
+            )
+    if not chosen:
+        raise UsageError("the project has no images", hint="add Image(…) to Project(images=[…])")
+    return chosen
+
+
+def _document(report: ImageReport) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "ref": report.ref,
+        "layout": str(report.layout),
+        "digest": report.digest,
+        "config": report.config_digest,
+        "size": report.size,
+        "changed": report.changed,
+        "layers": [
+            {
+                "digest": layer.info.digest,
+                "size": layer.info.size,
+                "reused": layer.reused,
+                "why": layer.why,
+                "paths": list(layer.paths),
+            }
+            for layer in report.layers
+        ],
+    }
 
 
 @app.command("run")
@@ -57,15 +104,21 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Build one image and run it in a container engine, until interrupted. Host networking; nothing is left behind."""
+    from nixgen import pipeline
     from nixgen.cli import console
-    from nixgen.pipeline import Workspace
+    from nixgen.cli.progress import build_progress, image_progress
+    from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
-    with console.build_progress(quiet=False) as observe:
-        outcome = workspace.build(
-            workspace.select((target,)), base=base, debug=debug, observe=observe
-        )
-    outcome.raise_failures()
-    with console.image_progress(quiet=False) as observe_images:
-        (report,) = workspace.build_images(outcome, out=None, observe=observe_images)
-    workspace.run_image(report, announce=console.note)
+    (attr,) = image_targets(workspace, (target,))[:1]
+    with build_progress(quiet=False) as observe:
+        built = pipeline.build(
+            workspace, ("images",), base=base, debug=debug, observe=observe
+        ).require()
+    with image_progress(quiet=False) as observe_images:
+        reports = pipeline.build_images(workspace, built, observe=observe_images)
+    report = next(report for report in reports if f"images.{report.name}" == attr)
+    with pipeline.running(workspace, report) as container:
+        console.note(f"{report.ref} runs in {container.engine}; stop with Ctrl-C")
+        with contextlib.suppress(KeyboardInterrupt):
+            container.wait()

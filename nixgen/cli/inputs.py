@@ -16,11 +16,12 @@ app = verb("Show and update the pins of flake-inputs.json and the Debian lock.")
 def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """What the project is pinned to."""
     from nixgen.cli import console
-    from nixgen.pipeline import Workspace
+    from nixgen.pins import lock_summary
+    from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
     pins = workspace.inputs.pins
-    summary = workspace.lock_summary()
+    summary = lock_summary(workspace)
     if json:
         console.print_json(
             {
@@ -35,8 +36,15 @@ def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = Fal
         ["input", "type", "pinned to"],
         [(pin.name, pin.type, pin.version) for pin in pins.values()],
     )
-    for line in console.lock_lines(summary):
-        console.say(line)
+    for architecture, lock in summary.items():
+        size = console.human_size(int(lock["size"]))
+        console.say(
+            f"{lock['suite']} {architecture}: {lock['packages']} packages, {size} to download at most"
+        )
+    if not summary:
+        console.say(
+            "no Debian lock yet; the first `nixgen build` or `nixgen inputs update` writes it"
+        )
 
 
 @app.command("update")
@@ -50,10 +58,11 @@ def update(
 ) -> None:
     """Resolve the Debian packages again, to the newest that the mirror has, and write the lock."""
     from nixgen.cli import console
-    from nixgen.pipeline import Workspace
+    from nixgen.pins import update as update_pin
+    from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
-    changes = workspace.update_input(name)
+    changes = update_pin(workspace, name, console.note)
     if json:
         console.print_json({"schema": "nixgen/lock-changes/1", "changes": changes})
         return

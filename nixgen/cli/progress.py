@@ -17,6 +17,7 @@ from nixgen.cli.console import err, human_size, note
 from nixgen.driver import events as nix
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.progress import Progress
 
 __all__ = ["build_progress", "image_progress", "push_progress", "test_progress"]
@@ -44,7 +45,8 @@ def build_progress(*, quiet: bool) -> Iterator[Callable[[nix.Event], None]]:
     if quiet or not _live():
         yield _ignore if quiet else _PlainBuilds()
         return
-    with _LiveBuilds() as view:
+    view = _LiveBuilds()
+    with view.live:
         yield view
 
 
@@ -79,12 +81,9 @@ class _LiveBuilds:
             get_renderable=self._render, console=err(), refresh_per_second=8, transient=True
         )
 
-    def __enter__(self) -> _LiveBuilds:
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self._live.__exit__(*exc)
+    @property
+    def live(self) -> Live:
+        return self._live
 
     def __call__(self, event: nix.Event) -> None:
         with self._lock:
@@ -103,7 +102,9 @@ class _LiveBuilds:
                 case nix.BuildFailed(drv=drv, seconds=seconds):
                     self._running.pop(drv, None)
                     self._failed += 1
-                    self._live.console.print(f"[bold red]failed[/] {nix.drv_name(drv)} ({seconds:.1f} s)")
+                    self._live.console.print(
+                        f"[bold red]failed[/] {nix.drv_name(drv)} ({seconds:.1f} s)"
+                    )
                 case nix.TransferFinished():
                     self._fetched += 1
                 case nix.Progress(what="builds", expected=expected):
@@ -239,7 +240,7 @@ def image_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
 
 
 @contextlib.contextmanager
-def test_progress(*, quiet: bool, serial: bool = False) -> Iterator[Callable[[Any], None]]:
+def test_progress(*, quiet: bool, serial: bool) -> Iterator[Callable[[Any], None]]:
     """Machines as they come up and steps as they end; the serial consoles when asked for."""
     from nixgen.vm.events import (
         ConsoleLine,

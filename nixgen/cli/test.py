@@ -16,7 +16,7 @@ app = verb("Boot the machines of a test and run it.")
 def list_tests(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """List the tests of the project."""
     from nixgen.cli import console
-    from nixgen.pipeline import Workspace
+    from nixgen.workspace import Workspace
 
     origins = Workspace.open(project).target_origins()
     tests = {attr: where for attr, where in origins.items() if attr.startswith("tests.")}
@@ -54,31 +54,45 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Build tests, boot their machines under QEMU, with or without KVM, and run them."""
+    from nixgen import pipeline
     from nixgen.cli import console
-    from nixgen.pipeline import Workspace
-    from nixgen.render.write import write_atomically
-    from nixgen.vm import junit_xml
+    from nixgen.cli.progress import build_progress, test_progress
+    from nixgen.errors import UsageError
+    from nixgen.render.write import disk_errors, write_atomically
+    from nixgen.vm.report import junit_xml
+    from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
-    with console.build_progress(quiet=json) as observe:
-        outcome = workspace.build(
-            workspace.select(targets or ("tests",)),
-            base=base,
-            environment=env,
-            debug=debug,
-            observe=observe,
-        )
-    outcome.raise_failures()
+    chosen = workspace.select(targets or ("tests",))
+    for attr in chosen:
+        if not attr.startswith("tests."):
+            raise UsageError(f"{attr} is not a test", hint="`nixgen test list` names them")
+    if not chosen:
+        raise UsageError("the project has no tests", hint="add Test(…) to Project(tests=[…])")
+    with build_progress(quiet=json) as observe:
+        built = pipeline.build(
+            workspace, chosen, base=base, environment=env, debug=debug, observe=observe
+        ).require()
+    if base == "nixpkgs":
+        # building a NixOS test is running it
+        console.note("the tests ran, and passed, inside Nix")
+        return
     results = []
-    for target in outcome.targets:
-        with console.test_progress(quiet=json, serial=console_output) as observe_test:
-            results.append(workspace.run_test(target, timeout=timeout, observe=observe_test))
+    for target in built.targets:
+        with test_progress(quiet=json, serial=console_output) as observe_test:
+            results.append(
+                pipeline.run_test(workspace, target, timeout=timeout, observe=observe_test)
+            )
         if not json:
             console.print_test(results[-1])
     if junit is not None:
-        write_atomically(junit, junit_xml(results))
+        with disk_errors(junit.parent):
+            write_atomically(junit, junit_xml(results))
     if json:
         console.print_json(
-            {"schema": "nixgen/tests/1", "tests": [result.document() for result in results]}
+            {"schema": "nixgen/tests/1", "tests": [result.to_json() for result in results]}
         )
-    workspace.raise_failed_tests(results)
+    broken = [result for result in results if result.outcome == "broken"]
+    failed = [result for result in results if not result.passed]
+    if failed:
+        raise typer.Exit(3 if broken else 1)

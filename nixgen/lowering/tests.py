@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from nixgen import syntax as nix
 from nixgen.lowering.scope import Scope, attribute
 from nixgen.models import CommandCheck, HttpCheck, Machine, Package, Service, Test
 from nixgen.syntax import Expr
 
-__all__ = ["test_module"]
+__all__ = ["implied_packages", "test_module"]
 
 _CURL = Package("curl")
 
@@ -82,3 +82,8 @@ def _health(scope: Scope, variable: str, service: Service) -> Iterator[str | Exp
 def _python_text(literal: str) -> str:
     """The inside of a double-quoted Python string: JSON's escapes are a subset of Python's."""
     return json.dumps(literal, ensure_ascii=False)[1:-1]
+
+
+def implied_packages(tests: Iterable[Test]) -> tuple[Package, ...]:
+    """Packages that derived scripts use, beside those that the project mentions."""
+    return (_CURL,) if any(test.script is None for test in tests) else ()

@@ -13,7 +13,7 @@ project at once.
 
 from nixgen.models._core import Model, Origin
 from nixgen.models._text import Interpolated, Text, text
-from nixgen.models.check import check, packages_of, require_valid
+from nixgen.models.check import check, packages_of, require_valid, walk
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
 from nixgen.models.platform import Environment, Image, Machine, Project, Test
 from nixgen.models.service import (
@@ -52,4 +52,5 @@ __all__ = [
     "packages_of",
     "require_valid",
     "text",
+    "walk",
 ]

@@ -42,6 +42,8 @@ ALLOWED = {
     },
     "cli": {
         "pipeline",
+        "doctor",
+        "inputs",
         "scaffold",
         "load",
         "models",

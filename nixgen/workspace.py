@@ -1,0 +1,191 @@
+"""One project on disk: its models, its pins, its generated tree."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+import attrs
+
+from nixgen.errors import ModelError, Problem, UsageError
+from nixgen.inputs import FILE as INPUTS_FILE
+from nixgen.inputs import Inputs
+from nixgen.load import load_project
+from nixgen.models import Package, Project, Source, Text, packages_of, walk
+from nixgen.render import Changes, FileTree, SourceMap, apply, plan
+
+__all__ = ["Workspace"]
+
+_KINDS = ("machines", "images", "tests", "packages")
+
+
+@attrs.define(slots=False)
+class Workspace:
+    """A project and its folder."""
+
+    root: Path
+    project: Project
+
+    @classmethod
+    def open(cls, folder: Path) -> Workspace:
+        """:raises InputError: infra.py is missing, broken, or describes something impossible."""
+        root = folder.resolve()
+        workspace = cls(root, load_project(root))
+        workspace._require_sources()
+        return workspace
+
+    @property
+    def generated(self) -> Path:
+        return self.root / "generated"
+
+    @property
+    def state(self) -> Path:
+        """What nixgen remembers between runs; never committed, and safe to delete."""
+        return self.root / ".nixgen"
+
+    @property
+    def lock_path(self) -> Path:
+        return self.root / "debian.lock.json"
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """:raises LockError: flake-inputs.json is missing or wrong."""
+        return Inputs.read(self.root / INPUTS_FILE)
+
+    # targets
+
+    def target_origins(self) -> Mapping[str, str | None]:
+        """Every target with the user's ``file:line``, relative to the project."""
+        from nixgen.lowering import target_origins
+
+        return {
+            attr: self._relative(str(origin)) if origin else None
+            for attr, origin in target_origins(self.project).items()
+        }
+
+    def select(self, wanted: Iterable[str] = ()) -> tuple[str, ...]:
+        """The targets that are meant: whole kinds (``images``), single ones, or all when nothing is named.
+
+        :raises UsageError: nothing is called that.
+        """
+        known = tuple(self.target_origins())
+        chosen: set[str] = set()
+        for name in tuple(wanted) or _KINDS:
+            matching = [attr for attr in known if name in (attr, attr.partition(".")[0])]
+            if not matching and name not in _KINDS:
+                close = difflib.get_close_matches(name, [*known, *_KINDS], n=1)
+                raise UsageError(
+                    f"the project has no target {name!r}",
+                    hint=f"did you mean {close[0]}?" if close else "`nixgen list` names them",
+                )
+            chosen.update(matching)
+        return tuple(attr for attr in known if attr in chosen)
+
+    def _relative(self, where: str) -> str:
+        return where.removeprefix(f"{self.root}/")
+
+    def _sources(self) -> Iterator[tuple[str, Source]]:
+        """Local sources with their model path, in a stable order, each path once."""
+        seen: set[int] = set()
+        for path, value in walk(self.project):
+            parts = value.parts if isinstance(value, Text) else (value,)
+            for part in parts:
+                if isinstance(part, Source) and id(part) not in seen:
+                    seen.add(id(part))
+                    yield path, part
+
+    def _require_sources(self) -> None:
+        """A source that is not there would fail in Nix, far from where it was written."""
+        problems = [
+            Problem(
+                path,
+                f"there is no {source.path} in the project",
+                where=self._relative(str(source.origin)) if source.origin else None,
+                hint="create it, or correct the path; it is relative to the folder of infra.py",
+            )
+            for path, source in self._sources()
+            if not (self.root / source.path).exists()
+        ]
+        if problems:
+            raise ModelError(problems)
+
+    # generate
+
+    @cached_property
+    def _rendered(self) -> tuple[FileTree, SourceMap]:
+        from nixgen.lowering import lower
+        from nixgen.render import render
+
+        return render(lower(self.project))
+
+    def plan_generated(self) -> Changes:
+        tree, _ = self._rendered
+        return plan(tree, self.generated)
+
+    def write_generated(self, changes: Changes | None = None) -> Changes:
+        """:raises UsageError: a file of the user's is in the way."""
+        changes = changes or self.plan_generated()
+        apply(changes)
+        return changes
+
+    def locate(self, path: str, line: int) -> str | None:
+        """The user's ``file:line`` for a line of a file below generated/."""
+        _, source_map = self._rendered
+        where = source_map.locate(path.removeprefix(f"{self.generated}/"), line)
+        return self._relative(where) if where else None
+
+    # what the evaluation reads beside generated/
+
+    def wanted_packages(self) -> Mapping[str, tuple[str, ...]]:
+        """Attribute name → the Debian packages that the project names for it, if any."""
+        from nixgen.lowering import implied_packages
+
+        wanted = {package.name: package.debian for _, package in self._packages()}
+        for package in implied_packages(self.project.tests):
+            wanted.setdefault(package.name, package.debian)
+        return wanted
+
+    def package_places(self) -> Mapping[str, tuple[str, str | None]]:
+        """Attribute name → (model path, the user's ``file:line``)."""
+        return {
+            package.name: (path, self._relative(str(package.origin)) if package.origin else None)
+            for path, package in self._packages()
+        }
+
+    def _packages(self) -> Iterator[tuple[str, Package]]:
+        return packages_of(self.project)
+
+    def sources_digest(self) -> bytes:
+        """SHA-256 over the local sources: names, executable bits and contents, as Nix will see them."""
+        digest = hashlib.sha256()
+        for source in sorted({(item.path, item.exclude) for _, item in self._sources()}):
+            digest.update(repr(source).encode())
+            for file in _files(self.root / source[0], frozenset({*NEVER_COPIED, *source[1]})):
+                digest.update(b"%d %s\0" % (len(file[1]), file[0]))
+                digest.update(file[1])
+        return digest.digest()
+
+
+#: what lib/lib/source.nix leaves out of every source
+NEVER_COPIED = (".git", ".hg", ".nixgen", ".svn")
+
+
+def _files(
+    path: Path, excluded: frozenset[str], prefix: bytes = b""
+) -> Iterator[tuple[bytes, bytes]]:
+    """(name and kind, content) of everything below ``path``, sorted."""
+    if path.is_symlink():
+        yield prefix + b" link", os.fsencode(path.readlink())
+    elif path.is_dir():
+        for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+            if entry.name not in excluded:
+                yield from _files(
+                    Path(entry.path), excluded, prefix + b"/" + os.fsencode(entry.name)
+                )
+    else:
+        kind = b" executable" if os.access(path, os.X_OK) else b" file"
+        yield prefix + kind, path.read_bytes()
