@@ -148,20 +148,26 @@ def drv_name(drv: str) -> str:
 class EventParser:
     """Turns the lines of one Nix process, in order, into events. `feed` never raises.
 
+    Nix until at least 2.8 stops the activities of top-level derivations only at the very end. An
+    end is therefore taken from the count of running builds when that leaves no doubt about which
+    it was; else ``seconds`` is an upper bound.
+
     :param clock: seconds, for durations.
     """
 
     _clock: Callable[[], float] = time.monotonic
     _activities: dict[int, tuple[int, str, float]] = field(factory=dict, init=False)
     _started: dict[str, float] = field(factory=dict, init=False)
+    _active: dict[str, None] = field(factory=dict, init=False)
+    _ended: dict[str, float] = field(factory=dict, init=False)
     _failed: set[str] = field(factory=set, init=False)
     _progress: dict[int, list[int]] = field(factory=dict, init=False)
 
-    def feed(self, line: bytes) -> Event | None:
-        """The event that a line (without newline) stands for, if any."""
+    def feed(self, line: bytes) -> tuple[Event, ...]:
+        """The events that a line (without newline) stands for."""
         if not line.startswith(b"@nix "):
             text = clean(line.decode("utf-8", "replace"))
-            return Message(_INFO_LEVEL, text) if text else None
+            return (Message(_INFO_LEVEL, text),) if text else ()
         try:
             data = json.loads(line[5:])
             match data["action"]:
@@ -174,62 +180,86 @@ class EventParser:
                 case "msg":
                     return self._message(data["level"], str(data.get("raw_msg") or data["msg"]))
                 case _:
-                    return None
+                    return ()
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return None  # a shape from another version; the work itself is not in the log
+            return ()  # a shape from another version; the work itself is not in the log
 
-    def _start(self, number: int, kind: int, fields: Any) -> Event | None:
+    def _start(self, number: int, kind: int, fields: Any) -> tuple[Event, ...]:
         now = self._clock()
         if kind == _BUILD:
             drv, machine = str(fields[0]), str(fields[1])
             self._activities[number] = (kind, drv, now)
             self._started[drv] = now
-            return BuildStarted(drv, machine)
+            self._active[drv] = None
+            return (BuildStarted(drv, machine),)
         if kind in _TRANSFERS:
             item = str(fields[0])
             self._activities[number] = (kind, item, now)
-            return TransferStarted(_TRANSFERS[kind], item, str(fields[1]) if fields[1:] else "")
+            return (TransferStarted(_TRANSFERS[kind], item, str(fields[1]) if fields[1:] else ""),)
         if kind in {_BUILDS, _COPY_PATHS}:
             self._activities[number] = (kind, "", now)
-        return None
+        return ()
 
-    def _stop(self, number: int) -> Event | None:
+    def _stop(self, number: int) -> tuple[Event, ...]:
         kind, item, started = self._activities.pop(number, (0, "", 0.0))
-        seconds = self._clock() - started
         if kind == _BUILD:
-            return None if item in self._failed else BuildFinished(item, seconds)
+            return self._finish(item)
         if kind in _TRANSFERS:
-            return TransferFinished(_TRANSFERS[kind], item, seconds)
-        return None
+            return (TransferFinished(_TRANSFERS[kind], item, self._clock() - started),)
+        return ()
 
-    def _result(self, number: int, kind: int, fields: Any) -> Event | None:
+    def _result(self, number: int, kind: int, fields: Any) -> tuple[Event, ...]:
         activity, item, _ = self._activities.get(number, (0, "", 0.0))
         if kind == _LOG_LINE and activity == _BUILD:
             text = clean(str(fields[0]))
-            return BuildLine(item, text) if text or not fields[0] else None
+            return (BuildLine(item, text),) if text or not fields[0] else ()
         if kind == _SET_PHASE and activity == _BUILD:
-            return BuildPhase(item, str(fields[0]))
+            return (BuildPhase(item, str(fields[0])),)
         if kind == _PROGRESS and activity in {_BUILDS, _COPY_PATHS}:
-            if self._progress.get(activity) == fields:
-                return None  # Nix repeats itself at every step
-            self._progress[activity] = fields
+            before = self._progress.get(activity, [0, 0, 0, 0])
+            if before == fields and activity in self._progress:
+                return ()  # Nix repeats itself at every step
             done, expected, running, failed = map(int, fields[:4])
-            what: Literal["builds", "copies"] = "builds" if activity == _BUILDS else "copies"
-            return Progress(what, done, expected, running, failed)
-        return None
+            self._progress[activity] = [done, expected, running, failed]
+            if activity == _COPY_PATHS:
+                return (Progress("copies", done, expected, running, failed),)
+            progress = Progress("builds", done, expected, running, failed)
+            return (progress, *self._ends(before, running, failed))
+        return ()
 
-    def _message(self, level: int, text: str) -> Event | None:
+    def _ends(self, before: list[int], running: int, failed: int) -> tuple[Event, ...]:
+        """The builds that a smaller count of running ones says are over."""
+        if running >= before[2] or (running and len(self._active) > 1):
+            return ()
+        over, now = tuple(self._active), self._clock()
+        self._ended |= dict.fromkeys(over, now)
+        if failed > before[3]:
+            if len(over) == 1:
+                self._active.clear()  # which one failed is clear, why comes in a message
+            return ()
+        return tuple(event for drv in over for event in self._finish(drv))
+
+    def _finish(self, drv: str) -> tuple[Event, ...]:
+        if drv in self._failed or drv not in self._started:
+            return ()
+        self._active.pop(drv, None)
+        now = self._clock()
+        return (BuildFinished(drv, self._ended.pop(drv, now) - self._started.pop(drv)),)
+
+    def _message(self, level: int, text: str) -> tuple[Event, ...]:
         text = clean(text)
         if level == _ERROR_LEVEL:
             found = _FAILED.search(text)
             if found and not _DEPENDENCY.search(text):
                 drv = found[1]
                 if drv in self._failed:
-                    return None
+                    return ()
                 self._failed.add(drv)
+                self._active.pop(drv, None)
                 now = self._clock()
-                return BuildFailed(drv, now - self._started.get(drv, now), text)
-        return Message(int(level), text) if text else None
+                ended = self._ended.get(drv, now)
+                return (BuildFailed(drv, ended - self._started.get(drv, ended), text),)
+        return (Message(int(level), text),) if text else ()
 
 
 def clean(text: str) -> str:

@@ -66,11 +66,13 @@ class BuildLog:
     _tails: dict[str, collections.deque[str]] = field(factory=dict)
 
     def feed(self, line: bytes, observe: Callable[[Event], None]) -> None:
-        """Take a line of Nix's standard error, and pass its event on."""
-        event = self.parser.feed(line)
+        """Take a line of Nix's standard error, and pass its events on."""
+        for event in self.parser.feed(line):
+            self._remember(event)
+            observe(event)
+
+    def _remember(self, event: Event) -> None:
         match event:
-            case None:
-                return
             case BuildLine(drv, text):
                 tail = self._tails.get(drv)
                 if tail is None:
@@ -88,7 +90,6 @@ class BuildLog:
                 self.errors.append(text)
             case _:
                 pass
-        observe(event)
 
     def tail(self, drv: str) -> tuple[str, ...]:
         return tuple(self._tails.get(drv, ()))
