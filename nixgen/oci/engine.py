@@ -285,10 +285,8 @@ def _versioned(engine: Engine, info: Completed) -> Engine:
 
 
 def _manifest(layout: Path) -> str:
-    index = json.loads((layout / "index.json").read_bytes())["manifests"][0]
-    return (layout / "blobs" / "sha256" / index["digest"].removeprefix("sha256:")).read_text(
-        "utf-8"
-    )
+    digest: str = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
+    return (layout / "blobs" / "sha256" / digest.removeprefix("sha256:")).read_text("utf-8")
 
 
 def _identity(layout: Path) -> tuple[str, str]:
@@ -296,14 +294,14 @@ def _identity(layout: Path) -> tuple[str, str]:
     try:
         index = json.loads((layout / "index.json").read_bytes())["manifests"][0]
         config = json.loads(_manifest(layout))["config"]["digest"]
-        return index["annotations"]["org.opencontainers.image.ref.name"], config.removeprefix(
-            "sha256:"
-        )
+        ref: str = index["annotations"]["org.opencontainers.image.ref.name"]
+        image_id: str = config.removeprefix("sha256:")
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise EngineError(
             f"{layout} is not an OCI layout of nixgen: {error}",
             hint="nixgen image build writes one",
         ) from error
+    return ref, image_id
 
 
 def _call(

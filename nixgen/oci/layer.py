@@ -10,10 +10,12 @@ import hashlib
 import json
 import os
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import attrs
 from attrs import field, frozen
@@ -152,18 +154,17 @@ class LayerCache:
                     sink.fresh(tar.root_tree(recipe.root[0]))
                 else:
                     sink.fresh([tar.parents()])
-                members = []
                 for path, nar_hash in recipe.paths:
                     stream = tar.store_path(path, store=store)
                     known = self._known.get((recipe.codec.identity, path, nar_hash))
                     if known is None:
-                        start, size = sink.fresh(stream)
+                        sink.fresh(stream)
                     else:
-                        start, size = sink.copied(stream, *known)
-                    members.append(Member(path=path, nar_hash=nar_hash, offset=start, size=size))
+                        sink.copied(stream, *known)
                 sink.fresh([tar.END])
+                sink.drain()
                 os.fchmod(descriptor, 0o444)
-            info = sink.finish(tuple(members))
+            info = sink.info(recipe)
             Path(name).replace(self.blob(info.digest))
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -172,59 +173,64 @@ class LayerCache:
 
 
 class _Sink:
-    """Hashes, compresses and writes in order; compression runs ahead on the pool."""
+    """Hashes, compresses and writes members in order; compression runs ahead on the pool."""
 
-    def __init__(self, out: Any, codec: Codec, pool: Executor) -> None:
+    def __init__(self, out: BinaryIO, codec: Codec, pool: Executor) -> None:
         self._out = out
         self._codec = codec
         self._pool = pool
         self._diff = hashlib.sha256()
         self._blob = hashlib.sha256()
         self._tar_size = 0
-        self._size = 0
+        self._sizes: list[int] = []  # of each member's frames
+        self._ahead: deque[tuple[int, Future[bytes]]] = deque()
 
-    def fresh(self, stream: Iterable[bytes]) -> tuple[int, int]:
-        """Compress one member; (offset, size) of its frames."""
-        start = self._size
-        waiting: list[Future[bytes]] = []
-        try:
-            for chunk in _chunks(self._seen(stream)):
-                waiting.append(self._pool.submit(self._codec.compress, chunk))
-                if len(waiting) >= _AHEAD:
-                    self._emit(waiting.pop(0).result())
-            for future in waiting:
-                self._emit(future.result())
-        except BaseException:
-            for future in waiting:
-                future.cancel()
-            raise
-        return start, self._size - start
+    def fresh(self, stream: Iterable[bytes]) -> None:
+        """Compress one member."""
+        member = len(self._sizes)
+        self._sizes.append(0)
+        for chunk in _chunks(self._seen(stream)):
+            self._ahead.append((member, self._pool.submit(self._codec.compress, chunk)))
+            if len(self._ahead) > _AHEAD:
+                self._emit_next()
 
-    def copied(self, stream: Iterable[bytes], blob: Path, member: Member) -> tuple[int, int]:
+    def copied(self, stream: Iterable[bytes], blob: Path, known: Member) -> None:
         """Take a member's frames from an older blob; the tar is still read, for the diff id."""
-        start = self._size
+        self.drain()
+        member = len(self._sizes)
+        self._sizes.append(0)
         for _ in self._seen(stream):
             pass
         with blob.open("rb") as source:
-            source.seek(member.offset)
-            left = member.size
+            source.seek(known.offset)
+            left = known.size
             while left and (piece := source.read(min(left, CHUNK))):
-                self._emit(piece)
+                self._emit(member, piece)
                 left -= len(piece)
         if left:
             raise StoreError(
                 f"{blob} became shorter while it was read", hint="delete it and build again"
             )
-        return start, self._size - start
 
-    def finish(self, members: tuple[Member, ...]) -> LayerInfo:
+    def drain(self) -> None:
+        """Wait for the compression that runs ahead."""
+        while self._ahead:
+            self._emit_next()
+
+    def info(self, recipe: LayerRecipe) -> LayerInfo:
+        # The first member is the parents' or the root tree's, the last the archive's end.
+        starts = tuple(accumulate(self._sizes, initial=0))
+        members = (
+            Member(path=path, nar_hash=nar_hash, offset=starts[index], size=self._sizes[index])
+            for index, (path, nar_hash) in enumerate(recipe.paths, start=1)
+        )
         return LayerInfo(
             diff_id=f"sha256:{self._diff.hexdigest()}",
             digest=f"sha256:{self._blob.hexdigest()}",
-            size=self._size,
+            size=starts[-1],
             tar_size=self._tar_size,
             media_type=self._codec.media_type,
-            members=members,
+            members=tuple(members),
         )
 
     def _seen(self, stream: Iterable[bytes]) -> Iterator[bytes]:
@@ -233,10 +239,14 @@ class _Sink:
             self._tar_size += len(piece)
             yield piece
 
-    def _emit(self, frame: bytes) -> None:
+    def _emit_next(self) -> None:
+        member, future = self._ahead.popleft()
+        self._emit(member, future.result())
+
+    def _emit(self, member: int, frame: bytes) -> None:
         self._blob.update(frame)
         self._out.write(frame)
-        self._size += len(frame)
+        self._sizes[member] += len(frame)
 
 
 def _chunks(stream: Iterable[bytes]) -> Iterator[bytes]:
