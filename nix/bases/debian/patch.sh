@@ -1,0 +1,175 @@
+# One unit: packages unpacked into $out, in Debian's layout with /usr merged, changed to run from the store.
+#
+# debs: the unit's packages.  deps: the units it depends on, nearest first.  loader, triplet: see architectures.nix.
+# patchelf, busybox, bash: tools.  dlopen, binDirs, replaceFiles, replaceFrom, replaceTo: see programs.nix.
+
+mkdir -p "$out/usr/bin" "$out/usr/sbin" "$out/usr/lib" "$out/usr/lib64"
+for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$out/$folder"; done
+for deb in $debs; do unpack "$deb" "$out"; done
+cd "$out"
+rm -rf $leaveOut
+# From here on bin/ is the collection of all programs, not a merged folder.
+rm bin sbin
+rmdir usr/bin usr/sbin usr/lib64 2>/dev/null || :
+[ -d usr/lib64 ] || rm lib64
+rmdir usr/lib 2>/dev/null && rm lib
+
+# find_in PATH: this unit's or a dependency's store path that has PATH (which starts with a slash).
+find_in() {
+  for tree in "$out" $deps; do
+    if [ -e "$tree$1" ]; then
+      echo "$tree$1"
+      return
+    fi
+  done
+}
+
+# Links: absolute ones into the package itself or a dependency; relative ones that lead into a dependency.
+find . -type l | sort | while read -r link; do
+  link=${link#.}
+  target=$(readlink "$out$link")
+  case $target in
+    /nix/store/*) continue ;;
+    /*) found=$(find_in "$target") ;;
+    *)
+      [ ! -e "$out$link" ] || continue
+      found=$(find_in "${link%/*}/$target")
+      ;;
+  esac
+  [ -z "$found" ] || ln -sfn "$found" "$out$link"
+done
+
+# Where the loader would look: multiarch folders first, as Debian's own configuration has it.
+library_folders=
+for tree in "$out" $deps; do
+  for folder in "$tree/usr/lib/$triplet" "$tree/usr/lib"; do
+    [ ! -d "$folder" ] || library_folders="$library_folders $folder"
+  done
+done
+interpreter=$(find_in "/lib64/$loader")
+[ -n "$interpreter" ] || interpreter=$(find_in "/lib/$loader")
+[ -n "$interpreter" ] || interpreter=$(find_in "/lib/$triplet/$loader")
+# The real file: links of libc6 go through /lib64, which a dependency's closure need not show.
+[ -z "$interpreter" ] || interpreter=$(readlink -f "$interpreter")
+
+run_patchelf() {
+  "$patchelf/loader" --library-path "$patchelf" "$patchelf/patchelf" "$@"
+}
+
+# folder_of LIBRARY PRIVATE…: the folder that provides a library; private folders first.
+folder_of() {
+  library=$1
+  shift
+  for folder in "$@" $library_folders; do
+    if [ -e "$folder/$library" ]; then
+      echo "$folder"
+      return
+    fi
+  done
+  found=$(find "$out" -name "$library" | head -n 1)
+  [ -z "$found" ] || echo "${found%/*}"
+}
+
+patch_elf() {
+  file=$1
+  case ${file##*/} in ld-linux* | ld-*.so | libc.so.6 | libc-*.so) return ;; esac
+  needed=$(run_patchelf --print-needed "$file" 2>/dev/null) || return 0
+  wants=
+  for library in $needed; do
+    case $library in libc.so.6 | ld-linux*) ;; *) wants="$wants $library" ;; esac
+  done
+  is_program=
+  if [ -x "$file" ] && run_patchelf --print-interpreter "$file" > /dev/null 2>&1; then is_program=1; fi
+  # The program has loaded libc before any library asks for it.
+  [ -n "$is_program$wants" ] || return 0
+  [ -z "$is_program" ] || wants=$needed
+  private=
+  old=$(run_patchelf --print-rpath "$file" 2>/dev/null | tr ':' ' ')
+  for folder in $old; do
+    case $folder in
+      '$ORIGIN'*) private="$private ${file%/*}${folder#?ORIGIN}" ;;
+      /*) private="$private $(find_in "$folder")" ;;
+    esac
+  done
+  rpath=
+  for library in $wants $dlopen; do
+    case $library in ld-linux*) continue ;; esac
+    folder=$(folder_of "$library" $private)
+    case :$rpath: in *":$folder:"*) ;; *) rpath="${rpath:+$rpath:}$folder" ;; esac
+  done
+  if [ -n "$is_program" ] && [ -n "$interpreter" ]; then
+    run_patchelf --set-interpreter "$interpreter" --set-rpath "$rpath" "$file"
+  else
+    run_patchelf --set-rpath "$rpath" "$file"
+  fi
+}
+
+patch_script() {
+  file=$1
+  IFS= read -r line < "$file" || :
+  set -f
+  set -- ${line#??}
+  set +f
+  program=${1:-}
+  case $program in
+    */env)
+      case ${2:-} in -* | '') return 0 ;; esac
+      shift
+      program=$1
+      ;;
+    /*) ;;
+    *) return 0 ;;
+  esac
+  name=${program##*/}
+  shift
+  found=
+  for tree in "$out" $deps; do
+    if [ -e "$tree/usr/bin/$name" ]; then
+      found=$tree/usr/bin/$name
+      break
+    fi
+  done
+  [ -n "$found" ] || { [ "$name" != sh ] || found=$busybox/bin/sh; }
+  [ -z "$found" ] || sed -i "1s|.*|#!$found${1:+ $*}|" "$file"
+}
+
+elf=$(printf '\177ELF')
+find "$out" -type f \( -perm -100 -o -name '*.so*' -o -name '*.node' \) | sort > "$NIX_BUILD_TOP/candidates"
+while read -r file; do
+  IFS= read -r -n 4 magic < "$file" || :
+  case $magic in
+    "$elf") patch_elf "$file" ;;
+    '#!'*) patch_script "$file" ;;
+  esac
+done < "$NIX_BUILD_TOP/candidates"
+
+# Text of equal length, in place.
+for file in $replaceFiles; do
+  [ -f "$file" ] && [ ! -L "$file" ] || continue
+  strings -t d -n "${#replaceFrom}" "$file" | awk -v from="$replaceFrom" '
+    index($0, from) {
+      sub(/^ +/, "")
+      at = index($0, " ")
+      offset = substr($0, 1, at - 1)
+      rest = substr($0, at + 1)
+      while ((found = index(rest, from))) {
+        printf "%d\n", offset + found - 1
+        offset += found + length(from) - 1
+        rest = substr(rest, found + length(from))
+      }
+    }' | while read -r offset; do
+    printf %s "$replaceTo" | dd of="$file" bs=1 seek="$offset" conv=notrunc 2>/dev/null
+  done
+done
+
+mkdir -p bin
+for folder in usr/sbin usr/bin $binDirs; do
+  [ -d "$folder" ] || continue
+  for file in "$folder"/*; do
+    [ ! -e "$file" ] && [ ! -L "$file" ] || ln -sf "../$file" "bin/${file##*/}"
+  done
+done
+rmdir bin 2>/dev/null || :
+
+# Wrappers replace links in bin/ only; programs that look for themselves find the real file below usr/.
+eval "$wrap"

@@ -1,0 +1,30 @@
+/**
+  What some programs need to run from the store, as data (data/programs.json, data/dlopen.json) → for one unit.
+
+  programs: name → { environment, open }: variables that a wrapper sets when they are unset, and folders that it opens
+    at a file number; @out@ is the unit's store path.
+  binDirs: further folders, as patterns, that bin/ collects.
+  replace: text → text of the same length inside files. Node reads parts of itself from /usr/share/nodejs before it
+    reads its arguments; there is no option for it, and a store path is longer. A path through an open file number
+    has the right length, and numbers above 16 are passed on to children.
+  dlopen: libraries that programs load by name while running; those that exist among the dependencies go to RPATH.
+
+  # Inputs
+  members: names of a unit's packages.
+*/
+members:
+let
+  matching = pattern: builtins.any (member: builtins.match pattern member != null) members;
+  entries = builtins.filter (entry: matching entry.package) (
+    builtins.fromJSON (builtins.readFile ./data/programs.json)
+  );
+  dlopen = builtins.fromJSON (builtins.readFile ./data/dlopen.json);
+in
+{
+  programs = builtins.foldl' (all: entry: all // entry.programs or { }) { } entries;
+  binDirs = builtins.concatMap (entry: entry.binDirs or [ ]) entries;
+  replace = builtins.concatMap (entry: if entry ? replace then [ entry.replace ] else [ ]) entries;
+  dlopen = builtins.concatMap (pattern: if matching pattern then dlopen.${pattern} else [ ]) (
+    builtins.attrNames dlopen
+  );
+}

@@ -1,0 +1,127 @@
+/**
+  The packages of a lock as store paths.
+
+  A unit is one package, or several that a lock's `units` joins because Debian lets them depend on each other. Every unit
+  is one derivation, so references between store paths have no cycle.
+
+  # Output
+  package: Debian name → the unit's derivation.  closureOf: names → every name they need, themselves included, sorted.
+*/
+{
+  architecture,
+  locked,
+  fetch,
+  runBusybox,
+  busybox,
+  patchelf,
+  leaveOut,
+}:
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    concatStringsSep
+    filter
+    genericClosure
+    listToAttrs
+    mapAttrs
+    ;
+
+  unitOf = listToAttrs (
+    concatMap (
+      unit:
+      map (member: {
+        name = member;
+        value = unit;
+      }) locked.units.${unit}
+    ) (attrNames locked.units)
+  );
+  nameOf = package: unitOf.${package} or package;
+  membersOf = unit: locked.units.${unit} or [ unit ];
+  dependsOf =
+    unit: filter (other: other != unit) (map nameOf (concatMap (m: locked.packages.${m}.depends) (membersOf unit)));
+
+  # Nearest first: what a package itself asks for wins over what its dependencies bring.
+  closure =
+    start:
+    map ({ key }: key) (genericClosure {
+      startSet = map (key: { inherit key; }) start;
+      operator = { key }: map (dependency: { key = dependency; }) (dependsOf key);
+    });
+
+  wrapper =
+    program:
+    {
+      environment ? { },
+      open ? { },
+    }:
+    let
+      shell = if open == { } then "${busybox}/bin/sh" else "${package "bash"}/bin/bash";
+      substitute = builtins.replaceStrings [ "@out@" ] [ "$out" ];
+      lines =
+        map (name: "export ${name}=\"\\\${${name}-${substitute environment.${name}}}\"") (attrNames environment)
+        ++ map (number: "exec ${number}<${substitute open.${number}}") (attrNames open);
+    in
+    ''
+      real=$(readlink "bin/${program}")
+      rm "bin/${program}"
+      cat > "bin/${program}" <<END
+      #!${shell}
+      ${concatStringsSep "\n" lines}
+      exec "$out/''${real#../}" "\$@"
+      END
+      chmod +x "bin/${program}"
+    '';
+
+  build =
+    unit:
+    let
+      members = membersOf unit;
+      main = locked.packages.${unit} or locked.packages.${builtins.head members};
+      needs = import ./programs.nix members;
+      dependencies = closure (dependsOf unit);
+      replace = if needs.replace == [ ] then { from = ""; to = ""; files = ""; } else builtins.head needs.replace;
+    in
+    runBusybox (sanitise "${unit}-${main.version}") {
+      inherit (architecture) loader triplet;
+      inherit busybox leaveOut patchelf;
+      debs = map (member: fetch member locked.packages.${member}) members;
+      deps = map (dependency: units.${dependency}) dependencies;
+      inherit (needs) binDirs dlopen;
+      replaceFiles = replace.files;
+      replaceFrom = replace.from;
+      replaceTo = replace.to;
+      wrap = concatStringsSep "\n" (builtins.attrValues (mapAttrs wrapper needs.programs));
+    } ''
+      . ${./unpack.sh}
+      . ${./patch.sh}
+    '';
+
+  # Store names: letters, digits and +-._?=
+  sanitise =
+    text:
+    concatStringsSep "-" (filter builtins.isString (builtins.split "[^A-Za-z0-9+._=-]+" text));
+
+  units = listToAttrs (
+    map (unit: {
+      name = unit;
+      value = build unit // {
+        pname = unit;
+        nearby = map (name: units.${name}) ([ unit ] ++ dependsOf unit);
+      };
+    }) (map nameOf (attrNames locked.packages))
+  );
+
+  package =
+    name:
+    units.${nameOf name} or (throw "the Debian lock has no package ${name}; name it in infra.py (Package(debian=(\"${name}\",))), then run `nixgen inputs update debian`");
+in
+{
+  inherit package;
+  closureOf =
+    names:
+    map ({ key }: key) (genericClosure {
+      startSet = map (key: { inherit key; }) names;
+      operator = { key }: map (dependency: { key = dependency; }) locked.packages.${key}.depends;
+    });
+}

@@ -1,0 +1,90 @@
+"""What apt on this machine knows: verified package lists, and the mirrors they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+from nixgen.driver.command import Command
+from nixgen.driver.runner import Runner
+from nixgen.errors import MirrorError, MissingToolError
+
+__all__ = ["Target", "read_list", "targets"]
+
+#: Only Debian's own archives count: a machine may list other vendors' packages, under the same names.
+_ARCHIVES: Mapping[str, str] = {"Debian": "debian", "Debian-Security": "debian-security"}
+_FIELDS = ("SITE", "LABEL", "ORIGIN", "CODENAME", "ARCHITECTURE", "METAKEY", "FILENAME", "TRUSTED")
+_HELPER = "/usr/lib/apt/apt-helper"
+_SECONDS = 60.0
+
+
+@frozen(kw_only=True)
+class Target:
+    """One Packages list that apt keeps.
+
+    :param site: the mirror's URL, up to and without ``/dists``.
+    :param codename: ``bookworm``, ``bookworm-security``, …
+    :param path: apt's copy, compressed as apt likes; read it with `read_list`.
+    :param release: the signed Release file beside it, which names its contents.
+    """
+
+    site: str
+    archive: str
+    codename: str
+    architecture: str
+    path: Path
+    release: Path
+
+
+def _release_of(path: str, metakey: str) -> Path:
+    """apt names a list after its URL: PREFIX_main_binary-amd64_Packages.lz4 lies beside PREFIX_InRelease."""
+    prefix = path[: path.rindex("_" + metakey.replace("/", "_"))]
+    signed = Path(prefix + "_InRelease")
+    return signed if signed.exists() else Path(prefix + "_Release")
+
+
+def targets(runner: Runner) -> tuple[Target, ...]:
+    """Debian's own lists in apt's order; empty without apt. A list's file may not exist yet."""
+    template = "\t".join(f"$({name})" for name in _FIELDS)
+    command = Command(
+        argv=("apt-get", "indextargets", "--format", template, "Identifier: Packages"),
+        deadline=_SECONDS,
+    )
+    try:
+        done = runner.run(command)
+    except MissingToolError:
+        return ()
+    if not done.ok:
+        return ()
+    found = []
+    for line in done.text.splitlines():
+        site, label, origin, codename, architecture, metakey, path, trusted = line.split("\t")
+        if origin == "Debian" and label in _ARCHIVES and trusted == "yes":
+            found.append(
+                Target(
+                    site=site.rstrip("/"),
+                    archive=_ARCHIVES[label],
+                    codename=codename,
+                    architecture=architecture,
+                    path=Path(path),
+                    release=_release_of(path, metakey),
+                )
+            )
+    return tuple(found)
+
+
+def read_list(target: Target, runner: Runner) -> str:
+    """The list as text, in whatever compression apt keeps it.
+
+    :raises MirrorError: apt could not read it.
+    """
+    done = runner.run(Command(argv=(_HELPER, "cat-file", str(target.path)), deadline=_SECONDS))
+    if not done.ok:
+        raise MirrorError(
+            f"apt cannot read its list {target.path.name}",
+            hint="run `apt-get update` as root",
+            details=done.stderr_tail(5),
+        )
+    return done.text

@@ -1,0 +1,68 @@
+"""Where Debian's files come from on this machine; never part of a committed file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+
+from attrs import frozen
+
+from nixgen.debian.apt import Target
+from nixgen.errors import MirrorError
+
+__all__ = ["ARCHIVES", "NO_MIRROR_HINT", "Mirrors", "find_mirrors", "mirrors_env"]
+
+#: The two archives of Debian that a lock may refer to.
+ARCHIVES = ("debian", "debian-security")
+VARIABLE = "NIXGEN_DEBIAN_MIRROR"
+NO_MIRROR_HINT = (
+    f"set {VARIABLE} to the URL of a Debian mirror, ending in /debian (its security archive is expected "
+    "beside it, as /debian-security), or run this on a Debian machine with apt configured"
+)
+
+
+@frozen(kw_only=True)
+class Mirrors:
+    """Base URLs by archive, in the order to try them; without trailing slashes."""
+
+    debian: tuple[str, ...]
+    security: tuple[str, ...]
+
+    def of(self, archive: str) -> tuple[str, ...]:
+        return self.security if archive == "debian-security" else self.debian
+
+
+def _unique(urls: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(url.rstrip("/") for url in urls))
+
+
+def find_mirrors(
+    targets: Iterable[Target] = (), environment: Mapping[str, str] | None = None
+) -> Mirrors:
+    """NIXGEN_DEBIAN_MIRROR (several URLs may be separated by spaces) first, then what apt is configured with.
+
+    :raises MirrorError: neither names a mirror, or the variable is not a URL ending in ``/debian``.
+    """
+    given = (os.environ if environment is None else environment).get(VARIABLE, "").split()
+    for url in given:
+        if "://" not in url or not url.rstrip("/").endswith("/debian"):
+            raise MirrorError(
+                f"{VARIABLE} is {url!r}, which is no URL ending in /debian", hint=NO_MIRROR_HINT
+            )
+    own = tuple(targets)
+    debian = _unique([*given, *(target.site for target in own if target.archive == "debian")])
+    security = _unique(
+        [
+            *(f"{url.rstrip('/')}-security" for url in given),
+            *(target.site for target in own if target.archive == "debian-security"),
+        ]
+    )
+    if not debian:
+        raise MirrorError("no Debian mirror is known", hint=NO_MIRROR_HINT)
+    return Mirrors(debian=debian, security=security or tuple(f"{url}-security" for url in debian))
+
+
+def mirrors_env(mirrors: Mirrors) -> str:
+    """The value of NIXGEN_DEBIAN_MIRRORS for Nix: JSON, the first mirror of each archive (contract 3)."""
+    return json.dumps({archive: mirrors.of(archive)[0] for archive in ARCHIVES}, sort_keys=True)

@@ -1,0 +1,117 @@
+"""Package lists straight from a mirror, for machines without apt, for another suite or another architecture."""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from nixgen.debian.download import fetch
+from nixgen.debian.index import Source
+from nixgen.debian.mirrors import Mirrors
+from nixgen.driver.command import Command
+from nixgen.driver.runner import Runner
+from nixgen.errors import MirrorError, MissingToolError
+
+__all__ = ["sources"]
+
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_LIST = "main/binary-{}/Packages.xz"
+_SECONDS = 60.0
+
+
+def _checksums(release: str) -> dict[str, str]:
+    """path → sha256, from the SHA256 field (https://wiki.debian.org/DebianRepository/Format)."""
+    found = {}
+    inside = False
+    for line in release.splitlines():
+        if not line.startswith(" "):
+            inside = line.startswith("SHA256:")
+        elif inside:
+            digest, _size, path = line.split()
+            found[path] = digest
+    return found
+
+
+def _verified(release: bytes, runner: Runner, warn: Callable[[str], None]) -> str:
+    """The signed text. Debian's keyring decides, where it is installed.
+
+    :raises MirrorError: the signature is wrong.
+    """
+    text = release.decode("utf-8", "replace")
+    if not _KEYRING.exists():
+        warn(
+            f"the mirror's signature was not checked: {_KEYRING} is missing (package debian-archive-keyring)"
+        )
+        return text
+    with tempfile.TemporaryDirectory(prefix="nixgen-") as folder:
+        signed, plain = Path(folder) / "InRelease", Path(folder) / "Release"
+        signed.write_bytes(release)
+        argv = ("gpgv", "--keyring", str(_KEYRING), "--output", str(plain), str(signed))
+        try:
+            done = runner.run(Command(argv=argv, deadline=_SECONDS))
+        except MissingToolError:
+            warn("the mirror's signature was not checked: gpgv is not installed")
+            return text
+        if not done.ok:
+            raise MirrorError(
+                "the mirror's InRelease is not signed by Debian",
+                hint="use another mirror, or update the package debian-archive-keyring",
+                details=done.stderr_tail(5),
+            )
+        return plain.read_text("utf-8")
+
+
+def sources(
+    suite: str, architecture: str, mirrors: Mirrors, runner: Runner, warn: Callable[[str], None]
+) -> tuple[Source, ...]:
+    """The suite, its updates and its security archive.
+
+    :raises MirrorError: unreachable, without such a suite, or not what it signed.
+    """
+    wanted = [
+        ("debian", suite),
+        ("debian", f"{suite}-updates"),
+        ("debian-security", f"{suite}-security"),
+    ]
+    found = []
+    for archive, codename in wanted:
+        urls = [f"{base}/dists/{codename}" for base in mirrors.of(archive)]
+        try:
+            url, raw = fetch([f"{u}/InRelease" for u in urls], what=f"the suite {codename}")
+        except MirrorError as error:
+            if codename == suite:
+                raise
+            # A suite that has just opened has no updates and no security archive yet.
+            warn(f"{codename} is left out: {error.message}")
+            continue
+        checksums = _checksums(_verified(raw, runner, warn))
+        path = _LIST.format(architecture)
+        if path not in checksums:
+            raise MirrorError(
+                f"{codename} has no list for {architecture}",
+                hint="check the architectures in flake-inputs.json",
+            )
+        found.append(
+            Source(
+                archive=archive,
+                digest=checksums[path],
+                read=_reader(f"{url.removesuffix('/InRelease')}/{path}", checksums[path]),
+            )
+        )
+    return tuple(found)
+
+
+def _reader(url: str, sha256: str) -> Callable[[], str]:
+    def read() -> str:
+        _, data = fetch([url], what="a list of packages")
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise MirrorError(
+                f"{url} is not what its InRelease names",
+                hint="the mirror may be in the middle of an update; try again in a few minutes",
+            )
+        return lzma.decompress(data).decode("utf-8")
+
+    return read

@@ -1,0 +1,64 @@
+"""Debian version numbers, ordered as dpkg orders them.
+
+The rules: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+__all__ = ["VersionKey", "satisfies", "version_key"]
+
+_Part = tuple[tuple[int, ...], int]
+VersionKey = tuple[int, tuple[_Part, ...], tuple[_Part, ...]]
+
+_PIECE = re.compile(r"([^0-9]*)([0-9]*)")
+_END: _Part = ((0,), 0)
+
+
+def _weight(character: str) -> int:
+    """A tilde sorts before the end of the text (0), letters after it, everything else after letters."""
+    if character == "~":
+        return -1
+    return ord(character) if character.isalpha() else ord(character) + 256
+
+
+def _parts(text: str) -> tuple[_Part, ...]:
+    parts = [
+        ((*map(_weight, words), 0), int(digits or 0))
+        for words, digits in _PIECE.findall(text)
+        if words or digits
+    ]
+    while parts and parts[-1] == _END:
+        parts.pop()
+    # The end itself takes part in comparisons, so that "1~" comes before "1".
+    return (*parts, _END)
+
+
+@lru_cache(maxsize=4096)
+def version_key(version: str) -> VersionKey:
+    """A key that sorts as ``dpkg --compare-versions`` does; equal versions (1.0, 1.00) have equal keys."""
+    epoch, colon, rest = version.partition(":")
+    if not colon:
+        epoch, rest = "0", version
+    upstream, _, revision = rest.rpartition("-") if "-" in rest else (rest, "", "")
+    return int(epoch), _parts(upstream), _parts(revision)
+
+
+_RELATIONS: Mapping[str, Callable[[VersionKey, VersionKey], bool]] = {
+    "<<": operator.lt,
+    "<=": operator.le,
+    "<": operator.le,  # the old spelling, still in a few control files
+    "=": operator.eq,
+    ">=": operator.ge,
+    ">": operator.ge,
+    ">>": operator.gt,
+}
+
+
+def satisfies(version: str, relation: str, wanted: str) -> bool:
+    """Whether ``version`` stands in ``relation`` (one of ``<< <= = >= >>``) to ``wanted``."""
+    return _RELATIONS[relation](version_key(version), version_key(wanted))
