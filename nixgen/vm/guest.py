@@ -161,27 +161,28 @@ class QemuGuest:
         if not ready:
             raise self._never_up(f"did not offer its shell within {seconds:.0f} s")
         self._connected = True
+        seconds = time.monotonic() - self._started
         if self.boot_seconds is None:
-            self.boot_seconds = time.monotonic() - self._started
-        self._host.journal.emit(
-            MachineUp(machine=self.name, seconds=time.monotonic() - self._started)
-        )
+            self.boot_seconds = seconds
+        self._host.journal.emit(MachineUp(machine=self.name, seconds=seconds))
 
     def disconnect(self) -> None:
         """Expect a new greeting before the next command: the guest is restarting."""
         self._connected = False
+        self._started = time.monotonic()
 
     def wait_exit(self, timeout: float | None) -> bool:
         """Wait for QEMU to end, then release its channels; False when it still runs."""
-        if self._child is None:
+        child = self._child
+        if child is None:
             return True
         end = None if timeout is None else time.monotonic() + timeout
-        while self._child.poll() is None:
+        while child.poll() is None:
             if end is not None and time.monotonic() >= end:
                 return False
             # Short waits, so that a signal's handler runs soon.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(timeout=0.5)
+                child.wait(timeout=0.5)
         self._child = None
         self._connected = False
         for channel in (self._console, self._shell, self._qmp, self._log):
@@ -199,6 +200,12 @@ class QemuGuest:
             if not self.wait_exit(5) and self._child is not None:
                 self._child.kill()
         self.wait_exit(None)
+
+    def cut(self) -> None:
+        """Kill QEMU and do nothing else; safe from another thread, whose waiting then ends."""
+        child = self._child
+        if child is not None and child.poll() is None:
+            child.kill()
 
     def _scratch_disk(self) -> Path | None:
         if not self.node.disk_size:

@@ -164,8 +164,10 @@ class TestResult:
             yield f"  {last.start:7.1f} s  {last.machine or '-'}: {title}{status}{times}"
             if last.status:
                 yield from (f"{'':13}{line}" for line in last.output.splitlines()[-_SHOWN_OUTPUT:])
+        details = () if self.failure is None else self.failure.details
         for machine in self.machines:
-            if machine.console_tail:
+            # The failure may have shown the same lines already.
+            if machine.console_tail and machine.console_tail[-1:] != details[-1:]:
                 yield f"console of {machine.name}, its last lines:"
                 yield from (f"  {line}" for line in machine.console_tail[-_SHOWN_CONSOLE:])
 

@@ -23,7 +23,7 @@ from nixgen.vm.journal import Journal
 from nixgen.vm.machine import Machine
 from nixgen.vm.qemu import PROGRAMS
 from nixgen.vm.report import Failure, MachineReport, TestResult
-from nixgen.vm.script import Driver, compile_script, run_script
+from nixgen.vm.script import Driver, compile_script, run_script, script_lines
 from nixgen.vm.spec import TestSpec
 from nixgen.vm.storeimage import store_image
 from nixgen.vm.switch import Switch
@@ -72,7 +72,7 @@ def run_test(
     out_dir = _fresh(state_dir / "out" / spec.name)
     journal = Journal(observe)
     with contextlib.ExitStack() as stack:
-        scratch = out_dir if keep else Path(stack.enter_context(_scratch(state_dir)))
+        scratch = out_dir if keep else stack.enter_context(_scratch(state_dir))
         # Left in reverse: machines end before their cables and disks go.
         switches = {
             vlan: Switch(vlan) for vlan in sorted({v for node in spec.nodes for v in node.vlans})
@@ -100,17 +100,12 @@ def run_test(
         try:
             with _time_limit(timeout, guests):
                 failure = run_script(spec.script, code, Driver(machines, journal), journal)
-        except _TimeUpError:
-            failure = None
-            timed_out = True
+        except _TimeUpError as error:
+            failure = _timed_out(timeout, script_lines(spec.script, error))
         else:
-            timed_out = timeout <= journal.elapsed
-        if timed_out:
-            failure = Failure(
-                kind="failed",
-                message=f"the script did not finish within {timeout:g} s",
-                hint="find the step it waits for below, or give the test a longer timeout",
-            )
+            if failure is not None and journal.elapsed >= timeout:
+                # Off the main thread: what failed is whatever waited for a machine that was cut off.
+                failure = _timed_out(timeout, failure.lines)
         seconds = journal.elapsed
         reports = tuple(
             MachineReport(
@@ -128,6 +123,15 @@ def run_test(
     )
 
 
+def _timed_out(seconds: float, lines: tuple[tuple[int, str], ...]) -> Failure:
+    return Failure(
+        kind="failed",
+        message=f"the script did not finish within {seconds:g} s",
+        lines=lines,
+        hint="see what it waited for below, or give the test a longer timeout",
+    )
+
+
 class _TimeUpError(BaseException):
     """Not an Exception, so that a script's own ``except`` does not swallow it."""
 
@@ -140,7 +144,7 @@ def _time_limit(seconds: float, guests: list[QemuGuest]) -> Iterator[None]:
     machines are cut off, which ends any step that waits for one.
     """
     if threading.current_thread() is not threading.main_thread():
-        timer = threading.Timer(seconds, _power_off, [guests])
+        timer = threading.Timer(seconds, _cut, [guests])
         timer.daemon = True
         timer.start()
         try:
@@ -162,17 +166,27 @@ def _time_limit(seconds: float, guests: list[QemuGuest]) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def _cut(guests: list[QemuGuest]) -> None:
+    for guest in guests:
+        guest.cut()
+
+
 def _power_off(guests: list[QemuGuest]) -> None:
     for guest in guests:
         guest.power_off()
 
 
 @contextlib.contextmanager
-def _scratch(state_dir: Path) -> Iterator[str]:
+def _scratch(state_dir: Path) -> Iterator[Path]:
+    """A directory for the machines' disks; those of runs that were killed are removed."""
+    for left in state_dir.glob("run-*-*"):
+        owner = left.name.split("-")[1]
+        if owner.isdecimal() and not Path("/proc", owner).exists():
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(
-        prefix="run-", dir=state_dir, ignore_cleanup_errors=True
+        prefix=f"run-{os.getpid()}-", dir=state_dir, ignore_cleanup_errors=True
     ) as path:
-        yield path
+        yield Path(path)
 
 
 def _fresh(directory: Path) -> Path:

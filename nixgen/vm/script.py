@@ -17,7 +17,7 @@ from nixgen.vm.machine import Machine
 from nixgen.vm.report import Failure
 from nixgen.vm.spec import python_name
 
-__all__ = ["Driver", "compile_script", "run_script"]
+__all__ = ["Driver", "compile_script", "run_script", "script_lines"]
 
 _FILENAME = "<test script>"
 
@@ -134,19 +134,21 @@ def run_script(script: str, code: CodeType, driver: Driver, journal: Journal) ->
     return None
 
 
-def _failure(script: str, error: BaseException, message: str) -> Failure:
+def script_lines(script: str, error: BaseException) -> tuple[tuple[int, str], ...]:
+    """The script's lines that ``error`` came through, outermost first: ``(number, source)``."""
     source = script.splitlines()
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == _FILENAME
-    ]
+    return tuple(
+        (frame.lineno, source[frame.lineno - 1].strip())
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == _FILENAME and frame.lineno and frame.lineno <= len(source)
+    )
+
+
+def _failure(script: str, error: BaseException, message: str) -> Failure:
     return Failure(
         kind="broken" if isinstance(error, OutsideError) else "failed",
         message=message,
-        lines=tuple(
-            (frame.lineno, source[frame.lineno - 1].strip())
-            for frame in frames
-            if frame.lineno and frame.lineno <= len(source)
-        ),
+        lines=script_lines(script, error),
         hint=error.hint if isinstance(error, NixgenError) else None,
         details=error.details if isinstance(error, NixgenError) else (),
     )
