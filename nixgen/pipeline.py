@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +33,21 @@ if TYPE_CHECKING:
     from nixgen.cache.push import PushReport
     from nixgen.debian.lock import Lock
     from nixgen.oci.build import ImageReport
+    from nixgen.oci.engine import RunningContainer
     from nixgen.vm.report import TestResult
 
-__all__ = ["BASES", "Built", "build", "build_images", "cache_location", "push", "run_test"]
+__all__ = [
+    "BASES",
+    "Built",
+    "build",
+    "build_images",
+    "cache_location",
+    "push",
+    "results",
+    "run_test",
+    "running",
+    "signing_key",
+]
 
 BASES = ("debian", "nixpkgs")
 Observer = Callable[[Any], None]
@@ -51,6 +65,7 @@ class Built:
     origins: Mapping[str, str | None]
     base: str
     environment: str | None
+    started: datetime
     seconds: float
 
     @property
@@ -98,7 +113,7 @@ def build(
     :raises EvaluationError: Nix rejects the generated tree.
     :raises OutsideError: no Nix, no mirror, no space.
     """
-    started = time.monotonic()
+    started, moment = time.monotonic(), datetime.now(UTC)
     _require_known(workspace, base, environment)
     attrs_wanted = workspace.select(targets)
     origins = workspace.target_origins()
@@ -156,8 +171,23 @@ def build(
         origins=origins,
         base=base,
         environment=environment,
+        started=moment,
         seconds=time.monotonic() - started,
     )
+
+
+def results(workspace: Workspace, built: Built) -> dict[str, object]:
+    """The results.json of a build (docs/contracts.md §6)."""
+    from nixgen.driver.results import Results, source_commit
+
+    return Results.of_report(
+        built.report,
+        base=built.base,
+        system=None,
+        commit=source_commit(SubprocessRunner(), workspace.root),
+        started=built.started,
+        origins=built.origins,
+    ).to_json()
 
 
 def _require_known(workspace: Workspace, base: str, environment: str | None) -> None:
@@ -204,18 +234,27 @@ def _mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
 
 @contextlib.contextmanager
 def cache_location(workspace: Workspace, cache: str | None) -> Iterator[CacheLocation]:
-    """The cache that is meant; with none, an emulator on loopback that keeps its objects below .nixgen/s3.
+    """The cache that is meant. With none: the emulator of ``nixgen cache serve --embedded`` when it runs, else one that
+    runs for as long as this, and keeps its objects below .nixgen/s3.
 
     :raises UsageError: not the address of a cache.
     """
     from nixgen.cache.embedded import embedded_s3
-    from nixgen.cache.location import CacheLocation
+    from nixgen.cache.location import EMULATOR_PORT, CacheLocation
 
     if cache is not None:
         yield CacheLocation.parse(cache)
-        return
-    with embedded_s3(workspace.state / "s3") as location:
-        yield location
+    elif _listens(EMULATOR_PORT):
+        yield CacheLocation.embedded()
+    else:
+        with embedded_s3(workspace.state / "s3") as location:
+            yield location
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def signing_key(workspace: Workspace) -> Path:
@@ -266,6 +305,21 @@ def build_images(
         read_spec(Path(target.out)) for target in built.targets if target.attr.startswith("images.")
     ]
     return assemble(specs, out or workspace.state / "images", workspace.state / "layers", observe)
+
+
+@contextlib.contextmanager
+def running(workspace: Workspace, report: ImageReport) -> Iterator[RunningContainer]:
+    """A container of a built image, in whichever engine works here; gone at the end of the block.
+
+    :raises EngineError: no engine works, or it refuses the image.
+    """
+    from nixgen.oci import engine as engines
+
+    runner = SubprocessRunner()
+    engine = engines.find_engine(runner, workspace.state / "containers")
+    image = engines.load(report.layout, engine, runner)
+    with engines.run(image, engine, runner) as container:
+        yield container
 
 
 # machine tests

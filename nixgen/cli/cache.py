@@ -21,7 +21,7 @@ _To = Annotated[
         "--to",
         metavar="CACHE",
         envvar="NIXGEN_CACHE",
-        help="Such as s3://bucket?endpoint=http://127.0.0.1:9000; the emulator of `cache serve --embedded` when not given.",
+        help="Such as s3://bucket?region=eu-central-1; an S3 of the project's own when not given.",
         show_default=False,
     ),
 ]
@@ -75,22 +75,23 @@ def push_paths(
     dry_run: bool = False,
     json: bool = False,
 ) -> None:
-    import attrs
-
     from nixgen import pipeline
     from nixgen.cli import console
     from nixgen.cli.progress import push_progress
 
-    with pipeline.cache_location(workspace, to) as location:
-        with push_progress(quiet=json) as observe:
-            report = pipeline.push(
-                workspace, paths, location, keys=keys, dry_run=dry_run, observe=observe
-            )
-        where = str(location) if to else f"{workspace.state / 's3'} (nixgen's own S3)"
+    with (
+        pipeline.cache_location(workspace, to) as location,
+        push_progress(quiet=json) as observe,
+    ):
+        report = pipeline.push(
+            workspace, paths, location, keys=keys, dry_run=dry_run, observe=observe
+        )
     if json:
-        console.print_json({"schema": "nixgen/push/1", "cache": where, **attrs.asdict(report)})
+        console.print_json(report.document())
     else:
-        console.print_pushed(report, where=where)
+        console.print_pushed(report, where=to or "the project's own S3 (.nixgen/s3)")
+        if to is None:
+            console.note("serve it with: nixgen cache serve --embedded .nixgen/s3")
 
 
 @app.command("serve")
@@ -115,30 +116,10 @@ def serve(
     debug: Debug = False,
 ) -> None:
     """Serve a cache over HTTP, for any Nix, until interrupted."""
-    import contextlib
-
-    from nixgen.cache.embedded import embedded_s3
-    from nixgen.cache.location import CacheLocation
-    from nixgen.cache.serve import serve as serving
+    from nixgen.cache.serve import serve_until_interrupted
     from nixgen.cli import console
-    from nixgen.errors import UsageError
 
-    if (cache is None) == (embedded is None):
-        raise UsageError(
-            "say what to serve: either a CACHE or --embedded DIR",
-            hint="`nixgen cache push` without --to writes to .nixgen/s3: nixgen cache serve --embedded .nixgen/s3",
-        )
-    with contextlib.ExitStack() as stack:
-        location = (
-            CacheLocation.parse(cache) if cache else stack.enter_context(embedded_s3(embedded))
-        )
-        server = stack.enter_context(serving(location, host=host, port=port))
-        console.note(
-            f"serving {cache or embedded} at {server.url}; push to it with --to '{location}'"
-        )
-        console.note("stop with Ctrl-C")
-        with contextlib.suppress(KeyboardInterrupt):
-            server.wait()
+    serve_until_interrupted(cache, embedded=embedded, host=host, port=port, announce=console.note)
 
 
 @app.command("keygen")
