@@ -41,7 +41,14 @@ let
   // users;
   lines = line: lib.concatStrings (lib.mapAttrsToList (user: account: line user account + "\n") accounts);
   passwd = lines (
-    user: { uid, gid, home }: "${user}:x:${toString uid}:${toString gid}::${home}:/bin/sh"
+    user:
+    {
+      uid,
+      gid,
+      home ? "/",
+      ...
+    }:
+    "${user}:x:${toString uid}:${toString gid}::${home}:/bin/sh"
   );
   group = lines (user: { gid, ... }: "${user}:x:${toString gid}:");
 
