@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 from nixgen.errors import StoreError
@@ -17,6 +16,8 @@ def write_atomically(file: Path, content: bytes) -> None:
 
     :raises StoreError: the disk is full, read-only or not ours.
     """
+    import tempfile  # slow to import, and a build with nothing to do writes nothing
+
     temporary = None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

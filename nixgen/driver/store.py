@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from nixgen.driver import _path_info, _store_db
+from nixgen.driver import _path_info
 from nixgen.driver._path_info import PathInfo
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import Runner, SubprocessRunner
@@ -109,6 +109,10 @@ class Store:
     def valid(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` that the store has completely."""
         wanted = tuple(dict.fromkeys(paths))
+        if not wanted:
+            return frozenset()
+        from nixgen.driver import _store_db  # sqlite3 is not needed to find nothing to do
+
         found = _store_db.valid(self.database, wanted)
         if found is None:
             found = _path_info.valid(self.runner, self._nix_options, wanted)
@@ -123,14 +127,14 @@ class Store:
     def _nix_options(self) -> NixOptions:
         if self.root == Path("/") or self.options.store is not None:
             return self.options
-        from attrs import evolve
-
         return evolve(self.options, store=str(self.root))
 
     def _query(self, paths: Iterable[str], *, recursive: bool) -> list[PathInfo]:
         wanted = tuple(dict.fromkeys(paths))
         if not wanted:
             return []
+        from nixgen.driver import _store_db
+
         for path in wanted:
             StorePath.parse(path, store_dir=self.store_dir)
         infos = _store_db.query(self.database, wanted, recursive=recursive)

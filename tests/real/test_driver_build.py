@@ -13,9 +13,11 @@ import pytest
 from attrs import define, field
 
 from nixgen.driver.build import realise
+from nixgen.driver.capabilities import nix_identity
 from nixgen.driver.command import Command, Completed
+from nixgen.driver.evaluation import evaluate
+from nixgen.driver.evaluation_cache import EvaluationCache, evaluation_key
 from nixgen.driver.events import BuildFailed, BuildFinished, BuildLine, BuildStarted, Progress
-from nixgen.driver.instantiate import instantiate
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.report import BuildReport
 from nixgen.driver.runner import SubprocessRunner
@@ -89,7 +91,13 @@ class Project:
     def build(self, *attrs: str, **more) -> BuildReport:
         options = NixOptions.of_host()
         store = Store.of_host(options=options, runner=self.runner)
-        targets = instantiate(self.root, attrs, runner=self.runner, options=options, store=store)
+        key = evaluation_key(self.root, base="debian", nix=nix_identity())
+        cache = EvaluationCache(self.root / ".nixgen/cache/evaluation")
+        targets = cache.load(key, attrs)
+        if targets is None:
+            file = self.root / "generated/default.nix"
+            targets = evaluate(file, attrs, runner=self.runner, options=options)
+            cache.save(key, targets)
         return realise(
             targets,
             runner=self.runner,
@@ -294,13 +302,14 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from nixgen.driver.build import realise
-from nixgen.driver.instantiate import instantiate
+from nixgen.driver.evaluation import evaluate
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import SubprocessRunner
 from nixgen.driver.store import Store
 root = Path(sys.argv[1])
 runner, options, store = SubprocessRunner(), NixOptions.of_host(), Store.of_host()
-targets = instantiate(root, ["packages.after"], runner=runner, options=options, store=store)
+file = root / "generated/default.nix"
+targets = evaluate(file, ["packages.after"], runner=runner, options=options)
 realise(targets, runner=runner, options=options, store=store, gcroots=root / ".nixgen/gcroots")
 """
 
