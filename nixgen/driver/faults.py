@@ -10,7 +10,9 @@ from nixgen.errors import MirrorError, OutsideError, StoreError
 __all__ = ["fetch_fault", "store_fault"]
 
 _FULL = re.compile(r"No space left on device|database or disk is full|Disk quota exceeded")
-_READ_ONLY = re.compile(r"Read-only file system|attempt to write a readonly database")
+_READ_ONLY = re.compile(
+    r"Read-only file system|attempt to write a readonly database|remounting .* writable"
+)
 _DENIED = re.compile(
     r"(?:opening|creating|cannot open|connect to|big-lock|lock file).*Permission denied"
     r"|Permission denied.*?/nix/"

@@ -113,7 +113,7 @@ class Project:
 def project(tmp_path: Path, monkeypatch) -> Project:
     for name in ("STORE", "STATE", "LOG"):
         monkeypatch.setenv(f"NIX_{name}_DIR", str(tmp_path / "nix" / name.lower()))
-    monkeypatch.setenv("NIX_CONFIG", "sandbox = false")
+    monkeypatch.setenv("NIX_CONFIG", "sandbox = false\ndownload-attempts = 1")
     root = tmp_path / "project"
     root.mkdir()
     project = Project(root)

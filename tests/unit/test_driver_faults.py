@@ -11,6 +11,7 @@ from nixgen.driver.nix import NixOptions, strip_noise
         ("error: writing to file: No space left on device", "full"),
         ("error: committing transaction: database or disk is full (in '…')", "full"),
         ("error: creating directory '/nix/store/x': Read-only file system", "read-only"),
+        ("error: remounting /nix/store writable: Invalid argument", "read-only"),
         ("error: opening lock file '/nix/var/nix/db/big-lock': Permission denied", "refuses"),
         ("error: cannot connect to socket at '/nix/var/nix/daemon-socket/socket': …", "refuses"),
     ],
