@@ -45,15 +45,8 @@ rec {
   genAttrs = names: f: builtins.listToAttrs (map (name: nameValuePair name (f name)) names);
   mapAttrs' = f: set: builtins.listToAttrs (mapAttrsToList f set);
 
-  /** Elements in order, without repetitions; strings and paths of derivations only. */
-  unique =
-    list:
-    map ({ key }: key) (
-      builtins.genericClosure {
-        startSet = map (key: { inherit key; }) list;
-        operator = _: [ ];
-      }
-    );
+  /** Elements in order, without repetitions. */
+  unique = builtins.foldl' (seen: x: if builtins.elem x seen then seen else seen ++ [ x ]) [ ];
 
   concatMapStringsSep = separator: f: list: concatStringsSep separator (map f list);
   concatStrings = concatStringsSep "";

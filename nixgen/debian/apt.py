@@ -39,7 +39,7 @@ class Target:
 
 
 def _release_of(path: str, metakey: str) -> Path:
-    """apt names a list after its URL: PREFIX_main_binary-amd64_Packages.lz4 lies beside PREFIX_InRelease."""
+    """The Release file: apt names a list after its URL: PREFIX_main_binary-amd64_Packages.lz4 lies beside PREFIX_InRelease."""
     prefix = path[: path.rindex("_" + metakey.replace("/", "_"))]
     signed = Path(prefix + "_InRelease")
     return signed if signed.exists() else Path(prefix + "_Release")

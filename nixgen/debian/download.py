@@ -51,7 +51,7 @@ def fetch_verified(mirrors: Mirrors, archive: str, path: str, sha256: str, *, wh
 
     :raises MirrorError: unreachable, missing everywhere, or different from what was locked.
     """
-    wrong = []
+    wrong: list[str] = []
     for base in mirrors.of(archive):
         try:
             url, data = fetch([f"{base}/{path}"], what=what)

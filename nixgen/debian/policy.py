@@ -73,7 +73,7 @@ def default_policy() -> Policy:
 
 
 def attributes() -> Mapping[str, tuple[tuple[str, ...], ...]]:
-    """nixpkgs attribute name → alternatives, each a tuple of Debian packages."""
+    """By nixpkgs attribute name: alternatives, each a tuple of Debian packages."""
     table = _data("attributes.json")
     return {name: tuple(map(tuple, alternatives)) for name, alternatives in table.items()}
 

@@ -23,7 +23,7 @@ _SECONDS = 60.0
 
 
 def _checksums(release: str) -> dict[str, str]:
-    """path → sha256, from the SHA256 field (https://wiki.debian.org/DebianRepository/Format)."""
+    """Hashes by path, from the SHA256 field (https://wiki.debian.org/DebianRepository/Format)."""
     found = {}
     inside = False
     for line in release.splitlines():

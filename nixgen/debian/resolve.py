@@ -84,7 +84,8 @@ class _Resolver:
 
     def candidate(self, relation: Relation) -> Entry | None:
         """The package itself when it exists in a version that will do, else a provider: one that was asked for by
-        name, or the first in name order."""
+        name, or the first in name order.
+        """
         own = self.best(relation.name)
         if own and relation.allows(own.version):
             return own

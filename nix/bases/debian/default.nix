@@ -64,24 +64,28 @@ let
     shell = "${units.package "bash"}/bin/bash";
   };
   lib = import ../../lib;
+  mainPrograms = builtins.fromJSON (builtins.readFile ./data/main-programs.json);
 
   # One package is itself; an attribute that stands for several is their union.
   attribute =
     name: packages:
     let
-      parts = map units.package packages;
+      parts = lib.unique (map units.package packages);
+      drv =
+        if builtins.length parts == 1 then
+          builtins.head parts
+        else
+          builders.symlinkJoin {
+            inherit name;
+            paths = parts;
+          };
     in
-    if builtins.length parts == 1 then
-      builtins.head parts
-    else
-      builders.symlinkJoin {
-        inherit name;
-        paths = parts;
-      }
-      // {
-        pname = name;
-        nearby = builtins.concatMap (part: part.nearby) parts;
-      };
+    drv
+    // {
+      pname = name;
+      meta.mainProgram = mainPrograms.${name} or name;
+      nearby = builtins.concatMap (part: part.nearby) parts;
+    };
 
   attributes = lib.filterAttrs (name: _: !lib.hasPrefix "_" name) locked.roots;
 
@@ -105,5 +109,5 @@ in
 {
   inherit debian lib pkgs;
   inherit (import ./machine { inherit debian lib pkgs; }) machine test;
-  image = import ./image.nix { inherit debian pkgs runBusybox; };
+  image = import ./image.nix { inherit debian pkgs; };
 }

@@ -82,7 +82,7 @@ let
       dependencies = closure (dependsOf unit);
       replace = if needs.replace == [ ] then { from = ""; to = ""; files = ""; } else builtins.head needs.replace;
     in
-    runBusybox (sanitise "${unit}-${main.version}") {
+    runBusybox (sanitise "${unit}-${withoutEpoch main.version}") {
       inherit (architecture) loader triplet;
       inherit busybox leaveOut patchelf;
       debs = map (member: fetch member locked.packages.${member}) members;
@@ -96,6 +96,13 @@ let
       . ${./unpack.sh}
       . ${./patch.sh}
     '';
+
+  withoutEpoch =
+    version:
+    let
+      parts = builtins.match "[0-9]+:(.*)" version;
+    in
+    if parts == null then version else builtins.head parts;
 
   # Store names: letters, digits and +-._?=
   sanitise =

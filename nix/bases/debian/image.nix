@@ -1,0 +1,91 @@
+/**
+  An OCI image, described: image.json of contract 4. No layer is made here; nixgen.oci streams them out of the store.
+
+  # Inputs
+  name, tag: of the image.
+  config: the OCI image configuration's `config` object; store paths in it become part of the image.
+  contents: packages whose programs appear in /bin and whose data appears below /usr/share and /etc.
+  users: name → { uid, gid, home }, for /etc/passwd and /etc/group.
+
+  # Output
+  A derivation whose $out is the file image.json.
+
+  # Example
+  image { name = "web"; tag = "1"; config.Entrypoint = [ "${pkgs.nginx}/bin/nginx" ]; contents = [ pkgs.nginx ]; }
+*/
+{ debian, pkgs }:
+{
+  name,
+  tag ? "latest",
+  config ? { },
+  contents ? [ ],
+  users ? { },
+}:
+let
+  inherit (debian) busybox runBusybox system;
+  inherit (pkgs) lib;
+
+  everybody = {
+    root = {
+      uid = 0;
+      gid = 0;
+      home = "/root";
+    };
+    nobody = {
+      uid = 65534;
+      gid = 65534;
+      home = "/nonexistent";
+    };
+  }
+  // users;
+  groups = builtins.mapAttrs (_: user: user.gid) everybody // {
+    nogroup = 65534;
+  };
+
+  # Data is looked for in packages and in what they directly depend on; all of the closure would be far too much.
+  nearby = lib.unique (builtins.concatMap (package: package.nearby or [ package ]) contents);
+
+  root = runBusybox "${name}-root" {
+    contents = contents;
+    inherit nearby;
+    passwd = lib.concatLines (
+      lib.mapAttrsToList (
+        user: { uid, gid, home ? "/", ... }: "${user}:x:${toString uid}:${toString gid}::${home}:/bin/sh"
+      ) everybody
+    );
+    group = lib.concatLines (lib.mapAttrsToList (group: gid: "${group}:x:${toString gid}:") groups);
+  } (builtins.readFile ./image-root.sh);
+
+  # Everything but the closure. It is a store path of its own, so that Nix finds what the configuration refers to.
+  description = pkgs.writeText "${name}-description" (
+    builtins.toJSON {
+      schema = "nixgen/image/1";
+      inherit
+        name
+        tag
+        config
+        root
+        ;
+      architecture = debian.architecture.oci;
+      os = "linux";
+    }
+  );
+in
+derivation {
+  name = "${name}-image.json";
+  inherit system;
+  __structuredAttrs = true;
+  exportReferencesGraph.closure = [
+    description
+    root
+  ];
+  builder = "${busybox}/bin/busybox";
+  args = [
+    "sh"
+    "-eu"
+    ./image.sh
+    busybox
+    description
+    (builtins.placeholder "out")
+  ];
+}
