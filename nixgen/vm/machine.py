@@ -69,7 +69,8 @@ class Machine(Units):
         if self._guest.running:
             with self.nested("shut down"):
                 self._connected()
-                self._guest.shell.send("poweroff")
+                # A guest's `poweroff` may be busybox's, to which systemd does not listen.
+                self._guest.shell.send("systemctl poweroff 2>/dev/null || poweroff")
                 self._guest.wait_exit(None)
 
     def crash(self) -> None:

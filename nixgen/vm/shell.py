@@ -31,7 +31,7 @@ __all__ = ["READY", "Reply", "Shell", "ShellClosed"]
 
 READY = b"NIXGEN-SHELL-READY"
 
-# How long the guest may take to answer after its own `timeout` should have ended the command.
+# How long the guest may take to answer after its watchdog should have ended the command.
 _GRACE_SECONDS = 60.0
 _STDERR_TAIL = 16384
 # Named by the guest's shell, whose process id nobody else's is.
@@ -50,7 +50,7 @@ class ShellClosed(Exception):  # noqa: N818 - a state, not always an error
 
 @frozen(kw_only=True)
 class Reply:
-    """Exit status (124 when the guest's ``timeout`` ended the command), output, end of errors."""
+    """Exit status (124 when the timeout ended the command), output, end of errors."""
 
     status: int
     stdout: bytes
@@ -87,12 +87,11 @@ class Shell:
         :raises ShellClosed: the guest ended meanwhile.
         :raises EngineError: no answer although the timeout has passed: the channel is unusable.
         """
-        script = shlex.quote(f"set -euo pipefail; {command}")
-        if timeout is None:
-            # The subshell of the shell that is there: no second bash to load, which an emulated CPU feels.
-            return self._transact(f"( eval {script} ) </dev/null", None)
-        limit = max(1, round(timeout))
-        return self._transact(f"timeout {limit} bash -c {script} </dev/null", timeout)
+        # A subshell of the shell that is there: no second bash to load, which an emulated CPU feels.
+        body = f"eval {shlex.quote(f'set -euo pipefail; {command}')}"
+        if timeout is not None:
+            return self._transact(_limited(body, max(1, round(timeout))), timeout)
+        return self._transact(f"( {body} ) </dev/null", None)
 
     def write_file(self, content: bytes, target: str) -> Reply:
         """Write ``content`` to the guest's file ``target``, byte for byte."""
@@ -117,7 +116,7 @@ class Shell:
         # The errors' file is emptied, not removed, and appended to: no process to start for it, and a daemon
         # that keeps it open writes no holes.
         wrapped = (
-            f": >{_ERRORS}; printf '\\n%s\\n' {mark}{{; {command} 2>>{_ERRORS} | base64; "
+            f": >{_ERRORS}; printf '\\n%s\\n' {mark}{{; {{ {command}; }} 2>>{_ERRORS} | base64; "
             f"printf '\\n%s %s\\n' {mark}}} \"${{PIPESTATUS[0]}}\"; "
             f"[ ! -s {_ERRORS} ] || tail -c {_STDERR_TAIL} {_ERRORS} | base64; "
             f"printf '\\n%s\\n' {mark}.\n"
@@ -181,6 +180,23 @@ class Shell:
             ) from error
         except OSError as error:
             raise ShellClosed from error
+
+
+def _limited(body: str, seconds: int) -> str:
+    """``body`` in a process group of its own, which a watchdog ends after ``seconds`` with status 124.
+
+    Not timeout(1): busybox's ends one process and leaves the others, which keep the output open.
+    """
+    return (
+        "( set -m; SECONDS=0; "
+        f"( set +m; {body} ) </dev/null 2>&3 3>&- & command=$!; "
+        f"( sleep {seconds}; kill -s TERM -- -$command; sleep 5; kill -s KILL -- -$command ) "
+        ">/dev/null 3>&- & watchdog=$!; "
+        "wait $command; status=$?; kill -s KILL -- -$watchdog; "
+        f"[ $status -le 128 ] || [ $SECONDS -lt {seconds} ] || status=124; "
+        # Bash's own words about its jobs are nobody's business.
+        "exit $status ) 3>&2 2>/dev/null"
+    )
 
 
 def _decode(lines: list[bytes]) -> bytes:

@@ -77,14 +77,25 @@ def test_errors_are_apart_and_do_not_leak_into_the_next(ready: Shell) -> None:
     assert ready.run("true", timeout=None).stderr == b""
 
 
+def test_a_daemon_outlives_its_command_but_not_the_shell(ready: Shell, tmp_path: Path) -> None:
+    ready.run(f"sleep 20 >&2 & echo $! >{tmp_path}/pid", timeout=5)
+    pid = int((tmp_path / "pid").read_text())
+    assert Path("/proc", str(pid)).exists()
+    assert ready.run(f"kill {pid}", timeout=5).status == 0
+
+
 def test_variables_of_a_command_do_not_survive_it(ready: Shell) -> None:
     ready.run("kept=1; cd /", timeout=None)
     assert ready.run("echo ${kept-gone}", timeout=None).stdout == b"gone\n"
 
 
-def test_a_timeout_ends_the_command(ready: Shell) -> None:
+@pytest.mark.parametrize(
+    "command", ["echo before; sleep 30", "echo before; bash -c 'sleep 30; :' | cat; :"]
+)
+def test_a_timeout_ends_the_command_and_its_children(ready: Shell, command: str) -> None:
     started = time.monotonic()
-    assert ready.run("echo before; sleep 30", timeout=1).status == 124
+    reply = ready.run(command, timeout=1)
+    assert (reply.status, reply.stdout, reply.stderr) == (124, b"before\n", b"")
     assert time.monotonic() - started < 10
     assert ready.run("echo after", timeout=5).stdout == b"after\n"
 
