@@ -62,7 +62,7 @@ let
     };
   };
   documentOf =
-    target: builtins.fromJSON (builtins.head target.description.exportReferencesGraph.zclosure).text;
+    target: builtins.fromJSON (builtins.head target.description.exportReferencesGraph.closure).text;
   fails = value: !(builtins.tryEval (builtins.deepSeq value null)).success;
 in
 {
