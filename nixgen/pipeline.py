@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from nixgen import stamp
 from nixgen.driver.build import BuildReport, realise
 from nixgen.driver.capabilities import nix_identity
 from nixgen.driver.evaluation import Target, evaluate
@@ -114,6 +116,7 @@ def build(
     :raises OutsideError: no Nix, no mirror, no space.
     """
     started, moment = time.monotonic(), datetime.now(UTC)
+    targets = tuple(targets)
     _require_known(workspace, base, environment)
     attrs_wanted = workspace.select(targets)
     origins = workspace.target_origins()
@@ -166,6 +169,8 @@ def build(
         # what this mirror lacks the next may have; derivations name their mirror, so they are made again
         remembered.forget(key)
         found = None
+    if report.ok and not workspace.reads.volatile:
+        _remember(workspace, (tuple(targets), base, environment), report, gcroots)
     return Built(
         report=report,
         origins=origins,
@@ -173,6 +178,28 @@ def build(
         environment=environment,
         started=moment,
         seconds=time.monotonic() - started,
+    )
+
+
+def _remember(
+    workspace: Workspace, request: stamp.Request, report: BuildReport, gcroots: Path
+) -> None:
+    """So that the next build of the same can be over before it starts."""
+    roots = Roots(gcroots)
+    outputs = [
+        (result.attr, str(roots.link(result.attr, name)), path)
+        for result in report.results
+        for name, path in result.target.outputs.items()
+    ]
+    programs = {found for name in ("nix-store", "nix-instantiate") if (found := shutil.which(name))}
+    nix_variables = {name for name in os.environ if name.startswith("NIX_")}
+    stamp.save(
+        str(workspace.root),
+        request,
+        paths=workspace.dependencies() | programs,
+        variables=workspace.reads.variables | nix_variables | {"PATH", "NIXGEN_DEBIAN_MIRROR"},
+        roots={link: path for _, link, path in outputs},
+        outputs=[(result.attr, result.target.out) for result in report.results],
     )
 
 

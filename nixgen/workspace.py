@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,8 @@ from nixgen.inputs import FILE as INPUTS_FILE
 from nixgen.inputs import Inputs
 from nixgen.load import load_project
 from nixgen.models import Package, Project, Source, Text, packages_of, walk
-from nixgen.render import Changes, FileTree, SourceMap, apply, plan
+from nixgen.reads import Reads, recording
+from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan
 
 __all__ = ["Workspace"]
 
@@ -29,12 +31,15 @@ class Workspace:
 
     root: Path
     project: Project
+    reads: Reads
 
     @classmethod
     def open(cls, folder: Path) -> Workspace:
         """:raises InputError: infra.py is missing, broken, or describes something impossible."""
         root = folder.resolve()
-        workspace = cls(root, load_project(root))
+        with recording() as reads:
+            project = load_project(root)
+        workspace = cls(root, project, reads)
         workspace._require_sources()
         return workspace
 
@@ -159,6 +164,25 @@ class Workspace:
     def _packages(self) -> Iterator[tuple[str, Package]]:
         return packages_of(self.project)
 
+    def dependencies(self) -> set[str]:
+        """Paths whose change may change what is built: nixgen itself, what infra.py looked at, sources, pins, generated/."""
+        code = {
+            file
+            for name, module in sys.modules.items()
+            if name.partition(".")[0] == "nixgen" and (file := getattr(module, "__file__", None))
+        }
+        tree, _ = self._rendered
+        sources = {
+            path
+            for _, source in self._sources()
+            for path in _entries(
+                str(self.root / source.path), frozenset({*NEVER_COPIED, *source.exclude})
+            )
+        }
+        own = {str(self.generated / path) for path in tree}
+        pins = {str(self.lock_path), str(self.root / INPUTS_FILE), str(self.root / "infra.py")}
+        return {*code, *map(str, library_files()), *self.reads.paths, *sources, *own, *pins}
+
     def sources_digest(self) -> bytes:
         """SHA-256 over the local sources: names, executable bits and contents, as Nix will see them."""
         digest = hashlib.sha256()
@@ -189,3 +213,12 @@ def _files(
     else:
         kind = b" executable" if os.access(path, os.X_OK) else b" file"
         yield prefix + kind, path.read_bytes()
+
+
+def _entries(path: str, excluded: frozenset[str]) -> Iterator[str]:
+    """Everything below ``path`` and itself; a folder's own time tells of additions."""
+    yield path
+    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+        for entry in os.scandir(path):
+            if entry.name not in excluded:
+                yield from _entries(entry.path, excluded)

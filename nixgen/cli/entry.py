@@ -19,6 +19,11 @@ def main() -> None:
         with open(__file__.removesuffix("entry.py") + "help.txt", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs more than the rest of this
             print(file.read(), end="")
         return
+    if arguments[0] == "build":
+        from nixgen.cli.instant import nothing_to_do
+
+        if nothing_to_do(arguments[1:]):
+            return
     from nixgen.cli.app import run
 
     sys.exit(run(arguments))

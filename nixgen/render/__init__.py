@@ -1,6 +1,6 @@
 """Expressions → files: templates, the file tree, and writing it without losing anything."""
 
-from nixgen.render.resources import nix_library, template_folder
+from nixgen.render.resources import library_files, nix_library, template_folder
 from nixgen.render.tree import FileTree, SourceMap, render
 from nixgen.render.write import Changes, apply, difference, plan
 
@@ -10,6 +10,7 @@ __all__ = [
     "SourceMap",
     "apply",
     "difference",
+    "library_files",
     "nix_library",
     "plan",
     "render",

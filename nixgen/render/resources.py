@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["default_inputs", "nix_library", "template_folder"]
+__all__ = ["default_inputs", "library_files", "nix_library", "template_folder"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -25,3 +26,10 @@ def nix_library() -> Path:
 def default_inputs() -> Path:
     """The flake-inputs.json that new projects start with."""
     return _resource("flake-inputs.json")
+
+
+def library_files() -> Iterator[Path]:
+    """Every file and folder that generated trees are made with, besides the models."""
+    for root in (nix_library(), template_folder() / "generated"):
+        yield root
+        yield from root.rglob("*")

@@ -1,0 +1,133 @@
+"""A build with nothing to do is recognised, and nothing else is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nixgen import stamp
+from nixgen.reads import recording
+from nixgen.workspace import Workspace
+
+REQUEST: stamp.Request = (("machines",), "debian", None)
+INFRA = """
+import os
+from pathlib import Path
+from nixgen import ConfigFile, Machine, Project, Service, Source
+import sibling
+flag = os.environ.get("SHOP_FLAG", "off")
+extra = Path(__file__).with_name("extra.txt").exists()
+run = Service("run", command=["/bin/sh", Source("app")], environment={"FLAG": flag})
+project = Project(sibling.NAME, machines=[Machine("web", services=[run])])
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "infra.py").write_text(INFRA)
+    (tmp_path / "sibling.py").write_text('NAME = "shop"\n')
+    (tmp_path / "app/deep").mkdir(parents=True)
+    (tmp_path / "app/deep/server.js").write_text("1")
+    (tmp_path / "flake-inputs.json").write_text("{}")
+    (tmp_path / "out").write_text("built")
+    (tmp_path / "root").symlink_to(tmp_path / "out")
+    workspace = Workspace.open(tmp_path)
+    workspace.write_generated()
+    assert not workspace.reads.volatile
+    old = time.time() - 60
+    (tmp_path / ".nixgen/cache").mkdir(parents=True)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.utime(path, (old, old), follow_symlinks=False)
+    stamp.save(
+        str(tmp_path),
+        REQUEST,
+        paths={
+            path
+            for path in workspace.dependencies()
+            if not path.startswith(str(tmp_path / ".nixgen"))
+        },
+        variables=workspace.reads.variables,
+        roots={str(tmp_path / "root"): str(tmp_path / "out")},
+        outputs=[("machines.web", str(tmp_path / "out"))],
+    )
+    assert stamp.load(str(tmp_path), REQUEST) == [("machines.web", str(tmp_path / "out"))]
+    return tmp_path
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "infra.py": lambda p: (p / "infra.py").write_text(INFRA + "\n"),
+    "a module beside it": lambda p: (p / "sibling.py").write_text('NAME = "shop2"\n'),
+    "a source file": lambda p: (p / "app/deep/server.js").write_text("2"),
+    "a new source file": lambda p: (p / "app/deep/new.js").write_text("2"),
+    "a removed source file": lambda p: (p / "app/deep/server.js").unlink(),
+    "a source made executable": lambda p: (p / "app/deep/server.js").chmod(0o755),
+    "a generated file": lambda p: (p / "generated/machines/web.nix").write_text("{ }"),
+    "a generated file gone": lambda p: (p / "generated/lib/project.nix").unlink(),
+    "the lock appears": lambda p: (p / "debian.lock.json").write_text("{}"),
+    "the pins": lambda p: (p / "flake-inputs.json").write_text("{ }"),
+    "a file that infra.py asked for": lambda p: (p / "extra.txt").write_text(""),
+    "the output is gone": lambda p: (p / "out").unlink(),
+    "the root is gone": lambda p: (p / "root").unlink(),
+    "the stamp is damaged": lambda p: (p / ".nixgen/cache/stamp.json").write_text("{"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_means_no(project: Path, change: str) -> None:
+    CHANGES[change](project)
+    assert stamp.load(str(project), REQUEST) is None
+
+
+def test_a_variable_that_infra_py_reads_counts(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNRELATED", "x")
+    assert stamp.load(str(project), REQUEST) is not None
+    monkeypatch.setenv("SHOP_FLAG", "on")
+    assert stamp.load(str(project), REQUEST) is None
+
+
+def test_another_request_means_no(project: Path) -> None:
+    assert stamp.load(str(project), (("images",), "debian", None)) is None
+    assert stamp.load(str(project), (("machines",), "debian", "prod")) is None
+
+
+def test_a_file_of_this_moment_is_not_trusted(tmp_path: Path) -> None:
+    file = tmp_path / "just-now"
+    file.write_text("1")
+    stamp.save(str(tmp_path), REQUEST, paths={str(file)}, variables=set(), roots={}, outputs=[])
+    assert stamp.load(str(tmp_path), REQUEST) is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import subprocess; subprocess.run(['true'])",
+        "import os; dict(os.environ)",
+        "import os; os.environ['A'] = 'b'",
+        "open('written.txt', 'w').close()",
+        "import os; os.system('true')",
+    ],
+)
+def test_what_cannot_be_watched_is_volatile(
+    tmp_path: Path, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("A", "a")
+    with recording() as reads:
+        exec(code, {})
+    assert reads.volatile
+
+
+def test_recording_ends(tmp_path: Path) -> None:
+    with recording() as reads:
+        pass
+    (tmp_path / "x").write_text("")
+    assert not reads.volatile
+    assert not reads.paths
+    assert type(os.environ).__name__ == "_Environ"
+    assert type(os.environ).__module__ == "os"
