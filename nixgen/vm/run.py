@@ -11,6 +11,9 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from attrs import frozen
 
 from nixgen.driver.process import missing_tool
 from nixgen.driver.runner import Runner, SubprocessRunner
@@ -23,14 +26,36 @@ from nixgen.vm.journal import Journal
 from nixgen.vm.machine import Machine
 from nixgen.vm.qemu import PROGRAMS
 from nixgen.vm.report import Failure, MachineReport, TestResult
-from nixgen.vm.script import Driver, compile_script, run_script, script_lines
+from nixgen.vm.script import Driver, compile_script, run_script, script_lines, symbols
 from nixgen.vm.spec import TestSpec
 from nixgen.vm.storeimage import store_image
-from nixgen.vm.switch import Switch
+from nixgen.vm.switch import Link, Switch
 
-__all__ = ["DEFAULT_TIMEOUT", "run_test"]
+__all__ = ["DEFAULT_TIMEOUT", "Session", "run_test", "session"]
 
 DEFAULT_TIMEOUT = 1800.0
+
+
+@frozen(kw_only=True)
+class Session:
+    """A test's machines, off until something starts them. Made by `session`."""
+
+    driver: Driver
+    journal: Journal
+    guests: tuple[QemuGuest, ...]
+    acceleration: Acceleration
+
+    def symbols(self) -> dict[str, Any]:
+        """The names a script has; for an interactive session, the local names of `code.interact`."""
+        return symbols(self.driver, self.journal)
+
+    def reports(self) -> tuple[MachineReport, ...]:
+        return tuple(
+            MachineReport(
+                name=guest.name, boot_seconds=guest.boot_seconds, console_tail=guest.console_tail()
+            )
+            for guest in self.guests
+        )
 
 
 def run_test(
@@ -45,44 +70,73 @@ def run_test(
 ) -> TestResult:
     """Boot the test's machines, run its script, and report; everything started is ended again.
 
+    :param timeout: seconds for the script. The other parameters are those of `session`.
+    :returns: passed, failed or broken; `TestResult.check` turns the last two into errors.
+    :raises TestError: the script is not Python; nothing was started.
+    :raises NixgenError: as `session`.
+    """
+    code = compile_script(spec.script)
+    with session(
+        spec,
+        state_dir=state_dir,
+        observe=observe,
+        keep=keep,
+        runner=runner,
+        acceleration=acceleration,
+    ) as machines:
+        journal = machines.journal
+        try:
+            with _time_limit(timeout, machines.guests):
+                failure = run_script(spec.script, code, machines.driver, journal)
+        except _TimeUpError as error:
+            failure = _timed_out(timeout, script_lines(spec.script, error))
+        else:
+            if failure is not None and journal.elapsed >= timeout:
+                # Off the main thread: what failed is whatever waited for a machine that was cut off.
+                failure = _timed_out(timeout, failure.lines)
+        return TestResult(
+            name=spec.name,
+            seconds=journal.elapsed,
+            acceleration=machines.acceleration.name,
+            entries=journal.entries(),
+            machines=machines.reports(),
+            failure=failure,
+        )
+
+
+@contextlib.contextmanager
+def session(
+    spec: TestSpec,
+    *,
+    state_dir: Path,
+    observe: Observer,
+    keep: bool = False,
+    runner: Runner | None = None,
+    acceleration: Acceleration | None = None,
+) -> Iterator[Session]:
+    """The machines of ``spec``, for the block and no longer.
+
     :param state_dir: for what outlives a run: ``store/`` (disks of closures), ``out/TEST/`` (console logs,
         screenshots, copied files; emptied when the test starts again).
     :param keep: leave the machines' own disks in ``out/TEST/``.
-    :param timeout: seconds for the script.
     :param acceleration: None finds out what works.
-    :returns: passed, failed or broken; `TestResult.check` turns the last two into errors.
-    :raises TestError: the script is not Python; nothing was started.
-    :raises StoreError: the disks cannot be written.
-    :raises MissingToolError: QEMU or squashfs-tools are missing.
+    :raises StoreError: a store path is missing, or the disks cannot be written.
+    :raises MissingToolError: QEMU or squashfs-tools are not installed.
     """
-    code = compile_script(spec.script)
     runner = runner or SubprocessRunner()
     program = PROGRAMS.get(spec.system)
     if program is not None and shutil.which(program) is None:
         raise missing_tool(program)
     chosen = acceleration or choose_acceleration(runner, system=spec.system, cache_dir=state_dir)
     image = store_image(spec.closure, cache_dir=state_dir / "store", runner=runner, observe=observe)
-    observe(
-        TestStarted(
-            test=spec.name,
-            machines=tuple(node.name for node in spec.nodes),
-            acceleration=chosen.name,
-        )
-    )
+    names = tuple(node.name for node in spec.nodes)
+    observe(TestStarted(test=spec.name, machines=names, acceleration=chosen.name))
     out_dir = _fresh(state_dir / "out" / spec.name)
     journal = Journal(observe)
     with contextlib.ExitStack() as stack:
-        scratch = out_dir if keep else stack.enter_context(_scratch(state_dir))
         # Left in reverse: machines end before their cables and disks go.
-        switches = {
-            vlan: Switch(vlan) for vlan in sorted({v for node in spec.nodes for v in node.vlans})
-        }
-        links = {
-            node.name: tuple(switches[vlan].connect(node.name) for vlan in node.vlans)
-            for node in spec.nodes
-        }
-        for switch in switches.values():
-            stack.enter_context(switch)
+        scratch = out_dir if keep else stack.enter_context(_scratch(state_dir))
+        links = _cabling(spec, stack)
         host = Host(
             system=spec.system,
             acceleration=chosen,
@@ -92,35 +146,27 @@ def run_test(
             journal=journal,
             hypervisor=stack.enter_context(Hypervisor()),
         )
-        guests = [QemuGuest(node, host, links[node.name]) for node in spec.nodes]
+        guests = tuple(QemuGuest(node, host, links[node.name]) for node in spec.nodes)
         stack.callback(_power_off, guests)
         machines = tuple(
             Machine(guest, journal, links=guest.links, out_dir=out_dir) for guest in guests
         )
-        try:
-            with _time_limit(timeout, guests):
-                failure = run_script(spec.script, code, Driver(machines, journal), journal)
-        except _TimeUpError as error:
-            failure = _timed_out(timeout, script_lines(spec.script, error))
-        else:
-            if failure is not None and journal.elapsed >= timeout:
-                # Off the main thread: what failed is whatever waited for a machine that was cut off.
-                failure = _timed_out(timeout, failure.lines)
-        seconds = journal.elapsed
-        reports = tuple(
-            MachineReport(
-                name=guest.name, boot_seconds=guest.boot_seconds, console_tail=guest.console_tail()
-            )
-            for guest in guests
+        yield Session(
+            driver=Driver(machines, journal), journal=journal, guests=guests, acceleration=chosen
         )
-    return TestResult(
-        name=spec.name,
-        seconds=seconds,
-        acceleration=chosen.name,
-        entries=journal.entries(),
-        machines=reports,
-        failure=failure,
-    )
+
+
+def _cabling(spec: TestSpec, stack: contextlib.ExitStack) -> dict[str, tuple[Link, ...]]:
+    """A switch per vlan, running, and each node's cables in the order of its vlans."""
+    vlans = {vlan for node in spec.nodes for vlan in node.vlans}
+    switches = {vlan: Switch(vlan) for vlan in sorted(vlans)}
+    links = {
+        node.name: tuple(switches[vlan].connect(node.name) for vlan in node.vlans)
+        for node in spec.nodes
+    }
+    for switch in switches.values():
+        stack.enter_context(switch)
+    return links
 
 
 def _timed_out(seconds: float, lines: tuple[tuple[int, str], ...]) -> Failure:
@@ -137,7 +183,7 @@ class _TimeUpError(BaseException):
 
 
 @contextlib.contextmanager
-def _time_limit(seconds: float, guests: list[QemuGuest]) -> Iterator[None]:
+def _time_limit(seconds: float, guests: tuple[QemuGuest, ...]) -> Iterator[None]:
     """End the block after ``seconds``.
 
     In the main thread a signal interrupts anything, an endless loop of the script too. Elsewhere the
@@ -166,12 +212,12 @@ def _time_limit(seconds: float, guests: list[QemuGuest]) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _cut(guests: list[QemuGuest]) -> None:
+def _cut(guests: tuple[QemuGuest, ...]) -> None:
     for guest in guests:
         guest.cut()
 
 
-def _power_off(guests: list[QemuGuest]) -> None:
+def _power_off(guests: tuple[QemuGuest, ...]) -> None:
     for guest in guests:
         guest.power_off()
 

@@ -17,7 +17,7 @@ from nixgen.vm.machine import Machine
 from nixgen.vm.report import Failure
 from nixgen.vm.spec import python_name
 
-__all__ = ["Driver", "compile_script", "run_script", "script_lines"]
+__all__ = ["Driver", "compile_script", "run_script", "script_lines", "symbols"]
 
 _FILENAME = "<test script>"
 

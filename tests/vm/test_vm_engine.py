@@ -23,7 +23,7 @@ from nixgen.errors import EngineError, TestError
 from nixgen.vm import accel
 from nixgen.vm.events import ConsoleLine, Event, MachineStarted, StoreImageReady
 from nixgen.vm.report import TestResult
-from nixgen.vm.run import run_test
+from nixgen.vm.run import run_test, session
 from nixgen.vm.spec import ClosurePath, NodeSpec, TestSpec
 
 pytestmark = pytest.mark.vm
@@ -193,6 +193,18 @@ def test_the_disk_of_the_closure_is_reproducible_and_cached(spec: TestSpec, tmp_
         ["unsquashfs", "-lls", files[0]], capture_output=True, check=True, text=True
     ).stdout
     assert "squashfs-root/abc-package/file" in listing
+
+
+def test_a_session_offers_the_script_s_names(spec: TestSpec, tmp_path: Path) -> None:
+    events: list[Event] = []
+    with session(
+        spec, state_dir=tmp_path / "state", observe=events.append, keep=True, acceleration=accel.TCG
+    ) as machines:
+        names = machines.symbols()
+        exec("start_all(); machine.wait_for_console_text('hello', timeout=30)", names)
+        assert names["web"].booted
+    assert_gone(events)
+    assert (tmp_path / "state" / "out" / "tiny" / "web.raw").stat().st_size == 16 << 20
 
 
 def test_the_probe_s_boot_sector_boots(monkeypatch: pytest.MonkeyPatch) -> None:
