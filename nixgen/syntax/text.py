@@ -90,9 +90,9 @@ def escape_quoted(text: str, *, before_antiquotation: bool) -> str:
 
 _INDENTED = {"''": "'''", "'": "''\\'", "$": "''$"}
 # Left to right, so that `'''` is a pair and a lone quote. The lone quote only needs its escape where
-# what follows starts with a quote: an escaped `${`, or the end of the string.
+# what follows starts with a quote: an escaped `${` or `$`, or the end of the string.
 _INDENTED_LAST = re.compile(r"''|'(?=\$\{|\Z)|\$(?=\{)")
-_INDENTED_BEFORE = re.compile(r"''|'(?=\$\{|\Z)|\$(?=\{|\Z)")
+_INDENTED_BEFORE = re.compile(r"''|'(?=\$\{|\$?\Z)|\$(?=\{|\Z)")
 # Controls other than tab and newline, and blanks at the end of a line: the lexer would keep most of
 # them, but an editor, git or a careless eye would not.
 _UNFIT = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]|[ \t](?:\n|\Z)")

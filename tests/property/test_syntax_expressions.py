@@ -159,6 +159,47 @@ def test_parsed_as_meant(nix, holds):
     holds(EXPRESSIONS, law)
 
 
+def test_every_pair_of_operators(nix):
+    """Chance seldom meets the one pair whose ranks are wrong, so all of them: in each place of each other."""
+    a, b, c = (syntax.Var(name) for name in ("a", "b", "pkgs"))
+    inner = [
+        *(syntax.BinaryOp(operator, a, b) for operator in OPERATORS),
+        syntax.Not(a),
+        syntax.HasAttr(a, "x"),
+        syntax.Select(a, "x"),
+        syntax.Select(a, "x", b),
+        syntax.Call(a, (b,)),
+        syntax.Int(-1),
+        syntax.Float(-1e30),
+        syntax.Int(-(2**63)),
+        syntax.Path("a b"),
+        syntax.If(a, b, c),
+        syntax.Let({"x": a}, b),
+        syntax.Lambda("x", b),
+        syntax.Function(("x",), b),
+    ]
+    places = [
+        *((lambda e, o=operator: syntax.BinaryOp(o, e, c)) for operator in OPERATORS),
+        *((lambda e, o=operator: syntax.BinaryOp(o, c, e)) for operator in OPERATORS),
+        syntax.Not,
+        lambda e: syntax.HasAttr(e, "y"),
+        lambda e: syntax.Select(e, "y", c),
+        lambda e: syntax.Select(c, "y", e),
+        lambda e: syntax.Call(e, (c,)),
+        lambda e: syntax.Call(c, (e, c)),
+        lambda e: syntax.List((e, c)),
+        lambda e: syntax.Interpolation(("x", e)),
+    ]
+    expressions = [place(expression) for place in places for expression in inner]
+    parsed = nix.parse([closed(f(e)) for e in expressions for f in (reference, syntax.print_expr)])
+    wrong = [
+        syntax.print_expr(expression)
+        for expression, meant, printed in zip(expressions, parsed[::2], parsed[1::2], strict=True)
+        if meant != printed
+    ]
+    assert wrong == []
+
+
 def test_lines_are_clean(holds):
     """No tabs or blanks at a line's end, one final newline, and spans inside of the file."""
 

@@ -181,6 +181,23 @@ def test_antiquotations(nix, holds):
     holds(parts, law)
 
 
+def test_the_edges_of_antiquotations(nix):
+    """Whatever could swallow or make a `${`, on both sides of one, in both forms of a string."""
+    edges = (
+        "", "$", "$$", "'", "''", "'''", "'$", "''$", "\\", "{", "${", "$${", '"', "\n", "\n$", "\n'", "\n ",
+    )  # fmt: skip
+    texts = [
+        (start + before, after + end)
+        for start, end in (("", ""), ("a\n", "b"), ("a\n", "\n"))
+        for before in edges
+        for after in edges
+    ]
+    strings = [syntax.Interpolation((before, syntax.Var("v"), after)) for before, after in texts]
+    expression = syntax.Let({"v": syntax.Str("V")}, syntax.List(strings))
+    read = nix.evaluate(syntax.print_file(expression).text)
+    assert read == [f"{before}V{after}" for before, after in texts]
+
+
 def test_comments_change_nothing(nix, holds):
     def law(comments):
         expressions = [
