@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os.path
 import sys
@@ -196,6 +197,14 @@ def test_the_edges_of_antiquotations(nix):
     expression = syntax.Let({"v": syntax.Str("V")}, syntax.List(strings))
     read = nix.evaluate(syntax.print_file(expression).text)
     assert read == [f"{before}V{after}" for before, after in texts]
+
+
+def test_the_edges_of_texts(nix):
+    """All sequences of three pieces with a meaning, in the middle and at the end of a script."""
+    edges = ("", "$", "'", "''", "\\", "{", "${", '"', "\n", "\n  ", "\t", "a")
+    middles = ["".join(pieces) for pieces in itertools.product(edges, repeat=3)]
+    texts = sorted({f"a\n{middle}{end}" for middle in middles for end in ("", "\n", "\nb")})
+    assert nix.evaluate(list_of(map(syntax.Str, texts))) == texts
 
 
 def test_comments_change_nothing(nix, holds):
