@@ -11,9 +11,9 @@ import contextlib
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -34,6 +34,7 @@ PART = 1 << 23
 """Least bytes of one part; S3 wants at least 5 MiB."""
 
 _MOST_PARTS = 9_000  # S3 allows 10,000
+_RECENT = 64  # more parts than memory allows on their way
 _ASK_FROM = 1 << 18  # from this NAR size on, a HEAD is cheaper than compressing in vain
 
 
@@ -165,6 +166,10 @@ class NarStream:
                 size += len(frame)
                 file_size += len(frame)
                 if size >= part_size:
+                    # A failed part ends the upload now, not after the rest was compressed.
+                    for future in sent[-_RECENT:]:
+                        if future.done():
+                            future.result()
                     upload = upload or self._bucket.multipart(
                         name, content_type=self._codec.content_type
                     )
@@ -181,9 +186,7 @@ class NarStream:
             frames.close()
             self._budget.release(sum(map(len, part)))
             if upload is not None:
-                for future in sent:
-                    future.cancel()
-                wait(sent)
+                _settle(sent)
                 # The first error says more; a lifecycle rule of the bucket drops what stays.
                 with contextlib.suppress(CacheError):
                     upload.abort()
@@ -215,8 +218,7 @@ class NarStream:
                 yield self._next(running)
         finally:
             for future, held in running:
-                future.cancel()
-                wait([future])
+                _settle([future])
                 self._budget.release(held)
 
     def _next(self, running: deque[tuple[Future[bytes], int]]) -> bytes:
@@ -269,6 +271,12 @@ class NarStream:
                     f"found    {actual if self._verify else 'another size'}",
                 ),
             )
+
+
+def _settle(futures: Sequence[Future[Any]]) -> None:
+    """Cancel what has not begun, and wait for what has."""
+    # A cancelled future counts as done for `wait` only once its pool has seen it.
+    wait([future for future in futures if not future.cancel()])
 
 
 def _done(value: StoredNar) -> Future[StoredNar]:

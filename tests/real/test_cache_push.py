@@ -50,6 +50,18 @@ in make "cache-test-app" ''
 """
 
 
+PUSHER = (
+    "import sys\n"
+    "from nixgen.cache.location import CacheLocation\n"
+    "from nixgen.cache.push import push\n"
+    "from nixgen.cache.signing import SecretKey\n"
+    "key = SecretKey.parse(sys.argv[3])\n"
+    "push([sys.argv[1]], CacheLocation.parse(sys.argv[2]), [key],"
+    " lambda event: print(type(event).__name__, flush=True))\n"
+)
+"""A program: pushes argv[1] to argv[2] with the key argv[3], and prints the name of every event."""
+
+
 @pytest.fixture(scope="session")
 def app() -> str:
     """The store path at the top of the closure."""
@@ -219,17 +231,8 @@ def test_an_interrupted_push_is_consistent_and_resumes(
 def test_a_killed_push_is_consistent_and_resumes(
     app: str, location: CacheLocation, bucket: Bucket
 ) -> None:
-    code = (
-        "import sys\n"
-        "from nixgen.cache.location import CacheLocation\n"
-        "from nixgen.cache.push import push\n"
-        "from nixgen.cache.signing import SecretKey\n"
-        "key = SecretKey.parse(sys.argv[3])\n"
-        "push([sys.argv[1]], CacheLocation.parse(sys.argv[2]), [key],"
-        " lambda event: print(type(event).__name__, flush=True))\n"
-    )
     child = subprocess.Popen(
-        [sys.executable, "-c", code, app, str(location), KEY.text], stdout=subprocess.PIPE
+        [sys.executable, "-c", PUSHER, app, str(location), KEY.text], stdout=subprocess.PIPE
     )
     assert child.stdout is not None
     for line in child.stdout:
@@ -242,6 +245,43 @@ def test_a_killed_push_is_consistent_and_resumes(
     assert len(assert_consistent(bucket)) < 6
     push_app(app, location)
     assert len(assert_consistent(bucket)) == 6
+
+
+def test_lost_narinfos_come_back_without_sending_their_nars_again(
+    app: str, location: CacheLocation, bucket: Bucket, tmp_path: Path
+) -> None:
+    settings = UploadSettings(codec=Codec.of("none"))  # so that `big` goes out in parts
+    push([app], location, [KEY], ignore, settings=settings)
+    big = next(path for path in hashes(app, Store()) if path.endswith("-big"))
+    bucket._client.delete_object(Bucket=location.bucket, Key=narinfo_name(big))
+    # The top is there, and by the order of publication so is what it reaches: nothing is asked.
+    assert push([app], location, [KEY], ignore, settings=settings).missing == ()
+    report = push([app], location, [KEY], ignore, settings=settings, thorough=True)
+    assert report.missing == (big,)
+    assert report.uploaded is not None
+    assert (report.uploaded.reused, report.uploaded.file_bytes) == (1, 0)
+    # The hash of an object that was sent in parts is not known afterwards; Nix does without.
+    assert NarInfo.parse((bucket.read(narinfo_name(big)) or b"").decode()).file_hash is None
+    done = realise(app, location, tmp_path / "root")
+    assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_ends_a_push_soon(app: str, location: CacheLocation, bucket: Bucket) -> None:
+    code = PUSHER.replace("flush=True)", "flush=True) or __import__('time').sleep(0.2)")
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, app, str(location), KEY.text],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"Planned\n"
+        child.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        _, errors = child.communicate(timeout=20)
+    assert time.monotonic() - started < 10
+    assert errors.rstrip().endswith(b"KeyboardInterrupt")
+    assert len(assert_consistent(bucket)) < 6
 
 
 def test_a_corrupt_path_is_named_and_never_published(
