@@ -62,6 +62,22 @@ def test_a_closure_has_references_first_and_each_path_once(root):
     assert app.deriver == path("app.drv")
 
 
+def test_a_long_chain_is_in_order_whatever_the_names(root):
+    names = [f"link-{number}" for number in range(3000)]
+    with sqlite3.connect(root / "nix/var/nix/db/db.sqlite") as connection:
+        connection.executemany(
+            "insert into ValidPaths (id, path, hash, registrationTime, narSize)"
+            " values (?, ?, ?, 0, 1)",
+            [(100 + n, path(name), "sha256:" + "00" * 32) for n, name in enumerate(names)],
+        )
+        connection.executemany(
+            "insert into Refs values (?, ?)", [(101 + n, 100 + n) for n in range(2999)]
+        )
+    connection.close()
+    closure = Store(root=root).closure([path(names[-1])])
+    assert [info.path for info in closure] == [path(name) for name in names]
+
+
 def test_information_comes_in_the_order_asked_for(root):
     wanted = [path("other"), path("app"), path("other")]
     assert [info.path for info in Store(root=root).info(wanted)] == wanted[:2]
