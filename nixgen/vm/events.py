@@ -50,7 +50,7 @@ class MachineStarted:
 
 @frozen(kw_only=True)
 class MachineUp:
-    """Its root shell answered, ``seconds`` after QEMU started."""
+    """A command found its root shell ready, ``seconds`` after QEMU started."""
 
     machine: str
     seconds: float

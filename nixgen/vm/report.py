@@ -60,7 +60,9 @@ class Failure:
 
 @frozen(kw_only=True)
 class MachineReport:
-    """``boot_seconds`` is None for a machine that never answered."""
+    """``boot_seconds``: from QEMU's start until the script's first command found the machine ready; None for
+    one that no command was run on, or that never answered.
+    """
 
     name: str
     boot_seconds: float | None
