@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -83,7 +82,7 @@ def serving() -> Iterator[str]:
 def substitute() -> str:
     """A stock Nix, an empty store, signatures required."""
     key = (SHOP / ".nixgen/cache.key.pub").read_text().strip()
-    paths = [os.readlink(link) for link in sorted((SHOP / ".nixgen/gcroots").iterdir())]
+    paths = [str(link.readlink()) for link in sorted((SHOP / ".nixgen/gcroots").iterdir())]
     empty = Path(tempfile.mkdtemp(prefix="nixgen-demo-store-"))
     try:
         with serving() as url:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,6 +73,8 @@ def nixgen(
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit status: 0 done, 1 failed or different, 2 wrong input, 3 something outside."""
+    # SIGTERM, as from systemd or a CI runner, ends children and removes temporary things as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     debug = "--debug" in arguments
     as_json = "--json" in arguments
     try:

@@ -193,7 +193,7 @@ def print_images(reports: Sequence[ImageReport]) -> None:
             human_size(report.size),
             f"{len(report.layers)} ({report.new_layers} new)",
             report.digest[:19],
-            str(report.layout),
+            os.path.relpath(report.layout),
         )
         for report in reports
     ]

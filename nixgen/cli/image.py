@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -119,6 +120,11 @@ def run(
         reports = pipeline.build_images(workspace, built, observe=observe_images)
     report = next(report for report in reports if f"images.{report.name}" == attr)
     with pipeline.running(workspace, report) as container:
-        console.note(f"{report.ref} runs in {container.engine}; stop with Ctrl-C")
+        console.note(
+            f"{report.ref} runs in {container.engine}, on this computer's network; stop with Ctrl-C"
+        )
         with contextlib.suppress(KeyboardInterrupt):
-            container.wait()
+            while container.running():
+                time.sleep(0.5)
+            console.note(container.logs().rstrip())
+            raise typer.Exit(container.wait())
