@@ -32,10 +32,8 @@ def _parts(text: str) -> tuple[_Part, ...]:
         for words, digits in _PIECE.findall(text)
         if words or digits
     ]
-    while parts and parts[-1] == _END:
-        parts.pop()
-    # The end itself takes part in comparisons, so that "1~" comes before "1".
-    return (*parts, _END)
+    # The end itself takes part in comparisons, so that "1~" comes before "1"; no text is the same as "0".
+    return (*(parts or [_END]), _END)
 
 
 @lru_cache(maxsize=4096)

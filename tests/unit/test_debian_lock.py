@@ -1,0 +1,121 @@
+"""The lock file: round trip, and every way to be wrong named with file and place."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nixgen.debian.lock import dump_lock, read_lock, write_lock
+from nixgen.errors import LockError
+
+GOOD: dict[str, Any] = {
+    "schema": "nixgen/debian-lock/1",
+    "suite": "bookworm",
+    "architectures": {
+        "amd64": {
+            "roots": {"nginx": ["nginx"]},
+            "packages": {
+                "nginx": {
+                    "version": "1.22.1-9",
+                    "archive": "debian",
+                    "path": "pool/main/n/nginx/nginx_1.22.1-9_amd64.deb",
+                    "sha256": "a" * 64,
+                    "size": 5,
+                    "depends": ["libc6"],
+                },
+                "libc6": {
+                    "version": "2.36",
+                    "archive": "debian-security",
+                    "path": "pool/l/libc6.deb",
+                    "sha256": "b" * 64,
+                    "size": 6,
+                    "depends": [],
+                },
+            },
+            "units": {"nginx": ["libc6", "nginx"]},
+            "busybox": {"sha256": "c" * 64, "narHash": "sha256-" + "A" * 43 + "="},
+        }
+    },
+}
+
+
+def written(folder: Path, document: object) -> Path:
+    path = folder / "debian.lock.json"
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return path
+
+
+def test_round_trip_is_byte_for_byte(tmp_path: Path) -> None:
+    lock = read_lock(written(tmp_path, GOOD))
+    text = dump_lock(lock)
+    assert json.loads(text) == GOOD
+    assert text.endswith("}\n")
+    again = tmp_path / "again.json"
+    assert write_lock(lock, again)
+    assert again.read_text() == text
+    assert not write_lock(lock, again)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["again.json", "debian.lock.json"]
+
+
+def package(document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = document["architectures"]["amd64"]["packages"]["nginx"]
+    return found
+
+
+def change(field: str, value: object) -> Callable[[dict[str, Any]], object]:
+    return lambda document: package(document).update({field: value})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "place"),
+    [
+        (change("sha256", "abc"), "packages.nginx.sha256"),
+        (change("size", "5"), "packages.nginx.size"),
+        (change("size", True), "packages.nginx.size"),
+        (change("archive", "ubuntu"), "packages.nginx.archive"),
+        (change("path", "../../etc/passwd.deb"), "packages.nginx.path"),
+        (change("path", "http://mirror/x.deb"), "packages.nginx.path"),
+        (change("depends", ["ghost"]), "packages.nginx.depends[0]"),
+        (change("depends", "libc6"), "packages.nginx.depends"),
+        (change("extra", 1), "packages.nginx.extra"),
+        (lambda d: package(d).pop("version"), "packages.nginx.version"),
+        (lambda d: d["architectures"]["amd64"]["roots"].update(x=["ghost"]), "roots.x[0]"),
+        (lambda d: d["architectures"]["amd64"]["units"].update(x=["nginx"]), "units.x"),
+        (
+            lambda d: d["architectures"]["amd64"]["busybox"].update(narHash="sha256-x"),
+            "busybox.narHash",
+        ),
+        (lambda d: d.update(architectures=[]), "architectures"),
+        (lambda d: d.update(suite=12), "suite"),
+    ],
+)
+def test_wrong_values_are_named(
+    tmp_path: Path, spoil: Callable[[dict[str, Any]], object], place: str
+) -> None:
+    document = copy.deepcopy(GOOD)
+    spoil(document)
+    with pytest.raises(LockError) as caught:
+        read_lock(written(tmp_path, document))
+    assert "debian.lock.json" in caught.value.message
+    assert place in caught.value.message
+    assert "nixgen inputs update" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "not JSON"), ("[]", "not an object"), ('{"schema": "nixgen/debian-lock/9"}', "schema")],
+)
+def test_files_that_are_no_lock(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(LockError, match=message):
+        read_lock(written(tmp_path, content))
+
+
+def test_a_missing_file_says_how_to_write_it(tmp_path: Path) -> None:
+    with pytest.raises(LockError) as caught:
+        read_lock(tmp_path / "debian.lock.json")
+    assert "nixgen inputs update" in (caught.value.hint or "")

@@ -1,0 +1,196 @@
+"""Resolution: alternatives, providers, versions, policies, cycles, and what is reported when a name is wrong."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from nixgen.debian.components import components
+from nixgen.debian.index import Entry, Index, parse
+from nixgen.debian.policy import Policy, default_policy
+from nixgen.debian.resolve import parse_relations, resolve
+from nixgen.errors import ModelError
+
+PLAIN = Policy(units={})
+
+
+def package(name: str, version: str = "1", *, archive: str = "debian", **fields: str) -> Entry:
+    return Entry(
+        name=name,
+        version=version,
+        archive=archive,
+        path=f"pool/{name}_{version}.deb",
+        sha256="0" * 64,
+        size=1,
+        **fields,
+    )
+
+
+def names(*entries: Entry, want: str = "app", policy: Policy = PLAIN) -> set[str]:
+    return set(resolve([want], Index.of(entries), policy=policy).packages)
+
+
+def test_dependencies_and_pre_dependencies_are_followed() -> None:
+    found = names(
+        package("app", depends="lib (>= 1), data:any", pre_depends="early"),
+        package("lib", depends="deep"),
+        package("data"),
+        package("early"),
+        package("deep"),
+        package("unrelated"),
+    )
+    assert found == {"app", "lib", "data", "early", "deep"}
+
+
+def test_first_existing_alternative_counts() -> None:
+    assert names(
+        package("app", depends="gone | two | three"), package("two"), package("three")
+    ) == {
+        "app",
+        "two",
+    }
+
+
+def test_an_alternative_in_too_old_a_version_is_passed_over() -> None:
+    found = names(package("app", depends="old (>= 2) | new"), package("old"), package("new"))
+    assert found == {"app", "new"}
+
+
+def test_a_provider_stands_in() -> None:
+    assert names(package("app", depends="mta"), package("exim", provides="mta, x")) == {
+        "app",
+        "exim",
+    }
+
+
+def test_a_versioned_relation_needs_a_versioned_provider() -> None:
+    found = names(
+        package("app", depends="abi (>= 2)"),
+        package("a-plain", provides="abi"),
+        package("b-low", provides="abi (= 1)"),
+        package("c-right", provides="abi (= 2.1)"),
+    )
+    assert found == {"app", "c-right"}
+
+
+def test_a_provider_asked_for_by_name_is_preferred() -> None:
+    entries = (
+        package("app", depends="awk"),
+        package("gawk", provides="awk"),
+        package("mawk", provides="awk"),
+    )
+    assert set(resolve(["app"], Index.of(entries), policy=PLAIN).packages) == {"app", "gawk"}
+    assert set(resolve(["app", "mawk"], Index.of(entries), policy=PLAIN).packages) == {
+        "app",
+        "mawk",
+    }
+
+
+def test_the_security_archive_wins_by_version() -> None:
+    index = Index.of(
+        [
+            package("app", "1.0-1+deb12u2", archive="debian-security"),
+            package("app", "1.0-1+deb12u1"),
+        ]
+    )
+    locked = resolve(["app"], index, policy=PLAIN).packages["app"]
+    assert (locked.version, locked.archive) == ("1.0-1+deb12u2", "debian-security")
+
+
+def test_policy_drops_edges_but_not_what_was_asked_for() -> None:
+    policy = Policy(
+        skip=frozenset({"debconf"}),
+        drop=((re.compile("git"), re.compile("perl")),),
+        units={},
+    )
+    entries = (
+        package("git", depends="perl, debconf | cdebconf, libc"),
+        package("perl"),
+        package("debconf"),
+        package("libc"),
+    )
+    assert names(*entries, want="git", policy=policy) == {"git", "libc"}
+    assert names(*entries, want="debconf", policy=policy) == {"debconf"}
+
+
+def test_every_unknown_name_is_reported_with_what_is_close() -> None:
+    with pytest.raises(ModelError) as caught:
+        resolve(
+            ["redsi-tools", "nonsense-qqqq"],
+            Index.of([package("redis-tools")]),
+            policy=PLAIN,
+            paths={"redsi-tools": ("packages.redsi", "infra.py:3")},
+        )
+    first, second = caught.value.problems
+    assert "nonsense-qqqq" in first.message
+    assert (second.path, second.where) == ("packages.redsi", "infra.py:3")
+    assert "redis-tools" in (second.hint or "")
+
+
+def test_a_missing_dependency_names_who_needs_it() -> None:
+    with pytest.raises(ModelError) as caught:
+        names(package("app", depends="ghost | phantom"))
+    assert "app needs ghost | phantom" in caught.value.problems[0].message
+
+
+def test_overrides_replace_the_table() -> None:
+    found = resolve(
+        ["nginx"], Index.of([package("my-nginx")]), overrides={"nginx": ("my-nginx",)}, policy=PLAIN
+    )
+    assert found.roots == {"nginx": ("my-nginx",)}
+
+
+def test_cycles_become_units_and_units_have_no_cycle() -> None:
+    edges = {
+        "a": ("b",),
+        "b": ("c",),
+        "c": ("b", "d"),
+        "d": (),
+        "python3": ("c",),
+        "python3-lib": (),
+    }
+    units = components(edges, lambda n: "python3" if n.startswith("python3") else None)
+    assert units == {"b": ("b", "c"), "python3": ("python3", "python3-lib")}
+
+
+def test_a_policy_unit_takes_in_what_lies_between_its_members() -> None:
+    edges = {"p1": ("middle",), "middle": ("p2",), "p2": ()}
+    assert components(edges, lambda n: "p" if n in {"p1", "p2"} else None) == {
+        "p": ("middle", "p1", "p2")
+    }
+
+
+def test_long_chains_do_not_exhaust_the_stack() -> None:
+    size = 20_000
+    edges = {f"n{i}": (f"n{(i + 1) % size}",) for i in range(size)}
+    (members,) = components(edges, lambda _: None).values()
+    assert len(members) == size
+
+
+def test_relations_as_written_in_control_files() -> None:
+    groups = parse_relations("libc6 (>= 2.34), aa:any | bb (<<1:2~), , perl:any (= 5)")
+    assert [[(r.name, r.operator, r.version) for r in group] for group in groups] == [
+        [("libc6", ">=", "2.34")],
+        [("aa", "", ""), ("bb", "<<", "1:2~")],
+        [("perl", "=", "5")],
+    ]
+
+
+def test_parse_skips_stanzas_without_a_file() -> None:
+    text = (
+        "Package: a\nVersion: 1\nFilename: pool/a.deb\nSize: 3\nSHA256: ff\nDescription: x\n Depends: no\n"
+        "\nPackage: virtual\nVersion: 2\n\n"
+    )
+    (entry,) = parse(text, "debian")
+    assert (entry.name, entry.size, entry.depends) == ("a", 3, "")
+
+
+def test_every_exception_of_the_shipped_policy_has_effect_on_valid_names() -> None:
+    policy = default_policy()
+    assert not policy.follows("git", "perl")
+    assert policy.follows("perl", "perl-base")
+    assert not policy.follows("bash", "debconf")
+    assert policy.unit("libpython3.11-stdlib") == "python3"
+    assert policy.unit("python3-requests") is None
+    assert policy.unit("node-ws") is None
