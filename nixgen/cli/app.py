@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,7 +76,9 @@ def nixgen(
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit status: 0 done, 1 failed or different, 2 wrong input, 3 something outside."""
     # SIGTERM, as from systemd or a CI runner, ends children and removes temporary things as Ctrl-C does
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interruption = _Interruption()
+    signal.signal(signal.SIGTERM, interruption)
+    signal.signal(signal.SIGINT, interruption)
     debug = "--debug" in arguments
     as_json = "--json" in arguments
     try:
@@ -95,12 +99,23 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_status
     except BrokenPipeError:
         # the reader of our output left, as `head` does; say nothing, but do not claim success
-        import os
-        import sys
-
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return result if isinstance(result, int) else 0
+
+
+class _Interruption:
+    """The first signal interrupts; the second would break the cleaning up that follows, and is only answered."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, _signal: int, _frame: object) -> None:
+        self._count += 1
+        if self._count == 2:
+            os.write(2, b"cleaning up; once more to leave everything as it is\n")
+        else:
+            raise KeyboardInterrupt
 
 
 def _interrupted() -> int:

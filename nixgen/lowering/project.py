@@ -90,7 +90,7 @@ def _test(test: Test) -> Expr:
 def _package_names(project: Project) -> dict[str, Expr]:
     """Packages whose attribute path on nixpkgs is not their name."""
     return {
-        package.name: strings(package.nixpkgs.split("."))
+        package.name: nix.Str(package.nixpkgs)
         for _, package in packages_of(project)
         if package.nixpkgs is not None
     }

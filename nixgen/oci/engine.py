@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import resource
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,17 +68,18 @@ class RunningContainer:
         done = _call(self.runner, self.engine, "logs", self.id)
         return done.text + done.stderr.decode("utf-8", "replace")
 
-    def wait(self, seconds: float = _SHORT_SECONDS) -> int:
-        """Exit status of the program.
+    def wait(self, seconds: float | None = None) -> int:
+        """Exit status of the program, once it has ended.
 
+        :param seconds: how long to wait; None for ever.
         :raises EngineError: it still runs after ``seconds``.
         """
         try:
             done = _call(self.runner, self.engine, "wait", self.id, deadline=seconds)
         except WorkError as error:
             raise EngineError(
-                f"the container still runs after {seconds:g} s",
-                hint="it is stopped now; its output is below",
+                f"the container still runs after {seconds or 0:g} s",
+                hint="its last lines of output are below",
                 details=self.logs().splitlines()[-25:],
             ) from error
         return int(_checked(done, "wait for the container").text)
@@ -135,7 +137,11 @@ def load(layout: Path, engine: Engine, runner: Runner) -> str:
         return name
     source = f"oci:{layout}:{ref}"
     if engine.kind == "podman":
-        done = _call(runner, engine, "pull", "--quiet", source, deadline=_LOAD_SECONDS)
+        # podman makes a name of the path, and refuses what no image may be called, such as .nixgen
+        with tempfile.TemporaryDirectory(prefix="nixgen-") as folder:
+            link = Path(folder) / "layout"
+            link.symlink_to(layout.absolute())
+            done = _call(runner, engine, "pull", "--quiet", f"oci:{link}:{ref}", deadline=_LOAD_SECONDS)
         _checked(done, f"load {layout}")
         _checked(_call(runner, engine, "tag", image_id, name), f"tag {name}")
         return name
@@ -179,33 +185,30 @@ def run(
     variables = [
         item for key, value in sorted((env or {}).items()) for item in ("--env", f"{key}={value}")
     ]
-    created = _call(
-        runner,
-        engine,
-        "create",
-        "--pull=never",
-        "--label",
-        _LABEL,
-        *network,
-        *engine.run_arguments,
-        *variables,
-        image,
-        *args,
-    )
-    running = RunningContainer(
-        engine=engine,
-        id=_checked(created, f"create a container of {image}").text.strip(),
-        runner=runner,
-    )
+    # Named before it exists, so that an interrupt while it is being made leaves nothing either.
+    name = f"nixgen-{secrets.token_hex(8)}"
     try:
-        _checked(_call(runner, engine, "start", running.id), f"start {image}")
-        yield running
+        created = _call(
+            runner,
+            engine,
+            "create",
+            "--pull=never",
+            f"--name={name}",
+            f"--label={_LABEL}",
+            *network,
+            *engine.run_arguments,
+            *variables,
+            image,
+            *args,
+        )
+        identity = _checked(created, f"create a container of {image}").text.strip()
+        _checked(_call(runner, engine, "start", name), f"start {image}")
+        yield RunningContainer(engine=engine, id=identity, runner=runner)
     finally:
-        # The container has an owner even when the engine is slow: errors here must not hide the first one.
-        with suppress(NixgenError):
-            _call(runner, engine, "stop", "--time", str(_STOP_SECONDS), running.id)
-        with suppress(NixgenError):
-            _call(runner, engine, "rm", "--force", running.id)
+        # An error while cleaning up must not hide the first one.
+        for arguments in (("stop", "--time", str(_STOP_SECONDS)), ("rm", "--force")):
+            with suppress(NixgenError):
+                _call(runner, engine, *arguments, name)
 
 
 def remove_storage(engine: Engine, runner: Runner) -> None:
@@ -260,9 +263,13 @@ def _podman(storage: Path, driver: str) -> Engine:
 
 
 def _run_root(storage: Path, driver: str) -> str:
-    """A short name that belongs to ``storage``: podman refuses run directories of over 50 bytes."""
-    mark = hashlib.sha256(os.fsencode(storage.absolute())).hexdigest()[:12]
-    return f"{tempfile.gettempdir()}/nixgen-{os.getuid()}-{mark}-{driver}"
+    """A short name that belongs to ``storage``: podman refuses run directories of over 50 bytes.
+
+    Where only this user can have made it, and gone after a reboot, as podman wants it.
+    """
+    mark = hashlib.sha256(os.fsencode(storage.absolute())).hexdigest()[:8]
+    top = "/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    return f"{top}/nixgen-{mark}-{driver}"
 
 
 def _limits() -> tuple[str, ...]:
@@ -305,7 +312,7 @@ def _identity(layout: Path) -> tuple[str, str]:
 
 
 def _call(
-    runner: Runner, engine: Engine, *arguments: str, deadline: float = _SHORT_SECONDS
+    runner: Runner, engine: Engine, *arguments: str, deadline: float | None = _SHORT_SECONDS
 ) -> Completed:
     return runner.run(Command(argv=(*engine.command, *arguments), deadline=deadline))
 

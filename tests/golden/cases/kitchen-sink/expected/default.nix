@@ -29,10 +29,7 @@ import ./lib/project.nix {
     };
   };
   packageNames = {
-    flask = [
-      "python3Packages"
-      "flask"
-    ];
+    flask = "python3Packages.flask";
   };
   packages = [
     "flask"
