@@ -83,9 +83,15 @@ let
     inherit (pkgs) writeText;
   };
 
+  # The first serial port of the board that the VM runner picks for a system.
+  serialPorts = {
+    aarch64-linux = "ttyAMA0";
+    x86_64-linux = "ttyS0";
+  };
+
   # What the kernel is told; the VM runner appends nixgen.toplevel= and nixgen.shell=1.
   cmdline = concatStringsSep " " [
-    "console=ttyS0"
+    "console=${serialPorts.${debian.system}}"
     # eth0, eth1, … in the order of the virtual networks
     "net.ifnames=0"
     "panic=-1"

@@ -36,7 +36,7 @@ let
       else if file ? link then
         "ln -s ${quote file.link} ${target}"
       else if file.copy or false then
-        "cp -L ${quote "${file.source}"} ${target}"
+        "cp -RL ${quote "${file.source}"} ${target}"
       else
         "ln -s ${quote "${file.source}"} ${target}"
     );

@@ -54,10 +54,8 @@ let
   searchPath =
     packages:
     let
-      directories = concatMap (each: [
-        "${each}/bin"
-        "${each}/sbin"
-      ]) packages;
+      below = folder: map (package: "${package}/${folder}") packages;
+      directories = below "bin" ++ below "sbin";
     in
     concatStringsSep ":" (directories ++ [ systemPath ]);
 
@@ -127,11 +125,11 @@ let
         }
         // service.unitConfig
       )
-      ++ (if service.restartIfChanged then [ ] else [ "X-RestartIfChanged=false" ])
     )
     + "\n"
     + section "Service" (
       map (variable: environmentLine variable environment.${variable}) (attrNames environment)
+      ++ (if service.restartIfChanged then [ ] else [ "X-RestartIfChanged=false" ])
       ++ keys (serviceSettings name service)
     );
 
