@@ -20,6 +20,7 @@ let
     concatMap
     concatStringsSep
     elem
+    elemAt
     filter
     genList
     head
@@ -38,20 +39,27 @@ let
   inherit (evaluator) evaluate;
 
   moduleLib = lib // evaluator.functions;
-  optionsOf = name: import ./options.nix {
-    inherit (evaluator) types;
-    inherit name;
-  };
+  optionsOf =
+    name:
+    import ./options.nix {
+      inherit (evaluator) types;
+      inherit name;
+    };
 
   kernelPackage =
     let
       # linux-image-cloud-amd64 only depends on the image of the current version.
-      images = filter (name: match "linux-image-[0-9].*" name != null) (debian.closureOf debian.roots._kernel);
+      images = filter (name: match "linux-image-[0-9].*" name != null) (
+        debian.closureOf debian.roots._kernel
+      );
     in
     if length images == 1 then
       debian.unpacked (head images)
     else
-      throw "the lock's root _kernel must lead to one linux-image package, and leads to ${toString (length images)}; run: nixgen inputs update debian";
+      throw (
+        "the lock's root _kernel must lead to one linux-image package, and leads to "
+        + "${toString (length images)}; run: nixgen inputs update debian"
+      );
 
   kernel = import ./boot/kernel.nix {
     inherit (debian) runBusybox;
@@ -105,7 +113,15 @@ let
     "systemd.show_status=0"
   ];
 
-  positions = list: listToAttrs (genList (index: { name = builtins.elemAt list index; value = index + 1; }) (length list));
+  # Name → its place in the list, from 1.
+  positions =
+    list:
+    listToAttrs (
+      genList (index: {
+        name = elemAt list index;
+        value = index + 1;
+      }) (length list)
+    );
 
   addressOf = vlan: number: "192.168.${toString vlan}.${toString number}";
 
@@ -135,12 +151,15 @@ let
         inherit config subject neighbours;
         interfaces = genList (index: {
           device = "eth${toString index}";
-          address = "${addressOf (builtins.elemAt vlans index) number}/24";
+          address = "${addressOf (elemAt vlans index) number}/24";
         }) (length vlans);
       };
     in
     if wrong != [ ] then
-      throw "${subject}: virtualisation.vlans has ${toString (head wrong)}; a network's number is at most 254."
+      throw (
+        "${subject}: virtualisation.vlans has ${toString (head wrong)}; "
+        + "a network's number is at most 254."
+      )
     else if number > 254 then
       throw "${subject}: a test has at most 254 machines."
     else
@@ -275,7 +294,10 @@ let
         inherit (debian) system;
         inherit (config) name;
         testScript =
-          if isFunction config.testScript then config.testScript { nodes = configs; } else config.testScript;
+          if isFunction config.testScript then
+            config.testScript { nodes = configs; }
+          else
+            config.testScript;
         nodes = map (node: nodes.${node}.description) names;
       };
     in

@@ -44,5 +44,5 @@ in
 # The texts of a machine outgrow the size of one argument, so they come in a file.
 runBusybox name {
   passAsFile = [ "commands" ];
-  commands = concatStringsSep "\n" ([ "set -eu" "mkdir -p \"$out\"" ] ++ map write (attrNames files));
+  commands = concatStringsSep "\n" ([ "mkdir -p \"$out\"" ] ++ map write (attrNames files));
 } ''. "$commandsPath"''

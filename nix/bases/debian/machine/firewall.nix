@@ -8,10 +8,13 @@ let
 
   accept =
     protocol: ports:
+    let
+      numbers = concatStringsSep ", " (map toString (sort (a: b: a < b) ports));
+    in
     if ports == [ ] then
       ""
     else
-      "    ${protocol} dport { ${concatStringsSep ", " (map toString (sort (a: b: a < b) ports))} } accept\n";
+      "    ${protocol} dport { ${numbers} } accept\n";
 in
 ''
   table inet nixgen {

@@ -30,7 +30,6 @@ let
     concatMap
     concatStringsSep
     filter
-    foldl'
     hashString
     listToAttrs
     mapAttrs
@@ -107,17 +106,27 @@ let
       }) (attrNames set)
     );
 
-  maskedBy = link: names: listToAttrs (map (name: { inherit name; value = { inherit link; }; }) names);
+  masks =
+    names:
+    listToAttrs (
+      map (name: {
+        inherit name;
+        value.link = "/dev/null";
+      }) names
+    );
 
   text = text: { inherit text; };
   lines = list: text (concatStringsSep "" (map (line: line + "\n") list));
 
-  names = addresses: map (address: "${address} ${concatStringsSep " " addresses.${address}}") (attrNames addresses);
-
-  merged = foldl' (
-    all: addresses:
-    all // mapAttrs (address: found: (all.${address} or [ ]) ++ found) addresses
-  ) { } [ neighbours config.networking.hosts ];
+  # Lines of /etc/hosts: the machines of the test first, then what the configuration adds.
+  hosts =
+    let
+      declared = config.networking.hosts;
+      all =
+        neighbours
+        // mapAttrs (address: names: (neighbours.${address} or [ ]) ++ names) declared;
+    in
+    map (address: "${address} ${concatStringsSep " " all.${address}}") (attrNames all);
 
   shellQuote = value: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString value)}'";
 
@@ -160,7 +169,7 @@ let
           "::1 localhost"
           "127.0.1.1 ${config.networking.hostName}"
         ]
-        ++ names merged
+        ++ hosts
       );
       # Fixed, so that systemd does not take this for the first boot of a new machine.
       machine-id = lines [ (hashString "md5" "nixgen ${config.networking.hostName}") ];
@@ -186,8 +195,8 @@ let
       "systemd/system/default.target".link = "/usr/lib/systemd/system/multi-user.target";
       "tmpfiles.d/00-nixgen.conf" = lines config.systemd.tmpfiles.rules;
     }
-    // prefixed "systemd/system/" (maskedBy "/dev/null" masked.units)
-    // prefixed "systemd/system-generators/" (maskedBy "/dev/null" masked.generators)
+    // prefixed "systemd/system/" (masks masked.units)
+    // prefixed "systemd/system-generators/" (masks masked.generators)
     // prefixed "systemd/system/" units
     // declared;
 
@@ -197,7 +206,9 @@ let
     inherit files;
   };
 
-  owned = filter (name: config.environment.etc.${name}.mode != "symlink") (attrNames config.environment.etc);
+  owned = filter (name: config.environment.etc.${name}.mode != "symlink") (
+    attrNames config.environment.etc
+  );
 
   commands =
     [ "chmod 0600 /etc/shadow" ]
@@ -249,7 +260,9 @@ builtins.seq config.system.stateVersion (
       for package in $systemPackages; do
         for program in "$package"/bin/* "$package"/sbin/*; do
           name=$(basename "$program")
-          if [ -e "$program" ] && [ ! -e "$out/sw/bin/$name" ]; then ln -s "$program" "$out/sw/bin/$name"; fi
+          if [ -e "$program" ] && [ ! -e "$out/sw/bin/$name" ]; then
+            ln -s "$program" "$out/sw/bin/$name"
+          fi
         done
       done
 

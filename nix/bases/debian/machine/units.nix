@@ -61,7 +61,8 @@ let
 
   names = list: if list == [ ] then null else concatStringsSep " " list;
 
-  given = settings: removeAttrs settings (filter (name: settings.${name} == null) (attrNames settings));
+  given =
+    settings: removeAttrs settings (filter (name: settings.${name} == null) (attrNames settings));
 
   # A snippet becomes a program of its own.
   program = name: role: text: writeScript "${name}-${role}" text;
@@ -99,7 +100,10 @@ let
     in
     foldl' (
       settings: step:
-      if step.text == "" then settings else withCommand step.key (program name step.role step.text) settings
+      if step.text == "" then
+        settings
+      else
+        withCommand step.key (program name step.role step.text) settings
     ) service.serviceConfig steps;
 
   unitText =

@@ -52,7 +52,9 @@ runBusybox "debian-userland"
       find . ! -type d $excluded | LC_ALL=C sort | cpio -o -H newc 2>/dev/null > "$NIX_BUILD_TOP/files"
       (cd "$out" && cpio -idu < "$NIX_BUILD_TOP/files" 2>/dev/null)
     done
-    for directory in dev etc home mnt nix/store proc root run srv sys tmp var/lib var/log var/cache var/empty var/tmp; do
+    for directory in \
+      dev etc home mnt nix/store proc root run srv sys tmp \
+      var/cache var/empty var/lib var/log var/tmp; do
       mkdir -p "$out/$directory"
     done
     ln -s ../run "$out/var/run"

@@ -56,7 +56,10 @@ let
     else if user.isNormalUser then
       "users"
     else
-      fail "users.users.${name}.group is not set; a system user needs a group, such as ${name}, with `users.groups.${name} = { };`";
+      fail (
+        "users.users.${name}.group is not set; a system user needs a group, such as ${name}, "
+        + "with `users.groups.${name} = { };`"
+      );
 
   allGroups = mapAttrs (_: gid: { inherit gid; members = [ ]; }) base.groups // groups;
 
@@ -94,7 +97,10 @@ let
     if shared == [ ] then
       numbers
     else
-      fail "${option} of ${concatStringsSep " and " (head shared)} is ${toString numbers.${head (head shared)}}, and must differ";
+      fail (
+        "${option} of ${concatStringsSep " and " (head shared)} is "
+        + "${toString numbers.${head (head shared)}}, and must differ"
+      );
 
   numbersOf =
     option: known: isNormal: fixed:
@@ -180,9 +186,11 @@ let
     filter (user: builtins.seq (uidOf user) true) all;
 
   # A group that only `extraGroups` mentions would otherwise be dropped without a word.
-  checkedGroups = builtins.deepSeq (concatMap (user: map gidOf user.extraGroups) (attrValues users)) (
-    sort (a: b: gids.${a} < gids.${b}) (attrNames gids)
-  );
+  checkedGroups =
+    let
+      mentioned = concatMap (user: map gidOf user.extraGroups) (attrValues users);
+    in
+    builtins.deepSeq mentioned (sort (a: b: gids.${a} < gids.${b}) (attrNames gids));
 
   text = rows: concatStringsSep "" (map (row: concatStringsSep ":" row + "\n") rows);
 in

@@ -50,9 +50,12 @@ let
 
   fail =
     path: definitions: message:
+    let
+      files = map (definition: definition.file) definitions;
+    in
     throw ''
       ${subject}: the option `${text.showPath path}` ${message}.
-        defined in ${concatStringsSep "\n        and in " (map (definition: definition.file) definitions)}'';
+        defined in ${concatStringsSep "\n        and in " files}'';
 
   broken = file: message: throw "${subject}: ${message}.\n  in ${file}";
 
@@ -99,7 +102,8 @@ let
   call =
     file: function:
     let
-      required = filter (name: !(functionArgs function).${name}) (attrNames (functionArgs function));
+      wanted = functionArgs function;
+      required = filter (name: !wanted.${name}) (attrNames wanted);
       given = arguments // {
         inherit config;
       };
@@ -134,7 +138,9 @@ let
         stray = attrNames (removeAttrs module (structural ++ [ "config" ]));
       in
       if module ? options then
-        broken (locate "options" module ownFile) "a module declares options of its own, and ${baseHint}"
+        broken (locate "options" module ownFile) (
+          "a module declares options of its own, and ${baseHint}"
+        )
       else if isStructured && stray != [ ] then
         broken (locate (head stray) module ownFile) (
           "a module that has `config` must define everything inside it, and "
@@ -169,7 +175,9 @@ let
   evaluateTree =
     path: tree: definitions:
     let
-      expand = definition: map (value: definition // { inherit value; }) (properties.pushDown definition.value);
+      expand =
+        definition:
+        map (value: definition // { inherit value; }) (properties.pushDown definition.value);
       expanded = concatMap expand definitions;
       wrong = filter (definition: !isAttrs definition.value) expanded;
       unknown = concatMap (
@@ -181,11 +189,12 @@ let
         }) (attrNames (removeAttrs definition.value (attrNames tree)))
       ) expanded;
       first = head unknown;
+      same = filter (each: each.name == first.name) unknown;
     in
     if wrong != [ ] then
       fail path wrong "must be a set, and is ${text.showValue (head wrong).value}"
     else if unknown != [ ] then
-      fail (wholeName (path ++ [ first.name ]) first.value) (filter (each: each.name == first.name) unknown) (
+      fail (wholeName (path ++ [ first.name ]) first.value) same (
         "is not known; ${text.suggest path first.name tree}.\n  ${baseHint}"
       )
     else

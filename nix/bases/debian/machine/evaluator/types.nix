@@ -67,7 +67,8 @@ let
         );
   };
 
-  unitScalar = value: isString value || isInt value || isBool value || isPath value || isPackage value;
+  unitScalar =
+    value: isString value || isInt value || isBool value || isPath value || isPackage value;
 in
 rec {
   inherit isPackage;
