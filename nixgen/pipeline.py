@@ -157,7 +157,7 @@ def build(
             found,
             runner=runner,
             options=options,
-            store=Store(),
+            store=Store.of_host(),
             gcroots=gcroots,
             keep_going=keep_going,
             jobs=jobs,

@@ -137,11 +137,10 @@ def load(layout: Path, engine: Engine, runner: Runner) -> str:
         return name
     source = f"oci:{layout}:{ref}"
     if engine.kind == "podman":
-        # podman makes a name of the path, and refuses what no image may be called, such as .nixgen
-        with tempfile.TemporaryDirectory(prefix="nixgen-") as folder:
-            link = Path(folder) / "layout"
-            link.symlink_to(layout.absolute())
-            done = _call(runner, engine, "pull", "--quiet", f"oci:{link}:{ref}", deadline=_LOAD_SECONDS)
+        # podman makes a name of the path, and refuses what no image may be called, such as .nixgen: so it
+        # gets just the layout's own name, from beside it
+        argv = (*engine.command, "pull", "--quiet", f"oci:{layout.name}:{ref}")
+        done = runner.run(Command(argv=argv, cwd=layout.absolute().parent, deadline=_LOAD_SECONDS))
         _checked(done, f"load {layout}")
         _checked(_call(runner, engine, "tag", image_id, name), f"tag {name}")
         return name
