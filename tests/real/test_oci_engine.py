@@ -145,7 +145,7 @@ def test_it_runs(spec, engine, tmp_path):
     with run(
         image, engine, runner, args=("sh", "-c", script, "zero"), env={"GREETING": "hi there"}
     ) as box:
-        assert box.wait() == 0
+        assert box.wait(60) == 0
         assert box.logs().split("\n") == ["1000", "Hello Image!", "1777", "hi there zero", ""]
 
 
@@ -167,6 +167,19 @@ def test_it_serves_and_is_gone_afterwards(spec, engine, tmp_path):
     assert not box.running()
     left = runner.run(Command(argv=(*engine.command, "ps", "--all", "--quiet")))
     assert box.id[:12] not in left.text
+
+
+@pytest.mark.engine
+def test_waiting_has_an_end(spec, engine, tmp_path):
+    runner = SubprocessRunner()
+    report = build_images([spec], tmp_path / "out", tmp_path / "state")[0]
+    image = load(report.layout, engine, runner)
+    script = "echo still here; exec sleep 600"
+    with run(image, engine, runner, args=("sh", "-c", script)) as box:
+        with pytest.raises(EngineError, match="still runs after 1 s") as caught:
+            box.wait(1)
+        assert "still here" in caught.value.details
+    assert not box.running()
 
 
 @pytest.mark.engine
