@@ -1,0 +1,159 @@
+"""Debian packages from the store: they run, they refer to little, and building them again gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from nixgen.debian.bootstrap import ensure_busybox
+from nixgen.debian.lock import write_lock
+from nixgen.debian.locking import machine_mirrors, resolve_lock
+from nixgen.debian.mirrors import mirrors_env
+from nixgen.driver.runner import SubprocessRunner
+
+pytestmark = pytest.mark.real
+
+NIX = Path(__file__).parents[2] / "nix"
+PROGRAMS = {
+    "bash": ("bash --version", "GNU bash"),
+    "coreutils": ("ls --version", "coreutils"),
+    "curl": ("curl --version", "libcurl"),
+    "git": ("git --version", "git version"),
+    "nginx": ("nginx -v", "nginx version"),
+    "nodejs": ("node -p typeof(fetch)", "function"),
+    "openssl": ("openssl version", "OpenSSL 3"),
+    "postgresql": ("postgres --version", "PostgreSQL"),
+    "python3": ("python3 -c import\tssl,sqlite3", ""),
+    "redis": ("redis-server --version", "Redis server"),
+}
+# No option of a test may depend on this computer's nix.conf.
+OPTIONS = ["--option", "build-users-group", "", "--option", "substituters", ""]
+
+
+@frozen
+class Base:
+    """Locked once from this computer's own index: pools move, so no committed lock would last."""
+
+    lock: Path
+    environment: dict[str, str]
+
+    def build(self, expression: str, *more: str) -> subprocess.CompletedProcess[str]:
+        text = f'with import {NIX} {{ base = "debian"; system = builtins.currentSystem; lock = {self.lock}; }}; {expression}'
+        argv = ["nix-build", "--no-out-link", "-j2", *OPTIONS, *more, "-E", text]
+        return subprocess.run(
+            argv, env=self.environment, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    def path(self, expression: str) -> str:
+        done = self.build(expression)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    runner = SubprocessRunner()
+    lock = resolve_lock(
+        [*PROGRAMS, "cacert"], suite="bookworm", architectures=["amd64"], runner=runner
+    )
+    path = tmp_path_factory.mktemp("lock") / "debian.lock.json"
+    write_lock(lock, path)
+    mirrors = machine_mirrors(runner)
+    ensure_busybox(lock.architectures["amd64"], mirrors, runner)
+    return Base(path, {**os.environ, "NIXGEN_DEBIAN_MIRRORS": mirrors_env(mirrors)})
+
+
+def closure(path: str) -> list[str]:
+    done = subprocess.run(["nix-store", "-qR", path], capture_output=True, text=True, check=True)
+    return [line.split("-", 1)[1] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("attribute", sorted(PROGRAMS))
+def test_programs_answer_from_the_store(base: Base, attribute: str) -> None:
+    command, answer = PROGRAMS[attribute]
+    program, *arguments = command.split(" ")
+    path = base.path(f"pkgs.{attribute}")
+    argv = [f"{path}/bin/{program}", *arguments]
+    done = subprocess.run(argv, env={}, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert answer in done.stdout + done.stderr
+
+
+def test_a_closure_holds_only_what_is_needed(base: Base) -> None:
+    names = closure(base.path("pkgs.nginx"))
+    assert any(name.startswith("libssl3") for name in names)
+    assert len(names) < 12
+    assert not [
+        name for name in names if name.startswith(("perl", "python", "debconf", "nginx-common"))
+    ]
+
+
+@pytest.mark.parametrize("sandbox", ["true", "false"])
+def test_building_again_gives_the_same_bytes(base: Base, sandbox: str) -> None:
+    base.path("pkgs.openssl")
+    done = base.build("pkgs.openssl", "--check", "--option", "sandbox", sandbox)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_an_image_describes_itself_and_its_closure(base: Base) -> None:
+    expression = (
+        'image { name = "t"; contents = [ pkgs.curl pkgs.cacert ]; users.app = { uid = 7; gid = 8; home = "/"; };'
+        ' config = { Cmd = [ "${pkgs.openssl}/bin/openssl" "a\\"narHash\\":\\n" ]; }; }'
+    )
+    document = json.loads(Path(base.path(expression)).read_text())
+    paths = {entry["path"] for entry in document["closure"]}
+    assert document["schema"] == "nixgen/image/1"
+    assert document["root"] in paths
+    assert document["config"]["Cmd"][0].removesuffix("/bin/openssl") in paths
+    assert {r for entry in document["closure"] for r in entry["references"]} <= paths
+    root = Path(document["root"])
+    assert "app:x:7:8::/:" in (root / "etc/passwd").read_text()
+    assert (root / "etc/ssl/certs/ca-certificates.crt").read_text().count("BEGIN CERTIFICATE") > 50
+
+
+def evil(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        infos = {
+            "absolute": [tarfile.TarInfo("/tmp/evil")],
+            "parent": [tarfile.TarInfo("./../evil")],
+            "device": [tarfile.TarInfo("./dev/null")],
+            "link": [tarfile.TarInfo("./a"), tarfile.TarInfo("./a/evil")],
+        }[kind]
+        if kind == "device":
+            infos[0].type = tarfile.CHRTYPE
+        if kind == "link":
+            infos[0].type, infos[0].linkname = tarfile.SYMTYPE, "/tmp"
+        for info in infos:
+            tar.addfile(info)
+    data = buffer.getvalue()
+    return (
+        b"!<arch>\n"
+        + f"{'data.tar':<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode()
+        + data
+    )
+
+
+@pytest.mark.parametrize("kind", ["absolute", "parent", "device", "link"])
+def test_malicious_archives_are_refused(base: Base, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "evil.deb").write_bytes(evil(kind))
+    done = base.build(
+        f'debian.runBusybox "evil" {{ deb = {tmp_path}/evil.deb; }} '
+        f"'' . ${{{NIX}/bases/debian/unpack.sh}}; mkdir $out; unpack $deb $out ''"
+    )
+    assert done.returncode != 0
+    assert "refusing" in done.stderr
+
+
+def test_without_a_lock_the_error_says_what_to_run() -> None:
+    expression = f'(import {NIX} {{ base = "debian"; system = "x86_64-linux"; }}).pkgs.nginx'
+    argv = ["nix-instantiate", "--eval", "-E", expression]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert "nixgen inputs update" in done.stderr
