@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 _APT = "apt-get install "
+#: whether standard output has its JSON document already: results that tell of a failure are not followed by another
+_printed: list[str] = []
 
 
 @cache
@@ -81,6 +83,8 @@ def note(message: str) -> None:
 
 
 def print_json(document: Any) -> None:
+    """The one JSON document of a command."""
+    _printed.append("json")
     print(json.dumps(document, indent=2, sort_keys=True))
 
 
@@ -220,7 +224,7 @@ def human_size(count: int) -> str:
 def report_error(error: NixgenError, *, as_json: bool = False) -> None:
     """What happened, where in the user's file, what to do next."""
     problems = error.problems if isinstance(error, ModelError) else ()
-    if as_json:
+    if as_json and not _printed:
         print_json(_error_document(error, problems))
     lines = [f"{_paint('error', 'bold red', sys.stderr)}: {error.message}"]
     if error.where:

@@ -68,6 +68,8 @@ class BuildLog:
     def feed(self, line: bytes, observe: Callable[[Event], None]) -> None:
         """Take a line of Nix's standard error, and pass its events on."""
         for event in self.parser.feed(line):
+            if isinstance(event, Message) and nix.is_noise(event.text):
+                continue
             self._remember(event)
             observe(event)
 

@@ -6,10 +6,12 @@ Only the subset that means the same in Nix 2.8 … 2.34 and Lix: ``nix-instantia
 
 from __future__ import annotations
 
+import ctypes
 import grp
 import json
 import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from attrs import frozen
@@ -21,6 +23,7 @@ __all__ = [
     "NixOptions",
     "add_root",
     "instantiate_targets",
+    "is_noise",
     "path_info",
     "read_log",
     "realise",
@@ -30,8 +33,12 @@ __all__ = [
 MIRRORS_VARIABLE = "NIXGEN_DEBIAN_MIRRORS"
 """What the generated tree reads with ``builtins.getEnv``; docs/contracts.md §3."""
 
+_CLONE_NEWUSER = 0x10000000  # include/uapi/linux/sched.h
 _FEATURES = ("--extra-experimental-features", "nix-command flakes")
-_NOISE = ("warning: the group 'nixbld' specified in 'build-users-group' does not exist",)
+_NOISE = (
+    "warning: the group 'nixbld' specified in 'build-users-group' does not exist",
+    "warning: you did not specify '--add-root'; the result might be removed by the garbage collector",
+)
 
 # Applied to the function in default.nix. Asking for the paths as strings with `--strict` makes
 # Nix instantiate every derivation in one go. Arguments come as JSON in one string, so nothing of
@@ -72,6 +79,8 @@ class NixOptions:
     :param trusted_public_keys: keys whose signatures on substituted paths count.
     :param drop_build_users: root without the group nixbld, as Debian's package leaves it, builds
         as itself.
+    :param drop_sandbox: this process may not make user namespaces (as in many containers), so no sandbox
+        could be had. The Debian base builds the same bytes without one.
     :param store: another store (``--store``), such as a directory; the system's when None.
     :param builders: a machines file or line for ``builders``; local builds only when None.
     """
@@ -79,6 +88,7 @@ class NixOptions:
     substituters: tuple[str, ...] = ()
     trusted_public_keys: tuple[str, ...] = ()
     drop_build_users: bool = False
+    drop_sandbox: bool = False
     store: str | None = None
     builders: str | None = None
 
@@ -87,10 +97,12 @@ class NixOptions:
         cls, *, substituters: Iterable[str] = (), trusted_public_keys: Iterable[str] = ()
     ) -> NixOptions:
         """The options that this machine needs."""
+        alone = os.geteuid() == 0 and not _group_exists("nixbld")
         return cls(
             substituters=tuple(substituters),
             trusted_public_keys=tuple(trusted_public_keys),
-            drop_build_users=os.geteuid() == 0 and not _group_exists("nixbld"),
+            drop_build_users=alone,
+            drop_sandbox=alone and not _can_make_user_namespaces(),
         )
 
     @property
@@ -100,11 +112,26 @@ class NixOptions:
             words += ["--option", "trusted-public-keys", " ".join(self.trusted_public_keys)]
         if self.drop_build_users:
             words += ["--option", "build-users-group", ""]
+        if self.drop_sandbox:
+            words += ["--option", "sandbox", "false"]
         if self.builders is not None:
             words += ["--option", "builders", self.builders]
         if self.store is not None:
             words += ["--store", self.store]
         return tuple(words)
+
+
+@cache
+def _can_make_user_namespaces() -> bool:
+    """Tried, since no file tells: a chroot, seccomp or a sysctl may each forbid it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            os._exit(0 if libc.unshare(_CLONE_NEWUSER) == 0 else 1)
+        except BaseException:  # noqa: BLE001 - a child must not return into its parent's code
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _group_exists(name: str) -> bool:
@@ -217,4 +244,9 @@ def path_info(
 
 def strip_noise(lines: Iterable[str]) -> tuple[str, ...]:
     """Lines without the warnings that say nothing about the user's work."""
-    return tuple(line for line in lines if line.strip() not in _NOISE)
+    return tuple(line for line in lines if not is_noise(line))
+
+
+def is_noise(line: str) -> bool:
+    """Whether a line warns of something that nixgen does on purpose."""
+    return line.strip() in _NOISE
