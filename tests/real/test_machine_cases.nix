@@ -35,32 +35,7 @@ let
       fail = message: throw ''machine "web": ${message}'';
       inherit ((evaluate [ { users = config; } ]).users) users groups;
     };
-  # The base with builders that only remember what they were asked for.
-  recorded = import machine {
-    lib = { };
-    pkgs = {
-      bash = "/bash";
-      writeText = name: text: {
-        outPath = "/stub/${name}";
-        inherit text;
-      };
-      writeTextFile = { name, ... }: "/stub/${name}";
-    };
-    debian = {
-      system = "x86_64-linux";
-      busybox = "/busybox";
-      runBusybox = name: env: _: env // { outPath = "/stub/${name}"; };
-      unpacked = name: "/unpacked/${name}";
-      closureOf = names: names;
-      roots = {
-        _machine = [ "systemd" ];
-        _kernel = [
-          "linux-image-6.1.0-1-cloud-amd64"
-          "linux-image-cloud-amd64"
-        ];
-      };
-    };
-  };
+  recorded = import ./test_machine_recorded.nix { inherit machine; };
   documentOf =
     target: builtins.fromJSON (builtins.head target.description.exportReferencesGraph.closure).text;
   fails = value: !(builtins.tryEval (builtins.deepSeq value null)).success;

@@ -20,6 +20,8 @@ let
       fail = message: throw ''machine "web": ${message}'';
       inherit ((evaluate [ { users = config; } ]).users) users groups;
     });
+  recorded = import ./test_machine_recorded.nix { inherit machine; };
+  system = module: (recorded.machine { name = "web"; modules = [ module ]; }).toplevel.etc.commands;
   cases = {
     unknownOption = evaluate [ { services.nginx.enable = true; } ];
     misspelt = (evaluate [ { systemd.services.app.serviceconfig.Restart = "no"; } ]).systemd.services.app;
@@ -60,6 +62,32 @@ let
           group = "staff";
         };
       }).passwd;
+    takenService = system { systemd.services.firewall.script = "true"; };
+    emptyFile = system { environment.etc."a".mode = "0600"; };
+    twoFiles = system {
+      environment.etc."a" = {
+        text = "";
+        source = ./.;
+      };
+    };
+    hostName = recorded.machine {
+      name = "web.1";
+      modules = [ ];
+    };
+    noNodes = recorded.test {
+      name = "web";
+      modules = [ ];
+    };
+    optionOfANode =
+      (recorded.test {
+        name = "web";
+        modules = [ { nodes.web.boot.loader.enable = false; } ];
+      }).description.exportReferencesGraph;
+    tooManyNetworks =
+      (recorded.test {
+        name = "web";
+        modules = [ { nodes.web.virtualisation.vlans = [ 255 ]; } ];
+      }).description.exportReferencesGraph;
     neitherKind = (users { users.a.group = "users"; }).passwd;
   };
 in

@@ -125,12 +125,8 @@ let
 
   addressOf = vlan: number: "192.168.${toString vlan}.${toString number}";
 
-  checkName =
-    subject: name:
-    if match "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?" name != null then
-      name
-    else
-      throw "${subject}: `${name}` is not a host name: letters, digits and inner dashes, at most 63.";
+  # NixOS's rule for networking.hostName.
+  isHostName = name: match "[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?" name != null;
 
   /**
     One node from its configuration: `{ description, system }`.
@@ -147,6 +143,10 @@ let
     let
       inherit (virtualisation) vlans;
       wrong = filter (vlan: vlan > 254) vlans;
+      badNames = filter (each: !isHostName each) [
+        name
+        config.networking.hostName
+      ];
       system = makeSystem {
         inherit config subject neighbours;
         interfaces = genList (index: {
@@ -155,7 +155,12 @@ let
         }) (length vlans);
       };
     in
-    if wrong != [ ] then
+    if badNames != [ ] then
+      throw (
+        "${subject}: `${head badNames}` is not a host name: letters and digits, dashes and underscores "
+        + "inside, at most 63 characters."
+      )
+    else if wrong != [ ] then
       throw (
         "${subject}: virtualisation.vlans has ${toString (head wrong)}; "
         + "a network's number is at most 254."
@@ -185,7 +190,7 @@ let
   machine =
     { name, modules }:
     let
-      subject = "machine \"${checkName "machine" name}\"";
+      subject = "machine \"${name}\"";
       options = optionsOf name;
       config = evaluate {
         inherit subject modules;
@@ -240,7 +245,7 @@ let
 
       names = attrNames config.nodes;
       numbers = positions names;
-      subjectOf = node: "${subject}, machine \"${checkName subject node}\"";
+      subjectOf = node: "${subject}, machine \"${node}\"";
 
       configs = mapAttrs (
         node: nodeModules:
