@@ -45,5 +45,6 @@ unpack() {
   [ ! -s "$NIX_BUILD_TOP/complaints" ] || refuse "$1" "$(cat "$NIX_BUILD_TOP/complaints")"
   tar -xof "$NIX_BUILD_TOP/data.tar" -C "$2" --no-same-permissions
   rm "$NIX_BUILD_TOP/data.tar"
-  chmod -R u+w "$2"
+  # Dropped and made writable in one step: Nix forbids builders any chmod that would keep a set-id bit.
+  chmod -R u-s,g-s,u+w "$2"
 }
