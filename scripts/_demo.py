@@ -52,9 +52,8 @@ def nixgen(*arguments: str, project: Path = SHOP, expect: int = 0) -> str:
 
 
 def build() -> str:
-    targets = json.loads(nixgen("build", "--json"))["targets"]
-    for target in targets:
-        print(f"  {target['status']:<7} {target['attr']}")
+    print(nixgen("build"), end="")
+    targets = json.loads(nixgen("list", "--json"))["targets"]
     return f"{len(targets)} targets: {', '.join(target['attr'] for target in targets)}"
 
 
