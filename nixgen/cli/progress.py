@@ -75,6 +75,7 @@ class _LiveBuilds:
 
         self._running: dict[str, tuple[float, str]] = {}
         self._done = self._expected = self._failed = self._fetched = 0
+        self._doing = "starting"
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._live = Live(
@@ -111,6 +112,9 @@ class _LiveBuilds:
                     self._expected = max(self._expected, expected)
                 case nix.Message(level=1, text=text):
                     self._live.console.print(text, style="yellow", markup=False)
+                case nix.Message(level=3, text=text) if not self._expected:
+                    # before Nix counts: resolving, evaluating
+                    self._doing = text.partition("\n")[0]
                 case _:
                     pass
 
@@ -121,8 +125,7 @@ class _LiveBuilds:
             now = time.monotonic()
             total = max(self._expected, self._done + len(self._running))
             head = Text.assemble(
-                (f"{self._done}", "bold green"),
-                f"/{total} built",
+                *([(f"{self._done}", "bold green"), f"/{total} built"] if total else [self._doing]),
                 *([f", {self._fetched} fetched"] if self._fetched else []),
                 *([(f", {self._failed} failed", "bold red")] if self._failed else []),
                 (f"  {now - self._started:.0f} s", "dim"),
