@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from nixgen.disk import write_atomically
 from nixgen.errors import UsageError
 from nixgen.render import template_folder
 from nixgen.render.resources import default_inputs
-from nixgen.render.write import disk_errors, write_atomically
 
 __all__ = ["project_name", "scaffold"]
 
@@ -49,8 +49,7 @@ def scaffold(folder: Path) -> tuple[str, ...]:
             hint="choose an empty folder: nixgen init DIR",
             details=[str(folder / path) for path in in_the_way[1:]],
         )
-    with disk_errors(folder):
-        for path, data in files.items():
-            if path not in present:
-                write_atomically(folder / path, data)
+    for path, data in files.items():
+        if path not in present:
+            write_atomically(folder / path, data)
     return tuple(path for path in sorted(files) if path not in present)

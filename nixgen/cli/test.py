@@ -57,8 +57,8 @@ def run(
     from nixgen import pipeline
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, test_progress
+    from nixgen.disk import write_atomically
     from nixgen.errors import UsageError
-    from nixgen.render.write import disk_errors, write_atomically
     from nixgen.vm.report import junit_xml
     from nixgen.workspace import Workspace
 
@@ -86,8 +86,7 @@ def run(
         if not json:
             console.print_test(results[-1])
     if junit is not None:
-        with disk_errors(junit.parent):
-            write_atomically(junit, junit_xml(results))
+        write_atomically(junit, junit_xml(results))
     if json:
         console.print_json(
             {"schema": "nixgen/tests/1", "tests": [result.to_json() for result in results]}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,8 @@ from typing import Any
 from attrs import frozen
 
 from nixgen.debian.mirrors import ARCHIVES
-from nixgen.errors import LockError, StoreError
+from nixgen.disk import write_atomically
+from nixgen.errors import LockError
 
 __all__ = [
     "SCHEMA",
@@ -248,20 +247,7 @@ def write_lock(lock: Lock, path: Path) -> bool:
     :raises StoreError: the folder cannot be written to.
     """
     data = dump_lock(lock).encode()
-    try:
-        if path.exists() and path.read_bytes() == data:
-            return False
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                os.fchmod(file.fileno(), 0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror}",
-            hint="free some space, or check its owner",
-        ) from error
+    if path.exists() and path.read_bytes() == data:
+        return False
+    write_atomically(path, data)
     return True

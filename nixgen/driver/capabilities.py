@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 from attrs import frozen
 
-from nixgen.driver.atomic import write_atomically
+from nixgen.disk import write_atomically
 from nixgen.driver.command import Command
 from nixgen.driver.process import missing_tool
 from nixgen.driver.runner import Runner

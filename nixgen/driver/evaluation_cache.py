@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from nixgen.driver.atomic import write_atomically
+from nixgen.disk import write_atomically
 from nixgen.driver.evaluation import Target
 
 __all__ = ["EvaluationCache", "evaluation_key"]

@@ -6,22 +6,19 @@ that is not listed there belongs to the user.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import errno
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
 
-from nixgen.errors import StoreError, UsageError
+from nixgen.disk import disk_errors, write_atomically
+from nixgen.errors import UsageError
 from nixgen.render.tree import FileTree
 
-__all__ = ["MANIFEST", "Changes", "apply", "difference", "plan", "write_atomically"]
+__all__ = ["MANIFEST", "Changes", "apply", "difference", "plan"]
 
 MANIFEST = ".nixgen.json"
 _SCHEMA = "nixgen/generated/1"
@@ -144,22 +141,6 @@ def _union(changes: Changes) -> bytes:
     return json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Readers see the old bytes or the new ones, whatever happens to this process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        # mkstemp makes private files; these are to be read and committed
-        os.chmod(temporary, 0o644)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108
-        raise
-
-
 def _remove_empty(top: Path, folder: Path) -> None:
     while folder != top:
         try:
@@ -167,27 +148,6 @@ def _remove_empty(top: Path, folder: Path) -> None:
         except OSError:
             return
         folder = folder.parent
-
-
-@contextlib.contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Say what a disk that is full, read-only or not ours to write means."""
-    hints = {
-        errno.ENOSPC: "free some space and run the command again; nothing was lost",
-        errno.EROFS: "the file system is mounted read-only; use a copy of the project that can be written",
-        errno.EACCES: f"make {folder} writable for this user",
-        errno.EPERM: f"make {folder} writable for this user",
-        errno.EDQUOT: "the disk quota is used up; free some space and run the command again",
-    }
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in hints:
-            raise
-        raise StoreError(
-            f"cannot write {error.filename or folder}: {os.strerror(error.errno or 0)}",
-            hint=hints[error.errno],
-        ) from error
 
 
 def difference(changes: Changes) -> Iterator[str]:

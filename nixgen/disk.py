@@ -1,0 +1,57 @@
+"""Writing files that are whole or not there, and saying what a disk means when it refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from nixgen.errors import StoreError
+
+__all__ = ["disk_errors", "write_atomically"]
+
+_HINTS = {
+    errno.ENOSPC: "free some space and run the command again; nothing was lost",
+    errno.EDQUOT: "the disk quota is used up; free some space and run the command again",
+    errno.EROFS: "the file system is mounted read-only; use a copy of the project that can be written",
+    errno.EACCES: "make it writable for this user",
+    errno.EPERM: "make it writable for this user",
+    errno.ENOTDIR: "something that is no folder is in the way; move it",
+    errno.EEXIST: "a file is in the way where a folder should be; move it",
+    errno.EISDIR: "a folder is in the way; move it",
+}
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` in one step, creating its folder: readers see the old bytes or the new ones, whatever kills us.
+
+    :raises StoreError: the disk is full, read-only or not ours.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    with disk_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # the usual mode, less the user's umask: these are to be read and committed
+            with open(temporary, "xb") as stream:  # noqa: PTH123
+                stream.write(content)
+            os.replace(temporary, path)  # noqa: PTH105
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says of a full, read-only or foreign disk into a `StoreError` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _HINTS:
+            raise
+        raise StoreError(
+            f"cannot write {path}: {os.strerror(error.errno)}", hint=_HINTS[error.errno]
+        ) from error
