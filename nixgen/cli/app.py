@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import signal
@@ -25,9 +26,9 @@ VERBS = {
     "cache": "Push to, serve and sign for a binary cache on S3.",
     "image": "Assemble OCI images and run them.",
     "test": "Boot the machines of a test and run it.",
-    "inputs": "Show and update the pins of flake-inputs.json and the Debian lock.",
+    "inputs": "Show and update the pins and the Debian lock.",
     "fmt": "Format hand-written Nix files.",
-    "doctor": "Say what is missing on this computer, and the command that installs it.",
+    "doctor": "Say what is missing on this computer, and how to get it.",
 }
 
 
@@ -87,6 +88,9 @@ def run(arguments: Sequence[str]) -> int:
         )
     except _ClickException as error:
         error.show()
+        close = difflib.get_close_matches(arguments[0], VERBS, n=1)
+        if arguments[0] not in VERBS and close:
+            print(f"Did you mean: nixgen {close[0]}", file=sys.stderr)
         return 2
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted()

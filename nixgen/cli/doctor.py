@@ -11,7 +11,7 @@ app = verb()
 
 @app.command("doctor")
 def doctor(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
-    """Say what is missing on this computer, and the command that installs it."""
+    """Say what is missing on this computer, and how to get it."""
     import attrs
     import typer
 

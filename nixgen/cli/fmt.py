@@ -22,7 +22,7 @@ def fmt(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Format hand-written Nix files; generated ones have their form already."""
+    """Format hand-written Nix files."""
     from nixgen.cli import console
     from nixgen.driver.formatting import format_files, hand_written
     from nixgen.errors import StaleError

@@ -9,7 +9,7 @@ import typer
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, verb
 
-app = verb("Show and update the pins of flake-inputs.json and the Debian lock.")
+app = verb("Show and update the pins and the Debian lock.")
 
 
 @app.command("show")
