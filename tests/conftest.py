@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
+from attrs import frozen
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,3 +34,74 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("real"):
             item.add_marker(missing)
+
+
+@frozen(kw_only=True)
+class CommandLine:
+    """nixgen as a person runs it, in a folder.
+
+    :param environment: what is different from this process's own.
+    """
+
+    folder: Path
+    environment: Mapping[str, str] = MappingProxyType({})
+    program: tuple[str, ...] = (
+        sys.executable,
+        "-c",
+        "from nixgen.cli.entry import main; main()",
+    )
+
+    def __call__(self, *arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        """Any other exit status than the expected one fails the test, with everything that was said."""
+        done = subprocess.run(
+            [*self.program, *map(str, arguments)],
+            cwd=self.folder,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert done.returncode == expect, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def document(self, *arguments: object, expect: int = 0) -> dict[str, Any]:
+        """The one JSON document of a command."""
+        done = self(*arguments, "--json", expect=expect)
+        return dict(json.loads(done.stdout))
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """For what runs until it is interrupted; the caller ends it."""
+        return subprocess.Popen(
+            [*self.program, *map(str, arguments)],
+            cwd=self.folder,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., CommandLine]:
+    """A fresh copy of an example, without what an earlier build left there, and the command line in it."""
+
+    def copy(name: str, *, source: Path | None = None) -> CommandLine:
+        folder = tmp_path_factory.mktemp(name) / name
+        shutil.copytree(
+            source or EXAMPLES / name,
+            folder,
+            ignore=shutil.ignore_patterns(
+                ".nixgen", "__pycache__", *(() if source else ("generated", "debian.lock.json"))
+            ),
+        )
+        return CommandLine(folder=folder)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def command_line() -> type[CommandLine]:
+    return CommandLine
