@@ -353,14 +353,31 @@ def running(workspace: Workspace, report: ImageReport) -> Iterator[RunningContai
 
 
 def run_test(
-    workspace: Workspace, target: Target, *, timeout: float, observe: Observer = _ignore
+    workspace: Workspace,
+    target: Target,
+    *,
+    timeout: float,
+    accel: str = "auto",
+    observe: Observer = _ignore,
 ) -> TestResult:
     """Boot the machines of a built test and run its script.
 
+    :param accel: ``kvm`` or ``tcg``; ``auto`` finds out what works here.
+
     :raises OutsideError: QEMU is missing, or no machine came up.
     """
+    from nixgen.vm.accel import KVM, TCG
     from nixgen.vm.run import run_test as run
     from nixgen.vm.spec import TestSpec
 
     spec = TestSpec.from_file(Path(target.out))
-    return run(spec, state_dir=workspace.state / "vm", observe=observe, timeout=timeout)
+    chosen = {"auto": None, "kvm": KVM, "tcg": TCG}
+    if accel not in chosen:
+        raise UsageError(f"there is no accelerator {accel!r}", hint="use auto, kvm or tcg")
+    return run(
+        spec,
+        state_dir=workspace.state / "vm",
+        observe=observe,
+        timeout=timeout,
+        acceleration=chosen[accel],
+    )

@@ -47,6 +47,10 @@ def run(
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", help="For one test.")
     ] = 900,
+    accel: Annotated[
+        str,
+        typer.Option("--accel", help="auto, kvm, or tcg: software emulation, which always works."),
+    ] = "auto",
     console_output: Annotated[
         bool, typer.Option("--console", help="Show the machines' serial consoles.")
     ] = False,
@@ -81,7 +85,9 @@ def run(
     for target in built.targets:
         with test_progress(quiet=json, serial=console_output) as observe_test:
             results.append(
-                pipeline.run_test(workspace, target, timeout=timeout, observe=observe_test)
+                pipeline.run_test(
+                    workspace, target, timeout=timeout, accel=accel, observe=observe_test
+                )
             )
         if not json:
             console.print_test(results[-1])

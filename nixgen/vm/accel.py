@@ -1,7 +1,8 @@
 """Which accelerator really boots something on this machine.
 
 ``/dev/kvm`` is not a promise: on hosts without nested virtualisation it opens, even creates a VM, and
-no instruction ever runs. So a boot sector that asks QEMU to exit is booted once, and the answer kept.
+then runs nothing, or runs a boot sector but no kernel. So the processor must say that it virtualises,
+and a boot sector that asks QEMU to exit is booted once; the answer is kept.
 """
 
 from __future__ import annotations
@@ -44,7 +45,12 @@ _PROBE_SECONDS = 5.0
 
 
 def choose_acceleration(
-    runner: Runner, *, system: str, cache_dir: Path, device: Path = Path("/dev/kvm")
+    runner: Runner,
+    *,
+    system: str,
+    cache_dir: Path,
+    device: Path = Path("/dev/kvm"),
+    cpuinfo: Path = Path("/proc/cpuinfo"),
 ) -> Acceleration:
     """KVM when a guest of ``system`` was seen to boot under it, else QEMU's own emulation.
 
@@ -56,6 +62,8 @@ def choose_acceleration(
         return TCG
     if system != "x86_64-linux":
         return KVM  # the probe is an x86 boot sector; elsewhere an openable device has to do
+    if not _virtualises(cpuinfo):
+        return TCG
     file = cache_dir / "acceleration.json"
     key = {"kernel": platform.release(), "boot": _boot_id(), "device": device.stat().st_rdev}
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
@@ -65,6 +73,14 @@ def choose_acceleration(
     works = _boots(runner)
     _remember(file, json.dumps({"key": key, "kvm": works}))
     return KVM if works else TCG
+
+
+def _virtualises(cpuinfo: Path) -> bool:
+    """Whether the processor has Intel's or AMD's extensions, as KVM on x86 needs them."""
+    try:
+        return bool({"vmx", "svm"} & set(cpuinfo.read_text().split()))
+    except OSError:
+        return False
 
 
 def _boots(runner: Runner) -> bool:

@@ -110,12 +110,34 @@ def test_the_probe_decides_and_is_remembered(
     probe = Probe(status)
     device = tmp_path / "kvm"  # openable, as /dev/kvm is on hosts where nothing boots
     device.touch()
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("flags\t\t: fpu svm sse2\n")
     for _ in range(2):
         found = choose_acceleration(
-            probe, system="x86_64-linux", cache_dir=tmp_path / "cache", device=device
+            probe,
+            system="x86_64-linux",
+            cache_dir=tmp_path / "cache",
+            device=device,
+            cpuinfo=cpuinfo,
         )
         assert found is expected
     assert len(probe.commands) == 1
+
+
+def test_a_processor_without_virtualisation_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # seen with QEMU 10: such a host runs the boot sector under kvm, and then no kernel
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    probe = Probe(33)
+    device, cpuinfo = tmp_path / "kvm", tmp_path / "cpuinfo"
+    device.touch()
+    cpuinfo.write_text("flags\t\t: fpu sse2\n")
+    found = choose_acceleration(
+        probe, system="x86_64-linux", cache_dir=tmp_path, device=device, cpuinfo=cpuinfo
+    )
+    assert found is TCG
+    assert probe.commands == []
 
 
 def test_no_device_and_foreign_systems_need_no_probe(tmp_path: Path) -> None:
