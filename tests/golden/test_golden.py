@@ -45,8 +45,8 @@ def test_generates_what_is_expected(
     assert sorted(present) == sorted(actual), (
         "orphaned or missing files; run pytest tests/golden --regenerate"
     )
-    for path in actual:
-        assert actual[path] == present[path], (
+    for path, text in actual.items():
+        assert text == present[path], (
             f"{path} differs; run pytest tests/golden --regenerate, and review"
         )
 

@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "render": {"syntax", "disk"},
     "scaffold": {"render", "disk"},
     "driver": {"disk"},
-    **dict.fromkeys(PARTS, {"driver", "disk"}),
+    **{part: {"driver", "disk"} for part in PARTS},
     "doctor": {"driver"},
     "testing": {"driver", "models"},
     "workspace": {"inputs", "load", "lowering", "models", "reads", "render"},
