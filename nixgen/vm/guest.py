@@ -230,9 +230,11 @@ class QemuGuest:
         self._host.journal.console(self.name, line)
 
     def _never_up(self, what: str) -> EngineError:
+        blame = "; if KVM is at fault, try --accel tcg"
         return EngineError(
             f"{self.name} {what}",
-            hint="the end of its console is below",
+            hint="the end of its console is below"
+            + (blame if self._host.acceleration.name == "kvm" else ""),
             details=self.console_tail(),
         )
 
