@@ -1,0 +1,205 @@
+"""Progress: lines where nobody looks, a live view on a terminal, nothing at all when asked to be quiet."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+
+import pytest
+from rich.console import Console
+
+from nixgen.cache import events as cache
+from nixgen.cli import progress
+from nixgen.driver import events as nix
+from nixgen.oci import events as oci
+from nixgen.vm import events as vm
+
+HASH = "0" * 32
+DRV = f"/nix/store/{HASH}-nginx-1.22.drv"
+OTHER = f"/nix/store/{HASH}-redis.drv"
+PATH = f"/nix/store/{HASH}-curl"
+
+BUILDS = (
+    nix.Message(3, "evaluating 2 targets"),
+    nix.Progress("builds", 0, 3, 0, 0),
+    nix.BuildStarted(DRV, ""),
+    nix.BuildStarted(OTHER, ""),
+    nix.BuildPhase(DRV, "unpack"),
+    nix.BuildLine(DRV, "compiling [red]ngx.c[/]"),
+    nix.Message(1, "warning: [bold]odd[/]"),
+    nix.TransferFinished("substitute", PATH, 0.5),
+    nix.BuildFinished(DRV, 2.25),
+    nix.BuildFailed(OTHER, 1.0, "exit code 7"),
+)
+PUSH = (
+    cache.Planned(paths=9, missing=2, nar_bytes=12_345_678),
+    cache.NarRead(path=PATH, size=1000),
+    cache.NarStored(path=PATH, nar_size=1000, file_size=10, reused=False),
+    cache.Published(path=PATH),
+)
+IMAGES = (
+    oci.LayersPlanned(images=("api",), layers=2, size=2_000_000),
+    oci.LayerReused(digest="sha256:0", size=1),
+    oci.LayerStarted(paths=(PATH,)),
+    oci.LayerWritten(digest="sha256:1", tar_size=1_000_000, size=500_000, seconds=0.25),
+    oci.ImageWritten(image="api:latest", digest="sha256:2", changed=True),
+    oci.ImageWritten(image="redis:latest", digest="sha256:3", changed=False),
+)
+TEST = (
+    vm.StoreImageReady(paths=48, size=130_000_000, seconds=0.2, cached=False),
+    vm.StoreImageReady(paths=48, size=130_000_000, seconds=0.2, cached=True),
+    vm.TestStarted(test="smoke", machines=("web", "db"), acceleration="tcg"),
+    vm.MachineStarted(machine="db", pid=1),
+    vm.ConsoleLine(machine="db", text="[bold] of systemd", shown=True),
+    vm.MachineUp(machine="db", seconds=7.13),
+    vm.StepStarted(kind="subtest", machine=None, title="redis answers", depth=0),
+    vm.StepFinished(
+        kind="command", machine="db", title="true", depth=1, seconds=0.1, ok=False, status=1
+    ),
+    vm.StepFinished(
+        kind="action", machine="db", title="wait for port", depth=1, seconds=0.1, ok=False
+    ),
+    vm.StepFinished(kind="subtest", machine=None, title="inner", depth=1, seconds=0.5, ok=False),
+    vm.StepFinished(
+        kind="subtest", machine=None, title="redis answers", depth=0, seconds=1.5, ok=True
+    ),
+)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """A terminal of 100 columns; what was drawn on it."""
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=100, color_system=None, soft_wrap=True)
+    monkeypatch.setattr(progress, "err", lambda: console)
+    monkeypatch.setattr(progress, "_live", lambda: True)
+    return drawn
+
+
+def feed(observe: Callable[[object], None], events: Iterable[object]) -> None:
+    for event in events:
+        observe(event)
+
+
+def test_builds_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.build_progress(quiet=False) as observe:
+        feed(observe, BUILDS)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "warning: [bold]odd[/]",
+        "fetched curl (0.5 s)",
+        "built   nginx-1.22 (2.2 s)",
+        "FAILED  redis (1.0 s)",
+    ]
+
+
+def test_pushes_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.push_progress(quiet=False) as observe:
+        feed(observe, PUSH)
+    assert capsys.readouterr() == ("", "2 of 9 paths to push, 12.3 MB\npushed  curl\n")
+
+
+def test_images_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.image_progress(quiet=False) as observe:
+        feed(observe, IMAGES)
+    assert capsys.readouterr().err.splitlines() == [
+        "layer   500.0 kB (0.2 s)",
+        "image   api:latest",
+        "image   redis:latest (unchanged)",
+    ]
+
+
+@pytest.mark.parametrize("serial", [False, True])
+def test_tests_as_lines(capsys: pytest.CaptureFixture[str], *, serial: bool) -> None:
+    with progress.test_progress(quiet=False, serial=serial) as observe:
+        feed(observe, TEST)
+    assert capsys.readouterr().err.splitlines() == [
+        "disk    48 paths, 130.0 MB (0.2 s)",
+        "boot    smoke: web, db (tcg, software emulation)",
+        *(["db| [bold] of systemd"] if serial else []),
+        "up      db (7.1 s)",
+        "FAILED  db: wait for port",
+        "FAILED    inner (0.5 s)",
+        "passed  redis answers (1.5 s)",
+    ]
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str], terminal: io.StringIO) -> None:
+    with progress.build_progress(quiet=True) as observe:
+        feed(observe, BUILDS)
+    with progress.push_progress(quiet=True) as observe:
+        feed(observe, PUSH)
+    with progress.image_progress(quiet=True) as observe:
+        feed(observe, IMAGES)
+    with progress.test_progress(quiet=True, serial=True) as observe:
+        feed(observe, TEST)
+    assert (capsys.readouterr(), terminal.getvalue()) == (("", ""), "")
+
+
+def test_the_live_view_shows_what_runs(terminal: io.StringIO) -> None:
+    view = progress._LiveBuilds()
+    assert view._render().plain.startswith("starting")
+    feed(view, BUILDS[:1])
+    assert view._render().plain.startswith("evaluating 2 targets")
+    feed(view, BUILDS[1:6])
+    head, *rows = view._render().plain.splitlines()
+    assert head.startswith("0/3 built")
+    assert len(rows) == 2
+    assert "nginx-1.22  compiling [red]ngx.c[/]" in rows[0], "a builder's words are not markup"
+    assert "redis" in rows[1]
+    feed(view, BUILDS[6:])
+    assert view._render().plain.startswith("1/3 built, 1 fetched, 1 failed")
+    assert "\n" not in view._render().plain
+    assert "warning: [bold]odd[/]" in terminal.getvalue()
+    assert "failed redis (1.0 s)" in terminal.getvalue()
+
+
+def test_the_live_view_stays_short(terminal: io.StringIO) -> None:
+    view = progress._LiveBuilds()
+    feed(view, [nix.BuildStarted(f"/nix/store/{HASH}-n{number}.drv", "") for number in range(20)])
+    feed(view, [nix.BuildLine(f"/nix/store/{HASH}-n0.drv", "x" * 500)])
+    rows = view._render().plain.splitlines()
+    assert rows[-1] == "  … and 12 more"
+    assert len(rows) == 10
+    assert max(map(len, rows)) <= 100
+
+
+def test_a_terminal_gets_the_live_views(terminal: io.StringIO) -> None:
+    with progress.build_progress(quiet=False) as observe:
+        feed(observe, BUILDS)
+    with progress.push_progress(quiet=False) as observe:
+        feed(observe, PUSH)
+    with progress.image_progress(quiet=False) as observe:
+        feed(observe, IMAGES)
+    drawn = terminal.getvalue()
+    for part in ("1/3 built", "failed redis", "pushing", "12.3 MB", "layers", "2.0 MB"):
+        assert part in drawn
+    # a view that vanishes shows the cursor again
+    assert drawn.count("\x1b[?25l") == drawn.count("\x1b[?25h") == 3
+
+
+def test_a_failure_in_the_middle_puts_the_terminal_right(terminal: io.StringIO) -> None:
+    def fail() -> None:
+        with progress.build_progress(quiet=False) as observe:
+            feed(observe, BUILDS[:4])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    hidden, shown = (terminal.getvalue().rindex(code) for code in ("\x1b[?25l", "\x1b[?25h"))
+    assert hidden < shown, "the cursor is left visible"
+
+
+def test_only_a_real_terminal_is_drawn_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert progress._live() is False
+    monkeypatch.setattr("sys.stderr", type("Tty", (io.StringIO,), {"isatty": lambda _self: True})())
+    monkeypatch.setenv("TERM", "xterm")
+    assert progress._live() is True
+    monkeypatch.setenv("TERM", "dumb")
+    assert progress._live() is False
+
+
+def test_names_of_store_paths() -> None:
+    assert progress._store_name(PATH) == "curl"
+    assert progress._store_name("http://mirror/pool/a.deb") == "a.deb"
