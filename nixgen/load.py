@@ -7,6 +7,7 @@ import traceback
 import types
 from pathlib import Path
 
+from nixgen.collector import paused_collector
 from nixgen.errors import ModelError, NixgenError, Problem, ProjectLoadError
 from nixgen.models import Project, check
 
@@ -24,7 +25,8 @@ def load_project(root: Path) -> Project:
     :raises ProjectLoadError: the file is missing, broken, or defines no project.
     :raises ModelError: the project has problems; all of them, with places relative to ``root``.
     """
-    project = _find(root, _execute(root))
+    with paused_collector():
+        project = _find(root, _execute(root))
     problems = check(project)
     if problems:
         raise ModelError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nixgen import syntax as nix
@@ -18,21 +19,23 @@ if TYPE_CHECKING:
 __all__ = ["lower", "target_origins"]
 
 
-def lower(project: Project) -> Mapping[str, Expr]:
-    """One expression a file, by the file's path below ``generated/``.
+def lower(project: Project) -> Mapping[str, Callable[[], Expr]]:
+    """The files of the generated tree: path below ``generated/`` → what makes its expression, when it is called.
 
-    The project is sound (`nixgen.models.require_valid`); lowering has no errors of its own.
+    One at a time, so that a large project is never in memory as expressions. The project is sound
+    (`nixgen.models.require_valid`); lowering has no errors of its own.
     """
-    files: dict[str, Expr] = {"default.nix": _default(project)}
-    files.update(
-        (f"machines/{machine.name}.nix", machine_module(machine)) for machine in project.machines
-    )
-    files.update((f"images/{image.name}.nix", image_expression(image)) for image in project.images)
-    files.update((f"tests/{test.name}.nix", test_module(test)) for test in project.tests)
-    files.update(
-        (f"environments/{environment.name}.nix", environment_overlays(project, environment))
-        for environment in project.environments
-    )
+    files: dict[str, Callable[[], Expr]] = {"default.nix": partial(_default, project)}
+    for machine in project.machines:
+        files[f"machines/{machine.name}.nix"] = partial(machine_module, machine)
+    for image in project.images:
+        files[f"images/{image.name}.nix"] = partial(image_expression, image)
+    for test in project.tests:
+        files[f"tests/{test.name}.nix"] = partial(test_module, test)
+    for environment in project.environments:
+        files[f"environments/{environment.name}.nix"] = partial(
+            environment_overlays, project, environment
+        )
     return files
 
 

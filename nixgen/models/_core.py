@@ -181,12 +181,16 @@ def mapping(key: Check, item: Check) -> Check:
     return run
 
 
-def field_checks(cls: type) -> tuple[tuple[str, tuple[Check, ...]], ...]:
+#: name, what the value is when nothing was given (which needs no check), checks
+FieldChecks = tuple[str, Any, tuple[Check, ...]]
+
+
+def field_checks(cls: type) -> tuple[FieldChecks, ...]:
     """The checks of a model class, field by field; computed once a class."""
     found = _FIELD_CHECKS.get(cls)
     if found is None:
         found = tuple(
-            (field.name, field.metadata[CHECKS])
+            (field.name, field.default, field.metadata[CHECKS])
             for field in attrs.fields(cls)
             if CHECKS in field.metadata
         )
@@ -194,4 +198,4 @@ def field_checks(cls: type) -> tuple[tuple[str, tuple[Check, ...]], ...]:
     return found
 
 
-_FIELD_CHECKS: dict[type, tuple[tuple[str, tuple[Check, ...]], ...]] = {}
+_FIELD_CHECKS: dict[type, tuple[FieldChecks, ...]] = {}

@@ -6,68 +6,100 @@ rules that span models, below. Rules run only over values that are sound in them
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 import attrs
 
+from nixgen.collector import paused_collector
 from nixgen.errors import ModelError, Problem
 from nixgen.models._core import Fault, Model, field_checks
 from nixgen.models._text import Text
-from nixgen.models.files import Package
-from nixgen.models.platform import Project
-from nixgen.models.service import Port, Service, User
+from nixgen.models.files import Package, Secret
+from nixgen.models.platform import Environment, Image, Machine, Project, Test
+from nixgen.models.service import Service, User
 
-__all__ = ["check", "packages_of", "require_valid", "walk"]
-
-
-def walk(root: Model, path: str = "") -> Iterator[tuple[str, Model]]:
-    """Each model below ``root`` once, with the path by which it is first reached.
-
-    Members of a collection that have a name are addressed by it: ``machines.web.services.api.ports[0]``.
-    """
-    seen: set[int] = set()
-    stack: list[tuple[str, Model]] = [(path, root)]
-    while stack:
-        here, value = stack.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        yield here, value
-        # pushed in reverse: popped, and so reported, in the order of the fields
-        stack.extend(reversed(list(_children(here, value))))
+__all__ = ["Visit", "check", "packages_of", "require_valid", "walk"]
 
 
-def _children(path: str, value: Model) -> Iterator[tuple[str, Model]]:
-    prefix = f"{path}." if path else ""
-    for field in _model_fields(type(value)):
-        yield from _models_in(f"{prefix}{field}", getattr(value, field))
+class Visit:
+    """Each model of a project once, with the way to it. Paths are built when they are asked for: few ever are."""
+
+    __slots__ = ("_labels", "_parents", "values")
+
+    def __init__(self, root: Model) -> None:
+        self.values: list[Model] = []
+        self._parents: list[int] = []
+        self._labels: list[str] = []
+        seen: set[int] = set()
+        stack: list[tuple[Model, int, str]] = [(root, -1, "")]
+        while stack:
+            value, parent, label = stack.pop()
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            here = len(self.values)
+            self.values.append(value)
+            self._parents.append(parent)
+            self._labels.append(label)
+            found: list[tuple[Model, int, str]] = []
+            for field in _model_fields(value.__class__):
+                content = getattr(value, field)
+                if content.__class__ in _HOLDS_NO_MODEL or not content:
+                    continue
+                if isinstance(content, Model):
+                    found.append((content, here, f".{field}"))
+                else:
+                    _members(content, here, f".{field}", found)
+            # pushed in reverse: popped, and so reported, in the order of the fields
+            stack.extend(reversed(found))
+
+    def path(self, index: int) -> str:
+        """``machines.web.services.api.ports[0]``: members of a collection that have a name are addressed by it."""
+        labels = []
+        while index >= 0:
+            labels.append(self._labels[index])
+            index = self._parents[index]
+        return "".join(reversed(labels)).removeprefix(".")
 
 
-def _models_in(path: str, value: Any) -> Iterator[tuple[str, Model]]:
-    if isinstance(value, Model):
-        yield path, value
-    elif isinstance(value, tuple):
-        named = _by_name(value)
-        for index, item in enumerate(value):
-            yield from _models_in(f"{path}.{item.name}" if named else f"{path}[{index}]", item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _models_in(f"{path}[{key!r}]", item)
+_HOLDS_NO_MODEL = frozenset({str, int, bool, type(None), float})
+
+
+def _members(content: Any, parent: int, label: str, found: list[tuple[Model, int, str]]) -> None:
+    if isinstance(content, tuple):
+        named = _by_name(content)
+        for index, item in enumerate(content):
+            if isinstance(item, Model):
+                place = f".{getattr(item, 'name', '')}" if named else f"[{index}]"
+                found.append((item, parent, label + place))
+            elif isinstance(item, tuple):
+                _members(item, parent, f"{label}[{index}]", found)
+    elif isinstance(content, dict):
+        for key, item in content.items():
+            if isinstance(item, Model):
+                found.append((item, parent, f"{label}[{key!r}]"))
+
+
+def walk(root: Model) -> Iterator[tuple[str, Model]]:
+    """Each model below ``root`` once, with the path by which it is first reached."""
+    visit = Visit(root)
+    for index, value in enumerate(visit.values):
+        yield visit.path(index), value
 
 
 def _by_name(items: tuple[Any, ...]) -> bool:
-    names = [getattr(item, "name", None) for item in items]
-    return (
-        bool(items)
-        and not isinstance(
-            items[0], Port
-        )  # a port's name is a label; its place is what people look for
-        and all(isinstance(name, str) and name for name in names)
-        and len(set(names)) == len(names)
-    )
+    """Whether the names of a collection's members tell them apart.
 
+    A port's name is a label: its place is what people look for, as with the words of a command.
+    """
+    if not all(isinstance(item, _ADDRESSED_BY_NAME) for item in items):
+        return False
+    names = {item.name for item in items if isinstance(item.name, str) and item.name}
+    return len(names) == len(items)
+
+
+_ADDRESSED_BY_NAME = (Machine, Service, Image, Test, Package, User, Secret, Environment)
 
 _MODEL_FIELDS: dict[type, tuple[str, ...]] = {}
 
@@ -82,13 +114,23 @@ def _model_fields(cls: type) -> tuple[str, ...]:
 
 def check(project: Project) -> tuple[Problem, ...]:
     """Every problem of the project, in model order; empty when it is sound."""
+    with paused_collector():
+        return tuple(_problems(project))
+
+
+def _problems(project: Project) -> list[Problem]:
+    visit = Visit(project)
     problems: list[Problem] = []
-    for path, value in walk(project):
-        problems.extend(_own_problems(path, value))
+    for index, value in enumerate(visit.values):
+        found = list(_own_faults(value))
+        problems.extend(
+            _problem(visit.path(index), value, fault, content) for fault, content in found
+        )
     if not problems:
         for rule in _RULES:
             problems.extend(rule(project))
-    return tuple(problems)
+        problems.extend(_packages_agree(visit))
+    return problems
 
 
 def require_valid(project: Project) -> Project:
@@ -99,20 +141,23 @@ def require_valid(project: Project) -> Project:
     return project
 
 
-def _own_problems(path: str, value: Model) -> Iterator[Problem]:
-    faulty: set[str] = set()
-    for name, checks in field_checks(type(value)):
+def _own_faults(value: Model) -> Iterator[tuple[Fault, Any]]:
+    """What a value says of itself: each fault with the content of the field that has it."""
+    sound = True
+    for name, default, checks in field_checks(value.__class__):
         content = getattr(value, name)
+        if content is default:
+            continue
         for run in checks:
             for suffix, message, hint in run(content):
-                faulty.add(name)
-                yield _problem(path, value, (f".{name}{suffix}", message, hint), content)
-    if not faulty:
+                sound = False
+                yield (f".{name}{suffix}", message, hint), content
+    if sound:
         for fault in value.faults():
-            yield _problem(path, value, fault)
+            yield fault, None
 
 
-def _problem(path: str, value: Model, fault: Fault, content: Any = None) -> Problem:
+def _problem(path: str, value: Model, fault: Fault, content: Any) -> Problem:
     suffix, message, hint = fault
     # text() remembers its own line; a value made elsewhere is blamed where it was made
     blamed = content if isinstance(content, Text) and content.origin else value
@@ -286,16 +331,15 @@ def _environments_change_something(project: Project) -> Iterator[Problem]:
                 )
 
 
-def _packages_agree(project: Project) -> Iterator[Problem]:
+def _packages_agree(visit: Visit) -> Iterator[Problem]:
     """One attribute name cannot mean two things in one tree."""
-    meanings: dict[str, list[Package]] = defaultdict(list)
-    for path, package in packages_of(project):
-        known = meanings[package.name]
-        known.append(package)
-        if (known[0].debian, known[0].nixpkgs) != (package.debian, package.nixpkgs):
+    meanings: dict[str, Package] = {}
+    for index, package in _packages(visit):
+        known = meanings.setdefault(package.name, package)
+        if (known.debian, known.nixpkgs) != (package.debian, package.nixpkgs):
             yield Problem(
-                path,
-                f"the package {package.name!r} is described differently at {_at(known[0])}",
+                visit.path(index),
+                f"the package {package.name!r} is described differently at {_at(known)}",
                 where=_at(package),
                 hint="use one Package object for both",
             )
@@ -303,13 +347,19 @@ def _packages_agree(project: Project) -> Iterator[Problem]:
 
 def packages_of(project: Project) -> Iterator[tuple[str, Package]]:
     """Every `Package` that the project mentions anywhere, with its model path."""
-    for path, value in walk(project):
+    visit = Visit(project)
+    for index, package in _packages(visit):
+        yield visit.path(index), package
+
+
+def _packages(visit: Visit) -> Iterator[tuple[int, Package]]:
+    for index, value in enumerate(visit.values):
         if isinstance(value, Package):
-            yield path, value
+            yield index, value
         elif isinstance(value, Text):
             for part in value.parts:
                 if isinstance(part, Package):
-                    yield path, part
+                    yield index, part
 
 
 _RULES = (
@@ -320,5 +370,4 @@ _RULES = (
     _dependencies_exist,
     _tests_use_known_machines,
     _environments_change_something,
-    _packages_agree,
 )
