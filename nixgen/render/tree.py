@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from nixgen import syntax as nix
+from nixgen.collector import paused_collector
 from nixgen.render.resources import nix_library, template_folder
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ def _environment() -> jinja2.Environment:
 
 
 @cache
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)
+
+
+@cache
 def _library() -> Mapping[str, bytes]:
     root = nix_library()
     return {
@@ -78,14 +84,19 @@ _TEMPLATES = {
 }
 
 
-def render(files: Mapping[str, nix.Expr]) -> tuple[FileTree, SourceMap]:
+def render(files: Mapping[str, Callable[[], nix.Expr]]) -> tuple[FileTree, SourceMap]:
     """Lay out the lowered files with the templates and add this version's Nix library."""
+    with paused_collector():
+        return _render(files)
+
+
+def _render(files: Mapping[str, Callable[[], nix.Expr]]) -> tuple[FileTree, SourceMap]:
     tree: dict[str, bytes] = dict(_library())
     spans: dict[str, tuple[tuple[int, int, Any], ...]] = {}
     for path in sorted(files):
-        printed = nix.print_file(files[path])
+        printed = nix.print_file(files[path]())
         folder = path.rpartition("/")[0]
-        text = _environment().get_template(_TEMPLATES[folder]).render(body=NixText(printed.text))
+        text = _template(_TEMPLATES[folder]).render(body=NixText(printed.text))
         above = text.count("\n") - printed.text.count("\n")
         tree[path] = text.encode()
         spans[path] = tuple(
