@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,6 @@ from nixgen.syntax import Expr
 
 __all__ = ["command_line", "environment_value", "unit"]
 
-_NEEDS_QUOTES = frozenset(" \t\n\r\"'\\;")
 #: Ports below this need a capability when the service is not root; /proc/sys/net/ipv4/ip_unprivileged_port_start
 _PRIVILEGED_BELOW = 1024
 
@@ -28,36 +28,38 @@ def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
 
 
 def _quoted(parts: tuple[str | Expr, ...]) -> Iterable[str | Expr]:
-    literal = "".join(part for part in parts if isinstance(part, str))
     # a store path itself never needs quotes
-    quote = '"' if _needs_quotes(literal, parts) else ""
-    yield quote
+    quotes = not any(parts) or any(
+        isinstance(part, str) and _NEEDS_QUOTES.search(part) for part in parts
+    )
+    if quotes:
+        yield '"'
     for part in parts:
         yield _escaped(part) if isinstance(part, str) else part
-    yield quote
+    if quotes:
+        yield '"'
 
 
-def _needs_quotes(literal: str, parts: tuple[str | Expr, ...]) -> bool:
-    return (literal == "" and all(isinstance(part, str) for part in parts)) or any(
-        character in _NEEDS_QUOTES or character < " " for character in literal
-    )
-
-
+_NEEDS_QUOTES = re.compile(r"""[\0-\x20"'\\;]""")
+_SPECIAL = re.compile(r"""[\0-\x1f"\\%$]""")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "%": "%%", "$": "$$"}
 
 
 def _escaped(literal: str) -> str:
-    return "".join(
-        _ESCAPES.get(character) or (f"\\x{ord(character):02x}" if character < " " else character)
-        for character in literal
-    )
+    return _SPECIAL.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", literal)
 
 
 def _string(pieces: Iterable[str | Expr]) -> Expr:
-    kept = tuple(piece for piece in pieces if piece != "")
-    if all(isinstance(piece, str) for piece in kept):
-        return nix.Str("".join(piece for piece in kept if isinstance(piece, str)))
-    return nix.Interpolation(kept)
+    text: list[str] = []
+    kept: list[str | Expr] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            text.append(piece)
+        else:
+            kept += ("".join(text), piece)
+            text = []
+    rest = "".join(text)
+    return nix.Interpolation((*kept, rest)) if kept else nix.Str(rest)
 
 
 def environment_value(scope: Scope, value: Any) -> Expr:
@@ -67,6 +69,17 @@ def environment_value(scope: Scope, value: Any) -> Expr:
     )
 
 
+_MULTI_USER = strings(["multi-user.target"])
+_NETWORK = strings(["network.target"])
+#: What any service can live with; a service gets no more rights than it was given.
+_HARDENING: dict[str, Expr] = {
+    "NoNewPrivileges": nix.Bool(True),
+    "PrivateTmp": nix.Bool(True),
+    "ProtectHome": nix.Bool(True),
+    "ProtectSystem": nix.Str("strict"),
+}
+
+
 def unit(scope: Scope, service: Service, beside: frozenset[int]) -> Expr:
     """The unit of a service on a machine whose services have the ids in ``beside``."""
     local = sorted(
@@ -74,8 +87,8 @@ def unit(scope: Scope, service: Service, beside: frozenset[int]) -> Expr:
     )
     bindings: dict[str, Expr] = {
         "description": nix.Str(service.description or service.name),
-        "wantedBy": strings(["multi-user.target"]),
-        "after": strings(["network.target", *local]),
+        "wantedBy": _MULTI_USER,
+        "after": strings(["network.target", *local]) if local else _NETWORK,
         "serviceConfig": nix.AttrSet(_service_config(scope, service)),
     }
     if local:
@@ -93,11 +106,7 @@ def _service_config(scope: Scope, service: Service) -> dict[str, Expr]:
     config: dict[str, Expr] = {
         "ExecStart": command_line(scope, service.command),
         "Restart": nix.Str(service.restart),
-        # what any service can live with; a service gets no more rights than it was given
-        "NoNewPrivileges": nix.Bool(True),
-        "PrivateTmp": nix.Bool(True),
-        "ProtectHome": nix.Bool(True),
-        "ProtectSystem": nix.Str("strict"),
+        **_HARDENING,
     }
     if service.setup:
         config["ExecStartPre"] = nix.List(
