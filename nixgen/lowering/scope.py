@@ -43,6 +43,8 @@ class Scope:
 
     def __init__(self) -> None:
         self._bound: dict[int, Expr] = {}
+        # kept alive: an id says who somebody is only as long as they live
+        self._referred: list[Any] = []
         self._names: set[str] = set(_TAKEN)
         self._bindings: dict[str, Expr] = {}
         self._packages: dict[str, Package] = {}
@@ -82,6 +84,7 @@ class Scope:
             # what the value itself mentions is bound first
             expression = self._file(value) if isinstance(value, ConfigFile) else _source(value)
             name = self._fresh(value.name if isinstance(value, ConfigFile) else value.store_name)
+            self._referred.append(value)
             self._bindings[name] = nix.Mark(expression, value.origin)
             known = self._bound[id(value)] = nix.Var(name)
         return known

@@ -63,8 +63,8 @@ def _owned(folder: Path) -> Mapping[str, str]:
     """What the manifest lists; an unreadable manifest owns nothing, so nothing of the user's is lost."""
     try:
         document = json.loads(_read(folder / MANIFEST) or b"{}")
-        files = document["files"] if document.get("schema") == _SCHEMA else {}
-    except (ValueError, KeyError, AttributeError):
+        files = dict(document["files"]) if document.get("schema") == _SCHEMA else {}
+    except (ValueError, TypeError, KeyError, AttributeError):
         return {}
     return {
         path: digest

@@ -1,0 +1,152 @@
+"""Any sound project, with hostile text in every free field, generates files that real Nix reads as what was meant."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nixgen.lowering import lower
+from nixgen.models import (
+    ConfigFile,
+    Image,
+    Machine,
+    Package,
+    Project,
+    Secret,
+    Service,
+    Test,
+    User,
+    check,
+)
+from nixgen.render import render
+
+HOSTILE = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20),
+    st.lists(
+        st.sampled_from(
+            ["${", "}", "''", "'", '"', "\\", "$", "%", "\n", "\r", " ", "#", "*/", "x"]
+        ),
+        max_size=12,
+    ).map("".join),
+)
+NAME = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)
+VARIABLE = st.from_regex(r"[A-Z][A-Z0-9_]{0,6}", fullmatch=True)
+
+SERVICES = st.builds(
+    lambda name, words, environment, description, user, secret: Service(
+        name,
+        command=[Package("bash") / "bin/bash", *words],
+        environment=environment,
+        description=description,
+        user=User(name, description=description) if user else None,
+        secrets=[Secret("token")] if secret else [],
+    ),
+    NAME,
+    st.lists(HOSTILE, max_size=3),
+    st.dictionaries(VARIABLE, HOSTILE, max_size=3),
+    HOSTILE,
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@st.composite
+def projects(draw: st.DrawFn) -> Project:
+    services = draw(
+        st.lists(SERVICES, min_size=1, max_size=4, unique_by=lambda service: service.name)
+    )
+    files = draw(st.dictionaries(NAME, HOSTILE, max_size=2))
+    machine = Machine(
+        "web",
+        services=services,
+        files={name: ConfigFile(f"{name}.conf", content) for name, content in files.items()},
+    )
+    labels = draw(st.dictionaries(HOSTILE, HOSTILE, max_size=2))
+    image = Image("img", service=services[0], labels=labels)
+    test = Test("t", machines=[machine], script=draw(st.one_of(st.none(), HOSTILE)))
+    return Project("p", machines=[machine], images=[image], tests=[test])
+
+
+_PROBE = """
+{ tree }:
+let
+  pkgs = {
+    bash = "/bash";
+    curl = "/curl";
+    writeText = name: text: { inherit name text; };
+  };
+  machine = import (tree + "/machines/web.nix") { inherit pkgs; };
+  image = import (tree + "/images/img.nix") { inherit pkgs; nixgen.image = x: x; };
+  test = import (tree + "/tests/t.nix") { inherit pkgs; };
+in
+{
+  services = builtins.mapAttrs (_: s: { inherit (s) description; environment = s.environment or { }; }) machine.systemd.services;
+  files = builtins.mapAttrs (_: f: f.source.text) (machine.environment.etc or { });
+  inherit (image.config) Labels Env Entrypoint;
+  inherit (test) testScript;
+}
+"""
+
+
+def evaluated(tree: dict[str, bytes]) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        for path, data in tree.items():
+            if not path.startswith("lib/"):
+                (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+                (Path(folder) / path).write_bytes(data)
+        done = subprocess.run(
+            [
+                "nix-instantiate",
+                "--eval",
+                "--strict",
+                "--json",
+                "--arg",
+                "tree",
+                folder,
+                "--expr",
+                _PROBE,
+            ],
+            capture_output=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr.decode()
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.real
+@settings(max_examples=40, deadline=None)
+@given(projects())
+def test_text_stays_text(project: Project) -> None:
+    assert check(project) == ()
+    tree, _ = render(lower(project))
+    found = evaluated(dict(tree))
+    (machine,), (image,), (test,) = project.machines, project.images, project.tests
+    assert found["services"] == {
+        service.name: {
+            "description": service.description or service.name,
+            "environment": {
+                name: value.replace("%", "%%") for name, value in service.environment.items()
+            },  # type: ignore[union-attr]
+        }
+        for service in machine.services
+    }
+    assert found["files"] == {name: file.content for name, file in machine.files.items()}
+    assert found["Labels"] == image.labels
+    assert found["Entrypoint"] == ["/bash/bin/bash", *machine.services[0].command[1:]]
+    if test.script is not None:
+        assert found["testScript"] == test.script
+
+
+@settings(max_examples=40, deadline=None)
+@given(projects())
+def test_generation_depends_on_nothing_else(project: Project) -> None:
+    first, _ = render(lower(project))
+    second, _ = render(lower(project))
+    assert first == second
+    assert not any(str(Path.cwd()).encode() in data for data in first.values())

@@ -1,0 +1,45 @@
+"""Checked by mypy, never run: what the constructors accept and refuse. An ignore that is not needed is an error."""
+
+from nixgen import (
+    Environment,
+    HttpCheck,
+    Image,
+    Machine,
+    Package,
+    Port,
+    Project,
+    Secret,
+    Service,
+    Source,
+    Test,
+    User,
+    text,
+)
+
+nginx = Package("nginx")
+port = Port(80, name="http")
+service = Service(
+    "api",
+    command=[nginx / "bin/nginx", "-c", text("${n}/x", n=nginx), Source("app")],
+    environment={"A": "b", "C": nginx},
+    ports=[port],
+    health=HttpCheck("/", port=port),
+    secrets=(Secret("token"),),
+    user=User("api", uid=1),
+)
+machine = Machine("web", services=[service], packages=(nginx,), memory=512)
+Project(
+    "p",
+    machines=[machine],
+    images=[Image("api", service=service)],
+    tests=[Test("t", machines=[machine])],
+)
+Environment("prod", variables={"A": text("x")})
+
+Port("80")  # type: ignore[arg-type]
+Machine("web", memory="1")  # type: ignore[arg-type]
+Machine("web", memroy=1)  # type: ignore[call-arg]
+Service("api")  # type: ignore[call-arg]
+Project("p", [machine])  # type: ignore[call-arg]
+service.name = "x"  # type: ignore[misc]
+nginx + "x"  # type: ignore[operator]

@@ -1,0 +1,220 @@
+"""What models become: command lines that systemd splits back, names that collide with nothing, scripts that are Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nixgen import syntax as nix
+from nixgen.lowering import implied_packages, lower, target_origins
+from nixgen.lowering.scope import Scope
+from nixgen.lowering.systemd import command_line, environment_value
+from nixgen.models import (
+    CommandCheck,
+    ConfigFile,
+    Environment,
+    HttpCheck,
+    Image,
+    Machine,
+    Package,
+    Port,
+    Project,
+    Service,
+    Source,
+    TcpCheck,
+    Test,
+    Text,
+    User,
+    require_valid,
+)
+
+SAFE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+
+
+def split(line: str) -> list[str]:
+    """systemd's splitting of an ExecStart= line, written anew from systemd.service(5), "Command lines"."""
+    words: list[str] = []
+    at = 0
+    while at < len(line):
+        if line[at] in " \t\n\r":
+            at += 1
+            continue
+        word, quote = "", ""
+        while at < len(line) and (quote or line[at] not in " \t\n\r"):
+            character = line[at]
+            if character == quote:
+                quote = ""
+            elif not quote and character in "'\"" and not word:
+                quote = character
+            elif character == "\\":
+                at += 1
+                if line[at] == "x":
+                    word += chr(int(line[at + 1 : at + 3], 16))
+                    at += 2
+                else:
+                    word += {"n": "\n", "r": "\r", "t": "\t"}.get(line[at], line[at])
+            elif character in "%$":
+                assert line[at + 1] == character, f"{line!r}: a specifier or variable at {at}"
+                word += character
+                at += 1
+            else:
+                assert character >= " ", f"{line!r}: a control character at {at}"
+                word += character
+            at += 1
+        assert not quote, f"{line!r}: an open quote"
+        words.append(word)
+    return words
+
+
+@given(st.lists(SAFE, min_size=1, max_size=5))
+def test_systemd_reads_the_words_that_were_meant(words: list[str]) -> None:
+    line = command_line(Scope(), ["/bin/x", *words])
+    assert isinstance(line, nix.Str)
+    assert split(line.value) == ["/bin/x", *words]
+
+
+@given(st.lists(st.lists(SAFE, max_size=3), min_size=1, max_size=3))
+def test_words_with_references_stay_one_word(literals: list[list[str]]) -> None:
+    package = Package("p")
+    words = [Text(parts=(package, *parts)) for parts in literals]
+    line = command_line(Scope(), words)
+    assert isinstance(line, nix.Interpolation)
+    shown = "".join(part if isinstance(part, str) else "/nix/store/p" for part in line.parts)
+    assert split(shown) == ["/nix/store/p" + "".join(parts) for parts in literals]
+
+
+@given(SAFE)
+def test_environment_values_have_no_specifiers(value: str) -> None:
+    lowered = environment_value(Scope(), value)
+    assert isinstance(lowered, nix.Str)
+    assert lowered.value.replace("%%", "") == value.replace("%", "")
+
+
+@pytest.mark.parametrize(
+    ("names", "bound"),
+    [
+        (["nginx.conf", "nginx-conf"], ["nginxConf", "nginxConf2"]),
+        (["let", "with"], ["fileLet", "fileWith"]),
+        (["pkgs", "lib"], ["pkgs2", "lib2"]),
+        (["9lives", "---"], ["file9lives", "file"]),
+        (["Upper.Case.TXT"], ["upperCaseTXT"]),
+    ],
+)
+def test_let_names_are_readable_and_their_own(names: list[str], bound: list[str]) -> None:
+    scope = Scope()
+    found = [scope.reference(ConfigFile(name, "")) for name in names]
+    assert [item.name for item in found if isinstance(item, nix.Var)] == bound
+
+
+def test_one_object_is_bound_once() -> None:
+    scope, file = Scope(), ConfigFile("a", "")
+    assert scope.reference(file) is scope.reference(file)
+
+
+def printed(project: Project, path: str) -> str:
+    return nix.print_file(lower(require_valid(project))[path]()).text
+
+
+def test_order_only_between_services_of_one_machine() -> None:
+    db = Service("db", command=["/bin/db"])
+    near = Service("near", command=["/bin/near"], depends_on=[db])
+    far = Service("far", command=["/bin/far"], depends_on=[db])
+    project = Project(
+        "p", machines=[Machine("one", services=[db, near]), Machine("two", services=[far])]
+    )
+    assert '"db.service"' in printed(project, "machines/one.nix")
+    assert "db.service" not in printed(project, "machines/two.nix")
+
+
+def test_the_firewall_opens_only_what_is_public() -> None:
+    service = Service(
+        "s", command=["/bin/s"], ports=[Port(80), Port(81, public=False), Port(53, protocol="udp")]
+    )
+    module = printed(Project("p", machines=[Machine("m", services=[service])]), "machines/m.nix")
+    assert "allowedTCPPorts = [ 80 ]" in module
+    assert "allowedUDPPorts = [ 53 ]" in module
+
+
+@given(st.lists(SAFE, min_size=1, max_size=4), SAFE)
+def test_derived_scripts_are_python(words: list[str], contains: str) -> None:
+    port = Port(80)
+    asked = Service(
+        "asked", command=["/bin/s"], ports=[port], health=HttpCheck("/x?y='z'", contains=contains)
+    )
+    run = Service("run", command=["/bin/s"], health=CommandCheck(["/bin/check", *words]))
+    open_ = Service("open", command=["/bin/s"], ports=[Port(81)], health=TcpCheck())
+    machine = Machine("m-1", services=[asked, run, open_])
+    module = lower(
+        require_valid(Project("p", machines=[machine], tests=[Test("t", machines=[machine])]))
+    )["tests/t.nix"]()
+    body = module.body.expr  # type: ignore[attr-defined]
+    script = dict(body.bindings.pairs)["testScript"]
+    source = (
+        script.value
+        if isinstance(script, nix.Str)
+        else "".join(p if isinstance(p, str) else "/s" for p in script.parts)
+    )
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    commands = [
+        c.args[0].value
+        for c in calls
+        if isinstance(c.func, ast.Attribute) and c.func.attr == "wait_until_succeeds"
+    ]
+    assert ["/bin/check", *words] in [shlex.split(command) for command in commands]
+
+
+def test_curl_is_implied_by_derived_tests_alone() -> None:
+    machine = Machine("m")
+    assert [package.name for package in implied_packages([Test("t", machines=[machine])])] == [
+        "curl"
+    ]
+    assert implied_packages([Test("t", machines=[machine], script="pass")]) == ()
+
+
+def test_images_run_as_somebody_and_say_where_they_listen() -> None:
+    own = Service(
+        "own",
+        command=["/bin/s"],
+        user=User("me", uid=7, gid=8),
+        ports=[Port(5, protocol="udp")],
+        environment={"A": "%"},
+    )
+    nobody = Service("nobody", command=["/bin/s"])
+    project = Project("p", images=[Image("own", service=own), Image("nobody", service=nobody)])
+    first, second = printed(project, "images/own.nix"), printed(project, "images/nobody.nix")
+    assert 'User = "7:8"' in first
+    assert '"5/udp" = { };' in first
+    assert '"A=%"' in first  # no systemd reads it, so nothing is doubled
+    assert 'User = "65534:65534"' in second
+
+
+def test_environments_change_only_who_declares_the_variable() -> None:
+    loud = Service("loud", command=["/bin/s"], environment={"LEVEL": "1", "OTHER": "x"})
+    quiet = Service("quiet", command=["/bin/s"])
+    project = Project(
+        "p",
+        machines=[Machine("a", services=[loud]), Machine("b", services=[quiet])],
+        environments=[Environment("prod", variables={"LEVEL": "2"})],
+    )
+    overlay = printed(project, "environments/prod.nix")
+    assert 'systemd.services.loud.environment.LEVEL = lib.mkForce "2"' in overlay
+    assert not re.search(r"\bb =|OTHER|quiet", overlay)
+
+
+def test_a_whole_project_as_source_leaves_out_what_is_made_from_it() -> None:
+    service = Service("s", command=["/bin/s", Source(".", name="all")])
+    assert '"generated"' in printed(
+        Project("p", machines=[Machine("m", services=[service])]), "machines/m.nix"
+    )
+
+
+def test_targets_are_told_with_their_place() -> None:
+    machine = Machine("m")
+    origins = target_origins(Project("p", machines=[machine], packages=[Package("x")]))
+    assert list(origins) == ["machines.m", "packages.x"]
+    assert origins["machines.m"] is machine.origin
