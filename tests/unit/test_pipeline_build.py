@@ -1,0 +1,146 @@
+"""The order of steps of a build: what is checked before anything starts, and one mirror after the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from nixgen import pipeline
+from nixgen.debian.mirrors import Mirrors
+from nixgen.driver.evaluation import Target
+from nixgen.driver.failures import Failure
+from nixgen.driver.report import BuildReport, TargetResult
+from nixgen.errors import BuildError, MirrorError, UsageError
+from nixgen.workspace import Workspace
+
+TARGET = Target(attr="machines.web", drv="/nix/store/web.drv", outputs={"out": "/nix/store/web"})
+
+
+class Nix:
+    """Evaluates and builds nothing; some mirrors lack files."""
+
+    def __init__(self) -> None:
+        self.evaluated: list[str | None] = []
+        self.lacking: set[str | None] = set()
+        self.error: Exception = MirrorError("a.deb is gone", hint="nixgen inputs update")
+
+    def evaluate(self, _file: Path, _attrs: Sequence[str], **given: Any) -> tuple[Target, ...]:
+        self.evaluated.append(given["mirrors"])
+        return (evolve(TARGET, drv=f"/nix/store/{given['mirrors']}.drv"),)
+
+    def realise(self, targets: Sequence[Target], **_given: Any) -> BuildReport:
+        if self.evaluated[-1] not in self.lacking:
+            return BuildReport(results=(TargetResult(target=targets[0], status="built"),))
+        failure = Failure(
+            drv="/nix/store/a.deb.drv",
+            reason="404",
+            log=(),
+            targets=("machines.web",),
+            seconds=0.0,
+            error=self.error,  # type: ignore[arg-type]
+        )
+        return BuildReport(
+            results=(TargetResult(target=targets[0], status="failed"),), failures=(failure,)
+        )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    (tmp_path / "infra.py").write_text(
+        "from nixgen import Environment, Machine, Service, Package, Project\n"
+        'api = Service("api", command=[Package("x").program], environment={"A": "a"})\n'
+        'project = Project("p", machines=[Machine("web", services=[api])],\n'
+        '    environments=[Environment("staging", variables={"A": "b"})])\n'
+    )
+    return Workspace.open(tmp_path)
+
+
+@pytest.fixture
+def nix(monkeypatch: pytest.MonkeyPatch) -> Nix:
+    scripted = Nix()
+    monkeypatch.setattr(pipeline, "nix_identity", lambda: "a nix")
+    monkeypatch.setattr(pipeline, "_lock", lambda *_: object())
+    monkeypatch.setattr(pipeline, "_mirrors", lambda *_: iter(["first", "second", "third"]))
+    monkeypatch.setattr(pipeline, "evaluate", scripted.evaluate)
+    monkeypatch.setattr(pipeline, "realise", scripted.realise)
+    return scripted
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"base": "gentoo"}, "there is no base 'gentoo'"),
+        ({"environment": "live"}, "no environment 'live'"),
+        ({"targets": ["machines.wbe"]}, "no target 'machines.wbe'"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_starts(
+    workspace: Workspace, nix: Nix, asked: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(UsageError, match=says) as caught:
+        pipeline.build(workspace, **asked)
+    assert caught.value.hint
+    assert nix.evaluated == []
+    assert not workspace.generated.exists()
+
+
+def test_the_first_mirror_is_enough_when_it_has_everything(workspace: Workspace, nix: Nix) -> None:
+    built = pipeline.build(workspace).require()
+    assert nix.evaluated == ["first"]
+    assert built.paths == ["/nix/store/web"]
+
+
+def test_what_one_mirror_lacks_the_next_may_have(workspace: Workspace, nix: Nix) -> None:
+    nix.lacking = {"first", "second"}
+    pipeline.build(workspace).require()
+    assert nix.evaluated == ["first", "second", "third"]
+
+
+def test_no_mirror_has_it(workspace: Workspace, nix: Nix) -> None:
+    nix.lacking = {"first", "second", "third"}
+    built = pipeline.build(workspace)
+    assert nix.evaluated == ["first", "second", "third"]
+    assert built.paths == []
+    with pytest.raises(MirrorError, match=r"a\.deb is gone"):
+        built.require()
+    # nothing of this is remembered: the next build asks again
+    pipeline.build(workspace)
+    assert nix.evaluated[3:] == ["first", "second", "third"]
+
+
+def test_a_failed_build_is_not_a_matter_of_mirrors(workspace: Workspace, nix: Nix) -> None:
+    nix.lacking, nix.error = {"first"}, BuildError("exit code 1", hint="read the log")
+    built = pipeline.build(workspace)
+    assert nix.evaluated == ["first"]
+    with pytest.raises(BuildError, match=r"1 of 1 targets failed: machines\.web"):
+        built.require()
+
+
+def test_mirrors_come_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    mirrors = Mirrors(
+        debian=("http://a/debian", "http://b/debian"), security=("http://s/debian-security",)
+    )
+    lock = type("Lock", (), {"architectures": {"amd64": "one"}})()
+    prepared: list[object] = []
+    monkeypatch.setattr("nixgen.debian.locking.machine_mirrors", lambda _runner: mirrors)
+    monkeypatch.setattr(
+        "nixgen.debian.bootstrap.ensure_busybox",
+        lambda architecture, *_: prepared.append(architecture),
+    )
+    offered = [json.loads(text) for text in pipeline._mirrors(lock, None)]  # type: ignore[arg-type]
+    assert prepared == ["one"]
+    assert [offer["debian"] for offer in offered] == ["http://a/debian", "http://b/debian"]
+    assert {offer["debian-security"] for offer in offered} == {"http://s/debian-security"}
+
+
+def test_the_signing_key_is_made_once_and_private(workspace: Workspace) -> None:
+    path = pipeline.signing_key(workspace)
+    first = path.read_bytes()
+    assert path.stat().st_mode & 0o077 == 0
+    assert first.startswith(b"p-1:")
+    assert pipeline.signing_key(workspace).read_bytes() == first
