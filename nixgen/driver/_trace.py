@@ -17,7 +17,8 @@ __all__ = ["Trace", "parse_trace"]
 
 _POSITION = re.compile(r"^\s*(?:…\s.*)?\bat (/.+?):(\d+)(?::\d+)?:?$")
 _ERROR = re.compile(r"^\s*error:\s*(.*)$")
-_TARGET = re.compile(r"while evaluating the target (\S+)")
+# not the line of source with the same words, which traces show, too
+_TARGET = re.compile(r"while evaluating the target ([a-z]+\.[\w.-]+)")
 _END = re.compile(r"^\s*(?:at [/«]|…|\d+\s*\||\||\(use '--show-trace'|\(stack trace)|^\s*$")
 _EXHAUSTED = re.compile(
     r"stack overflow|out of memory|Too many heap sections|max-call-depth|bad_alloc|Cannot allocate"

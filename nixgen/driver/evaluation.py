@@ -16,7 +16,7 @@ from nixgen.driver.command import Completed
 from nixgen.driver.faults import store_fault
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import Runner
-from nixgen.errors import EvaluationError, NixgenError
+from nixgen.errors import EvaluationError, NixgenError, OutsideError
 
 __all__ = ["Locate", "Target", "evaluate"]
 
@@ -135,6 +135,12 @@ def _error(
 ) -> NixgenError:
     if fault := store_fault(trace.message):
         return fault
+    if any("unable to download" in line for line in trace.message):
+        return OutsideError(
+            "an input of the evaluation cannot be fetched",
+            hint="check the network, or build with --base debian, which needs only a Debian mirror",
+            details=trace.message,
+        )
     found = (locate(path, line) for path, line in trace.positions)
     where = next((place for place in found if place), None) or origins.get(trace.target or "")
     if trace.message:
