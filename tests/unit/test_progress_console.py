@@ -88,6 +88,7 @@ def test_pushed(capsys: Capture) -> None:
 
 def test_images(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
     report = ImageReport(
         name="api",
         ref="api:latest",
