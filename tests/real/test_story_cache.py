@@ -28,8 +28,8 @@ def pushed(shop):
 
 
 @pytest.fixture(scope="module")
-def url(shop, pushed):
-    """`nixgen cache serve`, until the tests are over."""
+def served(shop, pushed):
+    """`nixgen cache serve`, until the tests are over: (its URL for any Nix, the S3 behind it)."""
     server = shop.start("cache", "serve", "--embedded", ".nixgen/s3", "--port", "0")
     try:
         said = []
@@ -39,11 +39,16 @@ def url(shop, pushed):
                 break
         else:
             pytest.fail("".join(said))
-        yield re.search(r"http://[^\s']+", said[-1])[0]
+        yield re.search(r"http://\S+", said[-1])[0], re.search(r"--to '(\S+)'", "".join(said))[1]
     finally:
         server.terminate()
         server.communicate(timeout=30)
     assert server.returncode in (0, 128 + 15)
+
+
+@pytest.fixture(scope="module")
+def url(served):
+    return served[0]
 
 
 @pytest.fixture
@@ -119,3 +124,8 @@ def test_a_dry_run_uploads_nothing(example, shop):
     shown = fresh("cache", "push", "images.redis", "--dry-run").stdout
     assert re.match(r"would push \d+ of \d+ paths", shown)
     assert not list(fresh.folder.glob(".nixgen/s3/**/*.narinfo"))
+
+
+def test_a_build_pushes_to_the_address_that_serve_names(shop, served):
+    done = shop("build", "machines.db", "--push", served[1])
+    assert re.search(r"pushed 0 of \d+ paths .* to s3://", done.stdout)
