@@ -121,9 +121,9 @@ def test_nobody_listens(image):
 
 
 def test_destinations():
-    place = Destination.parse("registry.example:5000/team/api:v2")
-    assert (place.host, place.repository, place.tag) == ("registry.example:5000", "team/api", "v2")
-    assert place.url == "https://registry.example:5000/v2/team/api"
+    place = Destination.parse("images.example:5000/team/api:v2")
+    assert (place.host, place.repository, place.tag) == ("images.example:5000", "team/api", "v2")
+    assert place.url == "https://images.example:5000/v2/team/api"
     assert Destination.parse("localhost:5000/api").url == "http://localhost:5000/v2/api"
     assert Destination.parse("localhost:5000/api").tag == "latest"
 
