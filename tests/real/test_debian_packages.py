@@ -96,10 +96,22 @@ def test_a_closure_holds_only_what_is_needed(base: Base) -> None:
 
 
 @pytest.mark.parametrize("sandbox", ["true", "false"])
-def test_building_again_gives_the_same_bytes(base: Base, sandbox: str) -> None:
-    base.path("pkgs.openssl")
-    done = base.build("pkgs.openssl", "--check", "--option", "sandbox", sandbox)
+@pytest.mark.parametrize("attribute", ["openssl", "python3"])
+def test_building_again_gives_the_same_bytes(base: Base, attribute: str, sandbox: str) -> None:
+    base.path(f"pkgs.{attribute}")
+    done = base.build(f"pkgs.{attribute}", "--check", "--option", "sandbox", sandbox)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_python_leaves_its_own_store_path_alone(base: Base) -> None:
+    """Root may write to the store, and byte code is written wherever there is none yet."""
+    path = base.path("pkgs.python3")
+    modules = "json, sqlite3, ssl, asyncio, xml.dom.minidom, http.server, ctypes, decimal"
+    for program in ("bin/python3", "usr/bin/python3.11"):
+        subprocess.run(
+            [f"{path}/{program}", "-c", f"import {modules}"], env={}, check=True, timeout=60
+        )
+    subprocess.run(["nix-store", "--verify-path", path], check=True, timeout=60)
 
 
 def test_an_image_describes_itself_and_its_closure(base: Base) -> None:

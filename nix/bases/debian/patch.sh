@@ -173,3 +173,5 @@ rmdir bin 2>/dev/null || :
 
 # Wrappers replace links in bin/ only; programs that look for themselves find the real file below usr/.
 eval "$wrap"
+
+eval "$finish"

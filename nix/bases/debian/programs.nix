@@ -7,6 +7,8 @@
   replace: text → text of the same length inside files. Node reads parts of itself from /usr/share/nodejs before it
     reads its arguments; there is no option for it, and a store path is longer. A path through an open file number
     has the right length, and numbers above 16 are passed on to children.
+  finish: shell text that runs last, in the unit's folder. Python's byte code is made here: root may write to the store,
+    so a python without it would add to its own store path, and what is changed there can never be trusted again.
   dlopen: libraries that programs load by name while running; those that exist among the dependencies go to RPATH.
 
   # Inputs
@@ -24,6 +26,9 @@ in
   programs = builtins.foldl' (all: entry: all // entry.programs or { }) { } entries;
   binDirs = builtins.concatMap (entry: entry.binDirs or [ ]) entries;
   replace = builtins.concatMap (entry: if entry ? replace then [ entry.replace ] else [ ]) entries;
+  finish = builtins.concatStringsSep "\n" (
+    builtins.concatMap (entry: if entry ? finish then [ entry.finish ] else [ ]) entries
+  );
   dlopen = builtins.concatMap (pattern: if matching pattern then dlopen.${pattern} else [ ]) (
     builtins.attrNames dlopen
   );

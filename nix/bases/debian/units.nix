@@ -87,7 +87,7 @@ let
       inherit busybox leaveOut patchelf;
       debs = map (member: fetch member locked.packages.${member}) members;
       deps = map (dependency: units.${dependency}) dependencies;
-      inherit (needs) binDirs dlopen;
+      inherit (needs) binDirs dlopen finish;
       replaceFiles = replace.files;
       replaceFrom = replace.from;
       replaceTo = replace.to;
