@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -261,27 +260,22 @@ def _mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
 
 @contextlib.contextmanager
 def cache_location(workspace: Workspace, cache: str | None) -> Iterator[CacheLocation]:
-    """The cache that is meant. With none: the emulator of ``nixgen cache serve --embedded`` when it runs, else one that
-    runs for as long as this, and keeps its objects below .nixgen/s3.
+    """The cache that is meant. With none: an S3 emulator over .nixgen/s3, the one of ``nixgen cache serve --embedded``
+    when that runs, else one that runs for as long as this.
 
     :raises UsageError: not the address of a cache.
     """
-    from nixgen.cache.embedded import embedded_s3
-    from nixgen.cache.location import EMULATOR_PORT, CacheLocation
+    from nixgen.cache.embedded import embedded_s3, served_at
+    from nixgen.cache.location import CacheLocation
 
+    folder = workspace.state / "s3"
     if cache is not None:
         yield CacheLocation.parse(cache)
-    elif _listens(EMULATOR_PORT):
-        yield CacheLocation.embedded()
+    elif served := served_at(folder):
+        yield served
     else:
-        with embedded_s3(workspace.state / "s3") as location:
+        with embedded_s3(folder) as location:
             yield location
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def signing_key(workspace: Workspace) -> Path:

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import selectors
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from nixgen.cache.location import CacheLocation
 from nixgen.cache.s3 import Bucket
+from nixgen.disk import write_atomically
 from nixgen.driver.command import Command
 from nixgen.driver.process import spawn
-from nixgen.errors import CacheError, MissingToolError
+from nixgen.errors import CacheError, MissingToolError, UsageError
 
-__all__ = ["embedded_s3"]
+__all__ = ["announced", "embedded_s3", "served_at"]
 
 _START_SECONDS = 60.0
 
 
 @contextlib.contextmanager
 def embedded_s3(
-    directory: Path | None = None, *, bucket: str = "nixgen-cache", port: int = 0
+    directory: Path | None = None, *, bucket: str = "nixgen-cache"
 ) -> Iterator[CacheLocation]:
     """A running S3 emulator with one bucket; gone at the end of the block, or with this process.
 
     :param directory: keeps the objects from one run to the next, as ``<bucket>/<key>``; without it they
         live in memory and end with the block.
-    :param port: 0 takes a free one.
     :raises MissingToolError: the extra ``emulator`` is not installed.
     :raises CacheError: it does not start, or the directory cannot be made.
     """
@@ -39,7 +41,7 @@ def embedded_s3(
             "the S3 emulator is not installed",
             hint="install it with: pip install 'nixgen[emulator]'",
         )
-    argv = [sys.executable, "-m", "nixgen.cache.emulator", str(port)]
+    argv = [sys.executable, "-m", "nixgen.cache.emulator", "0"]
     if directory is not None:
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -72,6 +74,32 @@ def embedded_s3(
         finally:
             first.close()
         yield location
+
+
+#: Beside the objects of an emulator that is being served: its address.
+_ADDRESS = ".served-at"
+
+
+@contextlib.contextmanager
+def announced(directory: Path, location: CacheLocation) -> Iterator[None]:
+    """For the length of the block, let `served_at` find the emulator that keeps its objects in ``directory``."""
+    file = directory / _ADDRESS
+    write_atomically(file, str(location).encode())
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def served_at(directory: Path) -> CacheLocation | None:
+    """The emulator that another process serves ``directory`` with; None when none answers."""
+    try:
+        location = CacheLocation.parse((directory / _ADDRESS).read_text())
+        address = urlsplit(location.endpoint or "")
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=1):
+            return location
+    except (OSError, UsageError):
+        return None
 
 
 def _port(child: subprocess.Popen[bytes]) -> int | None:

@@ -13,12 +13,10 @@ from attrs import field, frozen
 
 from nixgen.errors import UsageError
 
-__all__ = ["DEFAULT_REGION", "EMULATOR_PORT", "CacheLocation"]
+__all__ = ["DEFAULT_REGION", "CacheLocation"]
 
 DEFAULT_REGION = "us-east-1"
 
-EMULATOR_PORT = 8041
-"""Where ``nixgen cache serve --embedded`` listens with S3, so that pushes find it without an address."""
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
 _PARAMETERS = ("emulator", "endpoint", "path-style", "profile", "region", "scheme")
@@ -49,12 +47,8 @@ class CacheLocation:
     emulator: bool = False
 
     @classmethod
-    def embedded(cls, endpoint: str | None = None, bucket: str = "nixgen-cache") -> CacheLocation:
-        """The bucket of the emulator that nixgen starts itself (`nixgen.cache.embedded`).
-
-        :param endpoint: where it listens; on `EMULATOR_PORT` when None, the place of ``nixgen cache serve --embedded``.
-        """
-        endpoint = endpoint or f"http://127.0.0.1:{EMULATOR_PORT}"
+    def embedded(cls, endpoint: str, bucket: str = "nixgen-cache") -> CacheLocation:
+        """The bucket of the emulator that nixgen starts itself (`nixgen.cache.embedded`)."""
         return cls(bucket=bucket, endpoint=endpoint, path_style=True, emulator=True)
 
     @classmethod

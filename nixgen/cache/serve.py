@@ -17,9 +17,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from nixgen.cache.embedded import embedded_s3
+from nixgen.cache.embedded import announced, embedded_s3
 from nixgen.cache.faults import error_code, s3_errors
-from nixgen.cache.location import EMULATOR_PORT, CacheLocation
+from nixgen.cache.location import CacheLocation
 from nixgen.cache.s3 import Bucket, Download
 from nixgen.errors import CacheError, UsageError
 
@@ -119,8 +119,8 @@ def serve_until_interrupted(
 ) -> None:
     """What ``nixgen cache serve`` does: returns after Ctrl-C, with everything stopped.
 
-    :param cache: an address; or None, and ``embedded`` is where an emulator, started here on `EMULATOR_PORT`,
-        keeps its objects.
+    :param cache: an address; or None, and ``embedded`` is where an emulator, started here, keeps its
+        objects; pushes to that folder find it (`nixgen.cache.embedded.served_at`).
     :param announce: called with lines for people.
     :raises UsageError: both or neither are given, or the address is none.
     :raises CacheError: a port is taken, or the emulator does not start.
@@ -131,10 +131,11 @@ def serve_until_interrupted(
             hint="for example: nixgen cache serve --embedded .nixgen/cache",
         )
     with contextlib.ExitStack() as stack:
-        if cache is not None:
-            location = CacheLocation.parse(cache)
+        if embedded is None:
+            location = CacheLocation.parse(cache or "")
         else:
-            location = stack.enter_context(embedded_s3(embedded, port=EMULATOR_PORT))
+            location = stack.enter_context(embedded_s3(embedded))
+            stack.enter_context(announced(embedded, location))
             announce(f"S3 emulator: push with --to '{location}', or without --to")
         server = stack.enter_context(serve(location, host=host, port=port))
         announce(f"binary cache: use with --option extra-substituters {server.url}")

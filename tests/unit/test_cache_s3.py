@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from nixgen.cache.embedded import embedded_s3
+from nixgen.cache.embedded import embedded_s3, served_at
 from nixgen.cache.hashes import Hash
 from nixgen.cache.location import CacheLocation
 from nixgen.cache.push import CACHE_INFO, ensure_cache_info
@@ -210,7 +210,6 @@ def test_ctrl_c_ends_the_embedded_cache_in_order(tmp_path: Path) -> None:
     code = (
         "import pathlib, sys\n"
         "import nixgen.cache.serve as module\n"
-        "module.EMULATOR_PORT = 0\n"
         "module.serve_until_interrupted(None, embedded=pathlib.Path(sys.argv[1]), host='127.0.0.1',"
         " port=0, announce=lambda line: print(line, flush=True))\n"
         "print('ended', flush=True)\n"
@@ -223,6 +222,8 @@ def test_ctrl_c_ends_the_embedded_cache_in_order(tmp_path: Path) -> None:
         pushed_to = child.stdout.readline()
         url = child.stdout.readline().split()[-1]
         location = CacheLocation.parse(pushed_to.split("'")[1])
+        assert served_at(tmp_path) == location
+        assert served_at(tmp_path / "another") is None
         bucket = Bucket(location, connections=1, attempts=1)
         bucket.put(NAR, BODY, content_type="x/y")
         with urllib.request.urlopen(f"{url}/{NAR}", timeout=10) as answer:
@@ -230,6 +231,7 @@ def test_ctrl_c_ends_the_embedded_cache_in_order(tmp_path: Path) -> None:
         child.send_signal(signal.SIGINT)
         assert child.stdout.read() == "ended\n"
         assert child.wait(10) == 0
+    assert served_at(tmp_path) is None
     with pytest.raises(CacheError, match="does not answer") as caught:
         bucket.head(NAR)
     assert "nixgen cache serve --embedded" in (caught.value.hint or "")
