@@ -70,6 +70,7 @@ TEST = (
 def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """A terminal of 100 columns; what was drawn on it."""
     drawn = io.StringIO()
+    monkeypatch.setenv("TERM", "xterm")
     console = Console(file=drawn, force_terminal=True, width=100, color_system=None, soft_wrap=True)
     monkeypatch.setattr(progress, "err", lambda: console)
     monkeypatch.setattr(progress, "_live", lambda: True)
