@@ -128,7 +128,8 @@ def test_bytes_that_cannot_be_written_are_not_run(ready: Shell, tmp_path: Path) 
 
 def test_an_end_in_the_middle_keeps_what_came(ready: Shell) -> None:
     with pytest.raises(ShellClosed) as caught:
-        ready.run("echo last words; kill -9 $$", timeout=None)
+        # a moment, for the shell to start the other end of the pipe before it is killed
+        ready.run("echo last words; sleep 0.5; kill -9 $$", timeout=None)
     assert caught.value.output == b"last words\n"
 
 
