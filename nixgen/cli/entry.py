@@ -24,6 +24,10 @@ def main() -> None:
 
         if nothing_to_do(arguments[1:]):
             return
-    from nixgen.cli.app import run
+    try:
+        from nixgen.cli.app import run
 
-    sys.exit(run(arguments))
+        status = run(arguments)
+    except KeyboardInterrupt:  # while still loading
+        status = 130
+    sys.exit(status)
