@@ -127,7 +127,7 @@ def ensure_busybox(locked: Architecture, mirrors: Mirrors, runner: Runner) -> st
     if not done.ok or done.text.strip() != path:
         raise StoreError(
             "the Nix store did not take the busybox that builds everything else",
-            hint="check that the store is writable and has space",
+            hint="check that the store is writable and has space; `nixgen doctor` says what is missing",
             details=done.stderr_tail(5) or (f"expected {path}, got {done.text.strip()}",),
         )
     return path
