@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nixgen.models import (
+        Cache,
         CommandCheck,
         ConfigFile,
         Environment,
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
         Source,
         TcpCheck,
         Test,
+        Upstream,
         User,
         text,
     )
 
 __all__ = [
+    "Cache",
     "CommandCheck",
     "ConfigFile",
     "Environment",
@@ -44,6 +47,7 @@ __all__ = [
     "Source",
     "TcpCheck",
     "Test",
+    "Upstream",
     "User",
     "text",
 ]

@@ -260,17 +260,18 @@ def _mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
 
 @contextlib.contextmanager
 def cache_location(workspace: Workspace, cache: str | None) -> Iterator[CacheLocation]:
-    """The cache that is meant. With none: an S3 emulator over .nixgen/s3, the one of ``nixgen cache serve --embedded``
-    when that runs, else one that runs for as long as this.
+    """The cache that is meant: by address, or by the name of one of the project's. With none: an S3 emulator over .nixgen/s3,
+    the one of ``nixgen cache serve --embedded`` when that runs, else one that runs for as long as this.
 
-    :raises UsageError: not the address of a cache.
+    :raises UsageError: neither a name nor the address of a cache.
     """
     from nixgen.cache.embedded import embedded_s3, served_at
     from nixgen.cache.location import CacheLocation
 
     folder = workspace.state / "s3"
     if cache is not None:
-        yield CacheLocation.parse(cache)
+        model = workspace.cache(cache)
+        yield CacheLocation.parse(model.address if model else cache)
     elif served := served_at(folder):
         yield served
     else:

@@ -16,7 +16,7 @@ from nixgen.errors import ModelError, Problem, UsageError
 from nixgen.inputs import FILE as INPUTS_FILE
 from nixgen.inputs import Inputs
 from nixgen.load import load_project
-from nixgen.models import Package, Project, Source, Text, packages_of, walk
+from nixgen.models import Cache, Package, Project, Source, Text, packages_of, walk
 from nixgen.reads import Reads, recording
 from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan
 
@@ -60,6 +60,24 @@ class Workspace:
     def inputs(self) -> Inputs:
         """:raises LockError: flake-inputs.json is missing or wrong."""
         return Inputs.read(self.root / INPUTS_FILE)
+
+    def cache(self, name: str) -> Cache | None:
+        """The project's cache of that name; None when ``name`` is an address.
+
+        :raises UsageError: it is neither.
+        """
+        if "://" in name:
+            return None
+        known = {cache.name: cache for cache in self.project.caches}
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(
+                f"the project has no cache {name!r}",
+                hint=f"did you mean {close[0]}?"
+                if close
+                else 'give an address like s3://bucket, or add Cache("NAME", "s3://…") to Project(caches=[…])',
+            )
+        return known[name]
 
     # targets
 

@@ -10,10 +10,21 @@ from botocore import exceptions as boto
 from nixgen.cache.location import CacheLocation
 from nixgen.errors import CacheError
 
-__all__ = ["NOT_FOUND", "error_code", "s3_errors"]
+__all__ = [
+    "NOT_FOUND",
+    "PRECONDITION",
+    "error_code",
+    "is_throttled",
+    "is_transient",
+    "retry_after",
+    "s3_errors",
+]
 
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 """The codes of a missing object; a HEAD has no body, so only the status."""
+
+PRECONDITION = frozenset({"412", "409", "ConditionalRequestConflict", "PreconditionFailed"})
+"""The codes of a conditional write that came too late, or at the same time as another."""
 
 _DENIED = frozenset({"403", "AccessDenied", "AllAccessDisabled", "AccountProblem"})
 _CREDENTIALS = frozenset(
@@ -29,6 +40,42 @@ _CLOCK = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 _THROTTLE = frozenset(
     {"429", "503", "RequestLimitExceeded", "SlowDown", "Throttling", "TooManyRequests"}
 )
+
+
+# What S3 answers when trying again is its own advice, and what proxies before it say.
+_PASSING = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable"})
+_PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same request may succeed when it is sent again."""
+    if isinstance(error, boto.ClientError):
+        return _status(error) in _PASSING_STATUS or error_code(error) in _PASSING | _THROTTLE
+    # Connections that were refused, reset or timed out, and answers that broke off.
+    return isinstance(
+        error,
+        boto.HTTPClientError | boto.ConnectionError | boto.IncompleteReadError,
+    )
+
+
+def is_throttled(error: Exception) -> bool:
+    """Whether the server wants fewer requests."""
+    return isinstance(error, boto.ClientError) and (
+        _status(error) in (429, 503) or error_code(error) in _THROTTLE
+    )
+
+
+def retry_after(error: Exception) -> float:
+    """The seconds of a ``Retry-After`` header (RFC 9110, 10.2.3, its first form); 0 without one."""
+    if not isinstance(error, boto.ClientError):
+        return 0.0
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    text = str(headers.get("retry-after", ""))
+    return float(text) if text.isascii() and text.isdigit() else 0.0
+
+
+def _status(error: boto.ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def error_code(error: boto.ClientError) -> str:

@@ -1,4 +1,4 @@
-"""A cache's bucket, through boto3: whole objects, ranges, and multipart uploads.
+"""A cache's bucket, through boto3: whole objects, ranges, listings, conditional writes, and multipart uploads.
 
 Everything else in `nixgen.cache` speaks in names inside the cache (``nar/….nar.zst``), never in S3 keys.
 """
@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 from botocore.exceptions import ClientError
 
-from nixgen.cache.faults import NOT_FOUND, error_code, s3_errors
+from nixgen.cache.faults import NOT_FOUND, PRECONDITION, error_code, s3_errors
 from nixgen.cache.hashes import Hash
 from nixgen.cache.location import CacheLocation
+from nixgen.cache.pace import Pace, PaceStatistics
+from nixgen.errors import CacheError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,17 +30,24 @@ __all__ = ["Bucket", "Download", "Multipart", "ObjectInfo"]
 
 _READ = 1 << 18
 
+_Result = TypeVar("_Result")
+
 
 @frozen(kw_only=True)
 class ObjectInfo:
-    """What a HEAD says.
+    """What a HEAD or a listing says.
 
     :param size: bytes.
-    :param metadata: the user's own, without the ``x-amz-meta-`` prefix.
+    :param modified: by the server's clock, with time zone.
+    :param etag: changes with the content; for conditional writes.
+    :param metadata: the user's own, without the ``x-amz-meta-`` prefix; a listing does not tell it.
     """
 
+    name: str
     size: int
-    metadata: Mapping[str, str]
+    modified: datetime
+    etag: str
+    metadata: Mapping[str, str] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -48,6 +60,7 @@ class Download:
 
     size: int
     content_range: str | None
+    etag: str
     _body: Any
 
     def chunks(self) -> Iterator[bytes]:
@@ -64,81 +77,135 @@ class Bucket:
     """The objects under one `CacheLocation`. Safe to use from many threads.
 
     :param connections: how many requests may run at once; callers must not use more threads.
-    :param attempts: for each request that fails in a way that may pass; with growing pauses between.
+    :param attempts: for each request that fails in a way that may pass; see `Pace`.
 
     Every method raises `CacheError` when S3 refuses or does not answer, after retries.
     """
 
     def __init__(
-        self, location: CacheLocation, *, connections: int = 32, attempts: int = 5
+        self, location: CacheLocation, *, connections: int = 32, attempts: int = 6
     ) -> None:
         self.location = location
         self.connections = connections
+        self._pace = Pace(connections, attempts)
         with s3_errors(location, "connect"):
-            self._client = _client(location, connections, attempts)
+            self.client = _client(location, connections)
 
     def close(self) -> None:
-        self._client.close()
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def statistics(self) -> PaceStatistics:
+        """The requests so far."""
+        return self._pace.statistics
+
+    def request(self, doing: str, send: Callable[[], _Result]) -> _Result:
+        """One request through `client`, at this bucket's pace, repeated when its failure may pass.
+
+        :param doing: what is attempted; completes "cannot …".
+        """
+        with s3_errors(self.location, doing):
+            return self._pace.run(send)
 
     def create(self) -> None:
         """Make the bucket, if it is not there and ours already."""
-        with s3_errors(self.location, "create the bucket"):
+
+        def send() -> None:
             try:
-                self._client.create_bucket(Bucket=self.location.bucket)
+                self.client.create_bucket(Bucket=self.location.bucket)
             except ClientError as error:
                 if error_code(error) not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                     raise
 
+        self.request("create the bucket", send)
+
     def head(self, name: str) -> ObjectInfo | None:
         """None when there is no such object."""
-        with s3_errors(self.location, f"look for {name}"):
-            try:
-                found = self._client.head_object(**self._object(name))
-            except ClientError as error:
-                if error_code(error) in NOT_FOUND:
-                    return None
-                raise
-        return ObjectInfo(size=found["ContentLength"], metadata=found["Metadata"])
+        found = self._unless_missing(
+            f"look for {name}", lambda: self.client.head_object(**self._object(name))
+        )
+        return found and ObjectInfo(
+            name=name,
+            size=found["ContentLength"],
+            modified=found["LastModified"],
+            etag=found["ETag"],
+            metadata=found["Metadata"],
+        )
 
     def get(self, name: str, *, byte_range: str | None = None) -> Download | None:
         """Open an object; None when there is none. The caller closes it.
 
         :param byte_range: the value of a ``Range`` header, such as ``bytes=0-99``.
         """
-        with s3_errors(self.location, f"read {name}"):
-            extra: dict[str, Any] = {} if byte_range is None else {"Range": byte_range}
-            try:
-                found = self._client.get_object(**self._object(name), **extra)
-            except ClientError as error:
-                if error_code(error) in NOT_FOUND:
-                    return None
-                raise
-        return Download(
+        extra: dict[str, Any] = {} if byte_range is None else {"Range": byte_range}
+        found = self._unless_missing(
+            f"read {name}", lambda: self.client.get_object(**self._object(name), **extra)
+        )
+        return found and Download(
             size=found["ContentLength"],
             content_range=found.get("ContentRange"),
+            etag=found["ETag"],
             body=found["Body"],
         )
 
     def read(self, name: str) -> bytes | None:
         """A small object as a whole; None when there is none."""
-        download = self.get(name)
-        if download is None:
-            return None
-        try:
-            with s3_errors(self.location, f"read {name}"):
-                return b"".join(download.chunks())
-        finally:
-            download.close()
+        found = self.read_tagged(name)
+        return None if found is None else found[0]
 
-    def names(self, prefix: str = "") -> Iterator[str]:
-        """Every object's name that starts with ``prefix``, sorted; a thousand per request."""
+    def read_tagged(self, name: str) -> tuple[bytes, str] | None:
+        """A small object and its tag, for `put` with ``if_match``; None when there is none."""
+
+        def send() -> tuple[bytes, str]:
+            found = self.client.get_object(**self._object(name))
+            try:
+                # Inside the request, so that a body that breaks off is read again.
+                return found["Body"].read(), found["ETag"]
+            finally:
+                found["Body"].close()
+
+        return self._unless_missing(f"read {name}", send)
+
+    def read_many(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Small objects by name, `connections` at a time, in the given order; None for those that are not there."""
+        with ThreadPoolExecutor(self.connections, thread_name_prefix="cache-get") as pool:
+            for batch in _batches(names, 64 * self.connections):
+                yield from zip(batch, pool.map(self.read, batch), strict=True)
+
+    def objects(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        """Every object whose name starts with ``prefix``, sorted by name; a thousand per request.
+
+        :param after: only names that sort behind it.
+        """
         cut = len(self.location.key(""))
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.location.bucket, Prefix=self.location.key(prefix)
-        )
-        with s3_errors(self.location, "list the objects"):
-            for page in pages:
-                yield from (found["Key"][cut:] for found in page.get("Contents", ()))
+        token: dict[str, Any] = {"StartAfter": self.location.key(after)} if after else {}
+        while True:
+            page = self.request(
+                "list the objects",
+                lambda token=token: self.client.list_objects_v2(  # type: ignore[misc]
+                    Bucket=self.location.bucket, Prefix=self.location.key(prefix), **token
+                ),
+            )
+            for found in page.get("Contents", ()):
+                yield ObjectInfo(
+                    name=found["Key"][cut:],
+                    size=found["Size"],
+                    modified=found["LastModified"],
+                    etag=found["ETag"],
+                )
+            if not page["IsTruncated"]:
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def names(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+        """As `objects`, the names alone."""
+        return (found.name for found in self.objects(prefix, after=after))
 
     def put(
         self,
@@ -148,32 +215,88 @@ class Bucket:
         content_type: str,
         digest: Hash | None = None,
         metadata: Mapping[str, str] | None = None,
-    ) -> None:
+        if_absent: bool = False,
+        if_match: str | None = None,
+    ) -> bool:
         """Store one object, atomically; an older one of that name is replaced.
 
         :param digest: SHA-256 of ``body`` when known: the server then checks what arrives.
+        :param if_absent: only when there is no object of that name.
+        :param if_match: only when the object of that name has this tag.
+        :returns: False when the condition did not hold, and nothing was written.
         """
         extra: dict[str, Any] = {}
         if digest is not None:
             extra["ChecksumSHA256"] = base64.b64encode(digest.digest).decode("ascii")
-        with s3_errors(self.location, f"write {name}"):
-            self._client.put_object(
-                **self._object(name),
-                # botocore copies bytes into a bytearray for an Expect header; a file it sends as it is.
-                Body=io.BytesIO(body),
-                ContentLength=len(body),
-                ContentType=content_type,
-                Metadata=dict(metadata or {}),
-                **extra,
+        if if_absent:
+            extra["IfNoneMatch"] = "*"
+        if if_match is not None:
+            extra["IfMatch"] = if_match
+
+        def send() -> bool:
+            try:
+                self.client.put_object(
+                    **self._object(name),
+                    # botocore copies bytes into a bytearray for an Expect header; a file it sends as it is.
+                    Body=io.BytesIO(body),
+                    ContentLength=len(body),
+                    ContentType=content_type,
+                    Metadata=dict(metadata or {}),
+                    **extra,
+                )
+            except ClientError as error:
+                code = error_code(error)
+                if code in PRECONDITION or (if_match is not None and code in NOT_FOUND):
+                    return False
+                raise
+            return True
+
+        return self.request(f"write {name}", send)
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Remove objects, a thousand per request; those that are not there are fine.
+
+        :raises CacheError: also when only some could not be removed.
+        """
+        for batch in _batches(names, 1000):
+            answer = self.request(
+                f"delete {batch[0]}",
+                lambda batch=batch: self.client.delete_objects(  # type: ignore[misc]
+                    Bucket=self.location.bucket,
+                    Delete={
+                        "Objects": [{"Key": self.location.key(name)} for name in batch],
+                        "Quiet": True,
+                    },
+                ),
             )
+            if failed := answer.get("Errors"):
+                first = failed[0]
+                raise CacheError(
+                    f"cannot delete {len(failed)} objects of {self.location}:"
+                    f" {first.get('Key')}: {first.get('Code')} {first.get('Message')}",
+                    hint="a collector needs s3:DeleteObject",
+                )
 
     def multipart(self, name: str, *, content_type: str) -> Multipart:
         """Begin an upload in parts; nothing is visible before `Multipart.complete`."""
-        with s3_errors(self.location, f"write {name}"):
-            begun = self._client.create_multipart_upload(
+        begun = self.request(
+            f"write {name}",
+            lambda: self.client.create_multipart_upload(
                 **self._object(name), ContentType=content_type
-            )
+            ),
+        )
         return Multipart(bucket=self, name=name, upload_id=begun["UploadId"])
+
+    def _unless_missing(self, doing: str, send: Callable[[], _Result]) -> _Result | None:
+        def guarded() -> _Result | None:
+            try:
+                return send()
+            except ClientError as error:
+                if error_code(error) in NOT_FOUND:
+                    return None
+                raise
+
+        return self.request(doing, guarded)
 
     def _object(self, name: str) -> dict[str, Any]:
         return {"Bucket": self.location.bucket, "Key": self.location.key(name)}
@@ -189,13 +312,15 @@ class Multipart:
 
     def put(self, number: int, body: bytes) -> str:
         """Upload part ``number`` (from 1); its tag, for `complete`."""
-        with s3_errors(self._bucket.location, f"write {self.name}"):
-            answer = self._bucket._client.upload_part(  # noqa: SLF001
+        answer = self._bucket.request(
+            f"write {self.name}",
+            lambda: self._bucket.client.upload_part(
                 **self._arguments(),
                 PartNumber=number,
                 Body=io.BytesIO(body),
                 ContentLength=len(body),
-            )
+            ),
+        )
         return answer["ETag"]
 
     def complete(self, tags: list[str]) -> None:
@@ -206,21 +331,44 @@ class Multipart:
         parts: list[CompletedPartTypeDef] = [
             {"ETag": tag, "PartNumber": number} for number, tag in enumerate(tags, start=1)
         ]
-        with s3_errors(self._bucket.location, f"write {self.name}"):
-            self._bucket._client.complete_multipart_upload(  # noqa: SLF001
-                **self._arguments(), MultipartUpload={"Parts": parts}
+
+        def send() -> bool:
+            try:
+                self._bucket.client.complete_multipart_upload(
+                    **self._arguments(), MultipartUpload={"Parts": parts}
+                )
+            except ClientError as error:
+                if error_code(error) != "NoSuchUpload":
+                    raise
+                return False
+            return True
+
+        # An unknown upload is complete when the answer to an earlier attempt was lost on its way.
+        done = self._bucket.request(f"write {self.name}", send)
+        if not done and self._bucket.head(self.name) is None:
+            raise CacheError(
+                f"cannot write {self.name} in {self._bucket.location}: the upload was aborted by another",
+                hint="run it again; what was stored is not uploaded twice",
             )
 
     def abort(self) -> None:
         """Drop the parts; no part may be on its way any more."""
-        with s3_errors(self._bucket.location, f"abort the upload of {self.name}"):
-            self._bucket._client.abort_multipart_upload(**self._arguments())  # noqa: SLF001
+        self._bucket.request(
+            f"abort the upload of {self.name}",
+            lambda: self._bucket.client.abort_multipart_upload(**self._arguments()),
+        )
 
     def _arguments(self) -> dict[str, Any]:
         return {**self._bucket._object(self.name), "UploadId": self._upload_id}  # noqa: SLF001
 
 
-def _client(location: CacheLocation, connections: int, attempts: int) -> S3Client:
+def _batches(names: Iterable[str], size: int) -> Iterator[tuple[str, ...]]:
+    rest = iter(names)
+    while batch := tuple(islice(rest, size)):
+        yield batch
+
+
+def _client(location: CacheLocation, connections: int) -> S3Client:
     import boto3
     from botocore.config import Config
     from botocore.handlers import add_expect_header
@@ -241,7 +389,8 @@ def _client(location: CacheLocation, connections: int, attempts: int) -> S3Clien
             connect_timeout=5,
             read_timeout=60,
             max_pool_connections=connections,
-            retries={"mode": "standard", "total_max_attempts": attempts},
+            # `Pace` repeats requests: botocore's own way knows no Retry-After and no other thread.
+            retries={"mode": "standard", "total_max_attempts": 1},
             # Signing a body hashes it once more, 29 ms for 8 MiB; where it matters a checksum we
             # have already goes along, and narinfos are signed with our own key.
             s3={

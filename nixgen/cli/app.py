@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import os
 import signal
 import sys
@@ -11,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
+from nixgen.cli.lazy import lazy_group
 from nixgen.errors import NixgenError
 
 __all__ = ["VERBS", "run"]
@@ -23,7 +22,7 @@ VERBS = {
     "list": "List the targets of the project.",
     "generate": "Write generated/ from infra.py; --check only compares.",
     "build": "Build targets and keep them from garbage collection.",
-    "cache": "Push to, serve and sign for a binary cache on S3.",
+    "cache": "Push to, look after, serve and sign for a binary cache on S3.",
     "image": "Assemble OCI images and run them.",
     "test": "Boot the machines of a test and run it.",
     "inputs": "Show and update the pins and the Debian lock.",
@@ -36,21 +35,6 @@ VERBS = {
 _ClickException: Any = typer.BadParameter.__mro__[2]
 
 
-class _Verbs(TyperGroup):
-    """Imports a verb's module only when that verb is asked for."""
-
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
-        return list(VERBS)
-
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"nixgen.cli.{cmd_name}")
-        command = typer.main.get_command(module.app)
-        command.name = cmd_name
-        return command
-
-
 def _version(value: bool) -> None:
     if value:
         from nixgen import __version__
@@ -60,7 +44,10 @@ def _version(value: bool) -> None:
 
 
 app = typer.Typer(
-    cls=_Verbs, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    cls=lazy_group("nixgen.cli", VERBS),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 

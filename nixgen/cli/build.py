@@ -63,6 +63,6 @@ def build(
         console.print_built(built)
     built.require()
     if push is not None:
-        from nixgen.cli.cache import push_paths
+        from nixgen.cli.cache.push import push_paths
 
         push_paths(workspace, built.paths, push, json=json)

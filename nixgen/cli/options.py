@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
-__all__ = ["Base", "Debug", "Env", "Json", "ProjectFolder", "Targets", "verb"]
+__all__ = ["Base", "Cache", "Debug", "Env", "Json", "ProjectFolder", "Targets", "verb"]
 
 ProjectFolder = Annotated[
     Path,
@@ -25,6 +26,15 @@ Targets = Annotated[
         show_default=False,
     ),
 ]
+Cache = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[CACHE]",
+        envvar="NIXGEN_CACHE",
+        help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
+        show_default=False,
+    ),
+]
 Base = Annotated[str, typer.Option("--base", help="The package base: debian or nixpkgs.")]
 Env = Annotated[
     str | None,
@@ -34,9 +44,14 @@ Env = Annotated[
 ]
 
 
-def verb(help: str | None = None) -> typer.Typer:  # noqa: A002  # typer's own name for it
+def verb(
+    help: str | None = None,  # noqa: A002  # typer's own name for it
+    *,
+    cls: type[TyperGroup] | None = None,
+) -> typer.Typer:
     return typer.Typer(
         help=help,
+        cls=cls,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

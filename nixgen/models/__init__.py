@@ -15,7 +15,7 @@ from nixgen.models._core import Model, Origin
 from nixgen.models._text import Interpolated, Text, text
 from nixgen.models.check import check, packages_of, require_valid, walk
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
-from nixgen.models.platform import Environment, Image, Machine, Project, Test
+from nixgen.models.platform import Cache, Environment, Image, Machine, Project, Test, Upstream
 from nixgen.models.service import (
     CommandCheck,
     HealthCheck,
@@ -27,6 +27,7 @@ from nixgen.models.service import (
 )
 
 __all__ = [
+    "Cache",
     "CommandCheck",
     "ConfigFile",
     "Environment",
@@ -47,6 +48,7 @@ __all__ = [
     "TcpCheck",
     "Test",
     "Text",
+    "Upstream",
     "User",
     "check",
     "packages_of",

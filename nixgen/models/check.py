@@ -16,7 +16,7 @@ from nixgen.errors import ModelError, Problem
 from nixgen.models._core import Fault, Model, field_checks
 from nixgen.models._text import Text
 from nixgen.models.files import Package, Secret
-from nixgen.models.platform import Environment, Image, Machine, Project, Test
+from nixgen.models.platform import Cache, Environment, Image, Machine, Project, Test
 from nixgen.models.service import Service, User
 
 __all__ = ["Visit", "check", "packages_of", "require_valid", "walk"]
@@ -99,7 +99,7 @@ def _by_name(items: tuple[Any, ...]) -> bool:
     return len(names) == len(items)
 
 
-_ADDRESSED_BY_NAME = (Machine, Service, Image, Test, Package, User, Secret, Environment)
+_ADDRESSED_BY_NAME = (Machine, Service, Image, Test, Package, User, Secret, Environment, Cache)
 
 _MODEL_FIELDS: dict[type, tuple[str, ...]] = {}
 
@@ -170,7 +170,7 @@ def _at(value: Model) -> str | None:
 
 
 def _unique_names(project: Project) -> Iterator[Problem]:
-    for kind in ("machines", "images", "tests", "packages", "environments"):
+    for kind in ("machines", "images", "tests", "packages", "environments", "caches"):
         yield from _duplicates(kind, getattr(project, kind))
     for machine in project.machines:
         yield from _duplicates(f"machines.{machine.name}.services", machine.services)

@@ -11,6 +11,7 @@ from nixgen.models._core import (
     Model,
     as_dict,
     as_tuple,
+    boolean,
     checked,
     each,
     instance,
@@ -24,7 +25,7 @@ from nixgen.models._core import (
 from nixgen.models.files import ConfigFile, Package, package_list, textual_value
 from nixgen.models.service import ENVIRONMENT_NAME, Service, User, Word
 
-__all__ = ["Environment", "Image", "Machine", "Project", "Test"]
+__all__ = ["Cache", "Environment", "Image", "Machine", "Project", "Test", "Upstream"]
 
 # RFC 1123 host label; also what a test script can name as a Python variable after - becomes _
 _HOST = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a host name", example="web or db-1")
@@ -36,6 +37,19 @@ _ETC = pattern(
     r"(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+)*",
     what="a path below /etc",
     example="motd or ssh/banner",
+)
+_URL = pattern(
+    r"(https?|file)://[^\s?#]+", what="the URL of a binary cache", example="https://cache.nixos.org"
+)
+_PUBLIC_KEY = pattern(
+    r"[^\s:]+:[A-Za-z0-9+/]{43}=",
+    what="a public key",
+    example="cache.example.org-1:<44 characters of base64>",
+)
+_CACHE = pattern(
+    r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[^?#]*)?(\?[^#]*)?",
+    what="the address of a cache",
+    example="s3://bucket/prefix?region=eu-central-1",
 )
 _SERVICES = each(instance(Service, what="a Service"))
 
@@ -146,6 +160,48 @@ class Environment(Model):
 
 
 @attrs.frozen(eq=False)
+class Upstream(Model):
+    """A binary cache that clients of ours also use. What it has is not pushed once more.
+
+    :param public_keys: ``name:base64``; what a local path is signed with by one of these counts as being there without asking.
+    """
+
+    url: str = attrs.field(metadata=checked(_URL))
+    public_keys: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_PUBLIC_KEY))
+    )
+
+
+@attrs.frozen(eq=False)
+class Cache(Model):
+    """A binary cache on S3, under a name that commands take instead of its address.
+
+    :param address: ``s3://bucket/prefix?endpoint=…&region=…``.
+    :param upstreams: paths that these have, with all they reach, stay out of pushes.
+    :param public: anybody may read it over HTTPS; else readers need credentials or ``nixgen cache serve``.
+    :param compression: of the archives, with ``level`` the codec's own default when None.
+    :param keep: generations of each target that collection leaves, for each environment.
+    """
+
+    name: str = attrs.field(metadata=checked(_TARGET))
+    address: str = attrs.field(metadata=checked(_CACHE))
+    upstreams: tuple[Upstream, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(Upstream, what="an Upstream"))),
+    )
+    public: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
+    compression: str = attrs.field(
+        default="zstd", kw_only=True, metadata=checked(one_of("gzip", "none", "xz", "zstd"))
+    )
+    level: int | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(whole_number(0, 19)))
+    )
+    keep: int = attrs.field(default=3, kw_only=True, metadata=checked(whole_number(1, 10_000)))
+
+
+@attrs.frozen(eq=False)
 class Project(Model):
     """A whole platform. infra.py defines one, as ``project``."""
 
@@ -176,4 +232,10 @@ class Project(Model):
         kw_only=True,
         converter=as_tuple,
         metadata=checked(each(instance(Environment, what="an Environment"))),
+    )
+    caches: tuple[Cache, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(Cache, what="a Cache"))),
     )

@@ -253,7 +253,7 @@ def test_lost_narinfos_come_back_without_sending_their_nars_again(
     settings = UploadSettings(codec=Codec.of("none"))  # so that `big` goes out in parts
     push([app], location, [KEY], ignore, settings=settings)
     big = next(path for path in hashes(app, Store()) if path.endswith("-big"))
-    bucket._client.delete_object(Bucket=location.bucket, Key=narinfo_name(big))
+    bucket.delete([narinfo_name(big)])
     # The top is there, and by the order of publication so is what it reaches: nothing is asked.
     assert push([app], location, [KEY], ignore, settings=settings).missing == ()
     report = push([app], location, [KEY], ignore, settings=settings, thorough=True)

@@ -1,4 +1,4 @@
-"""``nixgen cache push|serve|keygen``"""
+"""``nixgen cache push``"""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, v
 if TYPE_CHECKING:
     from nixgen.workspace import Workspace
 
-app = verb("Push to, serve and sign for a binary cache on S3.")
+app = verb()
+
 
 _To = Annotated[
     str | None,
@@ -92,56 +93,3 @@ def push_paths(
         console.print_pushed(report, where=to or "the project's own S3 (.nixgen/s3)")
         if to is None:
             console.note("serve it with: nixgen cache serve --embedded .nixgen/s3")
-
-
-@app.command("serve")
-def serve(
-    cache: Annotated[
-        str | None,
-        typer.Argument(metavar="[CACHE]", help="The cache to serve over HTTP.", show_default=False),
-    ] = None,
-    embedded: Annotated[
-        Path | None,
-        typer.Option(
-            "--embedded",
-            metavar="DIR",
-            help="Run an S3 emulator, and serve its cache.",
-            show_default=False,
-        ),
-    ] = None,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
-    ] = 8040,
-    debug: Debug = False,
-) -> None:
-    """Serve a cache over HTTP, for any Nix, until interrupted."""
-    from nixgen.cache.serve import serve_until_interrupted
-    from nixgen.cli import console
-
-    serve_until_interrupted(cache, embedded=embedded, host=host, port=port, announce=console.note)
-
-
-@app.command("keygen")
-def keygen(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as cache.example.org-1.")],
-    secret: Annotated[
-        Path,
-        typer.Option(
-            "--out", metavar="FILE", help="Where the secret key goes; FILE.pub gets the public one."
-        ),
-    ] = Path("nixgen-cache.key"),
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Make a key pair that signs what is pushed."""
-    from nixgen.cache.keygen import keygen as make
-    from nixgen.cli import console
-
-    public = make(name, secret)
-    if json:
-        console.print_json({"schema": "nixgen/key/1", "public": str(public), "secret": str(secret)})
-    else:
-        console.say(f"secret key: {secret} (keep it out of version control)")
-        console.say(f"public key: {public}")
-        console.say("clients need: --option trusted-public-keys '" + str(public) + "'")

@@ -1,0 +1,21 @@
+"""``nixgen cache``: one module of this package for each verb."""
+
+from __future__ import annotations
+
+from nixgen.cli.lazy import lazy_group
+from nixgen.cli.options import verb
+
+VERBS = (
+    "push",
+    "serve",
+    "keygen",
+)
+
+app = verb(
+    "Push to, look after, serve and sign for a binary cache on S3.", cls=lazy_group(__name__, VERBS)
+)
+
+
+@app.callback()
+def cache() -> None:
+    """Push to, look after, serve and sign for a binary cache on S3."""

@@ -1,0 +1,37 @@
+"""``nixgen cache keygen``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nixgen.cli.options import Debug, Json, verb
+
+app = verb()
+
+
+@app.command("keygen")
+def keygen(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as cache.example.org-1.")],
+    secret: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="Where the secret key goes; FILE.pub gets the public one."
+        ),
+    ] = Path("nixgen-cache.key"),
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make a key pair that signs what is pushed."""
+    from nixgen.cache.keygen import keygen as make
+    from nixgen.cli import console
+
+    public = make(name, secret)
+    if json:
+        console.print_json({"schema": "nixgen/key/1", "public": str(public), "secret": str(secret)})
+    else:
+        console.say(f"secret key: {secret} (keep it out of version control)")
+        console.say(f"public key: {public}")
+        console.say("clients need: --option trusted-public-keys '" + str(public) + "'")
