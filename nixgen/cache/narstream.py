@@ -69,6 +69,8 @@ class NarStream:
     :param compress: frames of large NARs are compressed here.
     :param cores: how many frames of one NAR may be compressed at once.
     :param send: requests run here; no reader waits for a small one.
+    :param verify: compare every NAR's hash with the store's database.
+    :param replace: write NARs that the cache has already, for one that holds wrong bytes.
     :param on_read: called with every number of bytes read.
     """
 
@@ -85,6 +87,7 @@ class NarStream:
         cores: int,
         send: Executor,
         verify: bool,
+        replace: bool,
         on_read: Callable[[PathInfo, int], None],
     ) -> None:
         self._store = store
@@ -95,6 +98,7 @@ class NarStream:
         self._compress = compress
         self._send = send
         self._verify = verify
+        self._replace = replace
         self._on_read = on_read
         # A reader of a large NAR waits for memory while it holds an unfinished part and its running
         # frames; so that readers never wait for each other for ever, one frame must stay free of all that.
@@ -110,16 +114,8 @@ class NarStream:
         :raises StoppedError: the push ends early.
         """
         name = f"nar/{Hash.parse(info.nar_hash).nix32}.nar{self._codec.extension}"
-        if info.nar_size >= _ASK_FROM and (found := self._bucket.head(name)) is not None:
-            known = found.metadata.get("file-hash")
-            return _done(
-                StoredNar(
-                    name=name,
-                    file_hash=Hash.parse(known) if known else None,
-                    file_size=found.size,
-                    reused=True,
-                )
-            )
+        if info.nar_size >= _ASK_FROM and not self._replace and (found := self._found(name)):
+            return _done(found)
         if info.nar_size <= FRAME:
             return self._store_small(name, info)
         with self._large:
@@ -137,16 +133,43 @@ class NarStream:
             self._budget.release(held)
             raise
 
+    def _found(self, name: str) -> StoredNar | None:
+        """The NAR as an earlier or another push left it; None when there is none."""
+        found = self._bucket.head(name)
+        if found is None:
+            return None
+        known = found.metadata.get("file-hash")
+        return StoredNar(
+            name=name,
+            file_hash=Hash.parse(known) if known else None,
+            file_size=found.size,
+            reused=True,
+        )
+
+    def _late(self, name: str) -> StoredNar:
+        """Another push has stored the NAR while we read it. Its bytes count: ours may be compressed otherwise."""
+        found = self._found(name)
+        if found is None:
+            raise CacheError(
+                f"cannot write {name}: it is there, and then is not; something removes objects of"
+                f" {self._bucket.location}",
+                hint="run it again, while no collector of another tool runs",
+            )
+        return found
+
     def _put(self, name: str, body: bytes) -> StoredNar:
         try:
             digest = Hash.of(body)
-            self._bucket.put(
+            written = self._bucket.put(
                 name,
                 body,
                 content_type=self._codec.content_type,
                 digest=digest,
                 metadata={"file-hash": str(digest)},
+                if_absent=not self._replace,
             )
+            if not written:
+                return self._late(name)
             return StoredNar(name=name, file_hash=digest, file_size=len(body), reused=False)
         finally:
             self._budget.release(len(body))
@@ -181,7 +204,11 @@ class NarStream:
             if part:
                 sent.append(self._send_part(upload, len(sent) + 1, part))
                 part = []
-            upload.complete([future.result() for future in sent])
+            tags = [future.result() for future in sent]
+            written = upload.complete(tags, if_absent=not self._replace)
+            if not written:
+                upload.abort()
+                return self._late(name)
         except BaseException:
             frames.close()
             self._budget.release(sum(map(len, part)))

@@ -178,13 +178,18 @@ class Bucket:
             for batch in _batches(names, 64 * self.connections):
                 yield from zip(batch, pool.map(self.read, batch), strict=True)
 
-    def objects(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+    def objects(
+        self, prefix: str = "", *, after: str = "", flat: bool = False
+    ) -> Iterator[ObjectInfo]:
         """Every object whose name starts with ``prefix``, sorted by name; a thousand per request.
 
         :param after: only names that sort behind it.
+        :param flat: not those with a slash behind the prefix.
         """
         cut = len(self.location.key(""))
-        token: dict[str, Any] = {"StartAfter": self.location.key(after)} if after else {}
+        token: dict[str, Any] = {"Delimiter": "/"} if flat else {}
+        if after:
+            token["StartAfter"] = self.location.key(after)
         while True:
             page = self.request(
                 "list the objects",
@@ -201,7 +206,8 @@ class Bucket:
                 )
             if not page["IsTruncated"]:
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+            token.pop("StartAfter", None)
+            token["ContinuationToken"] = page["NextContinuationToken"]
 
     def names(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
         """As `objects`, the names alone."""
@@ -323,33 +329,38 @@ class Multipart:
         )
         return answer["ETag"]
 
-    def complete(self, tags: list[str]) -> None:
+    def complete(self, tags: list[str], *, if_absent: bool = False) -> bool:
         """Make the object visible.
 
         :param tags: of all parts, in order.
+        :param if_absent: only when there is no object of that name.
+        :returns: False when there was one; the parts are still there, to `abort`.
         """
         parts: list[CompletedPartTypeDef] = [
             {"ETag": tag, "PartNumber": number} for number, tag in enumerate(tags, start=1)
         ]
+        extra: dict[str, Any] = {"IfNoneMatch": "*"} if if_absent else {}
 
-        def send() -> bool:
+        def send() -> str:
             try:
                 self._bucket.client.complete_multipart_upload(
-                    **self._arguments(), MultipartUpload={"Parts": parts}
+                    **self._arguments(), MultipartUpload={"Parts": parts}, **extra
                 )
             except ClientError as error:
-                if error_code(error) != "NoSuchUpload":
-                    raise
-                return False
-            return True
+                code = error_code(error)
+                if code in PRECONDITION or code == "NoSuchUpload":
+                    return code
+                raise
+            return ""
 
+        refused = self._bucket.request(f"write {self.name}", send)
         # An unknown upload is complete when the answer to an earlier attempt was lost on its way.
-        done = self._bucket.request(f"write {self.name}", send)
-        if not done and self._bucket.head(self.name) is None:
+        if refused == "NoSuchUpload" and self._bucket.head(self.name) is None:
             raise CacheError(
                 f"cannot write {self.name} in {self._bucket.location}: the upload was aborted by another",
                 hint="run it again; what was stored is not uploaded twice",
             )
+        return refused not in PRECONDITION
 
     def abort(self) -> None:
         """Drop the parts; no part may be on its way any more."""

@@ -37,13 +37,15 @@ def _cores() -> int:
 class UploadSettings:
     """How to push.
 
-    :param verify: compare each path's NAR hash with the store's database while reading it.
+    :param verify: compare each path's NAR hash with the store's database while reading it; sizes are always compared.
+    :param replace: write NARs that the cache has already, for one that holds wrong bytes.
     :param readers: threads that read, hash and compress.
     :param memory: bytes of NAR and of compressed data held at once.
     """
 
     codec: Codec = field(factory=Codec.of)
-    verify: bool = True
+    verify: bool = False
+    replace: bool = False
     readers: int = field(factory=_cores)
     memory: int = 192 << 20
 
@@ -121,6 +123,7 @@ class _Upload:
             cores=settings.readers,
             send=self._send,
             verify=settings.verify,
+            replace=settings.replace,
             on_read=lambda info, size: self._tell(NarRead(path=info.path, size=size)),
         )
         self._lock = threading.Lock()

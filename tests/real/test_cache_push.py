@@ -301,7 +301,7 @@ def test_a_corrupt_path_is_named_and_never_published(
         data[-2] ^= 1
         file.write_bytes(data)
     with pytest.raises(VerifyError, match="2 paths") as caught:
-        push([app], location, [KEY], ignore, store=damaged)
+        push([app], location, [KEY], ignore, settings=UploadSettings(verify=True), store=damaged)
     named = "\n".join(caught.value.details)
     assert base in named
     assert big in named
