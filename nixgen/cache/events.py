@@ -7,7 +7,16 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-__all__ = ["CacheEvent", "NarRead", "NarStored", "Observer", "Planned", "Published"]
+__all__ = [
+    "CacheEvent",
+    "NarRead",
+    "NarStored",
+    "Observer",
+    "Planned",
+    "Published",
+    "UpstreamSilent",
+    "ignore",
+]
 
 
 @frozen(kw_only=True)
@@ -17,11 +26,13 @@ class Planned:
     :param paths: in the closure.
     :param missing: of them, what the cache lacks.
     :param nar_bytes: uncompressed bytes of the missing ones.
+    :param upstream: paths that are left to upstream caches.
     """
 
     paths: int
     missing: int
     nar_bytes: int
+    upstream: int = 0
 
 
 @frozen(kw_only=True)
@@ -54,5 +65,17 @@ class Published:
     path: str
 
 
-CacheEvent: TypeAlias = Planned | NarRead | NarStored | Published
+@frozen(kw_only=True)
+class UpstreamSilent:
+    """An upstream does not answer; everything that it may have is pushed."""
+
+    url: str
+    reason: str
+
+
+CacheEvent: TypeAlias = Planned | NarRead | NarStored | Published | UpstreamSilent
 Observer: TypeAlias = Callable[[CacheEvent], None]
+
+
+def ignore(_event: CacheEvent) -> None:
+    """An observer that does not look."""

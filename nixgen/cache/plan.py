@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from attrs import frozen
 
+from nixgen.cache.events import Observer, ignore
+from nixgen.cache.presence import Presence
 from nixgen.cache.s3 import Bucket
+from nixgen.cache.upstream import Upstream, left_to_upstreams
 from nixgen.driver.store import PathInfo
 
 __all__ = ["PushPlan", "make_plan", "narinfo_name"]
@@ -18,11 +20,13 @@ class PushPlan:
     """The outcome of asking the cache.
 
     :param closure: how many paths were asked for, with all they reach.
-    :param missing: what the cache lacks, references before their referrers.
+    :param missing: what the cache lacks and is to be pushed, references before their referrers.
+    :param upstream: what it lacks, and clients get from an upstream.
     """
 
     closure: int
     missing: tuple[PathInfo, ...]
+    upstream: tuple[PathInfo, ...] = ()
 
     @property
     def nar_bytes(self) -> int:
@@ -36,47 +40,40 @@ def narinfo_name(path: str) -> str:
 
 
 def make_plan(
-    closure: Sequence[PathInfo], roots: Iterable[str], bucket: Bucket, *, thorough: bool = False
+    closure: Sequence[PathInfo],
+    roots: Iterable[str],
+    bucket: Bucket,
+    *,
+    thorough: bool = False,
+    upstreams: Sequence[Upstream] = (),
+    observe: Observer = ignore,
 ) -> PushPlan:
-    """Ask the cache for narinfos, from the roots down, ``bucket.connections`` at a time.
+    """Ask the cache for narinfos, from the roots down.
 
     A narinfo is only ever published after those of its references, so below one that exists nothing is asked:
-    a closure that is there already costs one request per root.
+    a closure that is there already costs one request for its root.
 
     :param closure: references before their referrers.
     :param roots: the paths that nothing else in the push may refer to.
     :param thorough: ask for every path instead, for a cache that lost files.
+    :param upstreams: what these have, with all it refers to, is left to them.
     :raises CacheError: the cache does not answer.
     """
     infos = {info.path: info for info in closure}
-    first = infos if thorough else dict.fromkeys(roots)
-    asked: set[str] = set()
+    presence = Presence(bucket)
     missing: set[str] = set()
-    with ThreadPoolExecutor(bucket.connections, thread_name_prefix="cache-plan") as pool:
-        waiting: dict[Future[bool], str] = {}
-
-        def ask(paths: Iterable[str]) -> None:
-            for path in paths:
-                if path not in asked:
-                    asked.add(path)
-                    waiting[pool.submit(_has, bucket, path)] = path
-
-        try:
-            ask(first)
-            while waiting:
-                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    path = waiting.pop(future)
-                    if not future.result():
-                        missing.add(path)
-                        ask(infos[path].references)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    asked: set[str] = set()
+    next_ones: Iterable[str] = infos if thorough else roots
+    while level := {path for path in next_ones if path not in asked}:
+        asked |= level
+        there = presence.among(map(narinfo_name, sorted(level)))
+        lacking = [path for path in level if narinfo_name(path) not in there]
+        missing.update(lacking)
+        next_ones = [reference for path in lacking for reference in infos[path].references]
+    wanted = [info for info in closure if info.path in missing]
+    left = left_to_upstreams(wanted, upstreams, observe) if upstreams else frozenset()
     return PushPlan(
-        closure=len(infos), missing=tuple(info for info in closure if info.path in missing)
+        closure=len(infos),
+        missing=tuple(info for info in wanted if info.path not in left),
+        upstream=tuple(info for info in wanted if info.path in left),
     )
-
-
-def _has(bucket: Bucket, path: str) -> bool:
-    return bucket.head(narinfo_name(path)) is not None
