@@ -30,8 +30,11 @@ from nixgen.errors import UsageError
 from nixgen.workspace import Workspace
 
 if TYPE_CHECKING:
+    from nixgen.cache.codec import Codec
     from nixgen.cache.location import CacheLocation
     from nixgen.cache.push import PushReport
+    from nixgen.cache.upload import UploadSettings
+    from nixgen.cache.upstream import Upstream
     from nixgen.debian.lock import Lock
     from nixgen.oci.build import ImageReport
     from nixgen.oci.engine import RunningContainer
@@ -42,6 +45,7 @@ __all__ = [
     "Built",
     "build",
     "build_images",
+    "cache_defaults",
     "cache_location",
     "push",
     "results",
@@ -259,15 +263,24 @@ def _mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def cache_location(workspace: Workspace, cache: str | None) -> Iterator[CacheLocation]:
+def cache_location(workspace: Workspace | None, cache: str | None) -> Iterator[CacheLocation]:
     """The cache that is meant: by address, or by the name of one of the project's. With none: an S3 emulator over .nixgen/s3,
     the one of ``nixgen cache serve --embedded`` when that runs, else one that runs for as long as this.
 
+    :param workspace: None outside of a project; then only an address will do.
     :raises UsageError: neither a name nor the address of a cache.
     """
     from nixgen.cache.embedded import embedded_s3, served_at
     from nixgen.cache.location import CacheLocation
 
+    if workspace is None:
+        if cache is None:
+            raise UsageError(
+                "without a project there is no cache to take by default",
+                hint="give the address of one, like s3://bucket?region=eu-central-1",
+            )
+        yield CacheLocation.parse(cache)
+        return
     folder = workspace.state / "s3"
     if cache is not None:
         model = workspace.cache(cache)
@@ -277,6 +290,28 @@ def cache_location(workspace: Workspace, cache: str | None) -> Iterator[CacheLoc
     else:
         with embedded_s3(folder) as location:
             yield location
+
+
+def cache_defaults(
+    workspace: Workspace | None, cache: str | None
+) -> tuple[Codec, tuple[Upstream, ...]]:
+    """What the project says of the cache that is meant: its compression and its upstreams.
+
+    :raises UsageError: neither a name nor the address of a cache.
+    """
+    from nixgen.cache.codec import Codec
+    from nixgen.cache.signing import PublicKey
+    from nixgen.cache.upstream import Upstream
+
+    model = workspace.cache(cache) if workspace is not None and cache is not None else None
+    if model is None:
+        return Codec.of(), ()
+    return Codec.of(model.compression, model.level), tuple(
+        Upstream(
+            url=each.url.rstrip("/"), public_keys=tuple(map(PublicKey.parse, each.public_keys))
+        )
+        for each in model.upstreams
+    )
 
 
 def signing_key(workspace: Workspace) -> Path:
@@ -290,24 +325,42 @@ def signing_key(workspace: Workspace) -> Path:
 
 
 def push(
-    workspace: Workspace,
+    workspace: Workspace | None,
     paths: Sequence[str],
     location: CacheLocation,
     *,
     keys: Sequence[Path] = (),
+    settings: UploadSettings | None = None,
+    upstreams: Sequence[Upstream] = (),
     dry_run: bool = False,
+    thorough: bool = False,
     observe: Observer = _ignore,
 ) -> PushReport:
     """Push the closures of ``paths``, signed with ``keys``, or with the project's own key.
 
+    :param workspace: None outside of a project; then there must be keys.
     :raises CacheError: S3 refuses or does not answer.
     :raises InputError: a key that is no key, or that others can read.
     """
     from nixgen.cache import push as pushing
     from nixgen.cache.signing import SecretKey
 
-    secret = [SecretKey.load(path) for path in keys or (signing_key(workspace),)]
-    return pushing.push(paths, location, secret, observe, dry_run=dry_run)
+    if workspace is None and not keys:
+        raise UsageError(
+            "without a project there is no key to sign with",
+            hint="give one with --key FILE; make one with: nixgen cache keygen NAME",
+        )
+    own = () if workspace is None or keys else (signing_key(workspace),)
+    return pushing.push(
+        paths,
+        location,
+        [SecretKey.load(path) for path in (*keys, *own)],
+        observe,
+        dry_run=dry_run,
+        thorough=thorough,
+        upstreams=upstreams,
+        settings=settings,
+    )
 
 
 # images

@@ -16,7 +16,7 @@ from pathlib import Path
 from nixgen.cache.hashes import Hash
 from nixgen.errors import StoreError
 
-__all__ = ["nar_hash", "write_nar"]
+__all__ = ["nar_hash", "string_size", "write_nar"]
 
 CHUNK = 1 << 20
 """Bytes after which a chunk is handed out, and the unit in which files are read."""
@@ -25,6 +25,11 @@ CHUNK = 1 << 20
 def _string(value: bytes) -> bytes:
     size = len(value)
     return size.to_bytes(8, "little") + value + bytes(-size % 8)
+
+
+def string_size(*values: bytes) -> int:
+    """The bytes that ``values`` take in an archive."""
+    return sum(8 + len(value) + -len(value) % 8 for value in values)
 
 
 def _strings(*values: bytes) -> bytes:

@@ -6,14 +6,17 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from nixgen.cache.events import Observer, Planned
 from nixgen.cache.location import CacheLocation
+from nixgen.cache.pace import PaceStatistics
 from nixgen.cache.plan import make_plan
+from nixgen.cache.realisation import put_realisations
 from nixgen.cache.s3 import Bucket
 from nixgen.cache.signing import SecretKey
 from nixgen.cache.upload import Uploaded, UploadSettings, upload
+from nixgen.cache.upstream import Upstream
 from nixgen.driver.store import Store
 from nixgen.errors import CacheError
 
@@ -32,15 +35,23 @@ class PushReport:
     :param cache: its address.
     :param closure: paths that were asked for, with all they reach.
     :param missing: of them, what the cache lacked.
+    :param missing_sizes: bytes of the NAR of each.
     :param missing_bytes: uncompressed NAR bytes of those.
+    :param upstream: what it lacked, too, and clients get from an upstream.
+    :param upstream_bytes: uncompressed NAR bytes of those.
     :param uploaded: None after a dry run.
+    :param requests: what it took of S3.
     """
 
     cache: str
     closure: int
     missing: tuple[str, ...]
+    missing_sizes: tuple[int, ...]
     missing_bytes: int
+    upstream: tuple[str, ...] = ()
+    upstream_bytes: int = 0
     uploaded: Uploaded | None
+    requests: PaceStatistics
     seconds: float
 
     def document(self) -> dict[str, Any]:
@@ -52,6 +63,8 @@ class PushReport:
             "closure": self.closure,
             "missing": list(self.missing),
             "missingBytes": self.missing_bytes,
+            "upstream": list(self.upstream),
+            "upstreamBytes": self.upstream_bytes,
             "uploaded": None
             if done is None
             else {
@@ -59,7 +72,9 @@ class PushReport:
                 "reused": done.reused,
                 "narBytes": done.nar_bytes,
                 "fileBytes": done.file_bytes,
+                "peakMemory": done.peak_memory,
             },
+            "requests": asdict(self.requests),
             "seconds": round(self.seconds, 3),
         }
 
@@ -72,32 +87,42 @@ def push(
     *,
     dry_run: bool = False,
     thorough: bool = False,
+    upstreams: Sequence[Upstream] = (),
     settings: UploadSettings | None = None,
     store: Store | None = None,
 ) -> PushReport:
     """Make ``paths`` substitutable from the cache.
 
     Interrupted at any point, the cache stays consistent, and the next push sends only what was not durable.
+    Memory stays below `UploadSettings.memory` and what Python and its libraries take, whatever the closure.
 
     :param paths: full store paths.
     :param keys: all of them sign; signatures that the store has are kept.
     :param dry_run: find out what is missing, and write nothing.
     :param thorough: ask the cache for every path; see `make_plan`.
+    :param upstreams: what these have, with all it refers to, is not pushed.
     :raises VerifyError, StoreError, CacheError: see `upload`.
     """
     started = time.monotonic()
-    store = store or Store()
+    store = store or Store.of_host()
     roots = tuple(dict.fromkeys(paths))
     closure = store.closure(roots)
-    bucket = Bucket(location)
-    try:
+    uploaded = None
+    with Bucket(location) as bucket:
         ensure_cache_info(bucket, store.store_dir, create=not dry_run)
-        plan = make_plan(closure, roots, bucket, thorough=thorough)
-        observe(Planned(paths=plan.closure, missing=len(plan.missing), nar_bytes=plan.nar_bytes))
-        uploaded = (
-            None
-            if dry_run
-            else upload(
+        plan = make_plan(
+            closure, roots, bucket, thorough=thorough, upstreams=upstreams, observe=observe
+        )
+        observe(
+            Planned(
+                paths=plan.closure,
+                missing=len(plan.missing),
+                nar_bytes=plan.nar_bytes,
+                upstream=len(plan.upstream),
+            )
+        )
+        if not dry_run:
+            uploaded = upload(
                 plan.missing,
                 store=store,
                 bucket=bucket,
@@ -105,15 +130,17 @@ def push(
                 settings=settings or UploadSettings(),
                 observe=observe,
             )
-        )
-    finally:
-        bucket.close()
+            put_realisations(store.realisations(info.path for info in closure), bucket, keys)
     return PushReport(
         cache=str(location),
         closure=plan.closure,
         missing=tuple(info.path for info in plan.missing),
+        missing_sizes=tuple(info.nar_size for info in plan.missing),
         missing_bytes=plan.nar_bytes,
+        upstream=tuple(info.path for info in plan.upstream),
+        upstream_bytes=sum(info.nar_size for info in plan.upstream),
         uploaded=uploaded,
+        requests=bucket.statistics,
         seconds=time.monotonic() - started,
     )
 

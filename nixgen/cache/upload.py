@@ -17,6 +17,7 @@ from nixgen.cache.budget import ByteBudget, StoppedError
 from nixgen.cache.codec import Codec
 from nixgen.cache.events import CacheEvent, NarRead, NarStored, Observer, Published
 from nixgen.cache.hashes import Hash
+from nixgen.cache.listing import LISTING_TYPE, listing_name, nar_listing
 from nixgen.cache.narinfo import NarInfo
 from nixgen.cache.narstream import NarStream, StoredNar
 from nixgen.cache.plan import narinfo_name
@@ -39,6 +40,8 @@ class UploadSettings:
 
     :param verify: compare each path's NAR hash with the store's database while reading it; sizes are always compared.
     :param replace: write NARs that the cache has already, for one that holds wrong bytes.
+    :param listings: also write what lies in each NAR (`nixgen.cache.listing`).
+    :param logs: also write the build logs that the store has.
     :param readers: threads that read, hash and compress.
     :param memory: bytes of NAR and of compressed data held at once.
     """
@@ -46,6 +49,8 @@ class UploadSettings:
     codec: Codec = field(factory=Codec.of)
     verify: bool = False
     replace: bool = False
+    listings: bool = False
+    logs: bool = False
     readers: int = field(factory=_cores)
     memory: int = 192 << 20
 
@@ -106,9 +111,10 @@ class _Upload:
     ) -> None:
         self._infos = {info.path: info for info in missing}
         self._order = PublishOrder(missing)
+        self._store = store
         self._bucket = bucket
         self._keys = keys
-        self._codec = settings.codec
+        self._settings = settings
         self._observe = observe
         self._budget = ByteBudget(max(settings.memory, NarStream.LEAST_BUDGET))
         self._readers = ThreadPoolExecutor(settings.readers, thread_name_prefix="cache-read")
@@ -237,8 +243,9 @@ class _Upload:
             self._spawn(self._send, self._put_narinfo, self._infos[path])
 
     def _put_narinfo(self, info: PathInfo) -> None:
+        self._put_companions(info)
         nar = self._stored.pop(info.path)
-        narinfo = _narinfo(info, nar, self._codec)
+        narinfo = _narinfo(info, nar, self._settings.codec)
         narinfo = narinfo.with_signatures(*(key.sign(narinfo.fingerprint) for key in self._keys))
         self._bucket.put(
             narinfo_name(info.path), str(narinfo).encode(), content_type="text/x-nix-narinfo"
@@ -253,6 +260,24 @@ class _Upload:
             )
         self._tell(Published(path=info.path))
         self._publish(self._order.published(info.path))
+
+    def _put_companions(self, info: PathInfo) -> None:
+        """What people look at; before the narinfo, since nobody comes back for it once that is there."""
+        if self._settings.listings:
+            self._bucket.put(
+                listing_name(info.path),
+                nar_listing(self._store.real_path(info.path)),
+                content_type=LISTING_TYPE,
+            )
+        if self._settings.logs and info.deriver:
+            log = self._store.build_log(info.deriver)
+            if log is not None:
+                self._bucket.put(
+                    f"log/{info.deriver.rpartition('/')[2]}",
+                    log,
+                    content_type="text/plain; charset=utf-8",
+                    if_absent=True,
+                )
 
 
 def _narinfo(info: PathInfo, nar: StoredNar, codec: Codec) -> NarInfo:

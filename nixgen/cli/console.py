@@ -17,7 +17,6 @@ from nixgen.errors import ModelError, NixgenError, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nixgen.cache.push import PushReport
     from nixgen.doctor import Finding
     from nixgen.oci.build import ImageReport
     from nixgen.pipeline import Built
@@ -33,7 +32,6 @@ __all__ = [
     "print_generated",
     "print_images",
     "print_json",
-    "print_pushed",
     "print_table",
     "print_targets",
     "print_test",
@@ -173,21 +171,6 @@ def print_built(built: Built) -> None:
         path = "" if result.status == "failed" else result.target.out
         print(f"{status} {result.attr:<{width}}  {path}".rstrip())
     note(f"{len(built.report.results)} targets in {built.seconds:.1f} s")
-
-
-def print_pushed(report: PushReport, *, where: str) -> None:
-    if report.uploaded is None:
-        say(
-            f"would push {len(report.missing)} of {report.closure} paths, {human_size(report.missing_bytes)}"
-        )
-        for path in report.missing:
-            say(f"  {path}")
-        return
-    say(
-        f"pushed {report.uploaded.published} of {report.closure} paths "
-        f"({human_size(report.uploaded.nar_bytes)}, {human_size(report.uploaded.file_bytes)} compressed) "
-        f"to {where} in {report.seconds:.1f} s"
-    )
 
 
 def print_images(reports: Sequence[ImageReport]) -> None:

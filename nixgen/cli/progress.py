@@ -173,7 +173,7 @@ def _bytes_progress(what: str) -> Iterator[Progress]:
 @contextlib.contextmanager
 def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
     """Bytes read, their rate, and what remains."""
-    from nixgen.cache.events import NarRead, Planned, Published
+    from nixgen.cache.events import NarRead, Planned, Published, UpstreamSilent
 
     if quiet:
         yield _ignore
@@ -186,6 +186,8 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
                     note(f"{missing} of {paths} paths to push, {human_size(size)}")
                 case Published(path=path):
                     note(f"pushed  {_store_name(path)}")
+                case UpstreamSilent(url=url, reason=reason):
+                    note(_silent(url, reason))
                 case _:
                     pass
 
@@ -200,10 +202,16 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
                     progress.update(task, total=size)
                 case NarRead(path=path, size=size):
                     progress.update(task, advance=size, description=_store_name(path))
+                case UpstreamSilent(url=url, reason=reason):
+                    progress.console.print(_silent(url, reason), style="yellow", markup=False)
                 case _:
                     pass
 
         yield live
+
+
+def _silent(url: str, reason: str) -> str:
+    return f"the upstream {url} does not answer, so all that it may have is pushed: {reason}"
 
 
 @contextlib.contextmanager

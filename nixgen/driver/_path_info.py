@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from nixgen.driver import nix
 from nixgen.driver.hashes import normalise_hash
@@ -20,7 +21,7 @@ from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import Runner
 from nixgen.errors import StoreError
 
-__all__ = ["PathInfo", "parse", "query", "valid"]
+__all__ = ["PathInfo", "Realisation", "parse", "query", "valid"]
 
 _INVALID = re.compile(r"path '([^']+)' is not valid")
 
@@ -45,6 +46,21 @@ class PathInfo:
     deriver: str | None = None
     signatures: tuple[str, ...] = ()
     ca: str | None = None
+
+
+@frozen(kw_only=True)
+class Realisation:
+    """That an output of a content-addressed derivation turned out to be a store path.
+
+    :param id: ``sha256:<hex of the derivation, modulo its inputs>!<output name>``.
+    :param path: full store path.
+    :param dependencies: ids of the realisations that it was built with, and their paths.
+    """
+
+    id: str
+    path: str
+    signatures: tuple[str, ...] = ()
+    dependencies: Mapping[str, str] = field(factory=dict)
 
 
 def query(

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from nixgen.driver._path_info import PathInfo
+from nixgen.driver._path_info import PathInfo, Realisation
 from nixgen.driver.hashes import normalise_hash
 
-__all__ = ["query", "valid"]
+__all__ = ["query", "realisations", "valid"]
 
 _WANTED = "SELECT id FROM ValidPaths WHERE path IN (SELECT value FROM json_each(?))"
 _ROWS = "SELECT id, path, hash, narSize, deriver, sigs, ca FROM ValidPaths"
@@ -69,6 +69,39 @@ def query(database: Path, paths: tuple[str, ...], *, recursive: bool) -> dict[st
         )
         for number, path, nar_hash, nar_size, deriver, signatures, ca in rows
     }
+
+
+def realisations(database: Path, paths: tuple[str, ...]) -> list[Realisation]:
+    """Those of ``paths``, in an order that depends on them alone; none where the database cannot be read, or
+    has no such table, as long as nothing content-addressed was built (``src/libstore/ca-specific-schema.sql``).
+    """
+    wanted = (json.dumps(paths),)
+    try:
+        with _snapshot(database) as connection:
+            rows = connection.execute(
+                "SELECT r.id, drvPath || '!' || outputName, path, signatures FROM Realisations r"  # noqa: S608 - constants only
+                f" JOIN ValidPaths v ON v.id = outputPath WHERE v.id IN ({_WANTED}) ORDER BY 2",
+                wanted,
+            ).fetchall()
+            edges = connection.execute(
+                "SELECT referrer, drvPath || '!' || outputName, path FROM RealisationsRefs"
+                " JOIN Realisations r ON r.id = realisationReference"
+                " JOIN ValidPaths v ON v.id = outputPath ORDER BY 2"
+            ).fetchall()
+    except sqlite3.Error:
+        return []
+    dependencies: dict[int, dict[str, str]] = {}
+    for referrer, name, path in edges:
+        dependencies.setdefault(referrer, {})[name] = path
+    return [
+        Realisation(
+            id=name,
+            path=path,
+            signatures=tuple((signatures or "").split()),
+            dependencies=dependencies.get(number, {}),
+        )
+        for number, name, path, signatures in rows
+    ]
 
 
 @contextlib.contextmanager

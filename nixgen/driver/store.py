@@ -7,6 +7,7 @@ since Nix 2.0.
 
 from __future__ import annotations
 
+import bz2
 import os
 import re
 from collections.abc import Iterable
@@ -15,12 +16,12 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from nixgen.driver import _path_info
-from nixgen.driver._path_info import PathInfo
+from nixgen.driver._path_info import PathInfo, Realisation
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import Runner, SubprocessRunner
 from nixgen.errors import StoreError
 
-__all__ = ["PathInfo", "Store", "StorePath"]
+__all__ = ["PathInfo", "Realisation", "Store", "StorePath"]
 
 _BASE_NAME = re.compile(r"([0-9abcdfghijklmnpqrsvwxyz]{32})-([0-9A-Za-z+\-._?=]{1,211})")
 
@@ -64,22 +65,25 @@ class Store:
 
     :param root: where the store physically lies; ``/nix/store/x`` is at ``root/nix/store/x``.
     :param state_dir: where its database lies; ``root/nix/var/nix`` when None.
+    :param log_dir: where build logs lie; ``root/nix/var/log/nix`` when None.
     :param options: for the fallback through Nix.
     """
 
     root: Path = Path("/")
     store_dir: str = "/nix/store"
     state_dir: Path | None = None
+    log_dir: Path | None = None
     options: NixOptions = field(factory=NixOptions.of_host)
     runner: Runner = field(factory=SubprocessRunner)
 
     @classmethod
     def of_host(cls, *, options: NixOptions | None = None, runner: Runner | None = None) -> Store:
-        """The store that Nix itself would use here: heeds NIX_STORE_DIR and NIX_STATE_DIR."""
-        state = os.environ.get("NIX_STATE_DIR")
+        """The store that Nix itself would use here: heeds NIX_STORE_DIR, NIX_STATE_DIR and NIX_LOG_DIR."""
+        state, logs = os.environ.get("NIX_STATE_DIR"), os.environ.get("NIX_LOG_DIR")
         return cls(
             store_dir=os.environ.get("NIX_STORE_DIR", "/nix/store"),
             state_dir=Path(state) if state else None,
+            log_dir=Path(logs) if logs else None,
             options=options or NixOptions.of_host(),
             runner=runner or SubprocessRunner(),
         )
@@ -122,6 +126,28 @@ class Store:
         """Whether the store has every one of ``paths`` completely."""
         wanted = frozenset(paths)
         return self.valid(wanted) == wanted
+
+    def realisations(self, paths: Iterable[str]) -> list[Realisation]:
+        """How the content-addressed ones of ``paths`` came about; most stores know of none."""
+        from nixgen.driver import _store_db
+
+        return _store_db.realisations(self.database, tuple(dict.fromkeys(paths)))
+
+    def build_log(self, drv: str) -> bytes | None:
+        """What the builder of ``drv`` wrote; None when this store has not built it or keeps no logs.
+
+        Logs lie at ``drvs/<2 characters>/<the rest>``, by default compressed with bzip2 (src/libstore/local-fs-store.cc).
+        """
+        name = drv.rpartition("/")[2]
+        folder = (self.log_dir or self.root / "nix/var/log/nix") / "drvs" / name[:2]
+        try:
+            return bz2.decompress((folder / f"{name[2:]}.bz2").read_bytes())
+        except (OSError, ValueError):  # a log that is still written, or was cut off, is no log yet
+            pass
+        try:
+            return (folder / name[2:]).read_bytes()
+        except OSError:
+            return None
 
     @property
     def _nix_options(self) -> NixOptions:

@@ -6,11 +6,14 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attrs
 import pytest
 
+from nixgen.cache.pace import PaceStatistics
 from nixgen.cache.push import PushReport
 from nixgen.cache.upload import Uploaded
 from nixgen.cli import console
+from nixgen.cli.cache.push import print_pushed
 from nixgen.doctor import Finding
 from nixgen.driver.evaluation import Target
 from nixgen.driver.report import BuildReport, TargetResult
@@ -65,25 +68,29 @@ def test_pushed(capsys: Capture) -> None:
         cache="s3://bucket",
         closure=9,
         missing=("/nix/store/a",),
+        missing_sizes=(2_500_000,),
         missing_bytes=2_500_000,
+        upstream=("/nix/store/b", "/nix/store/c"),
+        upstream_bytes=10_000,
         uploaded=None,
+        requests=PaceStatistics(requests=3, repeated=0, throttled=0),
         seconds=1.0,
     )
-    console.print_pushed(report, where="s3://bucket")
-    assert capsys.readouterr().out == "would push 1 of 9 paths, 2.5 MB\n  /nix/store/a\n"
-    done = PushReport(
-        cache="s3://bucket",
-        closure=9,
-        missing=("/nix/store/a",),
-        missing_bytes=2_500_000,
-        uploaded=Uploaded(published=1, nar_bytes=2_500_000, file_bytes=1000),
-        seconds=1.0,
-    )
-    console.print_pushed(done, where="s3://bucket")
+    print_pushed(report, where="s3://bucket")
+    assert capsys.readouterr().out.splitlines() == [
+        "left to upstreams: 2 paths, 10.0 kB",
+        "would push 1 of 9 paths, 2.5 MB",
+        "     2.5 MB  /nix/store/a",
+    ]
+    uploaded = Uploaded(published=1, nar_bytes=2_500_000, file_bytes=1000)
+    done = attrs.evolve(report, upstream=(), uploaded=uploaded)
+    print_pushed(done, where="s3://bucket")
     assert (
         capsys.readouterr().out
-        == "pushed 1 of 9 paths (2.5 MB, 1.0 kB compressed) to s3://bucket in 1.0 s\n"
+        == "pushed 1 of 9 paths (2.5 MB, 1.0 kB sent) to s3://bucket in 1.0 s\n"
     )
+    print_pushed(attrs.evolve(done, missing=(), missing_sizes=()), where="s3://bucket")
+    assert capsys.readouterr().out == "s3://bucket has all 9 paths already (1.0 s)\n"
 
 
 def test_images(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import typer
 from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
+    from nixgen.cache.push import PushReport
+    from nixgen.cache.upload import UploadSettings
+    from nixgen.cache.upstream import Upstream
     from nixgen.workspace import Workspace
 
 app = verb()
-
 
 _To = Annotated[
     str | None,
@@ -22,7 +24,7 @@ _To = Annotated[
         "--to",
         metavar="CACHE",
         envvar="NIXGEN_CACHE",
-        help="Such as s3://bucket?region=eu-central-1; an S3 of the project's own when not given.",
+        help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
         show_default=False,
     ),
 ]
@@ -38,12 +40,53 @@ def push(
         typer.Option(
             "--key",
             metavar="FILE",
-            help="Secret key to sign with; may be repeated.",
+            help="Secret key to sign with; may be repeated, and all of them sign.",
+            show_default=False,
+        ),
+    ] = None,
+    upstream: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--upstream",
+            metavar="URL|KEY",
+            help="Leave out what this cache has, or what this public key has signed, with all it refers to; may be repeated.",
             show_default=False,
         ),
     ] = None,
     base: Base = "debian",
     env: Env = None,
+    compression: Annotated[
+        str | None,
+        typer.Option(
+            "--compression",
+            metavar="NAME",
+            help="zstd, xz, gzip or none; zstd by default.",
+            show_default=False,
+        ),
+    ] = None,
+    level: Annotated[
+        int | None,
+        typer.Option(
+            "--level", metavar="N", help="Of the compression; zstd has 1 to 19.", show_default=False
+        ),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Check every path against the store's database, and push no corrupt one.",
+        ),
+    ] = False,
+    listings: Annotated[
+        bool, typer.Option("--listings", help="Also store what lies in each path (.ls files).")
+    ] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="Also store build logs.")] = False,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough", help="Ask the cache for every path, also below those that it has."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be pushed.")
     ] = False,
@@ -52,30 +95,59 @@ def push(
 ) -> None:
     """Build targets (or take store paths), and push their closures, signed."""
     from nixgen import pipeline
+    from nixgen.cache.codec import Codec
+    from nixgen.cache.upload import UploadSettings
+    from nixgen.cache.upstream import Upstream
     from nixgen.cli.progress import build_progress
     from nixgen.workspace import Workspace
 
     paths = [target for target in targets or () if target.startswith("/")]
     names = [target for target in targets or () if not target.startswith("/")]
-    workspace = Workspace.open(project)
-    if names or not paths:
+    workspace = None
+    if names or not paths or (project / "infra.py").exists():
+        workspace = Workspace.open(project)
+    upstreams = [Upstream.parse(text) for text in upstream or ()]
+    if workspace is not None and (names or not paths):
         with build_progress(quiet=json) as observe:
             built = pipeline.build(
                 workspace, names, base=base, environment=env, debug=debug, observe=observe
             )
         paths += built.require().paths
-    push_paths(workspace, paths, to, keys=key or (), dry_run=dry_run, json=json)
+    own, known = pipeline.cache_defaults(workspace, to)
+    settings = UploadSettings(
+        codec=own
+        if compression is None and level is None
+        else Codec.of(compression or own.name, level),
+        verify=verify,
+        listings=listings,
+        logs=logs,
+    )
+    push_paths(
+        workspace,
+        paths,
+        to,
+        keys=key or (),
+        settings=settings,
+        upstreams=[*known, *upstreams],
+        thorough=thorough,
+        dry_run=dry_run,
+        json=json,
+    )
 
 
 def push_paths(
-    workspace: Workspace,
+    workspace: Workspace | None,
     paths: Sequence[str],
     to: str | None,
     *,
     keys: Sequence[Path] = (),
+    settings: UploadSettings | None = None,
+    upstreams: Sequence[Upstream] = (),
+    thorough: bool = False,
     dry_run: bool = False,
     json: bool = False,
 ) -> None:
+    """Push, with progress, and say what was done."""
     from nixgen import pipeline
     from nixgen.cli import console
     from nixgen.cli.progress import push_progress
@@ -85,11 +157,43 @@ def push_paths(
         push_progress(quiet=json) as observe,
     ):
         report = pipeline.push(
-            workspace, paths, location, keys=keys, dry_run=dry_run, observe=observe
+            workspace,
+            paths,
+            location,
+            keys=keys,
+            settings=settings,
+            upstreams=upstreams,
+            thorough=thorough,
+            dry_run=dry_run,
+            observe=observe,
         )
     if json:
         console.print_json(report.document())
-    else:
-        console.print_pushed(report, where=to or "the project's own S3 (.nixgen/s3)")
-        if to is None:
-            console.note("serve it with: nixgen cache serve --embedded .nixgen/s3")
+        return
+    print_pushed(report, where=to or "the project's own S3 (.nixgen/s3)")
+    if to is None and not dry_run:
+        console.note("serve it with: nixgen cache serve --embedded .nixgen/s3")
+
+
+def print_pushed(report: PushReport, *, where: str) -> None:
+    """What a push did, or would do."""
+    from nixgen.cli.console import human_size, say
+
+    if report.upstream:
+        say(f"left to upstreams: {len(report.upstream)} paths, {human_size(report.upstream_bytes)}")
+    done = report.uploaded
+    if done is None:
+        say(
+            f"would push {len(report.missing)} of {report.closure} paths, {human_size(report.missing_bytes)}"
+        )
+        for path, size in zip(report.missing, report.missing_sizes, strict=True):
+            say(f"  {human_size(size):>9}  {path}")
+        return
+    if not report.missing:
+        say(f"{where} has all {report.closure} paths already ({report.seconds:.1f} s)")
+        return
+    reused = f", {done.reused} of them stored already" if done.reused else ""
+    say(
+        f"pushed {done.published} of {report.closure} paths ({human_size(done.nar_bytes)}, "
+        f"{human_size(done.file_bytes)} sent{reused}) to {where} in {report.seconds:.1f} s"
+    )
