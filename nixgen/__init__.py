@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nixgen.models import (
+        Builder,
         Cache,
         CommandCheck,
         ConfigFile,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Builder",
     "Cache",
     "CommandCheck",
     "ConfigFile",

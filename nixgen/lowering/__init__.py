@@ -1,6 +1,7 @@
 """Project → expressions, one for each file of the generated tree. Pure: no I/O, no clock, no host paths."""
 
+from nixgen.lowering.builders import machine_lines
 from nixgen.lowering.project import lower, target_origins
 from nixgen.lowering.tests import implied_packages
 
-__all__ = ["implied_packages", "lower", "target_origins"]
+__all__ = ["implied_packages", "lower", "machine_lines", "target_origins"]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nixgen import syntax as nix
+from nixgen.lowering.builders import machine_lines
 from nixgen.lowering.nixos import environment_overlays, machine_module
 from nixgen.lowering.oci import image_expression
 from nixgen.lowering.scope import strings
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["lower", "target_origins"]
 
 
-def lower(project: Project) -> Mapping[str, Callable[[], Expr]]:
-    """The files of the generated tree: path below ``generated/`` → what makes its expression, when it is called.
+def lower(project: Project) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]]:
+    """The files of the generated tree: path below ``generated/`` → what makes its expression, or its lines when it
+    is not Nix, when it is called.
 
     One at a time, so that a large project is never in memory as expressions. The project is sound
     (`nixgen.models.require_valid`); lowering has no errors of its own.
     """
-    files: dict[str, Callable[[], Expr]] = {"default.nix": partial(_default, project)}
+    files: dict[str, Callable[[], Expr | tuple[str, ...]]] = {
+        "default.nix": partial(_default, project)
+    }
     for machine in project.machines:
         files[f"machines/{machine.name}.nix"] = partial(machine_module, machine)
     for image in project.images:
@@ -36,6 +40,8 @@ def lower(project: Project) -> Mapping[str, Callable[[], Expr]]:
         files[f"environments/{environment.name}.nix"] = partial(
             environment_overlays, project, environment
         )
+    if project.builders:
+        files["builders"] = partial(machine_lines, project)
     return files
 
 

@@ -13,6 +13,7 @@ project at once.
 
 from nixgen.models._core import Model, Origin
 from nixgen.models._text import Interpolated, Text, text
+from nixgen.models.builders import Builder
 from nixgen.models.check import check, packages_of, require_valid, walk
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
 from nixgen.models.platform import Cache, Environment, Image, Machine, Project, Test, Upstream
@@ -27,6 +28,7 @@ from nixgen.models.service import (
 )
 
 __all__ = [
+    "Builder",
     "Cache",
     "CommandCheck",
     "ConfigFile",

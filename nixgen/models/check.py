@@ -15,6 +15,7 @@ from nixgen.collector import paused_collector
 from nixgen.errors import ModelError, Problem
 from nixgen.models._core import Fault, Model, field_checks
 from nixgen.models._text import Text
+from nixgen.models.builders import Builder
 from nixgen.models.files import Package, Secret
 from nixgen.models.platform import Cache, Environment, Image, Machine, Project, Test
 from nixgen.models.service import Service, User
@@ -99,7 +100,18 @@ def _by_name(items: tuple[Any, ...]) -> bool:
     return len(names) == len(items)
 
 
-_ADDRESSED_BY_NAME = (Machine, Service, Image, Test, Package, User, Secret, Environment, Cache)
+_ADDRESSED_BY_NAME = (
+    Machine,
+    Service,
+    Image,
+    Test,
+    Package,
+    User,
+    Secret,
+    Environment,
+    Cache,
+    Builder,
+)
 
 _MODEL_FIELDS: dict[type, tuple[str, ...]] = {}
 
@@ -170,7 +182,7 @@ def _at(value: Model) -> str | None:
 
 
 def _unique_names(project: Project) -> Iterator[Problem]:
-    for kind in ("machines", "images", "tests", "packages", "environments", "caches"):
+    for kind in ("machines", "images", "tests", "packages", "environments", "caches", "builders"):
         yield from _duplicates(kind, getattr(project, kind))
     for machine in project.machines:
         yield from _duplicates(f"machines.{machine.name}.services", machine.services)
@@ -189,6 +201,20 @@ def _duplicates(path: str, items: tuple[Any, ...]) -> Iterator[Problem]:
                 f"the name {item.name!r} is taken by the one at {_at(other)}",
                 where=_at(item),
                 hint="give each its own name",
+            )
+
+
+def _builder_addresses(project: Project) -> Iterator[Problem]:
+    """Nix tells which builder it uses by the address alone."""
+    first: dict[str, Builder] = {}
+    for builder in project.builders:
+        other = first.setdefault(builder.address, builder)
+        if other is not builder:
+            yield Problem(
+                f"builders.{builder.name}",
+                f"has the address of the builder {other.name!r} at {_at(other)}",
+                where=_at(builder),
+                hint="describe each computer once, with all its systems and features",
             )
 
 
@@ -364,6 +390,7 @@ def _packages(visit: Visit) -> Iterator[tuple[int, Package]]:
 
 _RULES = (
     _unique_names,
+    _builder_addresses,
     _port_collisions,
     _user_collisions,
     _dependency_cycles,

@@ -22,6 +22,7 @@ from nixgen.models._core import (
     string,
     whole_number,
 )
+from nixgen.models.builders import Builder
 from nixgen.models.files import ConfigFile, Package, package_list, textual_value
 from nixgen.models.service import ENVIRONMENT_NAME, Service, User, Word
 
@@ -238,4 +239,10 @@ class Project(Model):
         kw_only=True,
         converter=as_tuple,
         metadata=checked(each(instance(Cache, what="a Cache"))),
+    )
+    builders: tuple[Builder, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(Builder, what="a Builder"))),
     )

@@ -22,7 +22,13 @@ FileTree = Mapping[str, bytes]
 
 
 class NixText(str):
-    """Text that the printer made. Templates accept nothing else."""
+    """Text that the printer made. Templates accept nothing else, but for `PlainLine`."""
+
+    __slots__ = ()
+
+
+class PlainLine(str):
+    """A line of a file that is not Nix: its lowering answers for what is in it."""
 
     __slots__ = ()
 
@@ -39,8 +45,8 @@ class SourceMap:
         return str(min(around, key=lambda span: span[1] - span[0])[2]) if around else None
 
 
-def _only_nix(value: Any) -> str:
-    if not isinstance(value, NixText):
+def _only_lowered(value: Any) -> str:
+    if not isinstance(value, NixText | PlainLine):
         raise TypeError(f"a template was given {value!r}, which the printer did not make")
     return value
 
@@ -55,7 +61,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         trim_blocks=True,
         autoescape=False,  # noqa: S701  # Nix, not HTML; `finalize` lets only printed text through
-        finalize=_only_nix,
+        finalize=_only_lowered,
     )
 
 
@@ -82,19 +88,30 @@ _TEMPLATES = {
     "tests": "test.nix.j2",
     "environments": "environment.nix.j2",
 }
+#: a file that is not Nix → its template
+_PLAIN_TEMPLATES = {"builders": "builders.j2"}
 
 
-def render(files: Mapping[str, Callable[[], nix.Expr]]) -> tuple[FileTree, SourceMap]:
+def render(
+    files: Mapping[str, Callable[[], nix.Expr | tuple[str, ...]]],
+) -> tuple[FileTree, SourceMap]:
     """Lay out the lowered files with the templates and add this version's Nix library."""
     with paused_collector():
         return _render(files)
 
 
-def _render(files: Mapping[str, Callable[[], nix.Expr]]) -> tuple[FileTree, SourceMap]:
+def _render(
+    files: Mapping[str, Callable[[], nix.Expr | tuple[str, ...]]],
+) -> tuple[FileTree, SourceMap]:
     tree: dict[str, bytes] = dict(_library())
     spans: dict[str, tuple[tuple[int, int, Any], ...]] = {}
     for path in sorted(files):
-        printed = nix.print_file(files[path]())
+        content = files[path]()
+        if isinstance(content, tuple):
+            lines = tuple(map(PlainLine, content))
+            tree[path] = _template(_PLAIN_TEMPLATES[path]).render(lines=lines).encode()
+            continue
+        printed = nix.print_file(content)
         folder = path.rpartition("/")[0]
         text = _template(_TEMPLATES[folder]).render(body=NixText(printed.text))
         above = text.count("\n") - printed.text.count("\n")

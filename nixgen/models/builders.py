@@ -1,0 +1,147 @@
+"""Other computers that build for this one, over SSH."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from nixgen.models._core import (
+    Fault,
+    Model,
+    as_tuple,
+    checked,
+    each,
+    instance,
+    one_of,
+    optional,
+    pattern,
+    string,
+    whole_number,
+)
+from nixgen.models.files import Secret
+
+__all__ = ["Builder"]
+
+_NAME = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a name", example="big-1")
+# RFC 1123 host names, and IPv4 addresses. Nix 2.8 loses the brackets of IPv6 on the way to ssh.
+_HOST = pattern(
+    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
+    what="a host name or IPv4 address",
+    example="builder.example.org; an IPv6 address needs a name",
+)
+_USER = pattern(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", what="a user name", example="nix")
+_SYSTEM = pattern(r"[a-z0-9_]+-[a-z0-9_]+", what="a system", example="x86_64-linux")
+# what separates words, features and machines in a machines file, or begins a comment, is in none of its values
+_FEATURE = pattern(
+    r"[A-Za-z0-9][A-Za-z0-9_.+:-]*", what="a system feature", example="kvm or big-parallel"
+)
+_PATH = pattern(
+    r"/[^\s#;,\x00-\x1f\x7f]+",
+    what="an absolute path without spaces",
+    example="/etc/nix/builder_key",
+)
+_KEY_TYPES = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+)
+_RESERVED = ("all", "none")
+
+
+def _ssh_key(value: Any) -> Iterator[Fault]:
+    """A path, or a `Secret` whose file it is."""
+    if isinstance(value, Secret):
+        yield from ((suffix, message, hint) for suffix, message, hint in _PATH(value.path))
+    elif isinstance(value, str):
+        yield from _PATH(value)
+    else:
+        yield from instance(str, Secret, what="the path of a private key, or a Secret")(value)
+
+
+def _host_key(value: Any) -> Iterator[Fault]:
+    """A public host key as in ``/etc/ssh/ssh_host_*_key.pub``: type, base64, comment (RFC 4253, 6.6)."""
+    faults = list(string(value))
+    yield from faults
+    if faults:
+        return
+    hint = "the first two words of the builder's /etc/ssh/ssh_host_ed25519_key.pub"
+    words = value.split(" ")
+    if "\n" in value or len(words) < 2 or words[0] not in _KEY_TYPES:
+        yield "", f"{value[:40]!r} is not a public host key", hint
+        return
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+    except binascii.Error:
+        yield "", f"the {words[0]} key is not base64", hint
+        return
+    named = words[0].encode()
+    if not blob.startswith(len(named).to_bytes(4, "big") + named) or len(blob) < len(named) + 36:
+        yield "", f"the key is cut short, or not of the type {words[0]}", hint
+
+
+@attrs.frozen(eq=False)
+class Builder(Model):
+    """Another computer that builds for this one. It has Nix, and trusts ``user`` (``trusted-users`` of its nix.conf).
+
+    :param host: its name or IPv4 address; anything but ``localhost``, for which Nix skips SSH.
+    :param user: who to be there; ssh decides when None.
+    :param systems: what it can build for.
+    :param max_jobs: builds at a time.
+    :param speed_factor: of two builders with equal load, the higher one gets the work.
+    :param supported_features: of derivations that ask for one (``requiredSystemFeatures``), it builds those that ask for these.
+    :param mandatory_features: it builds only derivations that ask for all of these.
+    :param ssh_key: the private key, as a path on the computer that runs Nix; ssh decides when None.
+    :param host_key: its public key, such as ``ssh-ed25519 AAAA…``; only that one is accepted. ssh's own known hosts
+        count when None.
+    """
+
+    name: str = attrs.field(metadata=checked(_NAME))
+    host: str = attrs.field(kw_only=True, metadata=checked(_HOST))
+    user: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_USER)))
+    port: int = attrs.field(default=22, kw_only=True, metadata=checked(whole_number(1, 65535)))
+    protocol: str = attrs.field(
+        default="ssh-ng", kw_only=True, metadata=checked(one_of("ssh", "ssh-ng"))
+    )
+    systems: tuple[str, ...] = attrs.field(
+        default=("x86_64-linux",),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(_SYSTEM)),
+    )
+    max_jobs: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(1, 10_000)))
+    speed_factor: int = attrs.field(
+        default=1, kw_only=True, metadata=checked(whole_number(1, 10_000))
+    )
+    supported_features: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_FEATURE))
+    )
+    mandatory_features: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_FEATURE))
+    )
+    ssh_key: str | Secret | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_ssh_key))
+    )
+    host_key: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_host_key))
+    )
+
+    @property
+    def address(self) -> str:
+        """The store that it is to Nix: ``ssh-ng://nix@builder.example.org:2222``."""
+        user = f"{self.user}@" if self.user else ""
+        port = f":{self.port}" if self.port != 22 else ""
+        return f"{self.protocol}://{user}{self.host}{port}"
+
+    def faults(self) -> Iterator[Fault]:
+        if self.name in _RESERVED:
+            yield ".name", f"{self.name!r} has a meaning of its own in --builders", "another name"
+        if self.host == "localhost":
+            yield ".host", "Nix builds on localhost without SSH", "for example 127.0.0.1"
+        if not self.systems:
+            yield ".systems", "is empty", 'for example systems=["x86_64-linux"]'
