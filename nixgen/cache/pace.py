@@ -107,13 +107,16 @@ class Pace:
         raise AssertionError("the last attempt returns or raises")
 
     def _enter(self, *, again: bool) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._running < max(1, int(self._allowed)))
-            self._running += 1
-            self._requests += 1
-            self._repeated += again
-            held = self._held_until - self._clock()
-        if held > 0:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._running < max(1, int(self._allowed)))
+                held = self._held_until - self._clock()
+                if held <= 0:
+                    self._running += 1
+                    self._requests += 1
+                    self._repeated += again
+                    return
+            # Without a place: another answer may hold back for longer, or allow fewer, in the meantime.
             self._sleep(held)
 
     def _leave(self) -> None:
