@@ -47,6 +47,7 @@ __all__ = [
     "build_images",
     "cache_defaults",
     "cache_location",
+    "evaluated",
     "push",
     "results",
     "run_test",
@@ -99,6 +100,33 @@ def _ignore(_event: object) -> None:
     pass
 
 
+def evaluated(
+    workspace: Workspace,
+    targets: Iterable[str] = (),
+    *,
+    base: str = "debian",
+    environment: str | None = None,
+    system: str | None = None,
+    debug: bool = False,
+    observe: Observer = _ignore,
+) -> tuple[Target, ...]:
+    """Generate and evaluate, or remember an equal evaluation; nothing is built.
+
+    :param system: of everything but machines, which say themselves; Nix's own when None.
+    :raises InputError, EvaluationError, OutsideError: as `build`.
+    """
+    evaluation = _Evaluation.prepare(
+        workspace,
+        targets,
+        base=base,
+        environment=environment,
+        system=system,
+        debug=debug,
+        observe=observe,
+    )
+    return evaluation.remembered() or evaluation.run(next(evaluation.mirrors()))
+
+
 def build(
     workspace: Workspace,
     targets: Iterable[str] = (),
@@ -120,68 +148,142 @@ def build(
     """
     started, moment = time.monotonic(), datetime.now(UTC)
     targets = tuple(targets)
-    _require_known(workspace, base, environment)
-    attrs_wanted = workspace.select(targets)
-    origins = workspace.target_origins()
-    identity = nix_identity()
-    workspace.write_generated()
-    lock = _lock(workspace, base, observe)
-    key = evaluation_key(
-        workspace.root,
-        base=base,
-        nix=identity,
-        environment=environment,
-        mirrors=os.environ.get("NIXGEN_DEBIAN_MIRROR"),
-        extra=workspace.sources_digest(),
+    evaluation = _Evaluation.prepare(
+        workspace, targets, base=base, environment=environment, debug=debug, observe=observe
     )
-    remembered = EvaluationCache(workspace.state / "cache" / "evaluation")
     gcroots = workspace.state / "gcroots"
-    runner, options = SubprocessRunner(), NixOptions.of_host()
-    found = remembered.load(key, attrs_wanted)
-    complete = found is not None and all(map(Roots(gcroots).holds, found))
-    report = BuildReport(results=())
-    for mirrors in (None,) if complete or lock is None else _mirrors(lock, runner):
-        if found is None:
-            observe(Message(3, f"evaluating {len(attrs_wanted)} targets"))
-            found = evaluate(
-                workspace.generated / "default.nix",
-                attrs_wanted,
-                runner=runner,
-                options=options,
-                base=base,
-                environment=environment,
-                mirrors=mirrors,
-                locate=workspace.locate,
-                origins=origins,
-                debug=debug,
-            )
-            remembered.save(key, found)
-        report = realise(
-            found,
-            runner=runner,
-            options=options,
-            store=Store.of_host(),
-            gcroots=gcroots,
-            keep_going=keep_going,
-            jobs=jobs,
-            known=origins,
-            observe=observe,
-        )
-        if not report.unfetched:
-            break
-        # what this mirror lacks the next may have; derivations name their mirror, so they are made again
-        remembered.forget(key)
-        found = None
+    report = _realised(evaluation, gcroots, keep_going=keep_going, jobs=jobs)
     if report.ok and not workspace.reads.volatile:
-        _remember(workspace, (tuple(targets), base, environment), report, gcroots)
+        _remember(workspace, (targets, base, environment), report, gcroots)
     return Built(
         report=report,
-        origins=origins,
+        origins=evaluation.origins,
         base=base,
         environment=environment,
         started=moment,
         seconds=time.monotonic() - started,
     )
+
+
+@attrs.frozen(kw_only=True)
+class _Evaluation:
+    """A tree that is written, with all that its evaluation reads, and what is asked of it.
+
+    :param attrs_wanted: the targets, each a single one.
+    """
+
+    workspace: Workspace
+    attrs_wanted: tuple[str, ...]
+    origins: Mapping[str, str | None]
+    lock: Lock | None
+    base: str
+    environment: str | None
+    system: str | None
+    key: str
+    debug: bool
+    observe: Observer
+    runner: Runner
+    options: NixOptions
+
+    @classmethod
+    def prepare(
+        cls,
+        workspace: Workspace,
+        targets: Iterable[str],
+        *,
+        base: str,
+        environment: str | None,
+        system: str | None = None,
+        debug: bool,
+        observe: Observer,
+    ) -> _Evaluation:
+        _require_known(workspace, base, environment)
+        attrs_wanted = workspace.select(targets)
+        identity = nix_identity()
+        workspace.write_generated()
+        return cls(
+            workspace=workspace,
+            attrs_wanted=attrs_wanted,
+            origins=workspace.target_origins(),
+            lock=_lock(workspace, base, observe),
+            base=base,
+            environment=environment,
+            system=system,
+            key=evaluation_key(
+                workspace.root,
+                base=base,
+                nix=identity,
+                system=system,
+                environment=environment,
+                mirrors=os.environ.get("NIXGEN_DEBIAN_MIRROR"),
+                extra=workspace.sources_digest(),
+            ),
+            debug=debug,
+            observe=observe,
+            runner=SubprocessRunner(),
+            options=NixOptions.of_host(),
+        )
+
+    @property
+    def _cache(self) -> EvaluationCache:
+        return EvaluationCache(self.workspace.state / "cache" / "evaluation")
+
+    def mirrors(self) -> Iterator[str | None]:
+        """What to evaluate with, one after the other."""
+        return iter((None,)) if self.lock is None else _mirrors(self.lock, self.runner)
+
+    def remembered(self) -> tuple[Target, ...] | None:
+        return self._cache.load(self.key, self.attrs_wanted)
+
+    def run(self, mirrors: str | None) -> tuple[Target, ...]:
+        self.observe(Message(3, f"evaluating {len(self.attrs_wanted)} targets"))
+        found = evaluate(
+            self.workspace.generated / "default.nix",
+            self.attrs_wanted,
+            runner=self.runner,
+            options=self.options,
+            base=self.base,
+            system=self.system,
+            environment=self.environment,
+            mirrors=mirrors,
+            locate=self.workspace.locate,
+            origins=self.origins,
+            debug=self.debug,
+        )
+        self._cache.save(self.key, found)
+        return found
+
+    def forget(self) -> None:
+        self._cache.forget(self.key)
+
+
+def _realised(
+    evaluation: _Evaluation, gcroots: Path, *, keep_going: bool = True, jobs: int | None = None
+) -> BuildReport:
+    """Realise what is asked of an evaluation, with one mirror after the other."""
+    found = evaluation.remembered()
+    complete = found is not None and all(map(Roots(gcroots).holds, found))
+    report = BuildReport(results=())
+    for mirrors in (None,) if complete else evaluation.mirrors():
+        if found is None:
+            found = evaluation.run(mirrors)
+        report = realise(
+            found,
+            runner=evaluation.runner,
+            options=evaluation.options,
+            store=Store.of_host(),
+            gcroots=gcroots,
+            keep_going=keep_going,
+            jobs=jobs,
+            known=evaluation.origins,
+            observe=evaluation.observe,
+        )
+        if not report.unfetched:
+            break
+        # what this mirror lacks the next may have; derivations name their mirror, so they are made again
+        evaluation.forget()
+        found = None
+    return report
 
 
 def _remember(
