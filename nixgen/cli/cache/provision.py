@@ -1,0 +1,107 @@
+"""``nixgen cache provision``"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+
+app = verb()
+
+
+@app.command("provision")
+def provision(
+    cache: Cache = None,
+    project: ProjectFolder = Path(),
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Change nothing; exit with 1 when something would change."),
+    ] = False,
+    emit: Annotated[
+        str | None,
+        typer.Option(
+            "--emit",
+            metavar="FORMAT",
+            help="Print it for another tool: cloudformation, terraform-json, or policies alone.",
+            show_default=False,
+        ),
+    ] = None,
+    public: Annotated[
+        bool | None,
+        typer.Option(
+            "--public/--private",
+            help="Whether anybody may read it; what the Cache of infra.py says when not given, else private.",
+            show_default=False,
+        ),
+    ] = None,
+    encryption: Annotated[
+        str,
+        typer.Option(
+            "--encryption",
+            metavar="KIND",
+            help="aes256, kms:KEY, or none to leave the bucket's own setting alone.",
+        ),
+    ] = "aes256",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Make the bucket of a cache what it should be: access, encryption, lifecycle. Again: nothing to change."""
+    from nixgen import pipeline
+    from nixgen.cache.location import CacheLocation
+    from nixgen.cache.provision import BucketDesign, Encryption
+    from nixgen.cache.provision_apply import provision as run
+    from nixgen.cache.provision_emit import FORMATS
+    from nixgen.cache.s3 import Bucket
+    from nixgen.cli import console
+    from nixgen.driver.store import Store
+    from nixgen.errors import UsageError
+    from nixgen.workspace import Workspace
+
+    if emit is not None and emit not in FORMATS:
+        raise UsageError(
+            f"there is no format {emit!r}", hint=f"the formats are {', '.join(FORMATS)}"
+        )
+    if emit is not None and plan:
+        raise UsageError(
+            "--emit looks at no bucket, so there is no plan", hint="give --emit or --plan, not both"
+        )
+    workspace = None if cache and "://" in cache else Workspace.open(project)
+    model = workspace.cache(cache) if workspace and cache else None
+    is_public = (model is not None and model.public) if public is None else public
+    settings = Encryption.parse(encryption)
+
+    if emit is not None:
+        if cache is None:
+            raise UsageError(
+                "the project's own S3 needs nothing from other tools",
+                hint="name the cache: nixgen cache provision s3://BUCKET --emit …",
+            )
+        location = CacheLocation.parse(model.address if model else cache)
+        design = BucketDesign(location=location, public=is_public, encryption=settings)
+        console.print_json(FORMATS[emit](design))
+        return
+
+    with (
+        pipeline.cache_location(workspace, cache)
+        if workspace
+        else nullcontext(CacheLocation.parse(cache or "")) as location,
+        Bucket(location, connections=1) as bucket,
+    ):
+        design = BucketDesign(location=location, public=is_public, encryption=settings)
+        done = run(design, bucket, store_dir=Store.of_host().store_dir, plan_only=plan)
+    if json:
+        console.print_json(done.document())
+    else:
+        console.print_diff(map(str, done.changes))
+        if not done.drift:
+            console.say("nothing to change")
+        elif plan:
+            console.say("apply it by the same command without --plan")
+        elif location.emulator:
+            console.note("the emulator forgets all of this but nix-cache-info when it ends")
+    if plan and done.drift:
+        raise typer.Exit(1)
