@@ -14,12 +14,14 @@
     │   ├── EvaluationError       Nix could not evaluate the generated tree
     │   ├── BuildError            a derivation failed
     │   ├── TestError             a machine test failed
+    │   ├── LeakError             what would be uploaded holds the value of a secret
     │   └── VerifyError           stored bytes are not what was signed or hashed
     └── OutsideError          exit 3: something outside is missing or unreachable
         ├── MissingToolError      a program is not installed
         ├── MirrorError           the Debian mirror, or a file on it
         ├── StoreError            the Nix store, or a disk that is full or read-only
         ├── CacheError            the S3 binary cache
+        ├── BuilderError          a remote builder
         └── EngineError           a container engine, registry or QEMU
 
 The CLI is the only place that catches these. Anything else that reaches it is a bug of nixgen.
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BuildError",
+    "BuilderError",
     "CacheError",
     "EngineError",
     "EvaluationError",
     "InputError",
+    "LeakError",
     "LockError",
     "MirrorError",
     "MissingToolError",
@@ -148,6 +152,10 @@ class TestError(WorkError):
     __test__ = False  # pytest would collect the name
 
 
+class LeakError(WorkError):
+    pass
+
+
 class VerifyError(WorkError):
     pass
 
@@ -169,6 +177,10 @@ class StoreError(OutsideError):
 
 
 class CacheError(OutsideError):
+    pass
+
+
+class BuilderError(OutsideError):
     pass
 
 
