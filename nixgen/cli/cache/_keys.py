@@ -1,0 +1,78 @@
+"""Projects, public keys and upstreams as people give them to ``nixgen cache``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nixgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from nixgen.cache.signing import PublicKey
+    from nixgen.workspace import Workspace
+
+__all__ = ["open_workspace", "public_keys", "upstream_urls"]
+
+
+def open_workspace(project: Path, cache: str | None) -> Workspace | None:
+    """The project; None when there is none and ``cache`` is an address, which says all.
+
+    :raises InputError: the project is wrong, or needed and not there.
+    """
+    from nixgen.workspace import Workspace
+
+    if cache is not None and "://" in cache and not (project / "infra.py").exists():
+        return None
+    return Workspace.open(project)
+
+
+def public_keys(
+    given: Iterable[str], workspace: Workspace | None, *, option: str
+) -> tuple[PublicKey, ...]:
+    """Keys as ``name:base64``, or files that hold one; the project's own when none are given.
+
+    :param option: that gives them, for the hint.
+    :raises UsageError: one is no key, or there are none at all.
+    """
+    from nixgen.cache.keygen import public_key_path
+    from nixgen.cache.signing import PublicKey
+
+    texts = [_text(each) for each in given]
+    if not texts and workspace is not None:
+        own = public_key_path(workspace.state / "cache.key")
+        if own.exists():
+            texts = [own.read_text()]
+    if not texts:
+        raise UsageError(
+            "there is no public key to check signatures with",
+            hint=f"give {option} NAME:BASE64, or {option} FILE.pub; in a project that has pushed, its own key is the default",
+        )
+    return tuple(map(PublicKey.parse, texts))
+
+
+def _text(given: str) -> str:
+    try:
+        return Path(given).read_text() if Path(given).is_file() else given
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the public key {given}: {error}") from error
+
+
+def upstream_urls(
+    given: Iterable[str], workspace: Workspace | None, cache: str | None
+) -> tuple[str, ...]:
+    """Addresses of the caches that clients use beside ``cache``: those of the project's model, and ``given``.
+
+    :raises UsageError: one is no address.
+    """
+    from nixgen import pipeline
+    from nixgen.cache.upstream import Upstream
+
+    parsed = [Upstream.parse(text) for text in given]
+    if any(each.url is None for each in parsed):
+        raise UsageError(
+            "a public key is no upstream that can be asked",
+            hint="give its address, such as https://cache.nixos.org",
+        )
+    _, known = pipeline.cache_defaults(workspace, cache)
+    return tuple(dict.fromkeys(each.url for each in (*known, *parsed) if each.url))

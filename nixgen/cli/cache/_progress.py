@@ -1,0 +1,43 @@
+"""Progress of the checks of a cache."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nixgen.cli.console import note
+from nixgen.cli.progress import _bytes_progress, _live, _store_name
+
+__all__ = ["verify_progress"]
+
+
+@contextlib.contextmanager
+def verify_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
+    """Bytes of archives that were checked, their rate, and what remains; without a terminal, what cannot be asked."""
+    from nixgen.cache.events import UpstreamSilent
+    from nixgen.cache.verify import ArchiveRead, ArchivesPlanned
+
+    def plain(event: Any) -> None:
+        match event:
+            case UpstreamSilent(url=url, reason=reason) if not quiet:
+                note(f"{url} does not answer: {reason}")
+            case _:
+                pass
+
+    if quiet or not _live():
+        yield plain
+        return
+    with _bytes_progress("checking") as progress:
+        task = progress.add_task("", total=None)
+
+        def live(event: Any) -> None:
+            match event:
+                case ArchivesPlanned(file_bytes=size):
+                    progress.update(task, total=size)
+                case ArchiveRead(path=path, size=size):
+                    progress.update(task, advance=size, description=_store_name(path))
+                case _:
+                    plain(event)
+
+        yield live

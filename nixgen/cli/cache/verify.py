@@ -1,0 +1,150 @@
+"""``nixgen cache verify``"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+
+if TYPE_CHECKING:
+    from nixgen.cache.problems import CacheProblem
+    from nixgen.cache.verify import Verification
+
+app = verb()
+
+
+@app.command("verify")
+def verify(
+    cache: Cache = None,
+    project: ProjectFolder = Path(),
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            metavar="PUBLIC",
+            help="Public key, or a file with one, that must have signed; any of several will do. The project's own when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    upstream: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--upstream",
+            metavar="URL",
+            help="A cache where references may be found as well; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    nars: Annotated[
+        bool,
+        typer.Option("--nars/--no-nars", help="Download archives, and check their hashes."),
+    ] = True,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample",
+            min=1,
+            metavar="N",
+            help="Download the archives of N paths only.",
+            show_default=False,
+        ),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Download every archive, which is the default.")
+    ] = False,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Which paths are sampled; the same ones each time.")
+    ] = 0,
+    min_age: Annotated[
+        float,
+        typer.Option(
+            "--min-age",
+            min=0,
+            metavar="HOURS",
+            help="What nothing names, and is younger, belongs to a push under way.",
+        ),
+    ] = 24,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Check signatures, hashes, references and archives of a cache."""
+    from datetime import timedelta
+
+    from nixgen import pipeline
+    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.verify import verify as check
+    from nixgen.cli import console
+    from nixgen.cli.cache._keys import open_workspace, public_keys, upstream_urls
+    from nixgen.cli.cache._progress import verify_progress
+    from nixgen.errors import UsageError
+
+    if sample is not None and (all_ or not nars):
+        raise UsageError(
+            f"--sample and {'--all' if all_ else '--no-nars'} contradict each other",
+            hint="give one of them",
+        )
+    workspace = open_workspace(project, cache)
+    keys = public_keys(key or (), workspace, option="--key")
+    upstreams = upstream_urls(upstream or (), workspace, cache)
+    with (
+        pipeline.cache_location(workspace, cache) as location,
+        Bucket(location) as bucket,
+        verify_progress(quiet=json) as observe,
+    ):
+        found = check(
+            bucket,
+            keys,
+            observe,
+            upstreams=upstreams,
+            archives=nars,
+            sample=sample,
+            seed=seed,
+            min_age=timedelta(hours=min_age),
+        )
+    if json:
+        console.print_json(found.document())
+    else:
+        print_verification(found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def print_verification(found: Verification) -> None:
+    """One line when all is well, else a table."""
+    from nixgen.cli.console import human_size, note, say
+
+    counted = f"{found.paths} paths, {human_size(found.nar_bytes)}"
+    print_problems(found.problems)
+    if found.problems:
+        say(f"{len(found.problems)} problems in {counted}")
+    elif not found.archives:
+        say(f"{counted}: signatures and references are right; no archive was read")
+    elif found.archives == found.distinct:
+        say(f"{counted}: signatures, hashes and references are right")
+    else:
+        say(
+            f"{counted}: signatures and references are right, and so are the hashes of the"
+            f" {found.archives} archives that were read ({human_size(found.archive_bytes)})"
+        )
+    if found.in_progress:
+        note(
+            f"{found.in_progress} archives, listings or uploads that nothing names yet are too young to judge"
+        )
+    if not found.uploads_known:
+        note("unfinished uploads were not looked for: that takes s3:ListBucketMultipartUploads")
+
+
+def print_problems(problems: Sequence[CacheProblem]) -> None:
+    """What is wrong, one line each, and what mends it."""
+    from nixgen.cli.console import print_table
+
+    if problems:
+        print_table(
+            "",
+            ["path", "problem", "what to do"],
+            [(problem.what, problem.message, problem.remedy) for problem in problems],
+        )
