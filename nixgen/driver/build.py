@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nixgen.driver import nix
+from nixgen.driver.builders import Builders
 from nixgen.driver.evaluation import Target
 from nixgen.driver.events import Event
 from nixgen.driver.failures import BuildLog, Failure, diagnose
@@ -40,6 +41,7 @@ def realise(
     keep_going: bool = True,
     jobs: int | None = None,
     known: Iterable[str] | None = None,
+    builders: Builders | None = None,
     observe: Observe = _ignore,
 ) -> BuildReport:
     """Bring every target's outputs into the store and root them.
@@ -49,9 +51,12 @@ def realise(
     and rooted.
 
     :param gcroots: folder of the roots, ``.nixgen/gcroots``.
-    :param jobs: builds at once; the number of usable processors when None.
+    :param jobs: builds at once on this computer; the number of usable processors when None. With 0, all are left to
+        remote builders.
     :param known: all targets that the project has now; roots of others are removed. None keeps all.
+    :param builders: what ``options.builders`` stands for, to call them by their names.
     :param observe: gets Nix's events as they come.
+    :raises BuilderError: no remote builder can be used, and this computer may not build.
     :raises StoreError: the store or the disk fails as a whole.
     :raises BuildError: Nix fails without naming a derivation.
     """
@@ -62,7 +67,7 @@ def realise(
     pending = [target for target in targets if not roots.holds(target)]
     valid = store.valid(path for target in pending for path in target.outputs.values())
     missing = [target for target in pending if not valid.issuperset(target.outputs.values())]
-    log = BuildLog()
+    log = BuildLog(builders=builders or Builders())
     failures: tuple[Failure, ...] = ()
     if missing:
         done = runner.lines(
@@ -70,7 +75,7 @@ def realise(
                 options,
                 dict.fromkeys(target.drv for target in missing),
                 keep_going=keep_going,
-                jobs=jobs or len(os.sched_getaffinity(0)),
+                jobs=len(os.sched_getaffinity(0)) if jobs is None else jobs,
             ),
             lambda line: log.feed(line, observe),
         )
@@ -80,11 +85,15 @@ def realise(
             failures = diagnose(log, failed, runner=runner, options=options, store=store)
             if not failures:
                 errors = nix.strip_noise(log.errors) or nix.strip_noise(done.stderr_tail())
-                raise store_fault(errors) or BuildError(
-                    f"Nix stopped with status {done.status} before building"
-                    f" {', '.join(target.attr for target in failed)}",
-                    hint="if derivations were deleted, remove .nixgen/cache and build again",
-                    details=errors,
+                raise (
+                    store_fault(errors)
+                    or log.builder_error()
+                    or BuildError(
+                        f"Nix stopped with status {done.status} before building"
+                        f" {', '.join(target.attr for target in failed)}",
+                        hint="if derivations were deleted, remove .nixgen/cache and build again",
+                        details=errors,
+                    )
                 )
     for target in pending:
         if valid.issuperset(target.outputs.values()):
@@ -101,6 +110,7 @@ def realise(
             status=status,
             seconds=log.seconds.get(target.drv, 0.0) if status != "cached" else 0.0,
             failures=tuple(failure.drv for failure in failures if target.attr in failure.targets),
+            machine=log.machines.get(target.drv),
         )
 
     return BuildReport(

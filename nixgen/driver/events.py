@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
@@ -21,6 +22,8 @@ __all__ = [
     "BuildLine",
     "BuildPhase",
     "BuildStarted",
+    "BuilderMismatch",
+    "BuilderUnavailable",
     "Event",
     "EventParser",
     "Message",
@@ -30,9 +33,12 @@ __all__ = [
     "drv_name",
 ]
 
+_UNKNOWN = 0
 _COPY_PATH, _FILE_TRANSFER, _COPY_PATHS, _BUILDS, _BUILD, _SUBSTITUTE = 100, 101, 103, 104, 105, 108
 _LOG_LINE, _SET_PHASE, _PROGRESS = 101, 104, 105
 _ERROR_LEVEL, _INFO_LEVEL = 0, 3
+#: our own: a build that a remote builder tells of, which this Nix has told of already
+_RELAYED = -1
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
@@ -43,12 +49,20 @@ _FAILED = re.compile(
 )
 _DEPENDENCY = re.compile(r"Reason:\s*\d+ dependenc")
 
+# src/build-remote/build-remote.cc; the words are the same in 2.8 and 2.34
+_REMOTE_FAILURE = re.compile(r"(?:error: )?build of '[^']+' on '[^']+' failed: ")
+_UNAVAILABLE = re.compile(r"cannot build on '([^']+)': (.*)", re.DOTALL)
+_MISMATCH = re.compile(
+    r"Failed to find a machine for remote build!\s+derivation: (\S+)"
+    r"\s+required \(system, features\): \(([^,)]*), ([^)]*)\)"
+)
+
 Transfer: TypeAlias = Literal["copy", "substitute", "fetch"]
 
 
 @frozen
 class BuildStarted:
-    """A derivation is being built; ``machine`` is empty for this one."""
+    """A derivation is being built. ``machine``: the address of the builder, empty for this computer."""
 
     drv: str
     machine: str
@@ -64,11 +78,39 @@ class BuildFinished:
 
 @frozen
 class BuildFailed:
-    """A derivation could not be built. ``reason``: Nix's words, on one line or several."""
+    """A derivation could not be built. ``reason``: Nix's words, on one line or several.
+
+    :param builder: the address of the remote builder whose fault it is; empty when it is the derivation's.
+    """
 
     drv: str
     seconds: float
     reason: str
+    builder: str = ""
+
+
+@frozen
+class BuilderUnavailable:
+    """A remote builder that cannot be used. Nix goes on with the others, or with this computer.
+
+    :param machine: its address.
+    :param words: what ssh said, then Nix.
+    """
+
+    machine: str
+    words: tuple[str, ...]
+
+
+@frozen
+class BuilderMismatch:
+    """No remote builder that can be used builds for this system, or has these features, nor may this computer.
+
+    :param drv: the base name of the derivation.
+    """
+
+    drv: str
+    system: str
+    features: tuple[str, ...]
 
 
 @frozen
@@ -126,6 +168,8 @@ Event: TypeAlias = (
     | BuildFailed
     | BuildLine
     | BuildPhase
+    | BuilderMismatch
+    | BuilderUnavailable
     | Progress
     | TransferStarted
     | TransferFinished
@@ -162,11 +206,17 @@ class EventParser:
     _ended: dict[str, float] = field(factory=dict, init=False)
     _failed: set[str] = field(factory=set, init=False)
     _progress: dict[int, list[int]] = field(factory=dict, init=False)
+    _machines: dict[str, str] = field(factory=dict, init=False)
+    # what ssh says comes as plain lines, before Nix says which machine it is about
+    _spoken: deque[str] = field(factory=lambda: deque(maxlen=30), init=False)
+    # errors that name no derivation; those of the remote build hook come just before the failure
+    _trouble: str = field(default="", init=False)
 
     def feed(self, line: bytes) -> tuple[Event, ...]:
         """The events that a line (without newline) stands for."""
         if not line.startswith(b"@nix "):
             text = clean(line.decode("utf-8", "replace"))
+            self._spoken.append(text)
             return (Message(_INFO_LEVEL, text),) if text else ()
         try:
             data = json.loads(line[5:])
@@ -174,6 +224,8 @@ class EventParser:
                 case "result":
                     return self._result(data["id"], data["type"], data["fields"])
                 case "start":
+                    if data["type"] == _UNKNOWN and str(data["text"]).startswith("connecting to '"):
+                        self._spoken.clear()
                     return self._start(data["id"], data["type"], data.get("fields", ()))
                 case "stop":
                     return self._stop(data["id"])
@@ -188,7 +240,11 @@ class EventParser:
         now = self._clock()
         if kind == _BUILD:
             drv, machine = str(fields[0]), str(fields[1])
+            if not machine and drv in self._active and self._machines.get(drv):
+                self._activities[number] = (_RELAYED, drv, now)
+                return ()
             self._activities[number] = (kind, drv, now)
+            self._machines[drv] = machine
             self._started[drv] = now
             self._active[drv] = None
             return (BuildStarted(drv, machine),)
@@ -196,6 +252,8 @@ class EventParser:
             item = str(fields[0])
             self._activities[number] = (kind, item, now)
             return (TransferStarted(_TRANSFERS[kind], item, str(fields[1]) if fields[1:] else ""),)
+        if kind == _BUILDS and any(known == kind for known, _, _ in self._activities.values()):
+            return ()  # a remote builder's count of its own builds
         if kind in {_BUILDS, _COPY_PATHS}:
             self._activities[number] = (kind, "", now)
         return ()
@@ -210,10 +268,10 @@ class EventParser:
 
     def _result(self, number: int, kind: int, fields: Any) -> tuple[Event, ...]:
         activity, item, _ = self._activities.get(number, (0, "", 0.0))
-        if kind == _LOG_LINE and activity == _BUILD:
+        if kind == _LOG_LINE and activity in {_BUILD, _RELAYED}:
             text = clean(str(fields[0]))
             return (BuildLine(item, text),) if text or not fields[0] else ()
-        if kind == _SET_PHASE and activity == _BUILD:
+        if kind == _SET_PHASE and activity in {_BUILD, _RELAYED}:
             return (BuildPhase(item, str(fields[0])),)
         if kind == _PROGRESS and activity in {_BUILDS, _COPY_PATHS}:
             before = self._progress.get(activity, [0, 0, 0, 0])
@@ -248,6 +306,13 @@ class EventParser:
 
     def _message(self, level: int, text: str) -> tuple[Event, ...]:
         text = clean(text)
+        if unusable := _UNAVAILABLE.match(text):
+            words = (*filter(None, self._spoken), *unusable[2].splitlines())
+            self._spoken.clear()
+            return (BuilderUnavailable(unusable[1], words),)
+        if mismatch := _MISMATCH.match(text):
+            drv, system, features = mismatch.groups()
+            return (BuilderMismatch(drv, system, tuple(filter(None, features.split(", ")))),)
         if level == _ERROR_LEVEL:
             found = _FAILED.search(text)
             if found and not _DEPENDENCY.search(text):
@@ -258,7 +323,14 @@ class EventParser:
                 self._active.pop(drv, None)
                 now = self._clock()
                 ended = self._ended.get(drv, now)
-                return (BuildFailed(drv, ended - self._started.get(drv, ended), text),)
+                seconds = ended - self._started.get(drv, ended)
+                remote = _REMOTE_FAILURE.match(text)
+                if self._machines.get(drv) and not remote and self._trouble:
+                    # the build hook ended without a word from the builder about the derivation
+                    return (BuildFailed(drv, seconds, self._trouble, self._machines[drv]),)
+                return (BuildFailed(drv, seconds, text[remote.end() :] if remote else text),)
+            if not found:
+                self._trouble = text
         return (Message(int(level), text),) if text else ()
 
 

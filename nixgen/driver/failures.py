@@ -5,14 +5,18 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Sequence
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from nixgen.driver import nix
+from nixgen.driver.builders import Builders
 from nixgen.driver.evaluation import Target
 from nixgen.driver.events import (
+    BuilderMismatch,
+    BuilderUnavailable,
     BuildFailed,
     BuildFinished,
     BuildLine,
+    BuildStarted,
     Event,
     EventParser,
     Message,
@@ -23,7 +27,7 @@ from nixgen.driver.faults import fetch_fault, store_fault
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import Runner
 from nixgen.driver.store import Store
-from nixgen.errors import BuildError, NixgenError
+from nixgen.errors import BuilderError, BuildError, NixgenError
 
 __all__ = ["LOG_LINES", "BuildLog", "Failure", "diagnose"]
 
@@ -40,7 +44,7 @@ class Failure:
     :param log: the last lines that its builder wrote, at most `LOG_LINES`.
     :param targets: attribute paths of the targets that need it.
     :param seconds: from its start to its failure.
-    :param error: what it means: BuildError, MirrorError or StoreError.
+    :param error: what it means: BuildError, MirrorError, BuilderError or StoreError.
     """
 
     drv: str
@@ -57,21 +61,42 @@ class Failure:
 
 @define
 class BuildLog:
-    """What is remembered of a stream of events: the ends of logs, durations, failures."""
+    """What is remembered of a stream of events: the ends of logs, durations, places, failures.
+
+    :param builders: those that Nix was given; events that are passed on call them by their names.
+    :param machines: derivation → the name of the builder that it was given to.
+    :param unusable: builders that could not be used, each with the first reason for it.
+    """
+
+    builders: Builders = field(factory=Builders)
 
     parser: EventParser = field(factory=EventParser)
     seconds: dict[str, float] = field(factory=dict)
     failed: dict[str, BuildFailed] = field(factory=dict)
     errors: list[str] = field(factory=list)
+    machines: dict[str, str] = field(factory=dict)
+    unusable: dict[str, BuilderError] = field(factory=dict)
+    mismatches: list[BuilderMismatch] = field(factory=list)
     _tails: dict[str, collections.deque[str]] = field(factory=dict)
 
     def feed(self, line: bytes, observe: Callable[[Event], None]) -> None:
         """Take a line of Nix's standard error, and pass its events on."""
-        for event in self.parser.feed(line):
+        for event in map(self._named, self.parser.feed(line)):
             if isinstance(event, Message) and nix.is_noise(event.text):
                 continue
             self._remember(event)
             observe(event)
+
+    def _named(self, event: Event) -> Event:
+        match event:
+            case BuildStarted(machine=address) if address:
+                return evolve(event, machine=self.builders.find(address).name)
+            case BuilderUnavailable(machine=address):
+                machine = self.builders.find(address)
+                error = self.unusable.setdefault(machine.name, machine.error(event.words))
+                return BuilderUnavailable(machine.name, (error.message,))
+            case _:
+                return event
 
     def _remember(self, event: Event) -> None:
         match event:
@@ -83,6 +108,10 @@ class BuildLog:
             case BuildFinished(drv, seconds):
                 self.seconds[drv] = seconds
                 self._tails.pop(drv, None)
+            case BuildStarted(drv, machine) if machine:
+                self.machines[drv] = machine
+            case BuilderMismatch():
+                self.mismatches.append(event)
             case BuildFailed(drv, seconds):
                 self.seconds[drv] = seconds
                 self.failed[drv] = event
@@ -92,6 +121,23 @@ class BuildLog:
                 self.errors.append(text)
             case _:
                 pass
+
+    def builder_error(self) -> BuilderError | None:
+        """Why nothing at all could be built where it should have been."""
+        if self.unusable:
+            first, *others = self.unusable.values()
+            return BuilderError(
+                first.message, hint=first.hint, details=[error.message for error in others]
+            )
+        if self.mismatches:
+            mismatch = self.mismatches[0]
+            name = mismatch.drv[33:].removesuffix(".drv")
+            features = f" with {', '.join(mismatch.features)}" if mismatch.features else ""
+            return BuilderError(
+                f"no builder can build {name}: it needs {mismatch.system}{features}",
+                hint="give a Builder these systems and supported_features, or build it here (--jobs 1)",
+            )
+        return None
 
     def tail(self, drv: str) -> tuple[str, ...]:
         return tuple(self._tails.get(drv, ()))
@@ -124,6 +170,8 @@ def _failure(
     words = (*lines, *event.reason.splitlines())
     reason = _short(event)
     error: NixgenError | None = store_fault(words)
+    if error is None and event.builder:
+        error = log.builders.find(event.builder).error(words, where=f", building {name}")
     if error is None and name.endswith(".deb"):
         error = fetch_fault(name, words)
     return Failure(

@@ -82,7 +82,9 @@ class NixOptions:
     :param drop_sandbox: this process may not make user namespaces (as in many containers), so no sandbox
         could be had. The Debian base builds the same bytes without one.
     :param store: another store (``--store``), such as a directory; the system's when None.
-    :param builders: a machines file or line for ``builders``; local builds only when None.
+    :param builders: Nix's setting of that name, machines separated by ``;``. Empty, everything is built on this computer;
+        None leaves it to Nix's own configuration.
+    :param ssh_options: the value of ``NIX_SSHOPTS`` for builds.
     """
 
     substituters: tuple[str, ...] = ()
@@ -91,6 +93,7 @@ class NixOptions:
     drop_sandbox: bool = False
     store: str | None = None
     builders: str | None = None
+    ssh_options: str | None = None
 
     @classmethod
     def of_host(
@@ -116,6 +119,8 @@ class NixOptions:
             words += ["--option", "sandbox", "false"]
         if self.builders is not None:
             words += ["--option", "builders", self.builders]
+        if self.builders:
+            words += ["--option", "builders-use-substitutes", "true"]
         if self.store is not None:
             words += ["--store", self.store]
         return tuple(words)
@@ -202,7 +207,8 @@ def realise(
             *(("--keep-going",) if keep_going else ()),
             *(() if jobs is None else ("--max-jobs", str(jobs))),
             *paths,
-        )
+        ),
+        env={} if options.ssh_options is None else {"NIX_SSHOPTS": options.ssh_options},
     )
 
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from nixgen.driver.evaluation import Target
 from nixgen.driver.failures import Failure
-from nixgen.errors import BuildError, MirrorError, NixgenError, StoreError
+from nixgen.errors import BuilderError, BuildError, MirrorError, NixgenError, StoreError
 
 __all__ = ["BuildReport", "TargetResult"]
 
@@ -22,12 +22,14 @@ class TargetResult:
     :param status: ``built`` now (or substituted), ``cached``: it was there, or ``failed``.
     :param seconds: wall time of the target's own derivation; 0 when it was not built here.
     :param failures: the failed derivations that it depends on (or is).
+    :param machine: the remote builder that its own derivation was given to; None for this computer.
     """
 
     target: Target
     status: Literal["built", "cached", "failed"]
     seconds: float = 0.0
     failures: tuple[str, ...] = ()
+    machine: str | None = None
 
     @property
     def attr(self) -> str:
@@ -61,13 +63,13 @@ class BuildReport:
     def error(self, origins: Mapping[str, str | None] = MappingProxyType({})) -> NixgenError | None:
         """What to tell the user; None when nothing failed.
 
-        A full disk is told first and a mirror second, for they make other derivations fail too.
+        A full disk is told first, a mirror second and a remote builder third, for they make other derivations fail too.
 
         :param origins: the user's ``file:line`` of each target.
         """
         if self.ok:
             return None
-        for kind in (StoreError, MirrorError):
+        for kind in (StoreError, MirrorError, BuilderError):
             for failure in self.failures:
                 if isinstance(failure.error, kind):
                     return failure.error

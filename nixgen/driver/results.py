@@ -26,12 +26,15 @@ Status = Literal["built", "cached", "failed"]
 
 @frozen(kw_only=True)
 class TargetOutcome:
-    """One target. ``where``: the user's ``file:line``; ``seconds``: of its own derivation."""
+    """One target. ``where``: the user's ``file:line``; ``seconds``: of its own derivation; ``machine``: the remote builder
+    that this was given to, None for this computer.
+    """
 
     target: Target
     status: Status
     seconds: float
     where: str | None = None
+    machine: str | None = None
 
 
 @frozen(kw_only=True)
@@ -74,6 +77,7 @@ class Results:
                     status=result.status,
                     seconds=round(result.seconds, 3),
                     where=origins.get(result.attr),
+                    machine=result.machine,
                 )
                 for result in report.results
             ),
@@ -94,6 +98,7 @@ class Results:
                     "status": outcome.status,
                     "seconds": outcome.seconds,
                     "where": outcome.where,
+                    "machine": outcome.machine,
                 }
                 for outcome in self.targets
             ],
@@ -122,6 +127,7 @@ class Results:
                         status=_status(entry["status"]),
                         seconds=float(entry["seconds"]),
                         where=entry["where"],
+                        machine=entry.get("machine"),
                     )
                     for entry in data["targets"]
                 ),
