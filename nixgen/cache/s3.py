@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -24,7 +25,7 @@ from nixgen.errors import CacheError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, DeleteObjectsOutputTypeDef
 
 __all__ = ["Bucket", "Download", "Multipart", "ObjectInfo"]
 
@@ -124,6 +125,16 @@ class Bucket:
                     raise
 
         self.request("create the bucket", send)
+
+    def clock(self) -> datetime:
+        """What time it is by the server, whose clock also dates `ObjectInfo.modified`; whole seconds."""
+        answer = self.request(
+            "ask for the time",
+            lambda: self.client.list_objects_v2(
+                Bucket=self.location.bucket, Prefix=self.location.key("nix-cache-info"), MaxKeys=1
+            ),
+        )
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
     def head(self, name: str) -> ObjectInfo | None:
         """None when there is no such object."""
@@ -259,22 +270,26 @@ class Bucket:
 
         return self.request(f"write {name}", send)
 
-    def delete(self, names: Iterable[str]) -> None:
+    def delete(self, names: Iterable[str], *, guard: Callable[[], None] | None = None) -> None:
         """Remove objects, a thousand per request; those that are not there are fine.
 
+        :param guard: is called right before each attempt, repeated ones too, and raises to prevent it.
         :raises CacheError: also when only some could not be removed.
         """
-        for batch in _batches(names, 1000):
-            answer = self.request(
-                f"delete {batch[0]}",
-                lambda batch=batch: self.client.delete_objects(  # type: ignore[misc]
-                    Bucket=self.location.bucket,
-                    Delete={
-                        "Objects": [{"Key": self.location.key(name)} for name in batch],
-                        "Quiet": True,
-                    },
-                ),
+
+        def send(batch: tuple[str, ...]) -> DeleteObjectsOutputTypeDef:
+            if guard is not None:
+                guard()
+            return self.client.delete_objects(
+                Bucket=self.location.bucket,
+                Delete={
+                    "Objects": [{"Key": self.location.key(name)} for name in batch],
+                    "Quiet": True,
+                },
             )
+
+        for batch in _batches(names, 1000):
+            answer = self.request(f"delete {batch[0]}", lambda batch=batch: send(batch))  # type: ignore[misc]
             if failed := answer.get("Errors"):
                 first = failed[0]
                 raise CacheError(
