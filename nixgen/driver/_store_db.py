@@ -12,7 +12,7 @@ from urllib.parse import quote
 from nixgen.driver._path_info import PathInfo, Realisation
 from nixgen.driver.hashes import normalise_hash
 
-__all__ = ["query", "realisations", "valid"]
+__all__ = ["outputs", "query", "realisations", "valid"]
 
 _WANTED = "SELECT id FROM ValidPaths WHERE path IN (SELECT value FROM json_each(?))"
 _ROWS = "SELECT id, path, hash, narSize, deriver, sigs, ca FROM ValidPaths"
@@ -69,6 +69,20 @@ def query(database: Path, paths: tuple[str, ...], *, recursive: bool) -> dict[st
         )
         for number, path, nar_hash, nar_size, deriver, signatures, ca in rows
     }
+
+
+def outputs(database: Path, drvs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Output paths of those of ``drvs`` that are valid; none where the database cannot be read."""
+    found: dict[str, list[str]] = {}
+    with contextlib.suppress(sqlite3.Error), _snapshot(database) as connection:
+        for drv, path in connection.execute(
+            "SELECT ValidPaths.path, DerivationOutputs.path FROM DerivationOutputs"
+            " JOIN ValidPaths ON ValidPaths.id = drv"
+            " WHERE ValidPaths.path IN (SELECT value FROM json_each(?)) ORDER BY DerivationOutputs.id",
+            (json.dumps(drvs),),
+        ):
+            found.setdefault(drv, []).append(path)
+    return {drv: tuple(paths) for drv, paths in found.items()}
 
 
 def realisations(database: Path, paths: tuple[str, ...]) -> list[Realisation]:

@@ -133,6 +133,15 @@ class Store:
 
         return _store_db.realisations(self.database, tuple(dict.fromkeys(paths)))
 
+    def outputs(self, drvs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Derivation → its output paths, built or not, in the order of their names.
+
+        Derivations that the store does not have are left out, and so are all where the database cannot be read.
+        """
+        from nixgen.driver import _store_db
+
+        return _store_db.outputs(self.database, tuple(dict.fromkeys(drvs)))
+
     def build_log(self, drv: str) -> bytes | None:
         """What the builder of ``drv`` wrote; None when this store has not built it or keeps no logs.
 
