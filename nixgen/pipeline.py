@@ -18,11 +18,13 @@ import attrs
 
 from nixgen import stamp
 from nixgen.driver.build import BuildReport, realise
+from nixgen.driver.builders import Builders
 from nixgen.driver.capabilities import nix_identity
 from nixgen.driver.evaluation import Target, evaluate
 from nixgen.driver.evaluation_cache import EvaluationCache, evaluation_key
 from nixgen.driver.events import Message
 from nixgen.driver.nix import NixOptions
+from nixgen.driver.process import missing_tool
 from nixgen.driver.roots import Roots
 from nixgen.driver.runner import Runner, SubprocessRunner
 from nixgen.driver.store import Store
@@ -134,6 +136,7 @@ def build(
     base: str = "debian",
     environment: str | None = None,
     jobs: int | None = None,
+    builders: str | None = None,
     keep_going: bool = True,
     debug: bool = False,
     observe: Observer = _ignore,
@@ -142,17 +145,27 @@ def build(
 
     With nothing to do, no other program starts.
 
-    :raises InputError: a target, base or environment that does not exist, or a wrong lock.
+    :param jobs: builds at a time on this computer; with 0, builders do everything.
+    :param builders: who else may build: names of the project's builders with commas between, ``all``, ``none``, or the path
+        of a machines file, with a slash in it. Nix's own configuration counts when None.
+    :raises InputError: a target, base, environment or builder that does not exist, or a wrong lock.
     :raises EvaluationError: Nix rejects the generated tree.
-    :raises OutsideError: no Nix, no mirror, no space.
+    :raises OutsideError: no Nix, no mirror, no space, no builder when one is needed.
     """
     started, moment = time.monotonic(), datetime.now(UTC)
     targets = tuple(targets)
+    chosen = _builders(workspace, builders)
+    if jobs == 0 and not (chosen and chosen.machines):
+        raise UsageError(
+            "with no jobs on this computer and no builders, nothing can be built",
+            hint="add --builders all, or leave --jobs 0 out",
+        )
     evaluation = _Evaluation.prepare(
         workspace, targets, base=base, environment=environment, debug=debug, observe=observe
     )
     gcroots = workspace.state / "gcroots"
-    report = _realised(evaluation, gcroots, keep_going=keep_going, jobs=jobs)
+    with _using(chosen, evaluation) as equipped:
+        report = _realised(equipped, gcroots, keep_going=keep_going, jobs=jobs, builders=chosen)
     if report.ok and not workspace.reads.volatile:
         _remember(workspace, (targets, base, environment), report, gcroots)
     return Built(
@@ -257,8 +270,51 @@ class _Evaluation:
         self._cache.forget(self.key)
 
 
+def _builders(workspace: Workspace, wanted: str | None) -> Builders | None:
+    """:raises UsageError: there is no such builder or file."""
+    if wanted is None or wanted == "none":
+        return None if wanted is None else Builders()
+    if "/" in wanted:
+        try:
+            return Builders.parse(Path(wanted).read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"{wanted} cannot be read as a machines file: {error}",
+                hint="names of builders have no slash; `nixgen build --help` says what can be given",
+            ) from error
+    known = Builders.parse(workspace.machines_file())
+    if wanted == "all" and known.machines:
+        return known
+    return known.select(name.strip() for name in wanted.split(","))
+
+
+@contextlib.contextmanager
+def _using(builders: Builders | None, evaluation: _Evaluation) -> Iterator[_Evaluation]:
+    """The evaluation with Nix's options for these builders, which hold as long as the block.
+
+    :raises MissingToolError: there is no ssh.
+    """
+    if builders is None:
+        yield evaluation
+        return
+    if builders.machines and shutil.which("ssh") is None:
+        raise missing_tool("ssh")
+    with builders.ssh_options() as words:
+        options = attrs.evolve(
+            evaluation.options,
+            builders=builders.option,
+            ssh_options=words if builders.machines else None,
+        )
+        yield attrs.evolve(evaluation, options=options)
+
+
 def _realised(
-    evaluation: _Evaluation, gcroots: Path, *, keep_going: bool = True, jobs: int | None = None
+    evaluation: _Evaluation,
+    gcroots: Path,
+    *,
+    keep_going: bool = True,
+    jobs: int | None = None,
+    builders: Builders | None = None,
 ) -> BuildReport:
     """Realise what is asked of an evaluation, with one mirror after the other."""
     found = evaluation.remembered()
@@ -276,6 +332,7 @@ def _realised(
             keep_going=keep_going,
             jobs=jobs,
             known=evaluation.origins,
+            builders=builders,
             observe=evaluation.observe,
         )
         if not report.unfetched:

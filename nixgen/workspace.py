@@ -79,6 +79,12 @@ class Workspace:
             )
         return known[name]
 
+    def machines_file(self) -> str:
+        """The project's builders as Nix's machines file."""
+        from nixgen.lowering import machine_lines
+
+        return "\n".join(machine_lines(self.project))
+
     # targets
 
     def target_origins(self) -> Mapping[str, str | None]:

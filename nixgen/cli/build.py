@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import Base, Builders, Debug, Env, Json, ProjectFolder, Targets, verb
 
 app = verb()
 
@@ -21,7 +21,12 @@ def build(
     jobs: Annotated[
         int | None,
         typer.Option(
-            "-j", "--jobs", min=1, metavar="N", help="Builds at a time; Nix decides when not given."
+            "-j",
+            "--jobs",
+            min=0,
+            metavar="N",
+            help="Builds at a time on this computer; one a processor when not given, with 0 builders do everything.",
+            show_default=False,
         ),
     ] = None,
     keep_going: Annotated[
@@ -30,6 +35,7 @@ def build(
             "--keep-going/--fail-fast", help="Build what can be built when something fails."
         ),
     ] = True,
+    builders: Builders = None,
     push: Annotated[
         str | None,
         typer.Option(
@@ -53,6 +59,7 @@ def build(
             base=base,
             environment=env,
             jobs=jobs,
+            builders=builders,
             keep_going=keep_going,
             debug=debug,
             observe=observe,

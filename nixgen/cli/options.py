@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["Base", "Cache", "Debug", "Env", "Json", "ProjectFolder", "Targets", "verb"]
+__all__ = ["Base", "Builders", "Cache", "Debug", "Env", "Json", "ProjectFolder", "Targets", "verb"]
 
 ProjectFolder = Annotated[
     Path,
@@ -32,6 +32,17 @@ Cache = Annotated[
         metavar="[CACHE]",
         envvar="NIXGEN_CACHE",
         help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
+        show_default=False,
+    ),
+]
+Builders = Annotated[
+    str | None,
+    typer.Option(
+        "--builders",
+        metavar="NAMES",
+        envvar="NIXGEN_BUILDERS",
+        help="Builders of infra.py that may build too, as big-1,big-2 or all; none; or the PATH of a machines file. "
+        "Without it everything is built here, unless Nix's own configuration names builders.",
         show_default=False,
     ),
 ]

@@ -50,15 +50,52 @@ def build_progress(*, quiet: bool) -> Iterator[Callable[[nix.Event], None]]:
         yield view
 
 
+class _Places:
+    """Where builds run, and what there is to tell of builders that cannot be used: once each, when it is known who builds
+    instead. When nobody does, it is the error that tells.
+    """
+
+    def __init__(self) -> None:
+        self._machines: dict[str, str] = {}
+        self._untold: list[str] = []
+        self._seen: set[str] = set()
+
+    def follow(self, event: nix.Event) -> list[str]:
+        """What to tell now."""
+        match event:
+            case nix.BuilderUnavailable(machine=machine, words=words) if machine not in self._seen:
+                self._seen.add(machine)
+                self._untold += words[:1]
+            case nix.BuildStarted(drv=drv, machine=machine):
+                if machine:
+                    self._machines[drv] = machine
+                told, self._untold = self._untold, []
+                place = f"on {machine}" if machine else "here"
+                return [f"{text}; building {place}" for text in told]
+            case _:
+                pass
+        return []
+
+    def name(self, drv: str) -> str:
+        """``nginx-1.22 on big-1``."""
+        machine = self._machines.get(drv)
+        return f"{nix.drv_name(drv)} on {machine}" if machine else nix.drv_name(drv)
+
+
 class _PlainBuilds:
     """One line for each build that took a moment; Nix's warnings as they come."""
 
+    def __init__(self) -> None:
+        self._places = _Places()
+
     def __call__(self, event: nix.Event) -> None:
+        for text in self._places.follow(event):
+            note(f"warning: {text}")
         match event:
             case nix.BuildFinished(drv=drv, seconds=seconds):
-                note(f"built   {nix.drv_name(drv)} ({seconds:.1f} s)")
+                note(f"built   {self._places.name(drv)} ({seconds:.1f} s)")
             case nix.BuildFailed(drv=drv, seconds=seconds):
-                note(f"FAILED  {nix.drv_name(drv)} ({seconds:.1f} s)")
+                note(f"FAILED  {self._places.name(drv)} ({seconds:.1f} s)")
             case nix.TransferFinished(kind="substitute", item=item, seconds=seconds):
                 note(f"fetched {_store_name(item)} ({seconds:.1f} s)")
             case nix.Message(level=1, text=text):
@@ -74,6 +111,7 @@ class _LiveBuilds:
         from rich.live import Live
 
         self._running: dict[str, tuple[float, str]] = {}
+        self._places = _Places()
         self._done = self._expected = self._failed = self._fetched = 0
         self._doing = "starting"
         self._started = time.monotonic()
@@ -88,6 +126,8 @@ class _LiveBuilds:
 
     def __call__(self, event: nix.Event) -> None:
         with self._lock:
+            for text in self._places.follow(event):
+                self._live.console.print(f"warning: {text}", style="yellow", markup=False)
             match event:
                 case nix.BuildStarted(drv=drv):
                     self._running[drv] = (time.monotonic(), "")
@@ -104,7 +144,7 @@ class _LiveBuilds:
                     self._running.pop(drv, None)
                     self._failed += 1
                     self._live.console.print(
-                        f"[bold red]failed[/] {nix.drv_name(drv)} ({seconds:.1f} s)"
+                        f"[bold red]failed[/] {self._places.name(drv)} ({seconds:.1f} s)"
                     )
                 case nix.TransferFinished():
                     self._fetched += 1
@@ -136,7 +176,7 @@ class _LiveBuilds:
                 rows.append(
                     Text.assemble(
                         (f"  {now - since:5.1f} s ", "dim"),
-                        (nix.drv_name(drv), "cyan"),
+                        (self._places.name(drv), "cyan"),
                         (f"  {line}"[: max(10, err().width - 45)], "dim"),
                         no_wrap=True,
                         overflow="ellipsis",

@@ -42,6 +42,11 @@ _MEANINGS = (
     ),
     (r"Could not resolve hostname.*", "has a host name that cannot be resolved", None),
     (
+        r"Identity file .* not accessible|UNPROTECTED PRIVATE KEY|Load key .*",
+        "was not logged in to, for the private key cannot be used",
+        "the key must be there and readable by you alone",
+    ),
+    (
         r"Permission denied.*",
         "refuses the key, or the user",
         "put the public key into authorized_keys there",

@@ -45,6 +45,7 @@ APT_PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
     "runc": "runc",
     "skopeo": "skopeo",
+    "ssh": "openssh-client",
     "unsquashfs": "squashfs-tools",
 }
 """Debian package of each program that nixgen may run; every ``nix-*`` program is in nix-bin."""
