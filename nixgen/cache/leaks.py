@@ -48,20 +48,22 @@ class Values:
     absent: tuple[str, ...]
 
 
-def read_values(files: Mapping[str, str], environment: Mapping[str, str]) -> Values:
+def read_values(files: Iterable[tuple[str, str]], environment: Mapping[str, str]) -> Values:
     """Look for secrets where this machine would have them.
 
     Each may be the file that it is on the machine, and ``NAME`` in the folders that the variables ``NIXGEN_SECRETS_DIR`` and
     systemd's ``CREDENTIALS_DIRECTORY`` give (systemd.exec(5), LoadCredential=).
 
-    :param files: name → absolute path on the machine.
+    :param files: name and absolute path on the machine of each.
     """
     folders = [Path(environment[name]) for name in _DIRECTORIES if environment.get(name)]
     found: list[tuple[str, bytes]] = []
+    places: dict[str, list[Path]] = {}
+    for name, file in files:
+        places.setdefault(name, [folder / name for folder in folders]).append(Path(file))
     absent = []
-    for name, file in sorted(files.items()):
-        places = [Path(file), *(folder / name for folder in folders)]
-        values = [value for value in map(_content, places) if value is not None]
+    for name, candidates in sorted(places.items()):
+        values = [value for value in map(_content, candidates) if value is not None]
         found += ((name, value) for value in dict.fromkeys(values))
         if not values:
             absent.append(name)

@@ -92,15 +92,15 @@ def test_values_are_read_where_they_may_lie(tmp_path: Path) -> None:
         (tmp_path / folder / name).write_bytes(f"{name} from {folder}".encode())
     (tmp_path / "own/d").mkdir()
     values = read_values(
-        {"a": str(tmp_path / "machine"), **dict.fromkeys("bcd", "/nonexistent/x")},
+        [("a", str(tmp_path / "machine")), *((name, "/nonexistent/x") for name in "bcd")],
         {
             "NIXGEN_SECRETS_DIR": str(tmp_path / "own"),
             "CREDENTIALS_DIRECTORY": str(tmp_path / "systemd"),
         },
     )
     assert values.found == (
-        ("a", b"from the machine"),
         ("a", b"a from own"),
+        ("a", b"from the machine"),
         ("b", b"b from own"),
         ("b", b"b from systemd"),
     )
@@ -108,7 +108,7 @@ def test_values_are_read_where_they_may_lie(tmp_path: Path) -> None:
 
 
 def test_values_are_in_no_representation() -> None:
-    shown = repr(SCANNER) + repr(SCANNER.start()) + str(read_values({}, {}))
+    shown = repr(SCANNER) + repr(SCANNER.start()) + str(read_values([], {}))
     assert "nowhere" not in shown
     assert "rrect" not in shown
 
