@@ -37,12 +37,15 @@ __all__ = [
     "MIN_AGE",
     "ArchiveRead",
     "ArchivesPlanned",
+    "Observer",
     "Verification",
+    "asked_upstreams",
     "check_archive",
     "check_archives",
     "check_metadata",
     "check_narinfo",
     "find_waste",
+    "in_order",
     "sampled",
     "verify",
 ]
@@ -130,6 +133,7 @@ def verify(
     sample: int | None = None,
     seed: int = 0,
     min_age: timedelta = MIN_AGE,
+    inventory: Inventory | None = None,
 ) -> Verification:
     """Check a cache; nothing is written.
 
@@ -138,9 +142,10 @@ def verify(
     :param archives: download NARs, and check their hashes.
     :param sample: of how many paths; all when None.
     :param seed: which ones.
+    :param inventory: when the caller has just read it.
     :raises CacheError: S3 or an upstream refuses or does not answer.
     """
-    inventory = read_inventory(bucket)
+    inventory = inventory or read_inventory(bucket)
     problems = check_metadata(bucket, inventory, keys, upstreams, observe)
     uploads = unfinished_uploads(bucket)
     waste, young = find_waste(inventory, uploads or (), now=datetime.now(UTC), min_age=min_age)
@@ -370,12 +375,14 @@ def _check_documents(bucket: Bucket, inventory: Inventory) -> Iterator[CacheProb
         if data is None:
             continue
         try:
-            is_document = isinstance(json.loads(data), dict)
+            document = json.loads(data)
         except ValueError:
-            is_document = False
-        if not is_document:
+            document = None
+        if not isinstance(document, dict) or not str(document.get("schema")).startswith("nixgen/"):
             yield CacheProblem(
-                kind=ProblemKind.DOCUMENT_UNREADABLE, object=name, message="is no JSON document"
+                kind=ProblemKind.DOCUMENT_UNREADABLE,
+                object=name,
+                message="is none of nixgen's documents",
             )
 
 

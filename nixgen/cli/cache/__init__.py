@@ -8,6 +8,7 @@ from nixgen.cli.options import verb
 VERBS = (
     "push",
     "verify",
+    "repair",
     "provision",
     "serve",
     "keygen",

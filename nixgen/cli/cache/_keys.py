@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from nixgen.errors import UsageError
 
 if TYPE_CHECKING:
-    from nixgen.cache.signing import PublicKey
+    from nixgen.cache.signing import PublicKey, SecretKey
     from nixgen.workspace import Workspace
 
-__all__ = ["open_workspace", "public_keys", "upstream_urls"]
+__all__ = ["open_workspace", "public_keys", "secret_keys", "upstream_urls"]
 
 
 def open_workspace(project: Path, cache: str | None) -> Workspace | None:
@@ -28,11 +28,12 @@ def open_workspace(project: Path, cache: str | None) -> Workspace | None:
 
 
 def public_keys(
-    given: Iterable[str], workspace: Workspace | None, *, option: str
+    given: Iterable[str], workspace: Workspace | None, *, option: str, optional: bool = False
 ) -> tuple[PublicKey, ...]:
     """Keys as ``name:base64``, or files that hold one; the project's own when none are given.
 
     :param option: that gives them, for the hint.
+    :param optional: none are fine.
     :raises UsageError: one is no key, or there are none at all.
     """
     from nixgen.cache.keygen import public_key_path
@@ -43,12 +44,31 @@ def public_keys(
         own = public_key_path(workspace.state / "cache.key")
         if own.exists():
             texts = [own.read_text()]
-    if not texts:
+    if not texts and not optional:
         raise UsageError(
             "there is no public key to check signatures with",
             hint=f"give {option} NAME:BASE64, or {option} FILE.pub; in a project that has pushed, its own key is the default",
         )
     return tuple(map(PublicKey.parse, texts))
+
+
+def secret_keys(given: Iterable[Path], workspace: Workspace | None) -> tuple[SecretKey, ...]:
+    """The keys in files, or the project's own.
+
+    :raises UsageError: there are none; or a file is missing, open to others, or no key.
+    """
+    from nixgen import pipeline
+    from nixgen.cache.signing import SecretKey
+
+    paths = [*given]
+    if not paths and workspace is not None:
+        paths = [pipeline.signing_key(workspace)]
+    if not paths:
+        raise UsageError(
+            "without a project there is no key to sign with",
+            hint="give one with --key FILE; make one with: nixgen cache keygen NAME",
+        )
+    return tuple(map(SecretKey.load, paths))
 
 
 def _text(given: str) -> str:

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from nixgen.cli.console import note
-from nixgen.cli.progress import _bytes_progress, _live, _store_name
+from nixgen.cli.progress import _bytes_progress, _live, _store_name, push_progress
 
-__all__ = ["verify_progress"]
+__all__ = ["repair_progress", "verify_progress"]
+
+_Observe = Callable[[Any], None]
 
 
 @contextlib.contextmanager
-def verify_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
+def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
     """Bytes of archives that were checked, their rate, and what remains; without a terminal, what cannot be asked."""
     from nixgen.cache.events import UpstreamSilent
     from nixgen.cache.verify import ArchiveRead, ArchivesPlanned
@@ -41,3 +43,32 @@ def verify_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
                     plain(event)
 
         yield live
+
+
+@contextlib.contextmanager
+def repair_progress(*, quiet: bool) -> Iterator[tuple[_Observe, _Observe]]:
+    """Of the checks, and of the push between them, in one view: a terminal has room for one that lives."""
+    from nixgen.cache.events import NarRead, Planned, UpstreamSilent
+    from nixgen.cache.verify import ArchiveRead, ArchivesPlanned
+
+    if quiet or not _live():
+        with verify_progress(quiet=quiet) as observe, push_progress(quiet=quiet) as observe_push:
+            yield observe, observe_push
+        return
+    with _bytes_progress("repairing") as progress:
+        task = progress.add_task("", total=None)
+
+        def live(event: Any) -> None:
+            match event:
+                case ArchivesPlanned(file_bytes=size):
+                    progress.reset(task, total=size, description="checking")
+                case Planned(nar_bytes=size):
+                    progress.reset(task, total=size, description="pushing")
+                case ArchiveRead(path=path, size=size) | NarRead(path=path, size=size):
+                    progress.update(task, advance=size, description=_store_name(path))
+                case UpstreamSilent(url=url, reason=reason):
+                    progress.console.print(f"{url} does not answer: {reason}", markup=False)
+                case _:
+                    pass
+
+        yield live, live

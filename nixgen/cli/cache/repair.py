@@ -1,0 +1,128 @@
+"""``nixgen cache repair``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+
+if TYPE_CHECKING:
+    from nixgen.cache.repair import RepairReport
+
+app = verb()
+
+
+@app.command("repair")
+def repair(
+    cache: Cache = None,
+    project: ProjectFolder = Path(),
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--key",
+            metavar="FILE",
+            help="Secret key that signs what is pushed anew; may be repeated. The project's own when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust",
+            metavar="PUBLIC",
+            help="Public key, or a file with one, whose signatures count as well; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    upstream: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--upstream",
+            metavar="URL",
+            help="A cache where references may be found as well; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    drop: Annotated[
+        bool,
+        typer.Option(
+            "--drop",
+            help="Remove what this computer cannot mend, with all that refers to it, so that clients build it.",
+        ),
+    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Verify a cache, and push what is broken anew from the local store."""
+    from nixgen import pipeline
+    from nixgen.cache.repair import repair as mend
+    from nixgen.cache.s3 import Bucket
+    from nixgen.cli import console
+    from nixgen.cli.cache._keys import open_workspace, public_keys, secret_keys, upstream_urls
+    from nixgen.cli.cache._progress import repair_progress
+    from nixgen.driver.store import Store
+
+    workspace = open_workspace(project, cache)
+    keys = secret_keys(key or (), workspace)
+    trusted = public_keys(trust or (), workspace, option="--trust", optional=True)
+    upstreams = upstream_urls(upstream or (), workspace, cache)
+    codec, _ = pipeline.cache_defaults(workspace, cache)
+    with (
+        pipeline.cache_location(workspace, cache) as location,
+        Bucket(location) as bucket,
+        repair_progress(quiet=json) as (observe, observe_push),
+    ):
+        report = mend(
+            bucket,
+            keys,
+            trusted,
+            observe,
+            observe_push,
+            store=Store.of_host(),
+            codec=codec,
+            upstreams=upstreams,
+            drop=drop,
+            plan_only=plan,
+        )
+    if json:
+        console.print_json(report.document())
+    else:
+        print_repaired(report)
+    if not report.is_clean:
+        raise typer.Exit(1)
+
+
+def print_repaired(report: RepairReport) -> None:
+    """What was wrong, what was done, and what is left to people."""
+    from nixgen.cli.cache.verify import print_problems
+    from nixgen.cli.console import note, say
+
+    planned = report.remaining is None
+    if not report.problems:
+        say("nothing is broken")
+    elif planned:
+        print_problems(report.problems)
+    for path in report.pushed:
+        say(f"{'would push' if planned else 'pushed anew'}  {path}")
+    for name in report.dropped:
+        say(f"{'would drop' if planned else 'dropped'}  {name}")
+    for reason in report.reasons:
+        note(reason)
+    if not report.dropped:
+        for each in report.beyond:
+            say(f"not in the local store: {each.path or each.name}; get it with: {each.command}")
+        if report.beyond:
+            note("then run it again; or let clients build these paths: nixgen cache repair --drop")
+    if report.remaining:
+        print_problems(report.remaining)
+        say(f"{len(report.remaining)} of {len(report.problems)} problems remain")
+    elif report.problems and not planned:
+        say(f"{len(report.problems)} problems mended, and what was touched verified")
+    if report.waste:
+        note(
+            f"{report.waste} objects that nothing names take space; remove them with: nixgen cache gc"
+        )
