@@ -43,6 +43,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(missing)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was injected and what came of it, of the tests that record it."""
+    rows = [
+        (report.nodeid.rpartition("::")[2], value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "faults"
+    ]
+    if rows:
+        terminalreporter.section("faults")
+        for test, said in rows:
+            terminalreporter.line(f"{test}: {said}")
+
+
 @frozen(kw_only=True)
 class CommandLine:
     """nixgen as a person runs it, in a folder.

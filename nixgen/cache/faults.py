@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError
 
 from nixgen.cache.location import CacheLocation
 from nixgen.errors import CacheError
@@ -13,12 +15,16 @@ from nixgen.errors import CacheError
 __all__ = [
     "NOT_FOUND",
     "PRECONDITION",
+    "S3_FAILURES",
     "error_code",
     "is_throttled",
     "is_transient",
     "retry_after",
     "s3_errors",
 ]
+
+S3_FAILURES = (boto.BotoCoreError, boto.ClientError, ResponseParserError, HTTPError)
+"""What botocore raises. The last is urllib3's: it comes through when an answer breaks off after its headers."""
 
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 """The codes of a missing object; a HEAD has no body, so only the status."""
@@ -37,6 +43,7 @@ _CREDENTIALS = frozenset(
     }
 )
 _CLOCK = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
+_FULL = frozenset({"507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"})
 _THROTTLE = frozenset(
     {"429", "503", "RequestLimitExceeded", "SlowDown", "Throttling", "TooManyRequests"}
 )
@@ -50,11 +57,13 @@ _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 def is_transient(error: Exception) -> bool:
     """Whether the same request may succeed when it is sent again."""
     if isinstance(error, boto.ClientError):
+        if error_code(error) in _FULL:
+            return False
         return _status(error) in _PASSING_STATUS or error_code(error) in _PASSING | _THROTTLE
     # Connections that were refused, reset or timed out, and answers that broke off.
     return isinstance(
         error,
-        boto.HTTPClientError | boto.ConnectionError | boto.IncompleteReadError,
+        boto.HTTPClientError | boto.ConnectionError | boto.IncompleteReadError | HTTPError,
     )
 
 
@@ -104,13 +113,18 @@ def s3_errors(location: CacheLocation, doing: str) -> Iterator[None]:
             f"cannot {doing} in {location}: the AWS configuration has no profile {location.profile}",
             hint="list the profiles in ~/.aws/config, or leave out ?profile=",
         ) from error
-    except (boto.HTTPClientError, boto.ConnectionError) as error:
+    except (boto.HTTPClientError, boto.ConnectionError, HTTPError) as error:
         # The base classes of refused and reset connections, time-outs, TLS and DNS failures.
         raise CacheError(
             f"cannot {doing}: {location.endpoint or 'Amazon S3'} does not answer: {error}",
             hint="start the emulator with: nixgen cache serve --embedded DIR"
             if location.emulator
             else "check the endpoint, the network, and that the server runs",
+        ) from error
+    except ResponseParserError as error:
+        raise CacheError(
+            f"cannot {doing}: what {location.endpoint or 'Amazon S3'} answers is not S3's: {error}",
+            hint="check the endpoint; a proxy, or a login page, may stand before it",
         ) from error
     except boto.BotoCoreError as error:
         raise CacheError(
@@ -139,6 +153,11 @@ def _answered(location: CacheLocation, doing: str, error: boto.ClientError) -> C
         return CacheError(
             f"cannot {doing} in {location}: access is denied",
             hint="a pusher needs s3:GetObject, s3:PutObject, s3:ListBucket and s3:AbortMultipartUpload",
+        )
+    if code in _FULL or _status(error) == 507:
+        return CacheError(
+            f"cannot {doing} in {location}: the server has no space left ({code})",
+            hint="make room there and run it again; what was stored is not uploaded twice",
         )
     if code in _THROTTLE:
         return CacheError(

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from attrs import frozen
-from botocore import exceptions as boto
 
-from nixgen.cache.faults import is_throttled, is_transient, retry_after
+from nixgen.cache.faults import S3_FAILURES, is_throttled, is_transient, retry_after
 
 __all__ = ["Pace", "PaceStatistics"]
 
@@ -83,7 +82,7 @@ class Pace:
     def run(self, request: Callable[[], _Result], *, attempts: int | None = None) -> _Result:
         """What ``request`` returns; it is called again after a failure that may pass, and must allow that.
 
-        :raises botocore.exceptions.BotoCoreError, ClientError: as the last attempt raised it.
+        :raises S3_FAILURES: as the last attempt raised it.
         """
         most = attempts or self._attempts
         for attempt in range(1, most + 1):
@@ -91,7 +90,7 @@ class Pace:
             started = self._clock()
             try:
                 result = request()
-            except (boto.BotoCoreError, boto.ClientError) as error:
+            except S3_FAILURES as error:
                 self._leave()
                 pause = self._after(error, attempt, started)
                 if pause is None or attempt == most:
