@@ -28,10 +28,11 @@ from nixgen.driver.process import missing_tool
 from nixgen.driver.roots import Roots
 from nixgen.driver.runner import Runner, SubprocessRunner
 from nixgen.driver.store import Store
-from nixgen.errors import UsageError
+from nixgen.errors import UsageError, VerifyError
 from nixgen.workspace import Workspace
 
 if TYPE_CHECKING:
+    from nixgen.cache.channel import ChannelUrls
     from nixgen.cache.codec import Codec
     from nixgen.cache.location import CacheLocation
     from nixgen.cache.push import PushReport
@@ -50,6 +51,7 @@ __all__ = [
     "cache_defaults",
     "cache_location",
     "evaluated",
+    "publish_channel",
     "push",
     "results",
     "run_test",
@@ -278,8 +280,9 @@ def _builders(workspace: Workspace, wanted: str | None) -> Builders | None:
         try:
             return Builders.parse(Path(wanted).read_text())
         except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise UsageError(
-                f"{wanted} cannot be read as a machines file: {error}",
+                f"{wanted} cannot be read as a machines file: {reason}",
                 hint="names of builders have no slash; `nixgen build --help` says what can be given",
             ) from error
     known = Builders.parse(workspace.machines_file())
@@ -519,6 +522,124 @@ def push(
         thorough=thorough,
         upstreams=upstreams,
         settings=settings,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Channel:
+    """The outcome of `publish_channel`.
+
+    :param targets: attribute in the channel → (attribute in the flake, system, main output).
+    :param uploaded: the objects that changed.
+    """
+
+    name: str
+    cache: str
+    url: str
+    urls: ChannelUrls
+    targets: Mapping[str, tuple[str, str, str]]
+    uploaded: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``: schema nixgen/channel/1."""
+        return {
+            "schema": "nixgen/channel/1",
+            "name": self.name,
+            "cache": self.cache,
+            "url": self.url,
+            "tarball": self.urls.tarball,
+            "flake": self.urls.flake,
+            "targets": {
+                attr: {"flake": flake, "system": system, "out": path}
+                for attr, (flake, system, path) in self.targets.items()
+            },
+            "uploaded": list(self.uploaded),
+        }
+
+
+def publish_channel(
+    workspace: Workspace,
+    name: str,
+    built: Built,
+    location: CacheLocation,
+    *,
+    url: str,
+    keys: Sequence[Path] = (),
+    upstreams: Sequence[Upstream] = (),
+) -> Channel:
+    """Put what evaluates to the targets of ``built``, which are pushed already, beside the cache.
+
+    :param url: where clients reach the cache, without a final slash.
+    :param keys: that signed; the project's own when empty.
+    :raises UsageError: the name is not one for Nix.
+    :raises VerifyError: the channel would evaluate to something else than what was built.
+    """
+    from nixgen.cache import channel
+    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.signing import SecretKey
+    from nixgen.driver.capabilities import probe
+
+    runner, options = SubprocessRunner(), NixOptions.of_host()
+    here = probe(runner, workspace.state / "cache").system
+    systems = {f"machines.{machine.name}": machine.system for machine in workspace.project.machines}
+    paths = workspace.evaluation_tree()
+    # what lies beside the project must lie beside it in the channel
+    depth = max((path.split("/").count("..") for path in paths), default=0)
+    project = "/".join(["project"] * (depth + 1))
+    text = workspace.channel_text(
+        channel.require_name(name),
+        [(each.attr, systems.get(each.attr, here), each.out) for each in built.targets],
+        tree=f"{project}/generated",
+        base=built.base,
+        environment=built.environment,
+        substituters=[url, *(upstream.url for upstream in upstreams if upstream.url)],
+        keys=[
+            *(str(SecretKey.load(key).public) for key in keys or (signing_key(workspace),)),
+            *(str(key) for upstream in upstreams for key in upstream.public_keys),
+        ],
+    )
+    archive = channel.pack(
+        name,
+        {
+            **{os.path.normpath(f"{project}/{path}"): source for path, source in paths.items()},
+            **text.files(),
+        },
+    )
+    with channel.unpacked(archive) as folder:
+        found = evaluate(
+            folder / name / text.tree / "default.nix",
+            [each.attr for each in built.targets],
+            runner=runner,
+            options=options,
+            base=built.base,
+            environment=built.environment,
+            mirrors="",  # as it is where nobody sets it, in pure evaluation above all
+        )
+    for mine, theirs in zip(built.targets, found, strict=True):
+        if mine.outputs != theirs.outputs:
+            raise VerifyError(
+                f"{mine.attr} of the channel would be {theirs.out}, but {mine.out} was built",
+                hint="its sources have changed since, or depend on the name of the project's folder; "
+                "build again, or name the Source",
+            )
+    urls = channel.channel_urls(url, name)
+    with Bucket(location, connections=4) as bucket:
+        uploaded = channel.publish(
+            bucket,
+            name,
+            archive=archive,
+            index=text.index(tarball=urls.tarball, flake=urls.flake),
+            url=url,
+        )
+    return Channel(
+        name=name,
+        cache=str(location),
+        url=url,
+        urls=urls,
+        targets={
+            each.channel_attr: (each.flake_attr, each.system, each.path) for each in text.targets
+        },
+        uploaded=uploaded,
     )
 
 

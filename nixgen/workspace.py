@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -19,6 +20,9 @@ from nixgen.load import load_project
 from nixgen.models import Cache, Package, Project, Source, Text, packages_of, walk
 from nixgen.reads import Reads, recording
 from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan
+
+if TYPE_CHECKING:
+    from nixgen.render.channel import ChannelText
 
 __all__ = ["Workspace"]
 
@@ -206,6 +210,54 @@ class Workspace:
         own = {str(self.generated / path) for path in tree}
         pins = {str(self.lock_path), str(self.root / INPUTS_FILE), str(self.root / "infra.py")}
         return {*code, *map(str, library_files()), *self.reads.paths, *sources, *own, *pins}
+
+    def evaluation_tree(self) -> Mapping[str, Path]:
+        """Everything that evaluating generated/ reads: path relative to the project → the file, link or folder on disk.
+
+        What lies outside of the project begins with ``..``.
+        """
+        tree, _ = self._rendered
+        found = {self.lock_path, self.root / INPUTS_FILE, *(self.generated / path for path in tree)}
+        for _, source in self._sources():
+            excluded = frozenset({*NEVER_COPIED, *source.exclude})
+            # the kernel's idea of a/../b would follow a link at a
+            top = os.path.normpath(self.root / source.path)
+            found.update(map(Path, _entries(top, excluded)))
+        return {
+            os.path.relpath(path, self.root): path
+            for path in sorted(found)
+            if path.exists() or path.is_symlink()
+        }
+
+    def channel_text(
+        self,
+        name: str,
+        targets: Iterable[tuple[str, str, str]],
+        *,
+        tree: str,
+        base: str,
+        environment: str | None,
+        substituters: Iterable[str],
+        keys: Iterable[str],
+    ) -> ChannelText:
+        """The files that make a channel of the project.
+
+        :param targets: attribute, system and main output of each.
+        :param tree: where generated/ will lie in the channel.
+        :param substituters: the cache itself first.
+        """
+        from nixgen.render.channel import ChannelTarget, ChannelText
+
+        return ChannelText(
+            name=name,
+            project=self.project.name,
+            tree=tree,
+            base=base,
+            environment=environment,
+            substituters=tuple(substituters),
+            keys=tuple(keys),
+            targets=tuple(ChannelTarget(*target) for target in targets),
+        )
 
     def sources_digest(self) -> bytes:
         """SHA-256 over the local sources: names, executable bits and contents, as Nix will see them."""

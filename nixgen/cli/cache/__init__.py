@@ -9,7 +9,9 @@ VERBS = (
     "push",
     "verify",
     "repair",
+    "sign",
     "provision",
+    "channel",
     "serve",
     "keygen",
 )

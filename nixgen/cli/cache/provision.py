@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -86,9 +85,7 @@ def provision(
         return
 
     with (
-        pipeline.cache_location(workspace, cache)
-        if workspace
-        else nullcontext(CacheLocation.parse(cache or "")) as location,
+        pipeline.cache_location(workspace, cache) as location,
         Bucket(location, connections=1) as bucket,
     ):
         design = BucketDesign(location=location, public=is_public, encryption=settings)

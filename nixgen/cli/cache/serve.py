@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, verb
+from nixgen.cli.options import Debug, ProjectFolder, verb
 
 app = verb()
 
@@ -16,25 +16,62 @@ app = verb()
 def serve(
     cache: Annotated[
         str | None,
-        typer.Argument(metavar="[CACHE]", help="The cache to serve over HTTP.", show_default=False),
+        typer.Argument(
+            metavar="[CACHE]",
+            help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
+            show_default=False,
+        ),
     ] = None,
+    project: ProjectFolder = Path(),
     embedded: Annotated[
         Path | None,
         typer.Option(
             "--embedded",
             metavar="DIR",
-            help="Run an S3 emulator, and serve its cache.",
+            help="Run an S3 emulator that keeps its objects there, and serve its cache.",
             show_default=False,
         ),
     ] = None,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", help="The address to listen on; 0.0.0.0 lets everybody in.")
+    ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
     ] = 8040,
+    public_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--public-key",
+            metavar="KEY",
+            help="Shown to users; the project's own when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="A line for each request.")] = False,
     debug: Debug = False,
 ) -> None:
     """Serve a cache over HTTP, for any Nix, until interrupted."""
     from nixgen.cache.serve import serve_until_interrupted
+    from nixgen.cache.signing import PublicKey
     from nixgen.cli import console
+    from nixgen.workspace import Workspace
 
-    serve_until_interrupted(cache, embedded=embedded, host=host, port=port, announce=console.note)
+    keys = [str(PublicKey.parse(text)) for text in public_key or ()]
+    if (cache is None and embedded is None) or (cache is not None and "://" not in cache):
+        workspace = Workspace.open(project)
+        if cache is None:
+            embedded = workspace.state / "s3"
+        elif model := workspace.cache(cache):
+            cache = model.address
+    own = project / ".nixgen" / "cache.key.pub"
+    if not keys and own.exists():
+        keys.append(str(PublicKey.parse(own.read_text())))
+    serve_until_interrupted(
+        cache,
+        embedded=embedded,
+        host=host,
+        port=port,
+        announce=console.note,
+        public_keys=keys,
+        verbose=verbose,
+    )

@@ -1,0 +1,114 @@
+"""``nixgen cache channel``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
+
+if TYPE_CHECKING:
+    from nixgen.cache.location import CacheLocation
+    from nixgen.workspace import Workspace
+
+app = verb()
+
+
+@app.command("channel")
+def channel(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What users call it, such as shop.")],
+    targets: Targets = None,
+    project: ProjectFolder = Path(),
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="CACHE",
+            envvar="NIXGEN_CACHE",
+            help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="Where clients reach the cache; else where Amazon serves a public Cache, or `nixgen cache serve` does.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--key",
+            metavar="FILE",
+            help="Secret key to sign with; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    base: Base = "debian",
+    env: Env = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Build and push targets, and publish them for nix-channel and as a flake."""
+    from nixgen import pipeline
+    from nixgen.cache.channel import require_name, require_url
+    from nixgen.cache.upload import UploadSettings
+    from nixgen.cli import console
+    from nixgen.cli.progress import build_progress, push_progress
+    from nixgen.workspace import Workspace
+
+    require_name(name)
+    given = None if url is None else require_url(url)
+    workspace = Workspace.open(project)
+    codec, upstreams = pipeline.cache_defaults(workspace, to)
+    with build_progress(quiet=json) as observe:
+        built = pipeline.build(
+            workspace, targets or (), base=base, environment=env, debug=debug, observe=observe
+        ).require()
+    with pipeline.cache_location(workspace, to) as location:
+        with push_progress(quiet=json) as observe:
+            pipeline.push(
+                workspace,
+                built.paths,
+                location,
+                keys=key or (),
+                settings=UploadSettings(codec=codec),
+                upstreams=upstreams,
+                observe=observe,
+            )
+        done = pipeline.publish_channel(
+            workspace,
+            name,
+            built,
+            location,
+            url=given or _url(workspace, to, location),
+            keys=key or (),
+            upstreams=upstreams,
+        )
+    if json:
+        console.print_json(done.document())
+        return
+    changed = ", ".join(done.uploaded) or "nothing, it is up to date"
+    console.say(f"channel {name} with {len(done.targets)} targets; uploaded: {changed}")
+    console.say(f"  nix-channel --add {done.urls.tarball} {name} && nix-channel --update {name}")
+    console.say(f"  nix registry add {name} {done.urls.flake}")
+    if to is None:
+        console.note("serve it with: nixgen cache serve")
+    elif given is None:
+        console.note(f"clients reach it at {done.url}; otherwise say where: --url URL")
+
+
+def _url(workspace: Workspace, to: str | None, location: CacheLocation) -> str:
+    """Where a public bucket is, where the project's own S3 is being served, or where it will be."""
+    from nixgen.cache.provision import BucketDesign
+    from nixgen.cache.serve import DEFAULT_URL, url_of
+
+    model = workspace.cache(to) if to else None
+    if model is not None and model.public:
+        return BucketDesign(location=location).url
+    return (None if to else url_of(workspace.state / "s3")) or DEFAULT_URL
