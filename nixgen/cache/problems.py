@@ -108,6 +108,8 @@ class CacheProblem:
             return "nixgen cache gc"
         if self.kind is ProblemKind.DOCUMENT_UNREADABLE:
             return "read it; then correct or delete it"
+        if self.kind is ProblemKind.SIGNATURE_MISSING:
+            return "give its key with --key, or: nixgen cache repair"
         return "nixgen cache repair"
 
     def document(self) -> dict[str, str | None]:

@@ -98,7 +98,7 @@ def repair(
 
 def print_repaired(report: RepairReport) -> None:
     """What was wrong, what was done, and what is left to people."""
-    from nixgen.cli.cache.verify import print_problems
+    from nixgen.cli.cache.verify import counted_problems, print_problems
     from nixgen.cli.console import note, say
 
     planned = report.remaining is None
@@ -119,9 +119,9 @@ def print_repaired(report: RepairReport) -> None:
             note("then run it again; or let clients build these paths: nixgen cache repair --drop")
     if report.remaining:
         print_problems(report.remaining)
-        say(f"{len(report.remaining)} of {len(report.problems)} problems remain")
+        say(f"{len(report.remaining)} of {counted_problems(len(report.problems))} left")
     elif report.problems and not planned:
-        say(f"{len(report.problems)} problems mended, and what was touched verified")
+        say(f"{counted_problems(len(report.problems))} mended, and what was touched verified")
     if report.waste:
         note(
             f"{report.waste} objects that nothing names take space; remove them with: nixgen cache gc"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 app = verb()
 
+_SHOWN = 10
+
 
 @app.command("verify")
 def verify(
@@ -120,7 +122,7 @@ def print_verification(found: Verification) -> None:
     counted = f"{found.paths} paths, {human_size(found.nar_bytes)}"
     print_problems(found.problems)
     if found.problems:
-        say(f"{len(found.problems)} problems in {counted}")
+        say(f"{counted_problems(len(found.problems))} in {counted}")
     elif not found.archives:
         say(f"{counted}: signatures and references are right; no archive was read")
     elif found.archives == found.distinct:
@@ -132,19 +134,30 @@ def print_verification(found: Verification) -> None:
         )
     if found.in_progress:
         note(
-            f"{found.in_progress} archives, listings or uploads that nothing names yet are too young to judge"
+            f"unnamed yet, and too young to judge: {found.in_progress} archives, listings or uploads"
         )
     if not found.uploads_known:
         note("unfinished uploads were not looked for: that takes s3:ListBucketMultipartUploads")
 
 
 def print_problems(problems: Sequence[CacheProblem]) -> None:
-    """What is wrong, one line each, and what mends it."""
-    from nixgen.cli.console import print_table
+    """What is wrong, and what mends it; of many alike the first ones."""
+    from collections import Counter
 
-    if problems:
-        print_table(
-            "",
-            ["path", "problem", "what to do"],
-            [(problem.what, problem.message, problem.remedy) for problem in problems],
-        )
+    from nixgen.cli.console import note, print_table
+
+    seen: Counter[str] = Counter()
+    rows = []
+    for problem in problems:
+        seen[problem.kind] += 1
+        if seen[problem.kind] <= _SHOWN:
+            rows.append((problem.what, problem.message, problem.remedy))
+    if rows:
+        print_table("", ["path", "problem", "what to do"], rows)
+    for kind, count in seen.items():
+        if count > _SHOWN:
+            note(f"… and {count - _SHOWN} more of {kind}; --json lists them all")
+
+
+def counted_problems(count: int) -> str:
+    return f"{count} problem{'' if count == 1 else 's'}"

@@ -1,0 +1,84 @@
+"""``nixgen cache sign``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+
+app = verb()
+
+_SHOWN = 10
+
+
+@app.command("sign")
+def sign(
+    cache: Cache = None,
+    project: ProjectFolder = Path(),
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--key",
+            metavar="FILE",
+            help="Secret key that signs every path; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--drop",
+            metavar="NAME",
+            help="Remove the signatures of the key of this name; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust",
+            metavar="PUBLIC",
+            help="Public key, or a file with one, that has signed what may be signed; may be repeated. The project's own when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be changed.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Sign what is in a cache with another key, or drop an old key's signatures."""
+    from nixgen import pipeline
+    from nixgen.cache.resign import Rotation
+    from nixgen.cache.resign import sign as rotate
+    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.signing import SecretKey
+    from nixgen.cli import console
+    from nixgen.cli.cache._keys import open_workspace, public_keys
+
+    workspace = open_workspace(project, cache)
+    trusted = public_keys(trust or (), workspace, option="--trust")
+    rotation = Rotation.of([SecretKey.load(path) for path in key or ()], trusted, drop or ())
+    with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+        report = rotate(bucket, rotation, plan_only=plan)
+    if json:
+        console.print_json(report.document())
+    else:
+        changed = "would get" if plan else "got"
+        console.say(f"{report.changed} of {report.paths} paths {changed} other signatures")
+        for refused in report.refused[:_SHOWN]:
+            console.say(f"left alone: {refused.path or refused.object} {refused.message}")
+        if len(report.refused) > _SHOWN:
+            console.say(f"left alone: {len(report.refused) - _SHOWN} more; --json lists them all")
+        if report.refused:
+            console.note(
+                "if you know the key that signed these, name it with --trust; else: nixgen cache repair"
+            )
+        elif report.changed and rotation.keys and not plan:
+            console.note(
+                "clients keep what they know of a path for up to 30 days: drop the old key after that"
+            )
+    if report.refused:
+        raise typer.Exit(1)
