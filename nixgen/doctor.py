@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
 
+from nixgen.driver.builders import Builders, BuildMachine, ask_version
 from nixgen.driver.command import Command
 from nixgen.driver.process import APT_PACKAGES
 from nixgen.driver.runner import SubprocessRunner
@@ -178,6 +180,64 @@ def _emulator(_folder: Path) -> Iterator[Finding]:
     )
 
 
+def _builders(folder: Path) -> Iterator[Finding]:
+    """The remote builders of the generated tree, tried as Nix will use them."""
+    try:
+        builders = Builders.parse((folder / "generated/builders").read_text())
+    except (OSError, UnicodeDecodeError, NixgenError):
+        return
+    path = shutil.which("ssh")
+    if path is None:
+        yield Finding(
+            name="ssh",
+            ok=False,
+            detail="not found",
+            needed_for=_REMOTE,
+            mend=f"apt-get install {APT_PACKAGES['ssh']}",
+        )
+        return
+    for machine in builders.machines:
+        yield _unusable_key(machine) or _answer(machine)
+
+
+_REMOTE = "nixgen build --builders"
+
+
+def _unusable_key(machine: BuildMachine) -> Finding | None:
+    if machine.key is None:
+        return None
+    try:
+        Path(machine.key).open("rb").close()
+        shared = Path(machine.key).stat().st_mode & 0o077
+    except OSError as error:
+        wrong, mend = f"{machine.key}: {error.strerror}", f"ssh-keygen -t ed25519 -f {machine.key}"
+    else:
+        if not shared:
+            return None
+        wrong, mend = f"others can read {machine.key}", f"chmod 600 {machine.key}"
+    return Finding(
+        name=f"builder {machine.name}", ok=False, detail=wrong, needed_for=_REMOTE, mend=mend
+    )
+
+
+def _answer(machine: BuildMachine) -> Finding:
+    with tempfile.TemporaryDirectory(prefix="nixgen-doctor-") as known:
+        try:
+            done = SubprocessRunner().run(ask_version(machine, Path(known)))
+        except NixgenError as error:
+            said, ok = error.message, False
+        else:
+            ok = done.ok
+            said = done.text.strip() if ok else machine.error(done.stderr_tail()).message
+    return Finding(
+        name=f"builder {machine.name}",
+        ok=ok,
+        detail=said,
+        needed_for=_REMOTE,
+        mend=None if ok else machine.trial,
+    )
+
+
 def _space(folder: Path) -> Iterator[Finding]:
     for place in dict.fromkeys((Path("/nix") if Path("/nix").exists() else Path("/"), folder)):
         try:
@@ -205,5 +265,6 @@ _LOOKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     _acceleration,
     _engine,
     _emulator,
+    _builders,
     _space,
 )

@@ -22,7 +22,7 @@ from attrs import frozen
 from nixgen.driver.command import Command
 from nixgen.errors import BuilderError, UsageError
 
-__all__ = ["BuildMachine", "Builders"]
+__all__ = ["BuildMachine", "Builders", "ask_version"]
 
 _ADDRESS = re.compile(
     r"(?:(?:ssh|ssh-ng)://)?(?P<destination>(?:[^@/\s]+@)?(?P<host>[^@:/?\s]+))(?::(?P<port>[0-9]+))?(?:\?.*)?"
@@ -43,7 +43,7 @@ _MEANINGS = (
     (r"Could not resolve hostname.*", "has a host name that cannot be resolved", None),
     (
         r"Identity file .* not accessible|UNPROTECTED PRIVATE KEY|Load key .*",
-        "was not logged in to, for the private key cannot be used",
+        "cannot be logged in to, for the private key cannot be used",
         "the key must be there and readable by you alone",
     ),
     (

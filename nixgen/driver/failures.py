@@ -135,7 +135,8 @@ class BuildLog:
             features = f" with {', '.join(mismatch.features)}" if mismatch.features else ""
             return BuilderError(
                 f"no builder can build {name}: it needs {mismatch.system}{features}",
-                hint="give a Builder these systems and supported_features, or build it here (--jobs 1)",
+                hint="give a Builder these systems and supported_features (what is in its mandatory_features a build"
+                " must ask for), or build here, too: --jobs 1",
             )
         return None
 
