@@ -11,7 +11,8 @@ Below ``/-/`` it is steered; these requests are neither counted nor delayed:
 
 - ``GET /-/state``: ``{"requests": {method: n}, "log": [[method, target, status]], "received": bytes}``, once nothing is under way.
 - ``GET /-/objects/BUCKET``: ``{key: {"size": n, "sha256": hex | null, "text": … | null}}``; text of small objects.
-- ``POST /-/configure``: a JSON object of the fields of `Settings` to change; ``"clear": true`` also drops objects, counts and log.
+- ``POST /-/configure``: a JSON object of the fields of `Settings` to change; ``"forget": true`` also drops counts and log, ``"clear": true``
+  these and the objects.
 """
 
 from __future__ import annotations
@@ -183,12 +184,15 @@ class Store:
 
     def clear(self) -> None:
         self.buckets = {name: Bucket() for name in self.names}
+        self.tags = 0
+        self.forget()
+
+    def forget(self) -> None:
         self.counts: dict[str, int] = {}
         self.log: list[tuple[str, str, int]] = []
         self.times: dict[str, int] = {}
         self.received = 0
         self.injected: dict[str, int] = {}
-        self.tags = 0
 
     # What a request meets before it is handled.
 
@@ -248,6 +252,8 @@ class Store:
         return refuse(404, "NoSuchKey")
 
     def configure(self, change: dict[str, Any]) -> None:
+        if change.pop("forget", False):
+            self.forget()
         if change.pop("clear", False):
             self.clear()
         kinds = {"faults": Faults, "refusal": Refusal, "kill": Kill}
