@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from nixgen.cache.codec import Codec
     from nixgen.cache.location import CacheLocation
     from nixgen.cache.push import PushReport
+    from nixgen.cache.roots import Root
+    from nixgen.cache.session import PushSession
     from nixgen.cache.upload import UploadSettings
     from nixgen.cache.upstream import Upstream
     from nixgen.debian.lock import Lock
@@ -48,11 +51,14 @@ __all__ = [
     "Built",
     "build",
     "build_images",
+    "builder_systems",
     "cache_defaults",
     "cache_location",
+    "cache_root",
     "evaluated",
     "publish_channel",
     "push",
+    "push_session",
     "results",
     "run_test",
     "running",
@@ -139,6 +145,8 @@ def build(
     environment: str | None = None,
     jobs: int | None = None,
     builders: str | None = None,
+    system: str | None = None,
+    gcroots: Path | None = None,
     keep_going: bool = True,
     debug: bool = False,
     observe: Observer = _ignore,
@@ -147,6 +155,8 @@ def build(
 
     With nothing to do, no other program starts.
 
+    :param system: of everything but machines, which say themselves; Nix's own when None.
+    :param gcroots: folder of the roots, for builds beside the usual one, ``.nixgen/gcroots``.
     :param jobs: builds at a time on this computer; with 0, builders do everything.
     :param builders: who else may build: names of the project's builders with commas between, ``all``, ``none``, or the path
         of a machines file, with a slash in it. Nix's own configuration counts when None.
@@ -163,13 +173,20 @@ def build(
             hint="add --builders all, or leave --jobs 0 out",
         )
     evaluation = _Evaluation.prepare(
-        workspace, targets, base=base, environment=environment, debug=debug, observe=observe
+        workspace,
+        targets,
+        base=base,
+        environment=environment,
+        system=system,
+        debug=debug,
+        observe=observe,
     )
-    gcroots = workspace.state / "gcroots"
+    usual = workspace.state / "gcroots"
+    roots = gcroots or usual
     with _using(chosen, evaluation) as equipped:
-        report = _realised(equipped, gcroots, keep_going=keep_going, jobs=jobs, builders=chosen)
-    if report.ok and not workspace.reads.volatile:
-        _remember(workspace, (targets, base, environment), report, gcroots)
+        report = _realised(equipped, roots, keep_going=keep_going, jobs=jobs, builders=chosen)
+    if report.ok and system is None and roots == usual and not workspace.reads.volatile:
+        _remember(workspace, (targets, base, environment), report, roots)
     return Built(
         report=report,
         origins=evaluation.origins,
@@ -208,7 +225,7 @@ class _Evaluation:
         *,
         base: str,
         environment: str | None,
-        system: str | None = None,
+        system: str | None,
         debug: bool,
         observe: Observer,
     ) -> _Evaluation:
@@ -289,6 +306,17 @@ def _builders(workspace: Workspace, wanted: str | None) -> Builders | None:
     if wanted == "all" and known.machines:
         return known
     return known.select(name.strip() for name in wanted.split(","))
+
+
+def builder_systems(workspace: Workspace, builders: str | None) -> frozenset[str]:
+    """What the builders that are meant (see `build`) build for, beside this computer.
+
+    :raises UsageError: there is no such builder or file.
+    """
+    chosen = _builders(workspace, builders)
+    return frozenset(
+        system for machine in (chosen.machines if chosen else ()) for system in machine.systems
+    )
 
 
 @contextlib.contextmanager
@@ -486,6 +514,26 @@ def signing_key(workspace: Workspace) -> Path:
     return path
 
 
+def cache_root(
+    workspace: Workspace | None, paths: Iterable[str], built: Built | None = None
+) -> Root:
+    """What collection is to keep of a push: the targets of ``built``, and store paths that have no target."""
+    from nixgen.cache.roots import DEFAULT_ENVIRONMENT, Root, new_generation, path_targets
+    from nixgen.driver.results import source_commit
+
+    now = datetime.now(UTC)
+    targets = {} if built is None else {each.attr: each.outputs for each in built.targets}
+    named = {path for outputs in targets.values() for path in outputs.values()}
+    return Root(
+        environment=(built and built.environment) or DEFAULT_ENVIRONMENT,
+        generation=new_generation(now),
+        created=now,
+        project=workspace.project.name if workspace else "",
+        commit=source_commit(SubprocessRunner(), workspace.root) if workspace else None,
+        targets={**targets, **path_targets(set(paths) - named)},
+    )
+
+
 def push(
     workspace: Workspace | None,
     paths: Sequence[str],
@@ -496,14 +544,18 @@ def push(
     upstreams: Sequence[Upstream] = (),
     dry_run: bool = False,
     thorough: bool = False,
+    root: Root | None = None,
     observe: Observer = _ignore,
 ) -> PushReport:
     """Push the closures of ``paths``, signed with ``keys``, or with the project's own key.
 
     :param workspace: None outside of a project; then there must be keys.
+    :param root: what collection is to keep; see `cache_root`.
     :raises CacheError: S3 refuses or does not answer.
     :raises InputError: a key that is no key, or that others can read.
+    :raises LeakError: something to push holds the value of a secret of the project's; nothing was uploaded then.
     """
+    from nixgen import secretscan
     from nixgen.cache import push as pushing
     from nixgen.cache.signing import SecretKey
 
@@ -513,16 +565,56 @@ def push(
             hint="give one with --key FILE; make one with: nixgen cache keygen NAME",
         )
     own = () if workspace is None or keys else (signing_key(workspace),)
-    return pushing.push(
+    run = partial(
+        pushing.push,
         paths,
         location,
         [SecretKey.load(path) for path in (*keys, *own)],
-        observe,
-        dry_run=dry_run,
         thorough=thorough,
         upstreams=upstreams,
         settings=settings,
+        root=root,
     )
+    if workspace is not None and not dry_run:
+        secretscan.refuse_leaks(
+            workspace,
+            paths,
+            lambda: run(_ignore, dry_run=True).missing,
+            logs=settings is not None and settings.logs,
+        )
+    return run(observe, dry_run=dry_run)
+
+
+@contextlib.contextmanager
+def push_session(
+    workspace: Workspace,
+    location: CacheLocation,
+    *,
+    keys: Sequence[Path] = (),
+    settings: UploadSettings | None = None,
+    upstreams: Sequence[Upstream] = (),
+    observe: Observer = _ignore,
+) -> Iterator[PushSession]:
+    """A push that goes on beside a build: give it the build's events, and at the end what is to be in the cache.
+
+    :param observe: gets the events of the push, from another thread.
+    """
+    from nixgen.cache import session
+
+    def run(paths: Sequence[str], tell: Observer, root: Root | None) -> PushReport:
+        return push(
+            workspace,
+            paths,
+            location,
+            keys=keys,
+            settings=settings,
+            upstreams=upstreams,
+            root=root,
+            observe=tell,
+        )
+
+    with session.push_session(run, store=Store.of_host(), observe=observe) as running:
+        yield running
 
 
 @attrs.frozen(kw_only=True)

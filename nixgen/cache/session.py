@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 
 from nixgen.cache.pace import PaceStatistics
 from nixgen.cache.push import PushReport
+from nixgen.cache.roots import Root
 from nixgen.cache.upload import Uploaded
 from nixgen.driver.events import BuildFinished
 from nixgen.driver.store import Store
@@ -25,8 +26,8 @@ from nixgen.errors import NixgenError
 __all__ = ["PushPaused", "PushSession", "push_session"]
 
 Observer: TypeAlias = Callable[[Any], None]
-Push: TypeAlias = Callable[[Sequence[str], Observer], PushReport]
-"""Pushes store paths with all they reach, telling an observer; raises a `NixgenError`."""
+Push: TypeAlias = Callable[[Sequence[str], Observer, Root | None], PushReport]
+"""Pushes store paths with all they reach, telling an observer, and records the root; raises a `NixgenError`."""
 
 _NICE = 10
 """Builders come first: the thread's and its children's priority is lower by that much (setpriority(2) is per thread on Linux)."""
@@ -66,9 +67,17 @@ class PushSession:
         if isinstance(event, BuildFinished):
             self._finished.put(event.drv)
 
-    def finish(self, paths: Iterable[str], observe: Observer | None = None) -> PushReport:
+    def add(self, paths: Iterable[str]) -> None:
+        """Store paths that need not be built; derivations stand for their outputs. Returns at once."""
+        for path in paths:
+            self._finished.put(path)
+
+    def finish(
+        self, paths: Iterable[str], *, root: Root | None = None, observe: Observer | None = None
+    ) -> PushReport:
         """The build is over: push what is left of it, and ``paths`` with all they reach.
 
+        :param root: what collection is to keep.
         :param observe: gets the events from now on.
         :returns: what the whole session did.
         :raises NixgenError: as the push itself; what was pushed before stays pushed.
@@ -78,7 +87,7 @@ class PushSession:
         self._finished.put(None)
         self._thread.join()
         wanted = tuple(dict.fromkeys(paths))
-        last = self._push(wanted, self._tell)
+        last = self._push(wanted, self._tell, root)
         return _together(self._reports, last, self._closure_size(wanted))
 
     def end(self) -> None:
@@ -97,19 +106,20 @@ class PushSession:
                     batch.append(self._finished.get_nowait())
             more = None not in batch
             try:
-                self._push_outputs([drv for drv in batch if drv is not None])
+                self._push_batch([path for path in batch if path is not None])
             except _EndedError:
                 return
             except NixgenError as error:
                 self._observe(PushPaused(reason=error.message))
                 return
 
-    def _push_outputs(self, drvs: Sequence[str]) -> None:
-        outputs = self._store.outputs(drvs)
+    def _push_batch(self, batch: Sequence[str]) -> None:
+        outputs = self._store.outputs(path for path in batch if path.endswith(".drv"))
+        built = [path for paths in outputs.values() for path in paths]
         # what is not registered yet comes with the closures of the targets
-        valid = self._store.valid(path for paths in outputs.values() for path in paths)
+        valid = self._store.valid([*built, *(path for path in batch if not path.endswith(".drv"))])
         if valid and not self._ended:
-            self._reports.append(self._push(sorted(valid), self._tell))
+            self._reports.append(self._push(sorted(valid), self._tell, None))
 
     def _tell(self, event: object) -> None:
         if self._ended:

@@ -125,6 +125,12 @@ class BuildMachine:
         )
 
     @property
+    def systems(self) -> tuple[str, ...]:
+        """What it builds for; empty when the line leaves that to Nix, which takes this computer's."""
+        words = self.line.split()[1:2]
+        return () if set(words) <= _EMPTY else tuple(words[0].split(","))
+
+    @property
     def shown(self) -> str:
         """``big-1 (builder.example.org)``."""
         return self.name if self.name == self.host else f"{self.name} ({self.host})"
