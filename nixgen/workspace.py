@@ -17,7 +17,7 @@ from nixgen.errors import ModelError, Problem, UsageError
 from nixgen.inputs import FILE as INPUTS_FILE
 from nixgen.inputs import Inputs
 from nixgen.load import load_project
-from nixgen.models import Cache, Package, Project, Source, Text, packages_of, walk
+from nixgen.models import Cache, Package, Project, Secret, Source, Text, packages_of, walk
 from nixgen.reads import Reads, recording
 from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan
 
@@ -88,6 +88,12 @@ class Workspace:
         from nixgen.lowering import machine_lines
 
         return "\n".join(machine_lines(self.project))
+
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        """Name of each secret, and the file that it is on its machine."""
+        for _, value in walk(self.project):
+            if isinstance(value, Secret):
+                yield value.name, value.path
 
     # targets
 
