@@ -102,6 +102,6 @@ class _Zstd:
         if context is None:
             import zstandard
 
-            context = zstandard.ZstdCompressor(level=self._level, write_checksum=True)
+            context = zstandard.ZstdCompressor(level=self._level, write_checksum=False)
             self._local.context = context
         return context.compress(data)

@@ -9,6 +9,7 @@ from attrs import frozen
 
 __all__ = [
     "CacheEvent",
+    "CollectorAhead",
     "NarRead",
     "NarStored",
     "Observer",
@@ -73,7 +74,17 @@ class UpstreamSilent:
     reason: str
 
 
-CacheEvent: TypeAlias = Planned | NarRead | NarStored | Published | UpstreamSilent
+@frozen(kw_only=True)
+class CollectorAhead:
+    """A collector is deleting some of the paths; the push goes on when it is done with them.
+
+    :param holder: its computer and process.
+    """
+
+    holder: str
+
+
+CacheEvent: TypeAlias = Planned | NarRead | NarStored | Published | UpstreamSilent | CollectorAhead
 Observer: TypeAlias = Callable[[CacheEvent], None]
 
 

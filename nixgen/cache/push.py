@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import asdict, frozen
 
-from nixgen.cache.events import Observer, Planned
+from nixgen.cache.events import CollectorAhead, Observer, Planned
+from nixgen.cache.leases import leased
 from nixgen.cache.location import CacheLocation
 from nixgen.cache.pace import PaceStatistics
 from nixgen.cache.plan import make_plan
 from nixgen.cache.realisation import put_realisations
+from nixgen.cache.roots import Root, record_root
 from nixgen.cache.s3 import Bucket
 from nixgen.cache.signing import SecretKey
 from nixgen.cache.upload import Uploaded, UploadSettings, upload
@@ -90,6 +93,7 @@ def push(
     upstreams: Sequence[Upstream] = (),
     settings: UploadSettings | None = None,
     store: Store | None = None,
+    root: Root | None = None,
 ) -> PushReport:
     """Make ``paths`` substitutable from the cache.
 
@@ -101,6 +105,7 @@ def push(
     :param dry_run: find out what is missing, and write nothing.
     :param thorough: ask the cache for every path; see `make_plan`.
     :param upstreams: what these have, with all it refers to, is not pushed.
+    :param root: recorded at the end, so that collection keeps the paths; without one they stay for `gc`'s least age only.
     :raises VerifyError, StoreError, CacheError: see `upload`.
     """
     started = time.monotonic()
@@ -108,8 +113,19 @@ def push(
     roots = tuple(dict.fromkeys(paths))
     closure = store.closure(roots)
     uploaded = None
-    with Bucket(location) as bucket:
+    with contextlib.ExitStack() as stack:
+        bucket = stack.enter_context(Bucket(location))
         ensure_cache_info(bucket, store.store_dir, create=not dry_run)
+        lease = None
+        if not dry_run:
+            # Before asking what exists: what is found then, no collector removes until the root is there.
+            lease = stack.enter_context(
+                leased(
+                    bucket,
+                    closure,
+                    waiting=lambda batch: observe(CollectorAhead(holder=batch.holder)),
+                )
+            )
         plan = make_plan(
             closure, roots, bucket, thorough=thorough, upstreams=upstreams, observe=observe
         )
@@ -121,7 +137,7 @@ def push(
                 upstream=len(plan.upstream),
             )
         )
-        if not dry_run:
+        if lease is not None:
             uploaded = upload(
                 plan.missing,
                 store=store,
@@ -129,8 +145,12 @@ def push(
                 keys=keys,
                 settings=settings or UploadSettings(),
                 observe=observe,
+                before_publishing=lease.require,
             )
             put_realisations(store.realisations(info.path for info in closure), bucket, keys)
+            if root is not None:
+                lease.require()
+                record_root(bucket, root)
     return PushReport(
         cache=str(location),
         closure=plan.closure,

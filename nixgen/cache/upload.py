@@ -34,6 +34,10 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def _nothing() -> None:
+    pass
+
+
 @frozen(kw_only=True)
 class UploadSettings:
     """How to push.
@@ -81,6 +85,7 @@ def upload(
     keys: Sequence[SecretKey],
     settings: UploadSettings,
     observe: Observer,
+    before_publishing: Callable[[], None] = _nothing,
 ) -> Uploaded:
     """Store every NAR and publish every narinfo of ``missing``.
 
@@ -88,12 +93,19 @@ def upload(
     and then the error names it. Any other error ends the upload; what is visible stays consistent.
 
     :param missing: references before their referrers; references outside it must be in the cache.
+    :param before_publishing: called before each narinfo is written; what it raises ends the upload.
     :raises VerifyError: paths whose bytes are not what the store's database says.
     :raises StoreError: paths that cannot be read.
     :raises CacheError: S3 refuses or does not answer.
     """
     work = _Upload(
-        missing, store=store, bucket=bucket, keys=keys, settings=settings, observe=observe
+        missing,
+        store=store,
+        bucket=bucket,
+        keys=keys,
+        settings=settings,
+        observe=observe,
+        before_publishing=before_publishing,
     )
     return work.run()
 
@@ -108,6 +120,7 @@ class _Upload:
         keys: Sequence[SecretKey],
         settings: UploadSettings,
         observe: Observer,
+        before_publishing: Callable[[], None],
     ) -> None:
         self._infos = {info.path: info for info in missing}
         self._order = PublishOrder(missing)
@@ -116,6 +129,7 @@ class _Upload:
         self._keys = keys
         self._settings = settings
         self._observe = observe
+        self._before_publishing = before_publishing
         self._budget = ByteBudget(max(settings.memory, NarStream.LEAST_BUDGET))
         self._readers = ThreadPoolExecutor(settings.readers, thread_name_prefix="cache-read")
         self._compress = ThreadPoolExecutor(settings.readers, thread_name_prefix="cache-compress")
@@ -247,6 +261,7 @@ class _Upload:
         nar = self._stored.pop(info.path)
         narinfo = _narinfo(info, nar, self._settings.codec)
         narinfo = narinfo.with_signatures(*(key.sign(narinfo.fingerprint) for key in self._keys))
+        self._before_publishing()
         self._bucket.put(
             narinfo_name(info.path), str(narinfo).encode(), content_type="text/x-nix-narinfo"
         )

@@ -72,4 +72,10 @@ def build(
     if push is not None:
         from nixgen.cli.cache.push import push_paths
 
-        push_paths(workspace, built.paths, push, json=json)
+        push_paths(
+            workspace,
+            built.paths,
+            push,
+            root=pipeline.cache_root(workspace, built.paths, built),
+            json=json,
+        )

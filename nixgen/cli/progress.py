@@ -213,7 +213,7 @@ def _bytes_progress(what: str) -> Iterator[Progress]:
 @contextlib.contextmanager
 def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
     """Bytes read, their rate, and what remains."""
-    from nixgen.cache.events import NarRead, Planned, Published, UpstreamSilent
+    from nixgen.cache.events import CollectorAhead, NarRead, Planned, Published, UpstreamSilent
 
     if quiet:
         yield _ignore
@@ -228,6 +228,8 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
                     note(f"pushed  {_store_name(path)}")
                 case UpstreamSilent(url=url, reason=reason):
                     note(_silent(url, reason))
+                case CollectorAhead(holder=holder):
+                    note(f"waiting for the collector {holder}")
                 case _:
                     pass
 
@@ -244,6 +246,8 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
                     progress.update(task, advance=size, description=_store_name(path))
                 case UpstreamSilent(url=url, reason=reason):
                     progress.console.print(_silent(url, reason), style="yellow", markup=False)
+                case CollectorAhead(holder=holder):
+                    progress.update(task, description=f"waiting for the collector {holder}")
                 case _:
                     pass
 

@@ -306,7 +306,8 @@ def test_a_corrupt_path_is_named_and_never_published(
     assert base in named
     assert big in named
     # Everything else refers to one of the two.
-    assert set(bucket.names()) - set(bucket.names("nar/")) == {CACHE_INFO}
+    outside = [name for name in bucket.names() if not name.startswith(("nar/", "nixgen/"))]
+    assert outside == [CACHE_INFO]
     for path in (base, big):
         digest = Store().info([path])[0].nar_hash.removeprefix("sha256:")
         assert bucket.head(f"nar/{digest}.nar.zst") is None

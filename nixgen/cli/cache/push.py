@@ -12,6 +12,7 @@ from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, v
 
 if TYPE_CHECKING:
     from nixgen.cache.push import PushReport
+    from nixgen.cache.roots import Root
     from nixgen.cache.upload import UploadSettings
     from nixgen.cache.upstream import Upstream
     from nixgen.workspace import Workspace
@@ -106,6 +107,7 @@ def push(
     workspace = None
     if names or not paths or (project / "infra.py").exists():
         workspace = Workspace.open(project)
+    built = None
     upstreams = [Upstream.parse(text) for text in upstream or ()]
     if workspace is not None and (names or not paths):
         with build_progress(quiet=json) as observe:
@@ -131,6 +133,7 @@ def push(
         upstreams=[*known, *upstreams],
         thorough=thorough,
         dry_run=dry_run,
+        root=None if dry_run else pipeline.cache_root(workspace, paths, built),
         json=json,
     )
 
@@ -145,6 +148,7 @@ def push_paths(
     upstreams: Sequence[Upstream] = (),
     thorough: bool = False,
     dry_run: bool = False,
+    root: Root | None = None,
     json: bool = False,
 ) -> None:
     """Push, with progress, and say what was done."""
@@ -165,6 +169,7 @@ def push_paths(
             upstreams=upstreams,
             thorough=thorough,
             dry_run=dry_run,
+            root=root,
             observe=observe,
         )
     if json:
