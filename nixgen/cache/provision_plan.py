@@ -272,5 +272,6 @@ def _canonical(value: Any) -> Any:
             return _canonical("*")
         return {key: _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return sorted(json.dumps(_canonical(item), sort_keys=True) for item in value)
+        items = (item if isinstance(item, str) else _canonical(item) for item in value)
+        return sorted(json.dumps(item, sort_keys=True) for item in items)
     return [json.dumps(value)] if isinstance(value, str) else value
