@@ -7,6 +7,7 @@ from nixgen.cli.options import verb
 
 VERBS = (
     "push",
+    "status",
     "verify",
     "repair",
     "sign",

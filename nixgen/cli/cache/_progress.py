@@ -9,16 +9,14 @@ from typing import Any
 from nixgen.cli.console import note
 from nixgen.cli.progress import _bytes_progress, _live, _store_name, push_progress
 
-__all__ = ["repair_progress", "verify_progress"]
+__all__ = ["repair_progress", "upstream_notes", "verify_progress"]
 
 _Observe = Callable[[Any], None]
 
 
-@contextlib.contextmanager
-def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
-    """Bytes of archives that were checked, their rate, and what remains; without a terminal, what cannot be asked."""
+def upstream_notes(*, quiet: bool) -> _Observe:
+    """Says which upstream does not answer, and nothing else."""
     from nixgen.cache.events import UpstreamSilent
-    from nixgen.cache.verify import ArchiveRead, ArchivesPlanned
 
     def plain(event: Any) -> None:
         match event:
@@ -27,6 +25,15 @@ def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
             case _:
                 pass
 
+    return plain
+
+
+@contextlib.contextmanager
+def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
+    """Bytes of archives that were checked, their rate, and what remains; without a terminal, what cannot be asked."""
+    from nixgen.cache.verify import ArchiveRead, ArchivesPlanned
+
+    plain = upstream_notes(quiet=quiet)
     if quiet or not _live():
         yield plain
         return
