@@ -163,7 +163,7 @@ def _failure(
     options: NixOptions,
 ) -> Failure:
     lines = log.tail(event.drv)
-    if not lines:
+    if not lines and not event.builder:  # else the log is of another time
         read = runner.run(nix.read_log(options, event.drv))
         if read.ok:
             lines = tuple(map(clean, read.text.splitlines()[-LOG_LINES:]))
@@ -172,7 +172,9 @@ def _failure(
     reason = _short(event)
     error: NixgenError | None = store_fault(words)
     if error is None and event.builder:
-        error = log.builders.find(event.builder).error(words, where=f", building {name}")
+        error = log.builders.find(event.builder).error(
+            event.reason.splitlines(), where=f", building {name}"
+        )
     if error is None and name.endswith(".deb"):
         error = fetch_fault(name, words)
     return Failure(

@@ -1,6 +1,7 @@
 """Every field of every model at least once, with data that tries to become code."""
 
 from nixgen import (
+    Builder,
     CommandCheck,
     ConfigFile,
     Environment,
@@ -80,4 +81,18 @@ project = Project(
     tests=[Test("derived", machines=[front, back]), Test("written", machines=[back], script='start_all()\nback.succeed("echo ${HOME} \'\'")\n')],
     packages=[flask, redis],
     environments=[Environment("prod", variables={"MODE": "prod", "ROOT": text("${r}/prod", r=web_root)}), Environment("dev")],
+    builders=[
+        Builder(
+            "big-1",
+            host="builder.example.org",
+            user="nix",
+            systems=["x86_64-linux", "aarch64-linux"],
+            max_jobs=8,
+            speed_factor=2,
+            supported_features=["kvm", "big-parallel"],
+            ssh_key="/etc/nix/builder_key",
+            host_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINh7RFC4+Ow9JliyUaTJWGkXUZ09A/zhkLwKFgc+jGbX root@builder",
+        ),
+        Builder("slow", host="10.0.0.2", port=2222, protocol="ssh", mandatory_features=["kvm"], ssh_key=Secret("builder", file="/run/keys/builder")),
+    ],
 )
