@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ from nixgen.cache.s3 import Bucket, Multipart
 from nixgen.driver.store import PathInfo, Store
 from nixgen.errors import CacheError, VerifyError
 
-__all__ = ["FRAME", "PART", "NarStream", "StoredNar"]
+__all__ = ["FRAME", "PART", "NarStream", "StoredNar", "nar_name"]
 
 FRAME = 1 << 24
 """Bytes of NAR in one compressed frame, and the most that goes out in one PUT."""
@@ -35,7 +35,6 @@ PART = 1 << 23
 
 _MOST_PARTS = 9_000  # S3 allows 10,000
 _RECENT = 64  # more parts than memory allows on their way
-_ASK_FROM = 1 << 18  # from this NAR size on, a HEAD is cheaper than compressing in vain
 
 
 @frozen(kw_only=True)
@@ -51,6 +50,11 @@ class StoredNar:
     file_hash: Hash | None
     file_size: int
     reused: bool
+
+
+def nar_name(info: PathInfo, codec: Codec) -> str:
+    """Where the cache has the NAR of a path: by the hash of its uncompressed bytes, so that it is known before any work."""
+    return f"nar/{Hash.parse(info.nar_hash).nix32}.nar{codec.extension}"
 
 
 def _bound(size: int) -> int:
@@ -70,6 +74,7 @@ class NarStream:
     :param cores: how many frames of one NAR may be compressed at once.
     :param send: requests run here; no reader waits for a small one.
     :param verify: compare every NAR's hash with the store's database.
+    :param stored: names of NARs that the cache is known to have.
     :param replace: write NARs that the cache has already, for one that holds wrong bytes.
     :param on_read: called with every number of bytes read.
     """
@@ -87,6 +92,7 @@ class NarStream:
         cores: int,
         send: Executor,
         verify: bool,
+        stored: Collection[str],
         replace: bool,
         on_read: Callable[[PathInfo, int], None],
     ) -> None:
@@ -98,6 +104,7 @@ class NarStream:
         self._compress = compress
         self._send = send
         self._verify = verify
+        self._stored = stored
         self._replace = replace
         self._on_read = on_read
         # A reader of a large NAR waits for memory while it holds an unfinished part and its running
@@ -113,8 +120,8 @@ class NarStream:
         :raises StoreError: the path cannot be read.
         :raises StoppedError: the push ends early.
         """
-        name = f"nar/{Hash.parse(info.nar_hash).nix32}.nar{self._codec.extension}"
-        if info.nar_size >= _ASK_FROM and not self._replace and (found := self._found(name)):
+        name = nar_name(info, self._codec)
+        if name in self._stored and not self._replace and (found := self._found(name)):
             return _done(found)
         if info.nar_size <= FRAME:
             return self._store_small(name, info)

@@ -1,6 +1,6 @@
-"""Which narinfos a cache has, asked in whichever way costs less: one HEAD for each, or listings.
+"""Which objects a cache has, asked in whichever way costs less: one HEAD for each, or listings.
 
-A listing tells a thousand names, wanted or not. Names of narinfos begin with a hash, so they are spread evenly, and the first page tells
+A listing tells a thousand names, wanted or not. Names begin with a hash, so they are spread evenly, and the first page tells
 how many pages the rest would take.
 """
 
@@ -31,14 +31,16 @@ class Presence:
     """Remembers every answer. Not for use from several threads at once.
 
     :param bucket: is asked ``bucket.connections`` times at once.
+    :param folder: of the names, with a final slash; the top of the cache when empty.
     """
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, folder: str = "") -> None:
         self._bucket = bucket
+        self._folder = folder
         self._known: dict[str, bool] = {}
 
     def among(self, names: Iterable[str]) -> frozenset[str]:
-        """Those of ``names`` (``<hash part>.narinfo``) that the cache has.
+        """Those of ``names`` (which begin with a hash, behind the folder) that the cache has.
 
         :raises CacheError: it does not answer.
         """
@@ -67,8 +69,8 @@ class Presence:
         :param names: sorted.
         :returns: those that are still to be asked for.
         """
-        start = _before(names[0])
-        page = list(self._page(start))
+        # What sorts before the first name, since StartAfter leaves out what it names.
+        page = list(self._page(names[0][:-1]))
         if len(page) < _PAGE:
             self._learn(names, page)
             return []
@@ -77,11 +79,11 @@ class Presence:
         rest = [name for name in names if name > last]
         if not rest:
             return rest
-        covered = max(_place(last) - _place(names[0]), 1e-9)
-        pages = (_place(rest[-1]) - _place(last)) / covered
+        covered = max(self._place(last) - self._place(names[0]), 1e-9)
+        pages = (self._place(rest[-1]) - self._place(last)) / covered
         if pages * _PAGE_COST >= len(rest):
             return rest
-        bounds = _bounds(last, rest[-1], min(_SHARDS, max(1, round(pages))))
+        bounds = self._bounds(last, rest[-1], min(_SHARDS, max(1, round(pages))))
         with ThreadPoolExecutor(len(bounds), thread_name_prefix="cache-list") as pool:
             listed = [
                 name
@@ -96,26 +98,32 @@ class Presence:
         self._known.update((name, name in there) for name in names)
 
     def _page(self, after: str) -> Iterator[str]:
-        for count, found in enumerate(self._bucket.objects(after=after, flat=True), start=1):
+        for count, found in enumerate(
+            self._bucket.objects(self._folder, after=after, flat=True), start=1
+        ):
             yield found.name
             if count == _PAGE:
                 return
 
+    def _bounds(self, after: str, last: str, parts: int) -> list[tuple[str, str]]:
+        """``parts`` stretches of names, each behind its first and up to its second bound, that cover ``after … last``."""
+        low, high = self._place(after), self._place(last)
+        inner = [
+            self._folder + _digits(low + (high - low) * part / parts) for part in range(1, parts)
+        ]
+        cuts = [after, *(cut for cut in inner if after < cut < last), last]
+        return list(pairwise(cuts))
+
+    def _place(self, name: str) -> float:
+        return _place(name.removeprefix(self._folder))
+
     def _between(self, after: str, last: str) -> list[str]:
         names = []
-        for found in self._bucket.objects(after=after, flat=True):
+        for found in self._bucket.objects(self._folder, after=after, flat=True):
             if found.name > last:
                 break
             names.append(found.name)
         return names
-
-
-def _bounds(after: str, last: str, parts: int) -> list[tuple[str, str]]:
-    """``parts`` stretches of names, each behind its first and up to its second bound, that cover ``after … last``."""
-    low, high = _place(after), _place(last)
-    inner = [_name(low + (high - low) * part / parts) for part in range(1, parts)]
-    cuts = [after, *(cut for cut in inner if after < cut < last), last]
-    return list(pairwise(cuts))
 
 
 def _place(name: str) -> float:
@@ -126,11 +134,6 @@ def _place(name: str) -> float:
     return value / float(32**_DIGITS)
 
 
-def _name(place: float) -> str:
+def _digits(place: float) -> str:
     value = min(32**_DIGITS - 1, int(place * 32**_DIGITS))
     return "".join(_ALPHABET[value >> shift & 31] for shift in range(5 * (_DIGITS - 1), -1, -5))
-
-
-def _before(name: str) -> str:
-    """A name that sorts behind everything before ``name``: ``StartAfter`` excludes what it names."""
-    return name[:-1]

@@ -19,8 +19,9 @@ from nixgen.cache.events import CacheEvent, NarRead, NarStored, Observer, Publis
 from nixgen.cache.hashes import Hash
 from nixgen.cache.listing import LISTING_TYPE, listing_name, nar_listing
 from nixgen.cache.narinfo import NarInfo
-from nixgen.cache.narstream import NarStream, StoredNar
+from nixgen.cache.narstream import NarStream, StoredNar, nar_name
 from nixgen.cache.plan import narinfo_name
+from nixgen.cache.presence import Presence
 from nixgen.cache.publish import PublishOrder
 from nixgen.cache.s3 import Bucket
 from nixgen.cache.signing import SecretKey
@@ -28,6 +29,10 @@ from nixgen.driver.store import PathInfo, Store
 from nixgen.errors import NixgenError, StoreError, VerifyError
 
 __all__ = ["UploadSettings", "Uploaded", "upload"]
+
+
+_ASK_FROM = 1 << 18
+"""The NAR size from which on it pays to ask whether the cache has it."""
 
 
 def _cores() -> int:
@@ -143,6 +148,7 @@ class _Upload:
             cores=settings.readers,
             send=self._send,
             verify=settings.verify,
+            stored=_stored(missing, bucket, settings),
             replace=settings.replace,
             on_read=lambda info, size: self._tell(NarRead(path=info.path, size=size)),
         )
@@ -293,6 +299,16 @@ class _Upload:
                     content_type="text/plain; charset=utf-8",
                     if_absent=True,
                 )
+
+
+def _stored(
+    missing: Sequence[PathInfo], bucket: Bucket, settings: UploadSettings
+) -> frozenset[str]:
+    """The larger NARs that an interrupted push has left; small ones cost less to send than to ask for."""
+    if settings.replace:
+        return frozenset()
+    large = [nar_name(info, settings.codec) for info in missing if info.nar_size >= _ASK_FROM]
+    return Presence(bucket, "nar/").among(large)
 
 
 def _narinfo(info: PathInfo, nar: StoredNar, codec: Codec) -> NarInfo:

@@ -32,9 +32,13 @@ class Shelf:
             self.heads += 1
         return self._info(name) if name in self.names else None
 
-    def objects(self, *, after: str, flat: bool) -> Iterator[ObjectInfo]:
+    def objects(self, prefix: str, *, after: str, flat: bool) -> Iterator[ObjectInfo]:
         assert flat
-        listed = sorted(name for name in self.names if name > after and "/" not in name)
+        listed = sorted(
+            name
+            for name in self.names
+            if name.startswith(prefix) and name > after and "/" not in name[len(prefix) :]
+        )
         for count, name in enumerate(listed):
             if count % 1000 == 0:
                 with self._lock:
@@ -83,6 +87,14 @@ def test_few_paths_in_a_large_cache_are_asked_for_one_by_one() -> None:
     assert Presence(shelf).among(wanted) == set(wanted[:50])
     assert shelf.pages == 1
     assert 90 <= shelf.heads <= 100
+
+
+def test_names_in_a_folder() -> None:
+    wanted = [f"nar/{name}" for name in spread(1500)]
+    shelf = Shelf({*wanted[:700], *(f"nar/{name}" for name in spread(3000, 1)), *spread(5000, 2)})
+    assert Presence(shelf, "nar/").among(wanted) == set(wanted[:700])
+    assert shelf.heads == 0
+    assert shelf.pages <= 14
 
 
 def test_very_few_are_asked_for_without_looking_at_a_listing() -> None:
