@@ -62,12 +62,19 @@ class _Source:
         self._chunks = iter(chunks)
         self._left = memoryview(b"")
 
-    def read(self, size: int = -1) -> bytes:
-        if not self._left:
-            self._left = memoryview(next(self._chunks, b""))
-        size = len(self._left) if size < 0 else size
-        piece, self._left = bytes(self._left[:size]), self._left[size:]
-        return piece
+    def read(self, size: int) -> bytes:
+        """Fewer bytes than ``size`` only at the end: gzip takes a short read of its header for one."""
+        pieces: list[memoryview] = []
+        wanted = size
+        while wanted:
+            if not self._left:
+                self._left = memoryview(next(self._chunks, b""))
+                if not self._left:
+                    break
+            pieces.append(self._left[:wanted])
+            self._left = self._left[wanted:]
+            wanted -= len(pieces[-1])
+        return b"".join(pieces)
 
     def seekable(self) -> bool:
         return False
