@@ -15,6 +15,7 @@ __all__ = [
     "Observer",
     "Planned",
     "Published",
+    "PushPaused",
     "UpstreamSilent",
     "ignore",
 ]
@@ -84,7 +85,16 @@ class CollectorAhead:
     holder: str
 
 
-CacheEvent: TypeAlias = Planned | NarRead | NarStored | Published | UpstreamSilent | CollectorAhead
+@frozen(kw_only=True)
+class PushPaused:
+    """A push beside a build failed; what is left is pushed after the build, or the failure told."""
+
+    reason: str
+
+
+CacheEvent: TypeAlias = (
+    Planned | NarRead | NarStored | Published | UpstreamSilent | CollectorAhead | PushPaused
+)
 Observer: TypeAlias = Callable[[CacheEvent], None]
 
 

@@ -13,8 +13,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from nixgen.cache.events import PushPaused
 from nixgen.cache.pace import PaceStatistics
 from nixgen.cache.push import PushReport
 from nixgen.cache.roots import Root
@@ -23,7 +24,7 @@ from nixgen.driver.events import BuildFinished
 from nixgen.driver.store import Store
 from nixgen.errors import NixgenError
 
-__all__ = ["PushPaused", "PushSession", "push_session"]
+__all__ = ["PushSession", "push_session"]
 
 Observer: TypeAlias = Callable[[Any], None]
 Push: TypeAlias = Callable[[Sequence[str], Observer, Root | None], PushReport]
@@ -33,13 +34,6 @@ _NICE = 10
 """Builders come first: the thread's and its children's priority is lower by that much (setpriority(2) is per thread on Linux)."""
 
 _END_SECONDS = 10.0
-
-
-@frozen(kw_only=True)
-class PushPaused:
-    """The cache failed during the build; what is left is pushed at its end, or the failure told."""
-
-    reason: str
 
 
 class _EndedError(Exception):
@@ -72,18 +66,17 @@ class PushSession:
         for path in paths:
             self._finished.put(path)
 
-    def finish(
-        self, paths: Iterable[str], *, root: Root | None = None, observe: Observer | None = None
-    ) -> PushReport:
+    def watch(self, observe: Observer) -> None:
+        """Who gets the events of the push from now on."""
+        self._observe = observe
+
+    def finish(self, paths: Iterable[str], *, root: Root | None = None) -> PushReport:
         """The build is over: push what is left of it, and ``paths`` with all they reach.
 
         :param root: what collection is to keep.
-        :param observe: gets the events from now on.
         :returns: what the whole session did.
         :raises NixgenError: as the push itself; what was pushed before stays pushed.
         """
-        if observe is not None:
-            self._observe = observe
         self._finished.put(None)
         self._thread.join()
         wanted = tuple(dict.fromkeys(paths))

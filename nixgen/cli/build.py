@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,10 @@ def build(
     push: Annotated[
         str | None,
         typer.Option(
-            "--push", metavar="CACHE", help="Push what was built to this cache.", show_default=False
+            "--push",
+            metavar="CACHE",
+            help="Push outputs to this cache as they are built.",
+            show_default=False,
         ),
     ] = None,
     json: Json = False,
@@ -48,34 +52,34 @@ def build(
     """Build targets and keep them from garbage collection."""
     from nixgen import pipeline
     from nixgen.cli import console
+    from nixgen.cli.cache._session import Pushing
     from nixgen.cli.progress import build_progress
     from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
-    with build_progress(quiet=json) as observe:
-        built = pipeline.build(
-            workspace,
-            targets or (),
-            base=base,
-            environment=env,
-            jobs=jobs,
-            builders=builders,
-            keep_going=keep_going,
-            debug=debug,
-            observe=observe,
-        )
+    with contextlib.ExitStack() as stack:
+        pushing = None if push is None else stack.enter_context(Pushing.to(workspace, push))
+        with build_progress(quiet=json) as progress:
+            observe = progress if pushing is None else pushing.beside(progress)
+            built = pipeline.build(
+                workspace,
+                targets or (),
+                base=base,
+                environment=env,
+                jobs=jobs,
+                builders=builders,
+                keep_going=keep_going,
+                debug=debug,
+                observe=observe,
+            )
+        if not json:
+            console.print_built(built)
+        if pushing is not None:
+            root = pipeline.cache_root(workspace, built.paths, built) if built.report.ok else None
+            pushing.finish(built.paths, root=root, quiet=json)
     if json:
-        console.print_json(pipeline.results(workspace, built))
-    else:
-        console.print_built(built)
+        document = pipeline.results(workspace, built)
+        console.print_json(document if pushing is None else document | pushing.document())
+    if pushing is not None:
+        pushing.tell(instead_of=built.report.error(built.origins), json=json)
     built.require()
-    if push is not None:
-        from nixgen.cli.cache.push import push_paths
-
-        push_paths(
-            workspace,
-            built.paths,
-            push,
-            root=pipeline.cache_root(workspace, built.paths, built),
-            json=json,
-        )

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from nixgen.cache import events as cache
 from nixgen.cli.console import err, human_size, note
 from nixgen.driver import events as nix
 
@@ -40,8 +41,8 @@ def _store_name(path: str) -> str:
 
 
 @contextlib.contextmanager
-def build_progress(*, quiet: bool) -> Iterator[Callable[[nix.Event], None]]:
-    """What Nix is doing: builds running with their last line, counts, failures as they happen."""
+def build_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
+    """What Nix is doing: builds running with their last line, counts, failures as they happen; and a push beside it."""
     if quiet or not _live():
         yield _ignore if quiet else _PlainBuilds()
         return
@@ -82,16 +83,52 @@ class _Places:
         return f"{nix.drv_name(drv)} on {machine}" if machine else nix.drv_name(drv)
 
 
+class _Pushing:
+    """What a push beside the builds has done, in batches whose number nobody knows."""
+
+    def __init__(self) -> None:
+        self._done = self._expected = self._bytes = 0
+
+    def follow(self, event: object) -> list[str]:
+        """What to tell now."""
+        match event:
+            case cache.Planned(missing=missing):
+                self._expected += missing
+            case cache.Published():
+                self._done += 1
+            case cache.NarRead(size=size):
+                self._bytes += size
+            case cache.UpstreamSilent(url=url, reason=reason):
+                return [_silent(url, reason)]
+            case cache.PushPaused(reason=reason):
+                return [f"warning: pushing waits for the end of the build: {reason}"]
+            case _:
+                pass
+        return []
+
+    @property
+    def line(self) -> str:
+        """``pushed 12/15 paths, 34 MB``; empty as long as nothing is to be pushed."""
+        if not self._expected:
+            return ""
+        return f"pushed {self._done}/{self._expected} paths, {human_size(self._bytes)}"
+
+
 class _PlainBuilds:
     """One line for each build that took a moment; Nix's warnings as they come."""
 
     def __init__(self) -> None:
         self._places = _Places()
+        self._pushing = _Pushing()
 
-    def __call__(self, event: nix.Event) -> None:
+    def __call__(self, event: Any) -> None:
         for text in self._places.follow(event):
             note(f"warning: {text}")
+        for text in self._pushing.follow(event):
+            note(text)
         match event:
+            case cache.Published(path=path):
+                note(f"pushed  {_store_name(path)}")
             case nix.BuildFinished(drv=drv, seconds=seconds):
                 note(f"built   {self._places.name(drv)} ({seconds:.1f} s)")
             case nix.BuildFailed(drv=drv, seconds=seconds):
@@ -112,6 +149,7 @@ class _LiveBuilds:
 
         self._running: dict[str, tuple[float, str]] = {}
         self._places = _Places()
+        self._pushing = _Pushing()
         self._done = self._expected = self._failed = self._fetched = 0
         self._doing = "starting"
         self._started = time.monotonic()
@@ -124,10 +162,12 @@ class _LiveBuilds:
     def live(self) -> Live:
         return self._live
 
-    def __call__(self, event: nix.Event) -> None:
+    def __call__(self, event: Any) -> None:
         with self._lock:
             for text in self._places.follow(event):
                 self._live.console.print(f"warning: {text}", style="yellow", markup=False)
+            for text in self._pushing.follow(event):
+                self._live.console.print(text, style="yellow", markup=False)
             match event:
                 case nix.BuildStarted(drv=drv):
                     self._running[drv] = (time.monotonic(), "")
@@ -184,6 +224,8 @@ class _LiveBuilds:
                 )
             if len(oldest) > _SHOWN:
                 rows.append(Text(f"  … and {len(oldest) - _SHOWN} more", style="dim"))
+            if self._pushing.line:
+                rows.append(Text(self._pushing.line, style="dim"))
         return Text("\n").join(rows)
 
 
