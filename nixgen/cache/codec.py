@@ -22,6 +22,10 @@ __all__ = ["CODECS", "Codec"]
 CODECS = ("gzip", "none", "xz", "zstd")
 _DEFAULT_LEVELS = {"gzip": 6, "none": 0, "xz": 6, "zstd": 3}
 _LEVELS = {"gzip": range(10), "none": range(1), "xz": range(10), "zstd": range(1, 20)}
+# The presets' own sizes, in bytes, from xz(1).
+_XZ_DICTIONARIES = [size << 20 for size in (1, 1, 2, 4, 4, 8, 8, 16, 32, 64)]
+_XZ_DICTIONARIES[0] = 1 << 18
+_XZ_DICTIONARY = 1 << 24
 _EXTENSIONS = {"gzip": ".gz", "none": "", "xz": ".xz", "zstd": ".zst"}
 _TYPES = {
     "gzip": "application/gzip",
@@ -80,7 +84,15 @@ class Codec:
             case "xz":
                 import lzma
 
-                return lambda data: lzma.compress(data, preset=self.level)
+                # A dictionary larger than a frame finds nothing more, and takes eleven times its size of memory.
+                filters = [
+                    {
+                        "id": lzma.FILTER_LZMA2,
+                        "preset": self.level,
+                        "dict_size": min(_XZ_DICTIONARIES[self.level], _XZ_DICTIONARY),
+                    }
+                ]
+                return lambda data: lzma.compress(data, filters=filters)
             case "gzip":
                 import gzip
 
