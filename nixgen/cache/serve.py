@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import re
 import socket
 import threading
@@ -43,7 +44,7 @@ _THREADS = 16
 _CONNECTIONS = 500
 # Bytes of an answer that wait for a slow client, at most; beyond a megabyte waitress would write them to a file.
 _BUFFERED = 1 << 20
-_STOP_SECONDS = 1
+_STOP_SECONDS = 0.5
 
 # What a binary cache consists of; anything else in the bucket is nobody's business.
 _WORD = r"[A-Za-z0-9+._?=!:@~-]+"
@@ -131,7 +132,7 @@ class CacheServer:
         self._thread.join()
 
     def stop(self) -> None:
-        """Accept no more, and close every connection; requests on their way get a second."""
+        """Accept no more, and close every connection; requests on their way get half a second."""
         from waitress.wasyncore import close_all
 
         self._server.task_dispatcher.shutdown(timeout=_STOP_SECONDS)
@@ -189,6 +190,8 @@ def serve_until_interrupted(
             "give either the address of a cache or --embedded DIR",
             hint="for example: nixgen cache serve --embedded .nixgen/cache",
         )
+    # It warns whenever more clients ask than there are threads, which is as it should be.
+    logging.getLogger("waitress").setLevel(logging.ERROR)
     with contextlib.ExitStack() as stack:
         if embedded is None:
             location = CacheLocation.parse(cache or "")
