@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nixgen.cli.options import Base, Debug, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import Base, Builders, Debug, Json, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
     from nixgen.oci.build import ImageReport
@@ -33,6 +33,7 @@ def build(
         ),
     ] = None,
     base: Base = "debian",
+    builders: Builders = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -49,7 +50,7 @@ def build(
     with build_progress(quiet=json) as observe:
         # all of them: layers are shared, and which are worth sharing does not depend on what was asked for
         built = pipeline.build(
-            workspace, ("images",), base=base, debug=debug, observe=observe
+            workspace, ("images",), base=base, builders=builders, debug=debug, observe=observe
         ).require()
     with image_progress(quiet=json) as observe_images:
         reports = pipeline.build_images(workspace, built, out=out, observe=observe_images)
@@ -102,6 +103,7 @@ def run(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Such as images.api.")],
     project: ProjectFolder = Path(),
     base: Base = "debian",
+    builders: Builders = None,
     debug: Debug = False,
 ) -> None:
     """Build one image and run it in a container engine, until interrupted. Host networking; nothing is left behind."""
@@ -114,7 +116,7 @@ def run(
     (attr,) = image_targets(workspace, (target,))[:1]
     with build_progress(quiet=False) as observe:
         built = pipeline.build(
-            workspace, ("images",), base=base, debug=debug, observe=observe
+            workspace, ("images",), base=base, builders=builders, debug=debug, observe=observe
         ).require()
     with image_progress(quiet=False) as observe_images:
         reports = pipeline.build_images(workspace, built, observe=observe_images)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Base, Debug, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import Base, Builders, Debug, Json, ProjectFolder, Targets, verb
 
 app = verb("Boot the machines of a test and run it.")
 
@@ -38,6 +38,7 @@ def run(
             "--env", metavar="NAME", help="An environment of the project.", show_default=False
         ),
     ] = None,
+    builders: Builders = None,
     junit: Annotated[
         Path | None,
         typer.Option(
@@ -75,7 +76,13 @@ def run(
         raise UsageError("the project has no tests", hint="add Test(…) to Project(tests=[…])")
     with build_progress(quiet=json) as observe:
         built = pipeline.build(
-            workspace, chosen, base=base, environment=env, debug=debug, observe=observe
+            workspace,
+            chosen,
+            base=base,
+            environment=env,
+            builders=builders,
+            debug=debug,
+            observe=observe,
         ).require()
     if base == "nixpkgs":
         # building a NixOS test is running it

@@ -72,6 +72,14 @@ class Host:
         return [(int(line.split()[0]), int(line.split()[1])) for line in lines]
 
 
+def runs(pids: tuple[int, int]) -> bool:
+    """Whether Nix still has a login; what has ended and was not waited for has no command line."""
+    try:
+        return any(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
+    except FileNotFoundError:
+        return False
+
+
 def end(pid: int, *names: str) -> None:
     """End a process that this module started, if it is still the one that it was."""
     try:
@@ -195,9 +203,10 @@ def test_what_is_built_over_there_arrives_here(host, nixgen):
     assert len(host.sessions) >= len(places) > 1
 
 
-def test_the_older_protocol_and_the_results_that_name_the_machine(host, nixgen):
+def test_the_older_protocol_by_variable_and_the_results_that_name_the_machine(host, nixgen):
     project = nixgen(host.builder(protocol="ssh"))
-    (target,) = project.document("build", "--builders", "big-1", "-j0")["targets"]
+    project = evolve(project, environment={**project.environment, "NIXGEN_BUILDERS": "big-1"})
+    (target,) = project.document("build", "-j0")["targets"]
     assert (target["status"], target["machine"]) == ("built", "big-1")
     assert host.holds(target["outputs"]["out"])
 
@@ -207,12 +216,6 @@ def test_without_the_flag_nothing_is_built_over_there(host, nixgen):
     assert (target["status"], target["machine"]) == ("built", None)
     assert not host.holds(target["outputs"]["out"])
     assert host.sessions == []
-
-
-def test_the_variable_is_as_good_as_the_flag(host, nixgen):
-    project = nixgen(host.builder())
-    project = evolve(project, environment={**project.environment, "NIXGEN_BUILDERS": "big-1"})
-    assert host.holds(project("build", "-j0").stdout.split()[-1])
 
 
 def test_a_plain_nix_takes_the_machines_file(host, nixgen, tmp_path):
@@ -312,6 +315,21 @@ def test_a_host_that_dies_in_the_middle_of_a_build(host, nixgen):
     assert "the builder big-1 (127.0.0.1) closed the connection" in told
     assert ", building far" in told
     assert project("build").stdout.startswith("built"), "and without it, the rest is built here"
+
+
+def test_an_interrupted_build_leaves_nothing_running_over_there(host, nixgen):
+    (host.folder / "hold").touch()
+    (host.folder / "holding").unlink(missing_ok=True)
+    building = nixgen(host.builder()).start("build", "--builders", "all", "-j0")
+    try:
+        wait_for((host.folder / "holding").exists, "build on the other computer")
+        building.send_signal(signal.SIGINT)
+        _, err = building.communicate(timeout=30)
+    finally:
+        building.kill()
+        (host.folder / "hold").unlink()
+    assert building.returncode == 130, err
+    wait_for(lambda: not any(map(runs, host.sessions)), "end of the logins")
 
 
 def test_doctor_tries_every_builder(host, nixgen):

@@ -95,6 +95,43 @@ def test_builds_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+REMOTE = (
+    nix.BuilderUnavailable("gone", ("the builder gone (10.0.0.9) cannot be reached",)),
+    nix.BuilderUnavailable("gone", ("the builder gone (10.0.0.9) cannot be reached",)),
+    nix.BuildStarted(DRV, "big-1"),
+    nix.BuilderUnavailable("gone", ("the builder gone (10.0.0.9) cannot be reached",)),
+    nix.BuilderUnavailable("odd", ("the builder odd [failed]",)),
+    nix.BuildStarted(OTHER, ""),
+    nix.BuildFinished(DRV, 2.25),
+    nix.BuildFailed(OTHER, 1.0, "exit code 7"),
+)
+
+
+def test_builders_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.build_progress(quiet=False) as observe:
+        feed(observe, REMOTE[:2])
+        assert capsys.readouterr().err == "", "who builds instead is not known yet"
+        feed(observe, REMOTE[2:])
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: the builder gone (10.0.0.9) cannot be reached; building on big-1",
+        "warning: the builder odd [failed]; building here",
+        "built   nginx-1.22 on big-1 (2.2 s)",
+        "FAILED  redis (1.0 s)",
+    ]
+
+
+def test_the_live_view_names_builders(terminal: io.StringIO) -> None:
+    view = progress._LiveBuilds()
+    feed(view, REMOTE[:6])
+    here, there = (line for line in view._render().plain.splitlines() if " s " in line[1:])
+    assert {line.split(" s ")[1].strip() for line in (here, there)} == {
+        "nginx-1.22 on big-1",
+        "redis",
+    }
+    assert "the builder odd [failed]; building here" in terminal.getvalue()
+    assert terminal.getvalue().count("gone (10.0.0.9)") == 1
+
+
 def test_pushes_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.push_progress(quiet=False) as observe:
         feed(observe, PUSH)
