@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,21 @@ from attrs import evolve, frozen
 
 from nixgen import pipeline
 from nixgen.cache.location import CacheLocation
+from nixgen.cache.roots import DEFAULT_ENVIRONMENT, Root, new_generation, record_root
 from nixgen.cache.s3 import Bucket
 from nixgen.cache.upstream import Upstream
 from nixgen.cache.warm import Shard, WarmPlan, WarmRow, Work, make_warm_plan
 from nixgen.driver.capabilities import probe
 from nixgen.driver.evaluation import Target
 from nixgen.driver.events import Message
+from nixgen.driver.results import source_commit
 from nixgen.driver.roots import Roots
 from nixgen.driver.runner import SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import BuildError, EvaluationError, UsageError
 from nixgen.workspace import Workspace
 
-__all__ = ["SYSTEMS", "Selection", "Warmed", "build", "plan"]
+__all__ = ["SYSTEMS", "Selection", "Warmed", "build", "plan", "record_roots"]
 
 SYSTEMS = ("aarch64-linux", "x86_64-linux")
 """What a machine can be, see `nixgen.models.Machine`."""
@@ -162,23 +165,14 @@ class Warmed:
     details: tuple[str, ...]
 
     @property
-    def paths(self) -> list[str]:
-        """Outputs that the store has now, and the cache had not."""
-        return [
-            path
-            for row in self.plan.of("to push", "to build")
-            if row.target is not None
-            for path in row.target.outputs.values()
-        ]
-
-    def require(self) -> Warmed:
-        """:raises BuildError: something failed, or cannot be built here."""
+    def error(self) -> BuildError | None:
+        """What to tell when something failed, or cannot be built here."""
         failed = self.plan.of("failed")
         elsewhere = self.plan.of("cannot be built here")
         systems = " and ".join(sorted({row.work.system for row in elsewhere}))
         if not failed and not elsewhere:
-            return self
-        raise BuildError(
+            return None
+        return BuildError(
             f"{len(failed) + len(elsewhere)} of {len(self.plan.rows)} targets are still not in the cache",
             hint="correct what failed, and run it again: what is there stays there"
             if failed
@@ -239,6 +233,35 @@ def build(
         for row in planned.rows
     )
     return Warmed(plan=evolve(planned, rows=tuple(rows)), details=tuple(details))
+
+
+def record_roots(workspace: Workspace, warmed: WarmPlan, location: CacheLocation) -> None:
+    """Tell collection to keep what is in the cache now, environment by environment.
+
+    :raises CacheError: the cache does not answer.
+    """
+    now = datetime.now(UTC)
+    commit = source_commit(SubprocessRunner(), workspace.root)
+    there = warmed.of("cached", "to push", "to build")
+    several = len({row.work.system for row in there}) > 1
+    targets: dict[str, dict[str, Mapping[str, str]]] = {}
+    for row in there:
+        if row.target is not None:
+            # on another system it is another target, whose generations are counted on their own
+            attr = f"{row.work.attr}.{row.work.system}" if several else row.work.attr
+            environment = row.work.environment or DEFAULT_ENVIRONMENT
+            targets.setdefault(environment, {})[attr] = row.target.outputs
+    with Bucket(location) as bucket:
+        for environment, outputs in targets.items():
+            root = Root(
+                environment=environment,
+                generation=new_generation(now),
+                created=now,
+                project=workspace.project.name,
+                commit=commit,
+                targets=outputs,
+            )
+            record_root(bucket, root)
 
 
 def _groups(works: Iterable[Work]) -> Mapping[str, list[Work]]:

@@ -128,6 +128,15 @@ class WarmPlan:
     def of(self, *states: State) -> tuple[WarmRow, ...]:
         return tuple(row for row in self.rows if row.state in states)
 
+    def outputs(self, *states: State) -> list[str]:
+        """The output paths of those in one of ``states``."""
+        return [
+            path
+            for row in self.of(*states)
+            if row.target is not None
+            for path in row.target.outputs.values()
+        ]
+
     def document(self) -> dict[str, Any]:
         """The targets and the sums of schema nixgen/cache-warm/1."""
         missing = self.missing

@@ -23,6 +23,7 @@ VERBS = {
     "generate": "Write generated/ from infra.py; --check only compares.",
     "build": "Build targets and keep them from garbage collection.",
     "cache": "Push to, look after, serve and sign for a binary cache on S3.",
+    "secret": "Look for the values of secrets where everybody can read them.",
     "image": "Assemble OCI images and run them.",
     "test": "Boot the machines of a test and run it.",
     "inputs": "Show and update the pins and the Debian lock.",

@@ -7,12 +7,17 @@ from nixgen.cli.options import verb
 
 VERBS = (
     "push",
+    "warm",
     "status",
     "verify",
     "repair",
     "sign",
     "provision",
     "channel",
+    "roots",
+    "pin",
+    "unpin",
+    "gc",
     "serve",
     "keygen",
 )

@@ -86,6 +86,10 @@ class Pushing:
         except NixgenError as error:
             self._error = error
 
+    @property
+    def failed(self) -> bool:
+        return self._error is not None
+
     def document(self) -> dict[str, Any]:
         """For the document of the command: ``push``, a nixgen/push/1, or null when it failed."""
         return {"push": self._report and self._report.document()}

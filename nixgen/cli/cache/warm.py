@@ -1,0 +1,348 @@
+"""``nixgen cache warm``"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nixgen.cli.options import Base, Builders, Debug, Json, ProjectFolder, Targets, verb
+
+if TYPE_CHECKING:
+    from nixgen.cache.warm import WarmPlan, WarmRow
+    from nixgen.warming import Selection
+    from nixgen.workspace import Workspace
+
+app = verb()
+
+
+@app.command("warm")
+def warm(
+    targets: Targets = None,
+    project: ProjectFolder = Path(),
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="CACHE",
+            envvar="NIXGEN_CACHE",
+            help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env",
+            metavar="NAME",
+            help="An environment, or none for the project as it stands; may be repeated. All of them when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--system",
+            metavar="SYSTEM",
+            help="Such as aarch64-linux; may be repeated. Those of the machines when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only the I-th of N parts, from 1; others take the other parts.",
+            show_default=False,
+        ),
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what is missing, and how much that is.")
+    ] = False,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--key",
+            metavar="FILE",
+            help="Secret key to sign with; may be repeated, and all of them sign.",
+            show_default=False,
+        ),
+    ] = None,
+    base: Base = "debian",
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "-j",
+            "--jobs",
+            min=0,
+            metavar="N",
+            help="Builds at a time on this computer; one a processor when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    builders: Builders = None,
+    emit: Annotated[
+        str | None,
+        typer.Option(
+            "--emit",
+            metavar="FORM",
+            help="Print a job that warms the cache, and do nothing: systemd, kubernetes or github.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="With --emit: write files instead.", show_default=False
+        ),
+    ] = None,
+    shards: Annotated[
+        int, typer.Option("--shards", min=1, max=1000, metavar="N", help="With --emit: into parts.")
+    ] = 1,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            "--schedule",
+            metavar="WHEN",
+            help="With --emit: OnCalendar= for systemd, cron for the others; every night when not given, and once in Kubernetes.",
+            show_default=False,
+        ),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--image",
+            metavar="REF",
+            help="With --emit kubernetes: the image with nixgen, Nix and the project.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Build and push what a cache lacks of every target, in every environment and on every system."""
+    from nixgen.cache.warm import Shard
+    from nixgen.warming import Selection
+    from nixgen.workspace import Workspace
+
+    workspace = Workspace.open(project)
+    selection = Selection(
+        targets=tuple(targets or ()),
+        environments=_environments(workspace, env),
+        systems=tuple(system or ()),
+        shard=None if shard is None else Shard.parse(shard),
+    )
+    if emit is not None:
+        _emit(
+            workspace,
+            selection,
+            form=emit,
+            to=to,
+            base=base,
+            shards=shards,
+            schedule=schedule,
+            image=image,
+            keyed=bool(key),
+            out=out,
+            json=json,
+        )
+    else:
+        _warm(
+            workspace,
+            selection,
+            to=to,
+            only_plan=plan,
+            keys=key or (),
+            base=base,
+            jobs=jobs,
+            builders=builders,
+            json=json,
+            debug=debug,
+        )
+
+
+def _environments(workspace: Workspace, names: list[str] | None) -> tuple[str | None, ...] | None:
+    if not names:
+        return None
+    known = {each.name for each in workspace.project.environments}
+    return tuple(None if name == "none" and name not in known else name for name in names)
+
+
+def _warm(
+    workspace: Workspace,
+    selection: Selection,
+    *,
+    to: str | None,
+    only_plan: bool,
+    keys: Sequence[Path],
+    base: str,
+    jobs: int | None,
+    builders: str | None,
+    json: bool,
+    debug: bool,
+) -> None:
+    from functools import partial
+
+    from nixgen import pipeline, warming
+    from nixgen.cli import console
+    from nixgen.cli.cache._session import Pushing
+    from nixgen.cli.progress import build_progress
+
+    planning = partial(
+        warming.plan, workspace, selection, base=base, builders=builders, debug=debug
+    )
+    head = {
+        "schema": "nixgen/cache-warm/1",
+        "shard": None if selection.shard is None else str(selection.shard),
+    }
+    if only_plan:
+        upstreams = pipeline.cache_defaults(workspace, to)[1]
+        with (
+            pipeline.cache_location(workspace, to) as location,
+            build_progress(quiet=json) as observe,
+        ):
+            planned = planning(location, upstreams=upstreams, observe=observe)
+        if json:
+            console.print_json({**head, **planned.document(), "push": None})
+        else:
+            _print_plan(planned)
+        return
+    with Pushing.to(workspace, to, keys=keys) as pushing:
+        with build_progress(quiet=json) as progress:
+            planned = planning(pushing.location, upstreams=pushing.upstreams, observe=progress)
+            observe = pushing.beside(progress)
+            pushing.session.add(planned.outputs("to push"))
+            warmed = warming.build(
+                workspace,
+                planned,
+                base=base,
+                jobs=jobs,
+                builders=builders,
+                debug=debug,
+                observe=observe,
+            )
+        if not json:
+            _print_plan(warmed.plan)
+        pushing.finish(warmed.plan.outputs("to push", "to build"), root=None, quiet=json)
+        if not pushing.failed:
+            warming.record_roots(workspace, warmed.plan, pushing.location)
+    if json:
+        console.print_json({**head, **warmed.plan.document(), **pushing.document()})
+    pushing.tell(instead_of=warmed.error, json=json)
+    if warmed.error is not None:
+        raise warmed.error
+
+
+def _print_plan(planned: WarmPlan) -> None:
+    from nixgen.cli.console import human_size, print_table, say
+
+    rows = []
+    for row in planned.rows:
+        exact = row.state in ("cached", "to push")
+        rows.append(
+            (
+                row.work.attr,
+                row.work.environment or "",
+                row.work.system,
+                str(len(row.missing)) if exact else "",
+                human_size(sum(info.nar_size for info in row.missing)) if exact else "",
+                _state(row),
+            )
+        )
+    if not rows:
+        say("nothing is selected, so nothing is missing")
+        return
+    print_table("", ["target", "environment", "system", "paths", "bytes", "state"], rows)
+    missing, builds = planned.missing, planned.builds
+    if not missing and not builds and not planned.of("failed"):
+        say("nothing is missing")
+        return
+    say(
+        f"missing: {len(missing)} paths, {human_size(sum(missing.values()))}"
+        + (f"; and what {len(builds)} derivations build" if builds else "")
+    )
+
+
+def _state(row: WarmRow) -> str:
+    count = f"{len(row.builds)} derivation{'' if len(row.builds) == 1 else 's'}"
+    match row.state:
+        case "to build":
+            return f"to be built: {count}"
+        case "cannot be built here":
+            return f"cannot be built here: {count}"
+        case state:
+            return state
+
+
+def _emit(
+    workspace: Workspace,
+    selection: Selection,
+    *,
+    form: str,
+    to: str | None,
+    base: str,
+    shards: int,
+    schedule: str | None,
+    image: str | None,
+    keyed: bool,
+    out: Path | None,
+    json: bool,
+) -> None:
+    import shutil
+
+    from nixgen import warming
+    from nixgen.cli import console
+    from nixgen.disk import write_atomically
+    from nixgen.errors import UsageError
+    from nixgen.render.jobs import FORMS, WarmJob
+
+    if to is None:
+        raise UsageError("a job needs a cache to warm", hint="give it with --to s3://bucket")
+    if form not in FORMS:
+        raise UsageError(
+            f"there is no form {form!r} of a job", hint=f"the forms are {', '.join(FORMS)}"
+        )
+    if selection.shard is not None:
+        raise UsageError(
+            "--shard is for one run; a job has all of them",
+            hint="say into how many with --shards N",
+        )
+    workspace.cache(to)
+    selection.works(workspace, warming.SYSTEMS[0])
+    job = WarmJob(
+        project=workspace.project.name,
+        folder=str(workspace.root),
+        program=shutil.which("nixgen") or "nixgen",
+        cache=to,
+        words=_words(selection, base),
+        shards=shards,
+        schedule=schedule,
+        image=image or f"{workspace.project.name}-nixgen:latest",
+    )
+    files = FORMS[form](job)
+    if out is not None:
+        for name, text in files.items():
+            write_atomically(out / name, text.encode())
+    if json:
+        console.print_json({"schema": "nixgen/cache-warm-job/1", "form": form, "files": files})
+    elif out is not None:
+        for name in files:
+            console.say(f"wrote   {out / name}")
+    else:
+        for number, (name, text) in enumerate(files.items()):
+            if len(files) > 1:
+                console.say(f"{chr(10) if number else ''}# {name}")
+            console.say(text.rstrip("\n"))
+
+
+def _words(selection: Selection, base: str) -> tuple[str, ...]:
+    """The selection as words of a command line."""
+    words = [*selection.targets]
+    for environment in selection.environments or ():
+        words += ("--env", environment or "none")
+    for system in selection.systems:
+        words += ("--system", system)
+    return (*words, *(() if base == "debian" else ("--base", base)))

@@ -1,0 +1,75 @@
+"""``nixgen secret``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
+
+if TYPE_CHECKING:
+    from nixgen.secretscan import SecretScan
+
+app = verb("Look for the values of secrets where everybody can read them.")
+
+
+@app.callback()
+def secret() -> None:
+    """Look for the values of secrets where everybody can read them."""
+
+
+@app.command("scan")
+def scan(
+    targets: Targets = None,
+    project: ProjectFolder = Path(),
+    base: Base = "debian",
+    env: Env = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Build targets, and search all they consist of, and their build logs, for the values of the project's secrets.
+
+    A value is read from the secret's own file, from NIXGEN_SECRETS_DIR/NAME and from CREDENTIALS_DIRECTORY/NAME, where that is
+    there. Every push does the same with what it uploads.
+    """
+    from nixgen import pipeline, secretscan
+    from nixgen.cli import console
+    from nixgen.cli.progress import build_progress
+    from nixgen.errors import OutsideError
+    from nixgen.workspace import Workspace
+
+    workspace = Workspace.open(project)
+    with build_progress(quiet=json) as observe:
+        built = pipeline.build(
+            workspace, targets or (), base=base, environment=env, debug=debug, observe=observe
+        )
+    found = secretscan.scan(workspace, built.require().paths)
+    if json:
+        console.print_json(found.document())
+    else:
+        _print(found)
+    if found.error is not None:
+        raise found.error
+    if not found.searched and found.absent:
+        raise OutsideError(
+            "the value of no secret can be read here, so nothing was searched for",
+            hint="put the values into a folder, each in a file of the secret's name, and name it in NIXGEN_SECRETS_DIR",
+        )
+
+
+def _print(found: SecretScan) -> None:
+    from nixgen.cache.leaks import LEAST_LENGTH
+    from nixgen.cli.console import human_size, note, say
+
+    for name in found.absent:
+        note(f"not searched for {name}: its value is not here; see NIXGEN_SECRETS_DIR in --help")
+    for name in found.too_short:
+        note(f"not searched for {name}: its value has fewer than {LEAST_LENGTH} bytes")
+    if not found.searched:
+        if not found.absent and not found.too_short:
+            say("the project has no secrets")
+        return
+    say(
+        f"searched {found.paths} paths ({human_size(found.nar_bytes)}) for {', '.join(found.searched)}: "
+        f"{f'{len(found.leaks)} found' if found.leaks else 'nothing found'} ({found.seconds:.1f} s)"
+    )

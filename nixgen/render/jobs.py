@@ -1,0 +1,238 @@
+"""Jobs that warm a cache somewhere else: laid out with templates/jobs, every value quoted for the format that it stands in.
+
+Nothing is installed or scheduled by nixgen; the files are what a person reads, changes and applies.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from nixgen.errors import UsageError
+from nixgen.render.resources import template_folder
+
+if TYPE_CHECKING:
+    import jinja2
+
+__all__ = ["FORMS", "WarmJob", "github", "kubernetes", "systemd"]
+
+_NIGHTLY_CALENDAR = "*-*-* 03:00:00"
+_NIGHTLY_CRON = "0 3 * * *"
+
+
+@frozen(kw_only=True)
+class WarmJob:
+    """What a job does.
+
+    :param project: its name.
+    :param folder: of infra.py, for jobs of this machine.
+    :param program: nixgen, for jobs of this machine.
+    :param cache: an address, or the name of one of the project's.
+    :param words: the selection, as words of the command line.
+    :param shards: how many parts the work is done in.
+    :param schedule: when, in the form's own language; its default when None.
+    :param image: a container image, for Kubernetes.
+    """
+
+    project: str
+    folder: str
+    program: str
+    cache: str
+    words: tuple[str, ...]
+    shards: int
+    schedule: str | None
+    image: str
+
+    @property
+    def name(self) -> str:
+        return f"nixgen-warm-{self.project}"
+
+
+def systemd(job: WarmJob) -> Mapping[str, str]:
+    """A service and its timer; of several shards, template units: enable ``….timer`` as ``…@I.timer``, each where it shall run.
+
+    :raises UsageError: the schedule cannot be one, or a path holds what no unit file can.
+    """
+    sharded = job.shards > 1
+    unit = job.name + ("@" if sharded else "")
+    argv: list[str | _Specifier] = [
+        job.program, "cache", "warm", *job.words, "--project", job.folder, "--to", job.cache,
+        "--key", _Specifier("${CREDENTIALS_DIRECTORY}/cache.key"),
+    ]  # fmt: skip
+    if sharded:
+        argv += ["--shard", _Specifier(f"%i/{job.shards}")]
+    values = {
+        "project": job.project,
+        "unit": job.name,
+        "cache": job.cache,
+        "folder": job.folder,
+        "argv": argv,
+        "sharded": sharded,
+        "shards": job.shards,
+        "schedule": job.schedule or _NIGHTLY_CALENDAR,
+    }
+    return {
+        f"{unit}.service": _render("systemd.service.j2", values),
+        f"{unit}.timer": _render("systemd.timer.j2", values),
+    }
+
+
+def kubernetes(job: WarmJob) -> Mapping[str, str]:
+    """An indexed Job with a completion for each shard, in a CronJob when there is a schedule.
+
+    :raises UsageError: the schedule cannot be one.
+    """
+    values = {
+        "name": job.name,
+        "shards": job.shards,
+        "image": job.image,
+        "schedule": job.schedule,
+        "script": f'exec nixgen cache warm "$@" --shard "$((JOB_COMPLETION_INDEX + 1))/{job.shards}"',
+        "argv": (*job.words, "--to", job.cache, "--key", "/run/secrets/nixgen/cache.key"),
+    }
+    return {f"{job.name}.yaml": _render("kubernetes.yaml.j2", values)}
+
+
+def github(job: WarmJob) -> Mapping[str, str]:
+    """A workflow with a job for each shard, for ``.github/workflows``.
+
+    :raises UsageError: the schedule cannot be one.
+    """
+    words = "".join(f" {shlex.quote(word)}" for word in job.words)
+    values = {
+        "name": job.name,
+        "cache": job.cache,
+        "shards": job.shards,
+        "indices": list(range(1, job.shards + 1)),
+        "schedule": job.schedule or _NIGHTLY_CRON,
+        # values come in variables: what an expression puts into the text of a script is run as that text
+        "script": 'umask 077\nprintf "%s\\n" "$KEY" > "$RUNNER_TEMP/cache.key"\n'
+        f'nixgen cache warm{words} --shard "$SHARD" --key "$RUNNER_TEMP/cache.key"\n',
+    }
+    return {"warm-cache.yml": _render("github.yml.j2", values)}
+
+
+FORMS: Mapping[str, Callable[[WarmJob], Mapping[str, str]]] = {
+    "systemd": systemd,
+    "kubernetes": kubernetes,
+    "github": github,
+}
+"""The name of each form → what renders it: file name → text."""
+
+
+class _Specifier(str):
+    """A word of a unit file whose ``%`` and ``$`` mean something."""
+
+    __slots__ = ()
+
+
+def _render(template: str, values: Mapping[str, Any]) -> str:
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template_folder() / "jobs"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701  # none of it is HTML; each value goes through the filter of its format
+    )
+    environment.filters |= {
+        "calendar": _calendar,
+        "comment": _comment,
+        "cron": _cron,
+        "github": _github,
+        "kubernetes": _kubernetes,
+        "unit_text": _unit_text,
+        "unit_words": _unit_words,
+        "yaml": _yaml,
+    }
+    return environment
+
+
+# systemd.syntax(7), systemd.unit(5) on specifiers, systemd.service(5) on command lines
+
+
+def _unit_words(words: Iterable[str]) -> str:
+    return " ".join(map(_unit_word, words))
+
+
+def _unit_word(word: str) -> str:
+    _require_printable(word)
+    if isinstance(word, _Specifier):
+        return str(word)
+    text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return text if re.fullmatch(r"[A-Za-z0-9_./:=@,+-]+", text) else f'"{text}"'
+
+
+def _unit_text(text: str) -> str:
+    _require_printable(text)
+    return text.replace("%", "%%")
+
+
+def _require_printable(text: str) -> None:
+    if not text.isprintable():
+        raise UsageError(
+            f"{text!r} cannot be put into a unit file",
+            hint="move it to a path without such letters",
+        )
+
+
+def _comment(text: str) -> str:
+    """One line that ends in nothing that continues it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text).rstrip("\\")
+
+
+def _calendar(text: str) -> str:
+    """systemd.time(7), as far as its letters."""
+    if not re.fullmatch(r"[A-Za-z0-9*:.,/~ _+-]+", text):
+        raise UsageError(
+            f"{text!r} is no calendar event of systemd",
+            hint="write it like 'Mon..Fri 03:00', and try it: systemd-analyze calendar '…'",
+        )
+    return text
+
+
+# Kubernetes: $(NAME) in args is replaced, and $$ is a dollar. GitHub: ${{ … }} is replaced everywhere.
+
+
+def _kubernetes(text: str) -> str:
+    return text.replace("$", "$$")
+
+
+def _github(text: str) -> str:
+    return text.replace("${{", "${{ '${{' }}")
+
+
+def _cron(text: str) -> str:
+    """crontab(5): five fields."""
+    if not re.fullmatch(r"[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){4}", text):
+        raise UsageError(
+            f"{text!r} is no schedule of cron", hint="it has five fields, like '0 3 * * *'"
+        )
+    return text
+
+
+def _yaml(value: str | list[int]) -> str:
+    """A flow sequence of numbers, or a double-quoted scalar: YAML 1.2, section 7.3.1."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    return '"' + "".join(map(_yaml_letter, value)) + '"'
+
+
+def _yaml_letter(letter: str) -> str:
+    if letter in '"\\':
+        return f"\\{letter}"
+    if letter == "\n":
+        return "\\n"
+    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"
