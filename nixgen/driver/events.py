@@ -210,7 +210,7 @@ class EventParser:
     # what ssh says comes as plain lines, before Nix says which machine it is about
     _spoken: deque[str] = field(factory=lambda: deque(maxlen=30), init=False)
     # errors that name no derivation; those of the remote build hook come just before the failure
-    _trouble: str = field(default="", init=False)
+    _trouble: deque[str] = field(factory=lambda: deque(maxlen=30), init=False)
 
     def feed(self, line: bytes) -> tuple[Event, ...]:
         """The events that a line (without newline) stands for."""
@@ -312,7 +312,9 @@ class EventParser:
             return (BuilderUnavailable(unusable[1], words),)
         if mismatch := _MISMATCH.match(text):
             drv, system, features = mismatch.groups()
-            return (BuilderMismatch(drv, system, tuple(filter(None, features.split(", ")))),)
+            return (
+                BuilderMismatch(drv, system, tuple(filter(None, features.strip("[]").split(", ")))),
+            )
         if level == _ERROR_LEVEL:
             found = _FAILED.search(text)
             if found and not _DEPENDENCY.search(text):
@@ -327,10 +329,12 @@ class EventParser:
                 remote = _REMOTE_FAILURE.match(text)
                 if self._machines.get(drv) and not remote and self._trouble:
                     # the build hook ended without a word from the builder about the derivation
-                    return (BuildFailed(drv, seconds, self._trouble, self._machines[drv]),)
+                    return (
+                        BuildFailed(drv, seconds, self._trouble.popleft(), self._machines[drv]),
+                    )
                 return (BuildFailed(drv, seconds, text[remote.end() :] if remote else text),)
             if not found:
-                self._trouble = text
+                self._trouble.append(text)
         return (Message(int(level), text),) if text else ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -351,6 +352,32 @@ def test_a_builder_that_is_lost_is_not_the_derivations_fault() -> None:
     assert report.error() is failure.error
 
 
+def test_two_builds_lost_at_once_are_both_the_builders_fault() -> None:
+    parser = EventParser()
+    drvs = [f"/nix/store/{'0' * 32}-{name}.drv" for name in ("a", "b", "here")]
+
+    def feed(**document: object) -> tuple[nix.Event, ...]:
+        return parser.feed(b"@nix " + json.dumps(document).encode())
+
+    for number, (drv, machine) in enumerate(zip(drvs, (ADDRESS, ADDRESS, ""), strict=True)):
+        feed(action="start", id=number, level=3, type=105, text="", fields=[drv, machine, 1, 1])
+    feed(action="msg", level=0, msg="error: unexpected end-of-file")
+    feed(action="msg", level=0, msg="error: writing to file: Broken pipe")
+    failed = [
+        event
+        for drv in drvs
+        for event in feed(
+            action="msg", level=0, msg=f"error: builder for '{drv}' failed with exit code 1"
+        )
+        if isinstance(event, BuildFailed)
+    ]
+    assert [(event.builder, event.reason) for event in failed[:2]] == [
+        (ADDRESS, "error: unexpected end-of-file"),
+        (ADDRESS, "error: writing to file: Broken pipe"),
+    ]
+    assert failed[2].builder == ""
+
+
 def test_builders_that_cannot_be_used_are_told_with_ssh_s_words() -> None:
     machines = f"{BIG}\n# gone\nssh-ng://root@127.0.0.1:29223"
     log, seen = log_of("-unusable", machines)
@@ -366,12 +393,13 @@ def test_builders_that_cannot_be_used_are_told_with_ssh_s_words() -> None:
     assert not any("Failed to find" in e.text for e in seen if isinstance(e, nix.Message))
 
 
-def test_a_build_that_no_builder_takes() -> None:
+@pytest.mark.parametrize("features", [b"kvm, nixos-test", b"[kvm, nixos-test]"])
+def test_a_build_that_no_builder_takes(features: bytes) -> None:
     log = BuildLog()
     log.feed(
         b'@nix {"action":"msg","level":1,"msg":"Failed to find a machine for remote build!\\n'
         b"derivation: 7yh7bg52jn847crmxnwip5kwlzl35fyy-vm.drv\\n"
-        b'required (system, features): (x86_64-linux, kvm, nixos-test)\\n1 available machines:"}',
+        b"required (system, features): (x86_64-linux, " + features + b')\\n1 available machines:"}',
         lambda _event: None,
     )
     error = log.builder_error()
