@@ -1,0 +1,234 @@
+"""``nixgen cache gc``"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+from nixgen.errors import UsageError, VerifyError
+
+if TYPE_CHECKING:
+    from nixgen.cache.gc import GcReport
+
+app = verb()
+
+#: Rows shown to people; more would scroll the totals away.
+_SHOWN = 40
+_AGE = re.compile(r"(\d+)([wdhms])")
+_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?")
+_POWERS = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4}
+
+
+@app.command("gc")
+def gc(
+    cache: Cache = None,
+    project: ProjectFolder = Path(),
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep",
+            metavar="N",
+            min=1,
+            help="Newest generations of each target to keep, in each environment; what infra.py says of the cache, else 3.",
+            show_default=False,
+        ),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--older-than",
+            metavar="AGE",
+            help="Let only generations go that are older, such as 30d or 12h.",
+            show_default=False,
+        ),
+    ] = None,
+    max_bytes: Annotated[
+        str | None,
+        typer.Option(
+            "--max-bytes",
+            metavar="SIZE",
+            help="Let older generations go until what stays fits, such as 500GB; never the newest of a target.",
+            show_default=False,
+        ),
+    ] = None,
+    min_age: Annotated[
+        str,
+        typer.Option("--min-age", metavar="AGE", help="Younger objects stay, whatever they are."),
+    ] = "24h",
+    grace: Annotated[
+        str,
+        typer.Option(
+            "--grace",
+            metavar="AGE",
+            help="How long before its removal something must have been found dead; 0 removes at once.",
+        ),
+    ] = "24h",
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Mark and remove; without it, only say what would be.")
+    ] = False,
+    batch_seconds: Annotated[
+        float,
+        typer.Option(
+            "--batch-seconds",
+            metavar="SECONDS",
+            min=2,
+            help="How long others wait for a collection that died.",
+        ),
+    ] = 120,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Remove from a cache what no kept generation, pin or push under way needs."""
+    from nixgen import pipeline
+    from nixgen.cache.gc import collect, preview
+    from nixgen.cache.gc_policy import GcPolicy
+    from nixgen.cache.s3 import Bucket
+    from nixgen.cli import console
+    from nixgen.cli.cache._workspace import workspace_of
+
+    workspace = workspace_of(project, cache)
+    model = workspace.cache(cache) if workspace is not None and cache is not None else None
+    policy = GcPolicy(
+        keep=keep or (model.keep if model else 3),
+        older_than=None if older_than is None else _age("--older-than", older_than),
+        max_bytes=None if max_bytes is None else _size(max_bytes),
+        min_age=_age("--min-age", min_age),
+        grace=_age("--grace", grace),
+    )
+
+    def tell(done: int, all_: int) -> None:
+        if not json:
+            console.note(f"{done} of {all_} objects")
+
+    with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+        if apply:
+            report = collect(bucket, policy, batch_seconds=batch_seconds, tell=tell)
+        else:
+            report = preview(bucket, policy)
+    if json:
+        console.print_json(report.document())
+    else:
+        _print(report)
+    if report.plan.problems:
+        raise VerifyError(
+            f"{len(report.plan.problems)} narinfos are corrupt, and were left alone with all that they may name",
+            details=report.plan.problems[:10],
+            hint="run: nixgen cache repair",
+        )
+
+
+def _print(report: GcReport) -> None:
+    from nixgen.cli.console import human_size, note, say
+
+    rows = _rows(report)
+    if rows:
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        for when, size, kind, what, why in rows[:_SHOWN]:
+            say(
+                f"{when:<{widths[0]}}  {size:>{widths[1]}}  {kind:<{widths[2]}}  {what:<{widths[3]}}  {why}"
+            )
+        if len(rows) > _SHOWN:
+            say(f"… and {len(rows) - _SHOWN} more (--json lists all)")
+        say("")
+    leases = f", {_count(report.leases, 'lease')} among what keeps them" if report.leases else ""
+    say(
+        f"kept      {_count(report.plan.kept_paths, 'path')}, {human_size(report.plan.kept_bytes)}{leases}"
+    )
+    if report.applied:
+        say(
+            f"removed   {_count(len(report.removed), 'object')}, {human_size(report.removed_bytes)}"
+        )
+    else:
+        say(f"to remove {_count(len(report.due), 'object')}, {human_size(report.due_bytes)}")
+    waiting = frozenset(report.since) - report.due
+    if waiting:
+        verb_ = "marked   " if report.applied else "to mark  "
+        say(
+            f"{verb_} {_count(len(waiting), 'object')}, {human_size(report.bytes_of(waiting))};"
+            f" removed by a run in {_ago(report.policy.grace)} or later, if nothing needs them by then"
+        )
+    if report.rescued:
+        say(f"rescued   {_count(len(report.rescued), 'object')} marked before, needed again")
+    if report.spared:
+        say(
+            f"spared    {_count(len(report.spared), 'object')} that somebody came to need meanwhile"
+        )
+    most = report.policy.max_bytes
+    if most is not None and report.plan.kept_bytes > most:
+        note(
+            f"what has to be kept is more than {human_size(most)}: the newest generation of each target, pins, leases, and what is young"
+        )
+    if not report.applied and report.since:
+        note("nothing was changed; do it with --apply")
+
+
+def _rows(report: GcReport) -> list[tuple[str, str, str, str, str]]:
+    """When, bytes, kind, name and reason; a path together with its listing, log, realisation and archive."""
+    from nixgen.cli.console import human_size
+
+    with_path: dict[str, int] = {}
+    paths = {each.name[:32] for each in report.plan.doomed if each.kind == "path"}
+    rows: list[tuple[str, str, str, str, str]] = []
+    for each in report.plan.doomed:
+        mine = sorted(each.paths & paths)
+        if mine:
+            with_path[mine[0]] = with_path.get(mine[0], 0) + each.size
+    for each in report.plan.doomed:
+        if each.kind != "path" and each.paths & paths:
+            continue
+        size = with_path.get(each.name[:32], each.size) if each.kind == "path" else each.size
+        what = each.path or each.name.removeprefix("nixgen/roots/").removesuffix(".json")
+        rows.append((_when(report, each.name), human_size(size), each.kind, what, each.why))
+    return rows
+
+
+def _when(report: GcReport, name: str) -> str:
+    if name in report.removed:
+        return "removed"
+    if name in report.spared:
+        return "spared"
+    if name in report.due:
+        return "now"
+    return f"in {_ago(report.since[name] + report.policy.grace - report.now)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _ago(span: timedelta) -> str:
+    hours = span.total_seconds() / 3600
+    if hours >= 72:
+        return f"{hours / 24:.0f} days"
+    return f"{hours:.0f} h" if hours >= 1 else f"{hours * 60:.0f} min"
+
+
+def _age(option: str, text: str) -> timedelta:
+    found = _AGE.fullmatch(text)
+    if text == "0":
+        return timedelta()
+    if not found:
+        raise UsageError(
+            f"{option}: {text!r} is not an age", hint="write it like 30d, 12h, 90m, 45s or 0"
+        )
+    try:
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    except OverflowError as error:
+        raise UsageError(
+            f"{option}: {text} is too long", hint="use less than 999999999d"
+        ) from error
+
+
+def _size(text: str) -> int:
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise UsageError(
+            f"--max-bytes: {text!r} is not a size", hint="write it like 500GB, 20GiB or 1000000"
+        )
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2]])

@@ -1,0 +1,74 @@
+"""``nixgen cache pin``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nixgen.cli.options import Debug, Env, Json, ProjectFolder, verb
+
+app = verb()
+
+Of = Annotated[
+    str | None,
+    typer.Option(
+        "--cache",
+        metavar="CACHE",
+        envvar="NIXGEN_CACHE",
+        help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
+        show_default=False,
+    ),
+]
+
+
+@app.command("pin")
+def pin(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as release-1.0.")],
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TARGET|STORE_PATH]...",
+            help="All targets of the newest generation when none is given.",
+            show_default=False,
+        ),
+    ] = None,
+    note: Annotated[
+        str, typer.Option("--note", metavar="TEXT", help="Why, for others.", show_default=False)
+    ] = "",
+    cache: Of = None,
+    env: Env = None,
+    generation: Annotated[
+        str | None,
+        typer.Option(
+            "--generation",
+            metavar="GENERATION",
+            help="One that `cache roots` shows; the newest of each target when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    project: ProjectFolder = Path(),
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Keep what is in a cache from collection, under a name."""
+    from nixgen import pipeline
+    from nixgen.cache.pinning import pin_paths, recorded_paths
+    from nixgen.cache.s3 import Bucket
+    from nixgen.cli import console
+    from nixgen.cli.cache._workspace import workspace_of
+
+    paths = [text for text in what or () if text.startswith("/")]
+    targets = [text for text in what or () if not text.startswith("/")]
+    workspace = workspace_of(project, cache)
+    with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+        if targets or not paths:
+            paths += recorded_paths(bucket, targets, environment=env, generation=generation)
+        made = pin_paths(bucket, name, paths, note=note)
+    if json:
+        console.print_json({"schema": "nixgen/cache-pin/1", **made.document()})
+        return
+    for path in made.paths:
+        console.say(path)
+    console.note(f"pinned as {name}, until: nixgen cache unpin {name}")

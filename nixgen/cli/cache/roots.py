@@ -1,0 +1,80 @@
+"""``nixgen cache roots``"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+
+if TYPE_CHECKING:
+    from nixgen.cache.roots import Pin, Root
+
+app = verb()
+
+
+@app.command("roots")
+def roots(
+    cache: Cache = None,
+    project: ProjectFolder = Path(),
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List the generations that were pushed to a cache, and its pins."""
+    from nixgen import pipeline
+    from nixgen.cache.roots import list_pins, list_roots
+    from nixgen.cache.s3 import Bucket
+    from nixgen.cli import console
+    from nixgen.cli.cache._workspace import workspace_of
+
+    workspace = workspace_of(project, cache)
+    with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+        found, pins, now = list_roots(bucket), list_pins(bucket), bucket.clock()
+    if json:
+        console.print_json(
+            {
+                "schema": "nixgen/cache-roots/1",
+                "cache": str(location),
+                "roots": [{**root.document(), "pinned": _pinned(root, pins)} for root in found],
+                "pins": [pin.document() for pin in pins],
+            }
+        )
+        return
+    if found:
+        columns = ("environment", "generation", "age", "targets", "commit", "pinned")
+        console.print_table("", columns, [_row(root, pins, now) for root in found])
+    if pins:
+        rows = [(pin.name, _age(now, pin.created), str(len(pin.paths)), pin.note) for pin in pins]
+        console.print_table("", ("pin", "age", "paths", "note"), rows)
+    if not found and not pins:
+        console.note("the cache has no roots and no pins; a push records a root")
+
+
+def _row(root: Root, pins: tuple[Pin, ...], now: datetime) -> tuple[str, ...]:
+    return (
+        root.environment,
+        root.generation,
+        _age(now, root.created),
+        _targets(sorted(root.targets)),
+        (root.commit or "")[:12],
+        ", ".join(_pinned(root, pins)),
+    )
+
+
+def _pinned(root: Root, pins: tuple[Pin, ...]) -> list[str]:
+    """The pins that hold something of it."""
+    return [pin.name for pin in pins if not root.paths.isdisjoint(pin.paths)]
+
+
+def _targets(attrs: list[str]) -> str:
+    return (
+        ", ".join(attrs) if len(attrs) <= 3 else f"{', '.join(attrs[:2])} and {len(attrs) - 2} more"
+    )
+
+
+def _age(now: datetime, moment: datetime) -> str:
+    minutes = max(0, round((now - moment).total_seconds() / 60))
+    if minutes >= 3 * 24 * 60:
+        return f"{minutes // (24 * 60)} d"
+    return f"{minutes // 60} h" if minutes >= 60 else f"{minutes} min"
