@@ -1,0 +1,214 @@
+"""A channel beside the cache: stock clients with an empty store get everything from it, and build nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from nixgen.cache.channel import pack, require_name, require_url
+from nixgen.errors import UsageError
+
+pytestmark = pytest.mark.real
+
+#: Another computer: nothing in its store, nothing of Debian's mirrors, only the cache and its key.
+CLIENT = """
+set -eu
+mount --bind "$STORE" /nix
+export HOME=$STORE/home NIX_PATH=/nix/var/nix/profiles/per-user/root/channels
+export NIX_CONFIG="build-users-group =
+substituters = $URL
+trusted-public-keys = $KEY
+require-sigs = true
+sandbox = false
+max-jobs = 1
+flake-registry = $URL/flake-registry.json
+experimental-features = nix-command flakes"
+mkdir -p "$HOME"
+nix-channel --add "$URL/channels/pets" pets
+nix-channel --update >&2
+echo "build $(nix-build '<pets>' -A machines.web --no-out-link)"
+nix-env -iA pets.python3 >&2
+echo "installed $(nix-env -q)"
+echo "run $(nix run pets#python3 -- -c 'print(6 * 7)')"
+echo "flake $(nix build --no-link --json "$URL/channels/pets/flake.tar.gz#image-web")"
+"""
+
+
+@pytest.fixture(scope="module")
+def hello(example):
+    nixgen = example("hello")
+    infra = nixgen.folder / "infra.py"
+    infra.write_text(
+        infra.read_text().replace('    "hello",\n', '    "hello",\n    packages=[python],\n')
+    )
+    (nixgen.folder / "site/link").symlink_to("index.html")
+    return nixgen
+
+
+@pytest.fixture(scope="module")
+def published(hello):
+    server = hello.start("cache", "serve", "--port", "0")
+    try:
+        for line in server.stderr:
+            if "substituters" in line:
+                break
+        yield re.search(r"http://\S+", line)[0], hello.document("cache", "channel", "pets")
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+def stored(hello, name):
+    return (hello.folder / ".nixgen/s3/nixgen-cache" / name).read_bytes()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts an empty store over /nix, which needs root")
+def test_stock_clients_with_an_empty_store_build_nothing(hello, published, tmp_path):
+    url, document = published
+    done = subprocess.run(
+        ["unshare", "--mount", "bash", "-c", CLIENT],
+        env={
+            "PATH": os.environ["PATH"],
+            "STORE": str(tmp_path),
+            "URL": url,
+            "KEY": (hello.folder / ".nixgen/cache.key.pub").read_text().strip(),
+        },
+        cwd=tmp_path, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    subprocess.run(["chmod", "-R", "u+w", tmp_path], check=True)
+    assert done.returncode == 0, done.stderr
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert said["build"] == document["targets"]["machines.web"]["out"]
+    assert said["installed"].startswith("python3")
+    assert said["run"] == "42"
+    built = json.loads(said["flake"])
+    assert built[0]["outputs"]["out"] == document["targets"]["images.web"]["out"]
+    # nix-env makes its profile with a builtin; no builder of ours ran
+    assert set(re.findall(r"building '\S+?-(\S+)\.drv'", done.stderr)) == {"user-environment"}
+
+
+def test_the_addresses_are_those_of_the_server(published):
+    url, document = published
+    assert document["schema"] == "nixgen/channel/1"
+    assert document["tarball"] == f"{url}/channels/pets/nixexprs.tar.xz"
+    assert document["flake"] == f"{url}/channels/pets/flake.tar.gz"
+    assert document["targets"]["python3"]["flake"] == "python3"
+    assert document["uploaded"] == [
+        "channels/pets/nixexprs.tar.xz", "channels/pets/flake.tar.gz",
+        "flake-registry.json", "channels/pets/index.html",
+    ]  # fmt: skip
+
+
+def test_the_archive_holds_what_evaluates_and_nothing_of_this_computer(hello, published):
+    with tarfile.open(fileobj=io.BytesIO(stored(hello, "channels/pets/flake.tar.gz"))) as tar:
+        members = tar.getmembers()
+        flake = tar.extractfile("pets/flake.nix").read().decode()
+    names = [member.name for member in members]
+    assert names == sorted(names)
+    assert {
+        "pets/default.nix",
+        "pets/project/debian.lock.json",
+        "pets/project/site/index.html",
+    } <= set(names)
+    assert not [name for name in names if "infra.py" in name or ".nixgen" in name]
+    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "", "", 1)}
+    assert {m.linkname for m in members if m.issym()} == {"index.html"}
+    assert published[0] in flake
+
+
+def test_the_page_says_how_to_use_it(hello, published):
+    _, document = published
+    page = stored(hello, "channels/pets/index.html").decode()
+    assert f"nix-channel --add {document['tarball']} pets" in page
+    assert (hello.folder / ".nixgen/cache.key.pub").read_text().strip() in page
+    assert document["targets"]["machines.web"]["out"] in page
+
+
+def test_publishing_the_same_again_uploads_nothing(hello, published):
+    assert hello.document("cache", "channel", "pets")["uploaded"] == []
+
+
+def test_another_channel_joins_the_registry(hello, published):
+    done = hello("cache", "channel", "toys", "images", "--url", "https://cache.example.org/")
+    assert (
+        "nix registry add toys https://cache.example.org/channels/toys/flake.tar.gz" in done.stdout
+    )
+    flakes = json.loads(stored(hello, "flake-registry.json"))["flakes"]
+    assert [each["from"]["id"] for each in flakes] == ["pets", "toys"]
+    assert flakes[1]["to"] == {
+        "type": "tarball", "url": "https://cache.example.org/channels/toys/flake.tar.gz",
+    }  # fmt: skip
+    with tarfile.open(fileobj=io.BytesIO(stored(hello, "channels/toys/flake.tar.gz"))) as tar:
+        targets = tar.extractfile("toys/targets.nix").read().decode()
+    assert "images" in targets
+    assert "machines" not in targets
+
+
+def test_sources_beside_the_project_come_along(example):
+    nixgen = example("hello")
+    shutil.move(nixgen.folder / "site", nixgen.folder.parent / "site")
+    infra = nixgen.folder / "infra.py"
+    infra.write_text(infra.read_text().replace('Source("site")', 'Source("../site")'))
+    nixgen.document("cache", "channel", "hello", "images")
+    with tarfile.open(fileobj=io.BytesIO(stored(nixgen, "channels/hello/flake.tar.gz"))) as tar:
+        names = tar.getnames()
+    assert {"hello/project/site/index.html", "hello/project/project/generated/default.nix"} <= set(
+        names
+    )
+
+
+def test_a_channel_that_would_be_something_else_is_not_published(example):
+    """The folder of the project is part of its own source here, under a name that clients cannot know."""
+    nixgen = example("hello")
+    infra = nixgen.folder / "infra.py"
+    whole = 'Source("..", exclude=["infra.py", "generated", "__pycache__", "debian.lock.json"])'
+    infra.write_text(
+        infra.read_text().replace('Source("site")', whole.replace('"..", ', '"..", name="all", '))
+    )
+    done = nixgen("cache", "channel", "hello", "images", expect=1)
+    assert "images.web of the channel would be /nix/store/" in done.stderr
+    assert not list(nixgen.folder.glob(".nixgen/s3/*/channels"))
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path):
+    def tree(folder: Path, *, late: bool) -> dict[str, bytes | Path]:
+        folder.mkdir()
+        (folder / "run").write_text("x")
+        (folder / "run").chmod(0o777 if late else 0o700)
+        if late:
+            os.utime(folder / "run", (1, 1))
+        names = {"a/run": folder / "run", "b": b"text", "a": folder}
+        return dict(reversed(names.items())) if late else names
+
+    first, second = tree(tmp_path / "1", late=False), tree(tmp_path / "2", late=True)
+    assert pack("x", first) == pack("x", second)
+    with tarfile.open(fileobj=io.BytesIO(pack("x", first))) as tar:
+        assert {m.name: m.mode for m in tar} == {
+            "x": 0o755,
+            "x/a": 0o755,
+            "x/a/run": 0o755,
+            "x/b": 0o644,
+        }
+
+
+@pytest.mark.parametrize("name", ["", "9lives", "a/b", "..", "a.b", "ä"])
+def test_names_that_nix_would_not_take_are_refused(name):
+    with pytest.raises(UsageError, match="name of a channel"):
+        require_name(name)
+
+
+@pytest.mark.parametrize(
+    "url", ["cache.example.org", "s3://x", "http://x/?a=b", 'http://x/"', "http://x/${y}"]
+)
+def test_urls_that_are_none_are_refused(url):
+    with pytest.raises(UsageError, match="not the URL"):
+        require_url(url)
+    assert require_url("http://[::1]:80/a/") == "http://[::1]:80/a"
