@@ -155,7 +155,7 @@ def print_table(
         title=title or None, box=SIMPLE_HEAD, title_justify="left", caption=footer or None
     )
     for column in columns:
-        numeric = column.lower() in {"seconds", "size", "layers", "paths", "bytes"}
+        numeric = column.lower() in {"seconds", "size", "layers", "paths", "bytes", "builds"}
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)

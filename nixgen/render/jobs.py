@@ -87,15 +87,17 @@ def kubernetes(job: WarmJob) -> Mapping[str, str]:
 
     :raises UsageError: the schedule cannot be one.
     """
+    # a Job's name is a part of the names of its pods, and a CronJob adds eleven letters to its Jobs'
+    name = job.name[:52].rstrip("-")
     values = {
-        "name": job.name,
+        "name": name,
         "shards": job.shards,
         "image": job.image,
         "schedule": job.schedule,
         "script": f'exec nixgen cache warm "$@" --shard "$((JOB_COMPLETION_INDEX + 1))/{job.shards}"',
         "argv": (*job.words, "--to", job.cache, "--key", "/run/secrets/nixgen/cache.key"),
     }
-    return {f"{job.name}.yaml": _render("kubernetes.yaml.j2", values)}
+    return {f"{name}.yaml": _render("kubernetes.yaml.j2", values)}
 
 
 def github(job: WarmJob) -> Mapping[str, str]:

@@ -91,7 +91,7 @@ class Pushing:
         return self._error is not None
 
     def document(self) -> dict[str, Any]:
-        """For the document of the command: ``push``, a nixgen/push/1, or null when it failed."""
+        """For the document of the command: ``push``, a nixgen/push/1, or null when it failed or there was nothing to push."""
         return {"push": self._report and self._report.document()}
 
     def tell(self, *, instead_of: NixgenError | None, json: bool) -> None:

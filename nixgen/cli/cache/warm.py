@@ -11,7 +11,7 @@ import typer
 from nixgen.cli.options import Base, Builders, Debug, Json, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
-    from nixgen.cache.warm import WarmPlan, WarmRow
+    from nixgen.cache.warm import WarmPlan
     from nixgen.warming import Selection
     from nixgen.workspace import Workspace
 
@@ -226,7 +226,8 @@ def _warm(
             )
         if not json:
             _print_plan(warmed.plan)
-        pushing.finish(warmed.plan.outputs("to push", "to build"), root=None, quiet=json)
+        if outputs := warmed.plan.outputs("to push", "to build"):
+            pushing.finish(outputs, root=None, quiet=json)
         if not pushing.failed:
             warming.record_roots(workspace, warmed.plan, pushing.location)
     if json:
@@ -249,32 +250,22 @@ def _print_plan(planned: WarmPlan) -> None:
                 row.work.system,
                 str(len(row.missing)) if exact else "",
                 human_size(sum(info.nar_size for info in row.missing)) if exact else "",
-                _state(row),
+                str(len(row.builds) or ""),
+                row.state,
             )
         )
     if not rows:
         say("nothing is selected, so nothing is missing")
         return
-    print_table("", ["target", "environment", "system", "paths", "bytes", "state"], rows)
+    print_table("", ["target", "environment", "system", "paths", "bytes", "builds", "state"], rows)
     missing, builds = planned.missing, planned.builds
     if not missing and not builds and not planned.of("failed"):
         say("nothing is missing")
         return
     say(
         f"missing: {len(missing)} paths, {human_size(sum(missing.values()))}"
-        + (f"; and what {len(builds)} derivations build" if builds else "")
+        + (f", and what {len(builds)} derivations build" if builds else "")
     )
-
-
-def _state(row: WarmRow) -> str:
-    count = f"{len(row.builds)} derivation{'' if len(row.builds) == 1 else 's'}"
-    match row.state:
-        case "to build":
-            return f"to be built: {count}"
-        case "cannot be built here":
-            return f"cannot be built here: {count}"
-        case state:
-            return state
 
 
 def _emit(
