@@ -33,7 +33,7 @@ def run(*argv: object, **options: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def wait_for(condition, what: str, seconds: float = 20.0) -> None:
+def wait_for(condition, what: str, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"no {what} within {seconds} s"
@@ -306,7 +306,7 @@ def test_a_host_that_dies_in_the_middle_of_a_build(host, nixgen):
         wait_for((host.folder / "holding").exists, "build on the other computer")
         for _, session in host.sessions:
             end(session, "sshd")
-        out, err = building.communicate(timeout=30)
+        out, err = building.communicate(timeout=60)
     finally:
         building.kill()
         (host.folder / "hold").unlink()
@@ -324,7 +324,7 @@ def test_an_interrupted_build_leaves_nothing_running_over_there(host, nixgen):
     try:
         wait_for((host.folder / "holding").exists, "build on the other computer")
         building.send_signal(signal.SIGINT)
-        _, err = building.communicate(timeout=30)
+        _, err = building.communicate(timeout=60)
     finally:
         building.kill()
         (host.folder / "hold").unlink()
