@@ -88,17 +88,24 @@ def hello(example, tmp_path_factory) -> Iterator[Pushed]:
         yield Pushed(nixgen=nixgen, location=location, bucket=bucket, key=key)
 
 
+@pytest.fixture(scope="module")
+def originals(hello: Pushed) -> dict[str, tuple[str, bytes]]:
+    """Tag and content of every object."""
+    return {
+        found.name: (found.etag, hello.bucket.read(found.name) or b"")
+        for found in hello.bucket.objects()
+    }
+
+
 @pytest.fixture
-def cache(hello: Pushed) -> Iterator[Pushed]:
+def cache(hello: Pushed, originals: dict[str, tuple[str, bytes]]) -> Iterator[Pushed]:
     """The same, made whole again afterwards."""
-    before = {found.name: found.etag for found in hello.bucket.objects()}
-    data = {name: hello.bucket.read(name) for name in before}
     yield hello
     after = {found.name: found.etag for found in hello.bucket.objects()}
-    hello.bucket.delete(after.keys() - before.keys())
-    for name, tag in before.items():
+    hello.bucket.delete(after.keys() - originals.keys())
+    for name, (tag, data) in originals.items():
         if after.get(name) != tag:
-            hello.put(name, data[name] or b"")
+            hello.put(name, data)
 
 
 def copy(
@@ -158,7 +165,6 @@ def test_a_whole_cache_takes_one_line(cache: Pushed) -> None:
     assert found["archives"]["fileBytes"] == found["fileBytes"]
     sample = cache.document("verify", "--sample", 3)
     assert (sample["archives"]["read"], sample["paths"]) == (3, found["paths"])
-    assert cache.document("verify", "--no-nars")["archives"]["read"] == 0
 
 
 def test_every_damage_is_named_and_what_can_be_is_mended(cache: Pushed, root) -> None:
@@ -221,11 +227,11 @@ def test_every_damage_is_named_and_what_can_be_is_mended(cache: Pushed, root) ->
         # Archives of what has no narinfo any more are nobody's, for now.
         now_orphans = {info.url: "nar-orphan" for info in (lost, short, misnamed)}
         assert cache.problems("--min-age", 0) == {**expected, **waste, **now_orphans}
-        found = cache.document("verify", expect=1)  # nothing is a day old
-        assert found["inProgress"] == len(waste) + len(now_orphans)
         planned = cache.document("repair", "--plan", expect=1)
         assert planned["remaining"] is None
-        assert cache.problems() == expected
+        found = cache.document("verify", expect=1)  # nothing is a day old, or was written
+        assert found["inProgress"] == len(waste) + len(now_orphans)
+        assert sorted(each["kind"] for each in found["problems"]) == sorted(expected.values())
 
         report = cache.document("repair", expect=1)
         assert set(planned["pushed"]) <= set(report["pushed"])
@@ -254,20 +260,21 @@ def flip(data: bytes, where: int) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_one_flipped_byte_is_named_and_refused(seed: int, cache: Pushed, root) -> None:
-    chance = random.Random(seed)
-    info = chance.choice(leaves(cache))
-    data = cache.bucket.read(info.url) or b""
-    cache.put(info.url, flip(data, chance.randrange(len(data))))
-    assert cache.problems() == {info.base_name: "file-hash"}
-    store = root()
-    done = copy(cache, store, info.store_path)
-    assert done.returncode != 0
-    assert not Store(root=store).is_valid([info.store_path])
+def test_a_flipped_byte_is_named_and_refused_wherever_it_is(cache: Pushed, root) -> None:
+    chance = random.Random(20261123)
+    damaged = chance.sample(leaves(cache), 5)
+    for info in damaged:
+        data = cache.bucket.read(info.url) or b""
+        cache.put(info.url, flip(data, chance.randrange(len(data))))
+    assert cache.problems() == {info.base_name: "file-hash" for info in damaged}
+    for info in damaged:
+        store = root()
+        done = copy(cache, store, info.store_path)
+        assert done.returncode != 0, info
+        assert not Store(root=store).is_valid([info.store_path])
     said = cache.run("repair")
-    assert f"pushed anew  {info.store_path}" in said
-    done = copy(cache, root(), info.store_path)
+    assert all(f"pushed anew  {info.store_path}" in said for info in damaged)
+    done = copy(cache, root(), *(info.store_path for info in damaged))
     assert done.returncode == 0, done.stderr
 
 
@@ -442,9 +449,9 @@ def test_a_rotation_undoes_nobodys_writing(cache: Pushed) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    cache: Pushed, arguments: tuple[object, ...], says: str
+    hello: Pushed, arguments: tuple[object, ...], says: str
 ) -> None:
     verb, *rest = arguments
-    done = cache.nixgen("cache", verb, str(cache.location), *rest, expect=2)  # type: ignore[operator]
+    done = hello.nixgen("cache", verb, str(hello.location), *rest, expect=2)  # type: ignore[operator]
     assert says in done.stderr
     assert done.stdout == ""
