@@ -6,6 +6,7 @@ import bz2
 import contextlib
 import gzip
 import hashlib
+import io
 import lzma
 import random
 from datetime import UTC, datetime, timedelta
@@ -13,25 +14,28 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import zstandard
 from attrs import evolve
+from botocore.exceptions import IncompleteReadError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nixgen.cache.codec import CODECS, Codec
 from nixgen.cache.content_address import follows_from_content
 from nixgen.cache.decompress import decompressed
+from nixgen.cache.download import download
 from nixgen.cache.drop import referrers_first
 from nixgen.cache.hashes import Hash
 from nixgen.cache.inventory import Inventory, read_narinfo
+from nixgen.cache.location import CacheLocation
 from nixgen.cache.narinfo import NarInfo
 from nixgen.cache.problems import CacheProblem, ProblemKind
 from nixgen.cache.resign import Rotation, resigned
-from nixgen.cache.s3 import ObjectInfo
+from nixgen.cache.s3 import Download, ObjectInfo
 from nixgen.cache.signing import SecretKey
 from nixgen.cache.status import cover
 from nixgen.cache.uploads import Unfinished
 from nixgen.cache.verify import check_narinfo, check_object, find_waste, sampled
 from nixgen.driver.store import PathInfo
-from nixgen.errors import UsageError, VerifyError
+from nixgen.errors import CacheError, UsageError, VerifyError
 
 OLD, NEW, STRANGER = map(SecretKey.generate, ("old-1", "new-2", "stranger-1"))
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -422,3 +426,61 @@ def test_closures_are_followed_through_the_cache_and_the_store() -> None:
     assert (found.closure, found.present, found.upstream, found.covered) == (3, 2, 1, True)
     assert found.missing_bytes == 0
     assert cover("x", [full[2]], held, {}, nowhere).share == 1.0
+
+
+# downloads
+
+
+class Breaking:
+    """A bucket whose bodies break off after ``each`` bytes, ``most`` times, and that remembers the ranges it was asked for."""
+
+    location = CacheLocation.parse("s3://broken")
+
+    def __init__(self, data: bytes, each: int, most: int) -> None:
+        self.data, self.each, self.most = data, each, most
+        self.tag = "one"
+        self.ranges: list[str | None] = []
+
+    def get(self, name: str, *, byte_range: str | None = None) -> Download | None:
+        self.ranges.append(byte_range)
+        start = int((byte_range or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        breaks = len(self.ranges) <= self.most
+        body = Body(self.data[start:], self.each if breaks else None)
+        return Download(size=len(self.data), content_range=None, etag=self.tag, body=body)
+
+
+class Body(io.BytesIO):
+    def __init__(self, data: bytes, limit: int | None) -> None:
+        super().__init__(data)
+        self.limit = limit
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.limit is not None and self.tell() >= self.limit:
+            raise IncompleteReadError(actual_bytes=self.tell(), expected_bytes=10**6)
+        return super().read(size if self.limit is None else self.limit)
+
+
+def fetched(bucket: Breaking) -> bytes:
+    return b"".join(download(bucket, "nar/x"))  # type: ignore[arg-type]
+
+
+def test_a_body_that_breaks_off_is_continued_where_it_ended() -> None:
+    bucket = Breaking(bytes(range(250)), each=30, most=7)
+    assert fetched(bucket) == bytes(range(250))
+    assert bucket.ranges == [None, *(f"bytes={30 * n}-" for n in range(1, 8))]
+
+
+def test_a_body_that_never_comes_is_an_error() -> None:
+    bucket = Breaking(b"x" * 100, each=0, most=99)
+    with pytest.raises(CacheError, match="nar/x"):
+        fetched(bucket)
+    assert len(bucket.ranges) == 6
+
+
+def test_an_object_that_is_replaced_meanwhile_is_not_mixed() -> None:
+    bucket = Breaking(b"x" * 100, each=30, most=1)
+    pieces = download(bucket, "nar/x")  # type: ignore[arg-type]
+    assert len(next(pieces)) == 30
+    bucket.tag = "two"
+    with pytest.raises(CacheError, match="was replaced while"):
+        next(pieces)
