@@ -665,7 +665,9 @@ def publish_channel(
     :param keys: that signed; the project's own when empty.
     :raises UsageError: the name is not one for Nix.
     :raises VerifyError: the channel would evaluate to something else than what was built.
+    :raises LeakError: a source holds the value of a secret of the project's.
     """
+    from nixgen import secretscan
     from nixgen.cache import channel
     from nixgen.cache.s3 import Bucket
     from nixgen.cache.signing import SecretKey
@@ -714,8 +716,12 @@ def publish_channel(
                 hint="its sources have changed since, or depend on the name of the project's folder; "
                 "build again, or name the Source",
             )
+    secretscan.refuse_leaks_in(workspace, f"the channel {name}", archive)
     urls = channel.channel_urls(url, name)
-    with Bucket(location, connections=4) as bucket:
+    with Bucket(location) as bucket:
+        channel.keep(
+            bucket, name, [path for each in built.targets for path in each.outputs.values()]
+        )
         uploaded = channel.publish(
             bucket,
             name,

@@ -23,7 +23,7 @@ from nixgen.driver.store import Store
 from nixgen.errors import LeakError
 from nixgen.workspace import Workspace
 
-__all__ = ["SecretScan", "refuse_leaks", "scan"]
+__all__ = ["SecretScan", "refuse_leaks", "refuse_leaks_in", "scan"]
 
 
 @frozen(kw_only=True)
@@ -107,6 +107,21 @@ def refuse_leaks(
         leaks += scan_logs(store.info(paths), scanner, store)
     if leaks:
         raise _error(workspace, leaks, roots, store)
+
+
+def refuse_leaks_in(workspace: Workspace, what: str, data: bytes) -> None:
+    """Look through something that is no store path, but is about to be uploaded.
+
+    :param what: completes "is in …".
+    :raises LeakError: there is a secret's value in it.
+    """
+    _, scanner = _scanner(workspace)
+    names = sorted(scanner.scan((data,))) if scanner else []
+    if names:
+        raise LeakError(
+            f"the value of a secret is in {what}: {', '.join(names)}",
+            hint="give it to its service with secrets=[…], leave its file out of the sources, and change the value",
+        )
 
 
 def _scanner(workspace: Workspace) -> tuple[Values, Scanner]:

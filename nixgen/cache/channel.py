@@ -14,12 +14,15 @@ import re
 import stat
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
+from nixgen.cache.pinning import pin_paths
+from nixgen.cache.plan import narinfo_name
+from nixgen.cache.roots import list_pins
 from nixgen.cache.s3 import Bucket
 from nixgen.errors import CacheError, StoreError, UsageError
 
@@ -27,6 +30,7 @@ __all__ = [
     "REGISTRY",
     "ChannelUrls",
     "channel_urls",
+    "keep",
     "pack",
     "publish",
     "require_name",
@@ -146,6 +150,21 @@ def _entry(path: str, source: bytes | Path | None) -> tuple[tarfile.TarInfo, byt
     member = _member(path, tarfile.REGTYPE, 0o755 if executable else 0o644)
     member.size = len(content)
     return member, content
+
+
+def keep(bucket: Bucket, name: str, paths: Iterable[str]) -> None:
+    """Pin what a channel offers: it is promised for as long as the channel is there, not for some generations.
+
+    :param paths: full store paths; what is not in the cache is an upstream's.
+    :raises CacheError: a collection was faster; or S3 refuses or does not answer.
+    """
+    pin = f"channel-{name}"
+    wanted = sorted(set(paths))
+    own = dict(zip(wanted, bucket.read_many(map(narinfo_name, wanted)), strict=True))
+    held = tuple(path for path, (_, data) in own.items() if data is not None)
+    # What is pinned already cannot have gone.
+    if all(each.name != pin or each.paths != held for each in list_pins(bucket)):
+        pin_paths(bucket, pin, held, note=f"what the channel {name} offers")
 
 
 def publish(

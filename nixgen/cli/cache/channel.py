@@ -79,6 +79,7 @@ def channel(
                 keys=key or (),
                 settings=UploadSettings(codec=codec),
                 upstreams=upstreams,
+                root=pipeline.cache_root(workspace, built.paths, built),
                 observe=observe,
             )
         done = pipeline.publish_channel(
