@@ -5,8 +5,8 @@ names its whole closure, and *then* reads ``nixgen/sweep.json``, while a collect
 leases (`nixgen.cache.gc`). S3 is strongly consistent, so at least one of both sees the other, as in Dekker's algorithm: the collector
 spares the path, or the push waits until the batch is over and then finds out what is left.
 
-A lease ends with its push when that succeeded. After an error it is left to lapse: what the push did publish has no root yet, and a
-collector that listed the cache before must still learn of it.
+A lease is removed when a root holds what its push published (`Lease.settle`). Without a root, and after an error, it is left to lapse: a
+collector that listed the cache before must still learn of what was published since.
 
 Format of ``nixgen/leases/<id>.json``: nixgen/cache-lease/1, ``{id, created, expires, seconds, holder, paths: {hash part: NAR hash in base 32}}``.
 ``created`` and ``expires`` are for people. A lease holds for ``seconds`` after the server's time of its last writing, so no two clocks are compared.
@@ -69,7 +69,7 @@ def leased(
 ) -> Iterator[Lease]:
     """Keep collectors away from ``infos`` for the length of the block.
 
-    Enter it before asking what exists, and record the root inside of it. One PUT and one GET, then a PUT in every third of ``ttl``.
+    Enter it before asking what exists, and record the root inside of it, then `Lease.settle`. One PUT and one GET, then a PUT in every third of ``ttl``.
 
     :param infos: the whole closure.
     :param ttl: seconds that the lease holds on when its process dies.
@@ -100,9 +100,10 @@ def leased_paths(
         yield lease
     # Still ours after all was recorded; else a collector may have removed what was relied on.
     lease.require()
-    # It lapses by itself if it cannot be removed, and the work is done.
-    with contextlib.suppress(CacheError):
-        bucket.delete([lease.name])
+    if lease.settled:
+        # It lapses by itself if it cannot be removed, and the work is done.
+        with contextlib.suppress(CacheError):
+            bucket.delete([lease.name])
 
 
 class Lease:
@@ -127,6 +128,7 @@ class Lease:
         self._paths: dict[str, str] = {}
         self._written: float | None = None
         self._lapsed = False
+        self.settled = False
         self._lock = threading.RLock()
         self._over = threading.Event()
 
@@ -149,6 +151,10 @@ class Lease:
             self._write()
         # Only now: a collector that has not seen the paths above has its batch in place already.
         self._give_way(paths)
+
+    def settle(self) -> None:
+        """A root or pin holds all that was published, or nothing was: the lease need not outlast its block."""
+        self.settled = True
 
     def require(self) -> None:
         """Call before relying on what the cache was found to have, as publishing a narinfo or recording a root does.

@@ -37,6 +37,7 @@ def pin_paths(bucket: Bucket, name: str, paths: Iterable[str], *, note: str = ""
             )
         lease.require()
         put_pin(bucket, pin)
+        lease.settle()
     return pin
 
 

@@ -151,6 +151,8 @@ def push(
             if root is not None:
                 lease.require()
                 record_root(bucket, root)
+            if root is not None or not plan.missing:
+                lease.settle()
     return PushReport(
         cache=str(location),
         closure=plan.closure,
