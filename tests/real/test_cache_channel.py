@@ -136,6 +136,12 @@ def test_publishing_the_same_again_uploads_nothing(hello, published):
     assert hello.document("cache", "channel", "pets")["uploaded"] == []
 
 
+def test_collection_keeps_what_a_channel_offers(hello, published):
+    pins = hello.document("cache", "roots")["pins"]
+    kept = next(each for each in pins if each["name"] == "channel-pets")
+    assert set(kept["paths"]) == {each["out"] for each in published[1]["targets"].values()}
+
+
 def test_another_channel_joins_the_registry(hello, published):
     done = hello("cache", "channel", "toys", "images", "--url", "https://cache.example.org/")
     assert (
@@ -163,6 +169,22 @@ def test_sources_beside_the_project_come_along(example):
     assert {"hello/project/site/index.html", "hello/project/project/generated/default.nix"} <= set(
         names
     )
+
+
+def test_a_secret_in_a_source_is_not_published(example, tmp_path, monkeypatch):
+    """Also in one that no pushed path has: here the machine's, where only an image is published."""
+    nixgen = example("hello")
+    (tmp_path / "token").write_text("correct horse battery")
+    monkeypatch.setenv("NIXGEN_SECRETS_DIR", str(tmp_path))
+    (nixgen.folder / "site/notes.txt").write_text("correct horse battery")
+    infra = nixgen.folder / "infra.py"
+    text = infra.read_text().replace("from nixgen import ", "from nixgen import Secret, ")
+    text = text.replace("    ports=", '    secrets=[Secret("token", file="/run/token")],\n    ports=')
+    text = text.replace("service=web)]", 'service=Service("idle", command=[python.program]))]')
+    infra.write_text(text)
+    done = nixgen("cache", "channel", "hello", "images", expect=1)
+    assert "is in the channel hello: token" in done.stderr
+    assert not list(nixgen.folder.glob(".nixgen/s3/*/channels"))
 
 
 def test_a_channel_that_would_be_something_else_is_not_published(example):
