@@ -32,6 +32,8 @@ VERBS = {
 }
 
 
+_INTERRUPTED = 130
+
 # newer versions of typer carry a click of their own, so the exception is taken from what typer exports
 _ClickException: Any = typer.BadParameter.__mro__[2]
 
@@ -93,6 +95,8 @@ def run(arguments: Sequence[str]) -> int:
         # the reader of our output left, as `head` does; say nothing, but do not claim success
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    if result == _INTERRUPTED:  # newer versions of typer catch Ctrl-C themselves
+        return _interrupted()
     return result if isinstance(result, int) else 0
 
 
@@ -117,4 +121,4 @@ def _interrupted() -> int:
         "interrupted; everything finished so far is kept, run the command again to go on",
         file=sys.stderr,
     )
-    return 130
+    return _INTERRUPTED
