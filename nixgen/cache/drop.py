@@ -6,20 +6,18 @@ collector (`nixgen.cache.leases`): the paths are named in ``nixgen/sweep.json``,
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from nixgen.cache.documents import DOCUMENT_TYPE
-from nixgen.cache.gc_batch import SWEEP, SweepBatch, outlived
-from nixgen.cache.leases import LEASES, LeaseRecord, holder
+from nixgen.cache.gc_lock import sweep_lock
+from nixgen.cache.leases import LEASES, LeaseRecord, boot_clock
 from nixgen.cache.narinfo import NarInfo
 from nixgen.cache.s3 import Bucket
 from nixgen.errors import CacheError
 
 __all__ = ["drop", "referrers_first"]
 
-_SECONDS = 60.0
+_SECONDS = 120.0
 
 
 def referrers_first(
@@ -60,37 +58,14 @@ def drop(bucket: Bucket, layers: Sequence[Sequence[str]]) -> None:
     :raises CacheError: a push relies on one of the paths, or a collector is at work; nothing, or only whole layers, were removed.
     """
     hashes = frozenset(name.removesuffix(".narinfo") for layer in layers for name in layer)
-    batch = SweepBatch(
-        owner=secrets.token_hex(6),
-        holder=holder(),
-        started=bucket.clock(),
-        seconds=_SECONDS,
-        paths=hashes,
-    )
-    if not bucket.put(SWEEP, batch.encode(), content_type=DOCUMENT_TYPE, if_absent=True):
-        raise CacheError(
-            f"a collector is at work in {bucket.location}",
-            hint="run it again when it is done; what a dead one left, the next `nixgen cache gc --apply` takes over",
-        )
-    tag = _tag(bucket)
-    try:
-        _require_unleased(bucket, hashes)
+    with sweep_lock(bucket, seconds=_SECONDS, clock=boot_clock) as lock:
         for layer in layers:
-            if outlived(bucket, tag, _SECONDS / 2):
-                raise CacheError(
-                    f"removing from {bucket.location} took too long to be safe from pushes that began meanwhile",
-                    hint="run it again; what was removed stays so",
-                )
-            bucket.delete(
+            # Before each: a lock that had lapsed in between may have let a push begin.
+            lock.declare(paths=hashes)
+            _require_unleased(bucket, hashes)
+            lock.delete(
                 each for name in layer for each in (name, f"{name.removesuffix('.narinfo')}.ls")
             )
-    finally:
-        bucket.delete([SWEEP])
-
-
-def _tag(bucket: Bucket) -> str:
-    found = bucket.head(SWEEP)
-    return "" if found is None else found.etag
 
 
 def _require_unleased(bucket: Bucket, hashes: Collection[str]) -> None:

@@ -332,7 +332,8 @@ def test_what_this_computer_lacks_is_named_and_dropped(cache: Pushed) -> None:
             "command": f"nix-store --realise /nix/store/{gone.deriver}",
         }
     ]
-    with leased_paths(cache.bucket, {top.base_name[:32]: top.nar_hash.nix32}):
+    with leased_paths(cache.bucket, {top.base_name[:32]: top.nar_hash.nix32}) as lease:
+        lease.settle()  # at the end of the block it goes, as when a root has been recorded
         refused = cache.nixgen(  # type: ignore[operator]
             "cache", "repair", str(cache.location), "--drop", expect=3
         )

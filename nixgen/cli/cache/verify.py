@@ -62,26 +62,24 @@ def verify(
         int, typer.Option("--seed", help="Which paths are sampled; the same ones each time.")
     ] = 0,
     min_age: Annotated[
-        float,
+        str,
         typer.Option(
             "--min-age",
-            min=0,
-            metavar="HOURS",
-            help="What nothing names, and is younger, belongs to a push under way.",
+            metavar="AGE",
+            help="What nothing names, and is younger, belongs to a push under way; such as 12h or 0.",
         ),
-    ] = 24,
+    ] = "24h",
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Check signatures, hashes, references and archives of a cache."""
-    from datetime import timedelta
-
     from nixgen import pipeline
     from nixgen.cache.s3 import Bucket
     from nixgen.cache.verify import verify as check
     from nixgen.cli import console
     from nixgen.cli.cache._keys import open_workspace, public_keys, upstream_urls
     from nixgen.cli.cache._progress import verify_progress
+    from nixgen.cli.cache.gc import _age
     from nixgen.errors import UsageError
 
     if sample is not None and (all_ or not nars):
@@ -105,7 +103,7 @@ def verify(
             archives=nars,
             sample=sample,
             seed=seed,
-            min_age=timedelta(hours=min_age),
+            min_age=_age("--min-age", min_age),
         )
     if json:
         console.print_json(found.document())
