@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 from nixgen.cache.embedded import announced, embedded_s3, served_at
 from nixgen.cache.faults import error_code, s3_errors
 from nixgen.cache.location import CacheLocation
+from nixgen.cache.push import CACHE_INFO
 from nixgen.cache.s3 import Bucket, Download
 from nixgen.disk import write_atomically
 from nixgen.errors import CacheError, UsageError
@@ -183,7 +184,7 @@ def serve_until_interrupted(
     :param announce: called with lines for people.
     :param verbose: a line for each request, too.
     :raises UsageError: both or neither are given, or the address is none.
-    :raises CacheError: a port is taken, or the emulator does not start.
+    :raises CacheError: a port is taken, the emulator does not start, or the bucket cannot be read.
     """
     if (cache is None) == (embedded is None):
         raise UsageError(
@@ -200,6 +201,9 @@ def serve_until_interrupted(
         else:
             location = stack.enter_context(embedded_s3(embedded))
             stack.enter_context(announced(embedded, location))
+        with Bucket(location, connections=1) as bucket:
+            # What cannot work should not seem to: no such bucket, no right to read it, nobody there.
+            bucket.read(CACHE_INFO)
         if embedded is not None:
             announce(f"push to it: nixgen cache push --to '{location}'")
         server = stack.enter_context(

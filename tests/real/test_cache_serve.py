@@ -260,6 +260,26 @@ def test_it_says_who_can_reach_it_and_logs_on_request(started):
     assert child.stderr.readline() == "127.0.0.1 GET /nar/none 404 13\n"
 
 
+def test_a_cache_that_cannot_be_read_is_not_served(command_line, location, tmp_path):
+    nixgen = command_line(folder=tmp_path)
+    address = str(attrs.evolve(location, bucket="nobody-made-it"))
+    done = nixgen("cache", "serve", address, "--port", "0", expect=3)
+    assert "there is no bucket nobody-made-it" in done.stderr
+    assert "substituters" not in done.stderr
+
+
+def test_two_servers_share_one_emulator(started, command_line):
+    first, url, said = started()
+    nixgen = command_line(folder=Path(f"/proc/{first.pid}/cwd").readlink())
+    second = nixgen.start("cache", "serve", "--port", "0")
+    try:
+        assert second.stderr.readline() == said.splitlines(keepends=True)[0]
+        assert url not in second.stderr.readline()
+    finally:
+        second.terminate()
+        second.communicate(timeout=10)
+
+
 def test_a_key_that_is_none_is_refused(example):
     done = example("hello")("cache", "serve", "--public-key", "nonsense", expect=2)
     assert "not a public key" in done.stderr
