@@ -342,6 +342,7 @@ class _Pushing:
             return _Outcome()
         by_path = {info.path: info for info in broken}
         closure = self._store.closure(by_path)
+        # No root is written, so the lease is left to lapse: a collector that is at work must learn of what was pushed.
         with leased(self._bucket, closure):
             # Asked again: what the inventory had may have been collected before the lease.
             there = Presence(self._bucket).among(narinfo_name(info.path) for info in closure)

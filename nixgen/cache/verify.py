@@ -297,13 +297,19 @@ def _confirmed(
     bucket: Bucket, suspects: Sequence[tuple[str, CacheProblem]], inventory: Inventory
 ) -> Iterator[CacheProblem]:
     """Those that are still so. What was pushed, repaired or collected since the listing is not a problem of this cache."""
-    for name, problem in suspects:
+
+    def still_so(suspect: tuple[str, CacheProblem]) -> bool:
+        name, problem = suspect
         data = bucket.read(name)
         if data is None or read_narinfo(data) != inventory.narinfos[name]:
-            continue
+            return False
         found, was = bucket.head(problem.object), inventory.objects.get(problem.object)
-        if (found and found.size) == (was and was.size):
-            yield problem
+        return (found and found.size) == (was and was.size)
+
+    with ThreadPoolExecutor(bucket.connections, thread_name_prefix="cache-head") as pool:
+        for (_, problem), so in zip(suspects, pool.map(still_so, suspects), strict=True):
+            if so:
+                yield problem
 
 
 def _lost_references(
@@ -321,26 +327,27 @@ def _lost_references(
     if not referrers:
         return []
     elsewhere = asked_upstreams(upstreams, [*referrers], observe)
-    lost = []
-    for path, infos in referrers.items():
+
+    def lost(path: str) -> CacheProblem | None:
         name = f"{path.rpartition('/')[2][:32]}.narinfo"
-        if path in elsewhere or bucket.head(name) is not None:
-            continue
+        if bucket.head(name) is not None:
+            return None
         # A collector removes referrers first: they may be gone by now.
-        remaining = [info for info in infos if bucket.head(info.key) is not None]
-        if remaining:
-            others = f" and {len(remaining) - 1} more" if remaining[1:] else ""
-            lost.append(
-                CacheProblem(
-                    kind=ProblemKind.REFERENCE_LOST,
-                    object=name,
-                    path=path,
-                    message=f"is missing; {remaining[0].base_name[33:]}{others} refer to it"
-                    if others
-                    else f"is missing; {remaining[0].base_name[33:]} refers to it",
-                )
-            )
-    return lost
+        remaining = [info for info in referrers[path] if bucket.head(info.key) is not None]
+        if not remaining:
+            return None
+        first = remaining[0].base_name[33:]
+        who = f"{first} and {len(remaining) - 1} more refer" if remaining[1:] else f"{first} refers"
+        return CacheProblem(
+            kind=ProblemKind.REFERENCE_LOST,
+            object=name,
+            path=path,
+            message=f"is missing; {who} to it",
+        )
+
+    with ThreadPoolExecutor(bucket.connections, thread_name_prefix="cache-head") as pool:
+        found = pool.map(lost, [path for path in referrers if path not in elsewhere])
+        return [problem for problem in found if problem is not None]
 
 
 def asked_upstreams(
