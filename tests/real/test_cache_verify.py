@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve, frozen
@@ -25,6 +26,7 @@ from nixgen.cache.resign import Rotation, sign
 from nixgen.cache.s3 import Bucket
 from nixgen.cache.serve import serve
 from nixgen.cache.signing import SecretKey
+from nixgen.cache.verify import check_metadata
 from nixgen.driver.store import Store
 
 pytestmark = pytest.mark.real
@@ -38,18 +40,16 @@ DOCUMENT = "nixgen/pins/broken.json"
 class Pushed:
     """examples/hello in a cache, and the means to damage it."""
 
-    nixgen: object
+    nixgen: Any
     location: CacheLocation
     bucket: Bucket
     key: SecretKey
 
     def run(self, verb: str, *arguments: object, expect: int = 0) -> str:
-        return self.nixgen("cache", verb, str(self.location), *arguments, expect=expect).stdout  # type: ignore[operator]
+        return self.nixgen("cache", verb, str(self.location), *arguments, expect=expect).stdout
 
     def document(self, verb: str, *arguments: object, expect: int = 0) -> dict:
-        return self.nixgen.document(  # type: ignore[attr-defined]
-            "cache", verb, str(self.location), *arguments, expect=expect
-        )
+        return self.nixgen.document("cache", verb, str(self.location), *arguments, expect=expect)
 
     def problems(self, *arguments: object) -> dict[str, str]:
         """Kind by path's name, or by object where there is no path."""
@@ -334,9 +334,7 @@ def test_what_this_computer_lacks_is_named_and_dropped(cache: Pushed) -> None:
     ]
     with leased_paths(cache.bucket, {top.base_name[:32]: top.nar_hash.nix32}) as lease:
         lease.settle()  # at the end of the block it goes, as when a root has been recorded
-        refused = cache.nixgen(  # type: ignore[operator]
-            "cache", "repair", str(cache.location), "--drop", expect=3
-        )
+        refused = cache.nixgen("cache", "repair", str(cache.location), "--drop", expect=3)
     assert "a push by" in refused.stderr
     assert cache.bucket.head(top.key) is not None
     report = cache.document("repair", "--drop")
@@ -364,11 +362,27 @@ def test_references_may_be_in_an_upstream(cache: Pushed, tmp_path: Path) -> None
     assert cache.problems("--no-nars") == {lost.base_name: "reference-lost"}
     said = cache.run("verify", "--no-nars", "--upstream", f"file://{tmp_path}")
     assert "references are right" in said
-    silent = cache.nixgen(  # type: ignore[operator]
+    silent = cache.nixgen(
         *("cache", "verify", str(cache.location), "--no-nars", "--upstream", "http://127.0.0.1:1"),
         expect=3,
     )
     assert "the upstream http://127.0.0.1:1 does not answer" in silent.stderr
+
+
+def test_what_was_pushed_since_the_listing_is_no_problem(cache: Pushed) -> None:
+    whole = read_inventory(cache.bucket)
+    referred = {name for info in cache.narinfos() for name in info.references}
+    first, second = [info for info in leaves(cache) if info.base_name in referred][:2]
+    stale = evolve(
+        whole,
+        objects={name: held for name, held in whole.objects.items() if name != first.url},
+        narinfos={name: info for name, info in whole.narinfos.items() if name != second.key},
+    )
+    keys = [cache.key.public]
+    assert check_metadata(cache.bucket, stale, keys, [], ignore) == []
+    cache.bucket.delete([first.url, second.key])
+    found = check_metadata(cache.bucket, stale, keys, [], ignore)
+    assert [problem.path for problem in found] == [first.store_path, second.store_path]
 
 
 def test_status_counts_what_clients_lack(cache: Pushed) -> None:
@@ -392,7 +406,7 @@ def test_keys_rotate_without_a_client_noticing(cache: Pushed, root, tmp_path: Pa
     leaf = leaves(cache)[0]
     forged = evolve(leaves(cache)[1], nar_hash=Hash.of(b"forged"))
     new_file = tmp_path / "new"
-    cache.nixgen("cache", "keygen", "hello-2", "--out", new_file)  # type: ignore[operator]
+    cache.nixgen("cache", "keygen", "hello-2", "--out", new_file)
     new = SecretKey.load(new_file)
     whole = len(read_inventory(cache.bucket).narinfos)
     planned = cache.document("sign", "--key", new_file, "--plan")
@@ -453,6 +467,6 @@ def test_what_cannot_be_done_is_said_in_one_line(
     hello: Pushed, arguments: tuple[object, ...], says: str
 ) -> None:
     verb, *rest = arguments
-    done = hello.nixgen("cache", verb, str(hello.location), *rest, expect=2)  # type: ignore[operator]
+    done = hello.nixgen("cache", verb, str(hello.location), *rest, expect=2)
     assert says in done.stderr
     assert done.stdout == ""
