@@ -33,8 +33,10 @@ flake-registry = $URL/flake-registry.json
 experimental-features = nix-command flakes"
 mkdir -p "$HOME"
 nix-channel --add "$URL/channels/pets" pets
+nix-channel --add "$URL/channels/pets/nixexprs.tar.xz" again
 nix-channel --update >&2
 echo "build $(nix-build '<pets>' -A machines.web --no-out-link)"
+echo "again $(nix-build '<again>' -A images.web --no-out-link)"
 nix-env -iA pets.python3 >&2
 echo "installed $(nix-env -q)"
 echo "run $(nix run pets#python3 -- -c 'print(6 * 7)')"
@@ -87,12 +89,14 @@ def test_stock_clients_with_an_empty_store_build_nothing(hello, published, tmp_p
     assert done.returncode == 0, done.stderr
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
     assert said["build"] == document["targets"]["machines.web"]["out"]
+    assert said["again"] == document["targets"]["images.web"]["out"]
     assert said["installed"].startswith("python3")
     assert said["run"] == "42"
     built = json.loads(said["flake"])
     assert built[0]["outputs"]["out"] == document["targets"]["images.web"]["out"]
-    # nix-env makes its profile with a builtin; no builder of ours ran
-    assert set(re.findall(r"building '\S+?-(\S+)\.drv'", done.stderr)) == {"user-environment"}
+    # builtins that unpack a channel and make a profile; no builder of ours ran
+    builds = set(re.findall(r"building '\S+?-(\S+)\.drv'", done.stderr))
+    assert builds == {"user-environment", "again"}
 
 
 def test_the_addresses_are_those_of_the_server(published):
@@ -179,7 +183,9 @@ def test_a_secret_in_a_source_is_not_published(example, tmp_path, monkeypatch):
     (nixgen.folder / "site/notes.txt").write_text("correct horse battery")
     infra = nixgen.folder / "infra.py"
     text = infra.read_text().replace("from nixgen import ", "from nixgen import Secret, ")
-    text = text.replace("    ports=", '    secrets=[Secret("token", file="/run/token")],\n    ports=')
+    text = text.replace(
+        "    ports=", '    secrets=[Secret("token", file="/run/token")],\n    ports='
+    )
     text = text.replace("service=web)]", 'service=Service("idle", command=[python.program]))]')
     infra.write_text(text)
     done = nixgen("cache", "channel", "hello", "images", expect=1)

@@ -95,7 +95,8 @@ def channel(
         console.print_json(done.document())
         return
     changed = ", ".join(done.uploaded) or "nothing, it is up to date"
-    console.say(f"channel {name} with {len(done.targets)} targets; uploaded: {changed}")
+    count = len(done.targets)
+    console.say(f"channel {name}, {count} target{'' if count == 1 else 's'}; uploaded: {changed}")
     console.say(f"  nix-channel --add {done.urls.tarball} {name} && nix-channel --update {name}")
     console.say(f"  nix registry add {name} {done.urls.flake}")
     if to is None:
