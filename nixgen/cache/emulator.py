@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -67,9 +68,12 @@ def _load(directory: Path) -> None:
         backend.create_bucket(bucket.name, "us-east-1")
         for file in sorted(path for path in bucket.rglob("*") if path.is_file()):
             if not file.name.startswith(".tmp-"):
-                backend.put_object(
+                stored = backend.put_object(
                     bucket.name, file.relative_to(bucket).as_posix(), file.read_bytes()
                 )
+                # Collection goes by age; moto keeps UTC without saying so.
+                written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                stored.last_modified = written.replace(tzinfo=None)
 
 
 def _write_through(application: _Application, directory: Path) -> _Application:

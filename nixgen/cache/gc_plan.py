@@ -127,8 +127,11 @@ class _Planning:
         return sum(self._size(name) for name in names)
 
     def roots(self, selection: Selection) -> Iterator[Doomed]:
+        sizes = {each.root.name: each.size for each in self._held.generations}
         for name, why in selection.dropped.items():
-            yield Doomed(kind="root", name=name, size=0, why=why, step=(_PHASES["root"], 0))
+            yield Doomed(
+                kind="root", name=name, size=sizes[name], why=why, step=(_PHASES["root"], 0)
+            )
 
     def paths(self, live: frozenset[str]) -> Iterator[Doomed]:
         dead = self._held.nodes.keys() - live

@@ -120,7 +120,11 @@ def _newest(
         if young or (not again and len(before) <= policy.keep):
             kept.append(evolve(each, further=not first and not young))
         else:
-            same = "a newer one is the same" if again else f"{policy.keep} newer ones are kept"
+            same = (
+                "a newer one is the same"
+                if again
+                else f"--keep {policy.keep}, and as many are newer"
+            )
             whys.setdefault(each.root, same)
     for root in {each.root for each in kept}:
         whys.pop(root, None)

@@ -67,10 +67,11 @@ class CorruptNarinfo:
 
 @frozen(kw_only=True)
 class Generation:
-    """A root, and when the server got it."""
+    """A root, when the server got it, and the bytes of its document."""
 
     root: Root
     written: datetime
+    size: int = 0
 
 
 @frozen(kw_only=True)
@@ -160,7 +161,7 @@ def _leases(bucket: Bucket, now: datetime) -> tuple[tuple[LeaseRecord, ...], tup
 def _generations(bucket: Bucket) -> tuple[Generation, ...]:
     found = {each.name: each for each in bucket.objects(ROOTS)}
     return tuple(
-        Generation(root=Root.parse(data, source=name), written=found[name].modified)
+        Generation(root=Root.parse(data, source=name), written=found[name].modified, size=len(data))
         for name, data in bucket.read_many(found)
         if data is not None
     )

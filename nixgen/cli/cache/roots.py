@@ -41,12 +41,13 @@ def roots(
             }
         )
         return
-    if found:
-        columns = ("environment", "generation", "age", "targets", "commit", "pinned")
-        console.print_table("", columns, [_row(root, pins, now) for root in found])
-    if pins:
-        rows = [(pin.name, _age(now, pin.created), str(len(pin.paths)), pin.note) for pin in pins]
-        console.print_table("", ("pin", "age", "paths", "note"), rows)
+    columns = ("environment", "generation", "age", "commit", "pinned", "targets")
+    lines = _aligned(columns, [_row(root, pins, now) for root in found])
+    if found and pins:
+        lines.append("")
+    rows = [(pin.name, _age(now, pin.created), str(len(pin.paths)), pin.note) for pin in pins]
+    for line in (*lines, *_aligned(("pin", "age", "paths", "note"), rows)):
+        console.say(line)
     if not found and not pins:
         console.note("the cache has no roots and no pins; a push records a root")
 
@@ -56,10 +57,21 @@ def _row(root: Root, pins: tuple[Pin, ...], now: datetime) -> tuple[str, ...]:
         root.environment,
         root.generation,
         _age(now, root.created),
-        _targets(sorted(root.targets)),
         (root.commit or "")[:12],
         ", ".join(_pinned(root, pins)),
+        _targets(sorted(root.targets)),
     )
+
+
+def _aligned(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    """Lines that can be copied from, cut and searched: generations are there to be given to other commands."""
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in (columns, *rows)
+    ]
 
 
 def _pinned(root: Root, pins: tuple[Pin, ...]) -> list[str]:
