@@ -9,12 +9,15 @@ import re
 import shutil
 import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from nixgen.cache.channel import pack, require_name, require_url
-from nixgen.errors import UsageError
+from nixgen.cache.channel import REGISTRY, pack, publish, require_name, require_url
+from nixgen.cache.embedded import embedded_s3
+from nixgen.cache.s3 import Bucket
+from nixgen.errors import CacheError, UsageError
 
 pytestmark = pytest.mark.real
 
@@ -225,6 +228,23 @@ def test_the_same_files_give_the_same_bytes(tmp_path):
             "x/a/run": 0o755,
             "x/b": 0o644,
         }
+
+
+def test_channels_that_are_published_at_once_are_all_in_the_registry():
+    names = [f"channel-{number}" for number in range(6)]
+    with embedded_s3() as location, Bucket(location) as bucket, ThreadPoolExecutor(6) as pool:
+
+        def put(name: str) -> tuple[str, ...]:
+            archive = pack(name, {"default.nix": b"{ }"})
+            return publish(bucket, name, archive=archive, index=b"", url="https://x")
+
+        assert all(map(len, pool.map(put, names)))
+        flakes = json.loads(bucket.read(REGISTRY))["flakes"]
+        assert [each["from"]["id"] for each in flakes] == names
+        assert put(names[0]) == ()
+        bucket.put(REGISTRY, b"[]", content_type="application/json")
+        with pytest.raises(CacheError, match="is no flake registry"):
+            put(names[0])
 
 
 @pytest.mark.parametrize("name", ["", "9lives", "a/b", "..", "a.b", "ä"])
