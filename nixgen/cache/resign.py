@@ -9,6 +9,7 @@ rotation that comes between is not undone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
@@ -23,10 +24,11 @@ from nixgen.cache.s3 import Bucket
 from nixgen.cache.signing import PublicKey, SecretKey
 from nixgen.errors import CacheError, UsageError
 
-__all__ = ["Refused", "Rotation", "SignReport", "resigned", "sign"]
+__all__ = ["Refused", "Rotation", "SignReport", "resigned", "resigned_realisation", "sign"]
+
+REALISATIONS = "realisations/"
 
 _ATTEMPTS = 8
-_NARINFO_TYPE = "text/x-nix-narinfo"
 
 
 @frozen(kw_only=True)
@@ -93,35 +95,62 @@ def resigned(text: str, rotation: Rotation) -> str:
     :raises VerifyError: it is no narinfo.
     """
     info = NarInfo.parse(text)
+    if not info.signatures and follows_from_content(info):
+        return text  # needs no signature, and nobody has vouched for it
+    wanted = _wanted(info.fingerprint, info.signatures, rotation)
+    return text if wanted == info.signatures else _with_signatures(text, wanted)
+
+
+def resigned_realisation(text: str, rotation: Rotation) -> str:
+    """As `resigned`, of a ``.doi`` file (`nixgen.cache.realisation`), whose signatures cover its own text without them.
+
+    :raises ValueError: as `resigned`; or it is no such file.
+    """
+    document = json.loads(text)
+    if not isinstance(document, dict) or not isinstance(document.get("signatures", []), list):
+        raise ValueError("cannot be read: it is no realisation")  # noqa: TRY004 - malformed text
+    signatures = tuple(map(str, document.pop("signatures", [])))
+    wanted = _wanted(_compact(document), signatures, rotation)
+    if wanted == signatures:
+        return text
+    return _compact({**document, "signatures": list(wanted)})
+
+
+def _compact(document: dict[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def _wanted(signed: str, signatures: Sequence[str], rotation: Rotation) -> tuple[str, ...]:
+    """The signatures that the text ``signed`` is to have.
+
+    :raises ValueError: no known key has signed it, or none would be left.
+    """
     names = {key.name: key for key in rotation.trusted}
     good = [
         signature
-        for signature in info.signatures
-        if (key := names.get(signature.partition(":")[0]))
-        and key.verifies(info.fingerprint, (signature,))
+        for signature in signatures
+        if (key := names.get(signature.partition(":")[0])) and key.verifies(signed, (signature,))
     ]
-    if not good and info.signatures == () and follows_from_content(info):
-        return text  # needs no signature, and nobody has vouched for it
     if not good:
-        claimed = sorted({signature.partition(":")[0] for signature in info.signatures})
+        claimed = sorted({signature.partition(":")[0] for signature in signatures})
         raise ValueError(
             f"is signed by {', '.join(claimed) or 'nobody'}, and by no known key rightly"
         )
     kept = [
         signature
-        for signature in info.signatures
+        for signature in signatures
         if (name := signature.partition(":")[0]) not in rotation.dropped
         and (name not in names or signature in good)
     ]
-    new = [key.sign(info.fingerprint) for key in rotation.keys]
+    new = [key.sign(signed) for key in rotation.keys]
     wanted = tuple(dict.fromkeys((*kept, *new)))
     if not any(signature in new or signature in good for signature in wanted):
         raise ValueError("would be left without a signature of a known key")
-    return text if wanted == info.signatures else _with_signatures(text, wanted)
+    return wanted
 
 
 def _with_signatures(text: str, signatures: Sequence[str]) -> str:
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")
     first = next((n for n, line in enumerate(lines) if line.startswith("Sig: ")), len(lines))
     before = lines[:first]
     behind = [line for line in lines[first:] if not line.startswith("Sig: ")]
@@ -141,7 +170,7 @@ _Outcome: TypeAlias = _Result | Refused
 class SignReport:
     """What was, or would be, changed.
 
-    :param paths: narinfos that were read.
+    :param paths: narinfos, and realisations of content-addressed derivations, that were read.
     :param changed: of them, those with other signatures now.
     :param refused: those that were left alone because no known key vouches for them.
     """
@@ -171,7 +200,7 @@ def sign(
     plan_only: bool = False,
     observe: Callable[[int], None] = lambda _done: None,
 ) -> SignReport:
-    """Give every narinfo the signatures that it is to have, as many at once as the bucket has connections. A second run changes nothing.
+    """Give every narinfo, and every realisation, the signatures that it is to have, as many at once as the bucket has connections. A second run changes nothing.
 
     Safe to interrupt, and beside pushes; what is pushed meanwhile is signed by its push.
 
@@ -180,6 +209,7 @@ def sign(
     :raises CacheError: S3 refuses or does not answer, or a narinfo changes again and again.
     """
     names = [found.name for found in bucket.objects(flat=True) if is_narinfo(found.name)]
+    names += bucket.names(REALISATIONS)
     outcomes: list[_Outcome] = []
 
     def one(name: str) -> _Outcome:
@@ -208,21 +238,43 @@ def _sign_one(bucket: Bucket, name: str, rotation: Rotation, *, plan_only: bool)
         if found is None:
             return _Result.GONE
         data, tag = found
-        info = read_narinfo(data)
-        if not isinstance(info, NarInfo):
-            return Refused(object=name, path=None, message=f"cannot be read: {info}")
-        if info.key != name:
-            return Refused(object=name, path=info.store_path, message=f"stands in {name}")
         try:
-            text = resigned(data.decode(), rotation)
-        except ValueError as error:
-            return Refused(object=name, path=info.store_path, message=str(error))
+            text = _rewritten(name, data, rotation)
+        except _RefusalError as refusal:
+            return Refused(object=name, path=refusal.path, message=str(refusal))
         if text == data.decode():
             return _Result.UNCHANGED
-        if plan_only or bucket.put(name, text.encode(), content_type=_NARINFO_TYPE, if_match=tag):
+        if plan_only or bucket.put(name, text.encode(), content_type=_type(name), if_match=tag):
             return _Result.CHANGED
         # Somebody else wrote it between; what that one wrote is looked at anew.
     raise CacheError(
         f"{name} of {bucket.location} is written by others again and again",
         hint="end other pushes and rotations, and run it again; what was signed stays so",
     )
+
+
+class _RefusalError(Exception):
+    def __init__(self, message: str, path: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def _rewritten(name: str, data: bytes, rotation: Rotation) -> str:
+    if name.startswith(REALISATIONS):
+        try:
+            return resigned_realisation(data.decode(), rotation)
+        except ValueError as error:  # also of JSON, and of text that is none
+            raise _RefusalError(str(error)) from error
+    info = read_narinfo(data)
+    if not isinstance(info, NarInfo):
+        raise _RefusalError(f"cannot be read: {info}")
+    if info.key != name:
+        raise _RefusalError(f"stands in {name}", info.store_path)
+    try:
+        return resigned(data.decode(), rotation)
+    except ValueError as error:
+        raise _RefusalError(str(error), info.store_path) from error
+
+
+def _type(name: str) -> str:
+    return "application/json" if name.startswith(REALISATIONS) else "text/x-nix-narinfo"

@@ -28,13 +28,14 @@ from nixgen.cache.inventory import Inventory, read_narinfo
 from nixgen.cache.location import CacheLocation
 from nixgen.cache.narinfo import NarInfo
 from nixgen.cache.problems import CacheProblem, ProblemKind
-from nixgen.cache.resign import Rotation, resigned
+from nixgen.cache.realisation import realisation_text
+from nixgen.cache.resign import Rotation, resigned, resigned_realisation
 from nixgen.cache.s3 import Download, ObjectInfo
 from nixgen.cache.signing import SecretKey
 from nixgen.cache.status import cover
 from nixgen.cache.uploads import Unfinished
 from nixgen.cache.verify import check_narinfo, check_object, find_waste, sampled
-from nixgen.driver.store import PathInfo
+from nixgen.driver.store import PathInfo, Realisation
 from nixgen.errors import CacheError, UsageError, VerifyError
 
 OLD, NEW, STRANGER = map(SecretKey.generate, ("old-1", "new-2", "stranger-1"))
@@ -357,6 +358,21 @@ def test_unknown_fields_and_the_order_of_lines_survive() -> None:
         line for line in text.splitlines() if not line.startswith("Sig")
     ]
     assert new.index("Future") < new.index("Sig: old-1") < new.index("Sig: new-2") < new.index("CA")
+
+
+def test_realisations_rotate_too() -> None:
+    realisation = Realisation(id="sha256:00!out", path=f"/nix/store/{base_name(1)}")
+    text = realisation_text(realisation, [OLD])
+    assert resigned_realisation(text, Rotation.of([OLD], [])) == text
+    both = resigned_realisation(text, Rotation.of([NEW], [OLD.public]))
+    assert both == realisation_text(realisation, [OLD, NEW])
+    new = resigned_realisation(both, Rotation.of([], [NEW.public], ["old-1"]))
+    assert new == realisation_text(realisation, [NEW])
+    with pytest.raises(ValueError, match="no known key"):
+        resigned_realisation(text.replace("path1", "path2"), Rotation.of([NEW], [OLD.public]))
+    for nothing in ("", "[]", "{}"):
+        with pytest.raises(ValueError, match=r"."):
+            resigned_realisation(nothing, Rotation.of([NEW], [OLD.public]))
 
 
 @pytest.mark.parametrize(
