@@ -1,0 +1,206 @@
+"""A push beside a build: early outputs are there before the build ends, and a slow or absent cache costs the build nothing."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+
+import pytest
+from attrs import evolve
+from faulty_s3 import faulty_s3
+
+from nixgen.cache.embedded import embedded_s3
+from nixgen.cache.events import PushPaused
+from nixgen.cache.location import CacheLocation
+from nixgen.cache.plan import narinfo_name
+from nixgen.cache.push import push
+from nixgen.cache.s3 import Bucket
+from nixgen.cache.session import push_session
+from nixgen.cache.signing import SecretKey
+from nixgen.driver.build import realise
+from nixgen.driver.evaluation import evaluate
+from nixgen.driver.nix import NixOptions
+from nixgen.driver.runner import SubprocessRunner
+from nixgen.driver.store import Store
+from nixgen.errors import CacheError
+
+pytestmark = pytest.mark.real
+
+KEY = SecretKey.generate("session-1")
+RUNNER, STORE = SubprocessRunner(), Store.of_host()
+OPTIONS = evolve(NixOptions.of_host(), drop_sandbox=True)  # for a /bin/sh
+
+# early1 … early5 take no time; late waits, then refers to them all
+TREE = """\
+_:
+let
+  make = name: script: derivation {
+    name = "session-test-${name}";
+    system = builtins.currentSystem;
+    builder = "/bin/sh";
+    args = [ "-c" ("PATH=/bin:/usr/bin; " + script) ];
+    nonce = "NONCE";
+  };
+  early = map (number: make "early${toString number}" "echo $nonce > $out") [ 1 2 3 4 5 ];
+  wait = make "wait" "sleep SECONDS; echo ${toString early} > $out";
+in
+{
+  early = builtins.head early;
+  late = make "late" "echo ${wait} > $out";
+}
+"""
+
+
+def pusher(location):
+    return lambda paths, observe, _root: push(paths, location, [KEY], observe)
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Build a tree that nobody has built before, with an observer; how long that took, and early and late."""
+
+    def run(seconds, observe):
+        file = tmp_path / f"{secrets.token_hex(8)}.nix"
+        file.write_text(TREE.replace("NONCE", file.stem).replace("SECONDS", str(seconds)))
+        early, late = evaluate(file, ["early", "late"], runner=RUNNER, options=OPTIONS)
+        started = time.monotonic()
+        report = realise(
+            [late],
+            runner=RUNNER,
+            options=OPTIONS,
+            store=STORE,
+            gcroots=tmp_path / file.stem,
+            observe=observe,
+        )
+        assert report.ok
+        return time.monotonic() - started, early.out, late.out
+
+    return run
+
+
+def test_an_early_output_is_in_the_cache_before_the_build_ends(build):
+    published: dict[str, float] = {}
+
+    def observe(event):
+        if type(event).__name__ == "Published":
+            published[event.path] = time.monotonic()
+
+    with (
+        embedded_s3() as location,
+        push_session(pusher(location), store=STORE, observe=observe) as session,
+        Bucket(location, connections=2) as bucket,
+    ):
+        _, early, late = build(4, session)
+        ended = time.monotonic()
+        assert published[early] < ended - 1
+        assert bucket.head(narinfo_name(early)) is not None
+        report = session.finish([late])
+        closure = {info.path for info in STORE.closure([late])}
+        assert closure <= set(report.missing)
+        assert report.uploaded.published == len(report.missing) == report.closure
+        assert all(bucket.head(narinfo_name(path)) is not None for path in closure)
+
+
+def test_a_slow_cache_does_not_hold_the_build_up(build):
+    alone, *_ = build(1, lambda _event: None)
+    with (
+        faulty_s3("--latency", "250") as slow,
+        push_session(
+            pusher(evolve(slow.location, emulator=True)), store=STORE, observe=lambda _event: None
+        ) as session,
+    ):
+        beside, _, late = build(1, session)
+        started = time.monotonic()
+        session.finish([late])
+        pushing = time.monotonic() - started
+    # the push takes longer than all of the noise that is allowed here, so waiting for it would show
+    assert pushing > 2
+    assert beside - alone < 1.5
+
+
+def test_a_cache_that_fails_is_told_once_and_at_the_end(build):
+    told = []
+    location = CacheLocation.parse("s3://bucket?endpoint=http://127.0.0.1:9&profile=nobodys")
+    with push_session(pusher(location), store=STORE, observe=told.append) as session:
+        _, _, late = build(1, session)
+        with pytest.raises(CacheError):
+            session.finish([late])
+    assert [type(event) for event in told] == [PushPaused]
+
+
+def test_a_session_that_is_left_pushes_no_more(build):
+    with faulty_s3("--latency", "300") as slow:
+        with push_session(
+            pusher(evolve(slow.location, emulator=True)), store=STORE, observe=lambda _event: None
+        ) as session:
+            build(0, session)
+        assert not [thread for thread in threading.enumerate() if thread.name == "cache-session"]
+        before = slow.state()["requests"]
+        assert before["GET"] >= 1  # it had begun
+        time.sleep(0.7)
+        assert slow.state()["requests"] == before
+
+
+# through the command line
+
+INFRA = """\
+from nixgen import *
+
+project = Project("beside", machines=[
+    Machine("good", files={{"motd": ConfigFile("motd", "{nonce}")}}),
+    Machine("bad", files={{"motd": ConfigFile("motd", "{nonce}"), "motd/x": ConfigFile("x", "y")}}),
+])
+"""
+
+
+@pytest.fixture(scope="module")
+def locked(example):
+    nixgen = example("hello")
+    nixgen("build", "images")
+    return nixgen
+
+
+@pytest.fixture
+def project(example, locked):
+    nixgen = example("hello", source=locked.folder)
+    (nixgen.folder / "infra.py").write_text(INFRA.format(nonce=secrets.token_hex(8)))
+    return nixgen
+
+
+def test_what_succeeded_is_pushed_although_something_failed(project):
+    with embedded_s3() as location:
+        done = project("build", "--push", location, "--json", expect=1)
+        document = json.loads(done.stdout)
+        assert document["schema"] == "nixgen/results/1"
+        good, bad = document["targets"]
+        assert (good["status"], bad["status"]) == ("built", "failed")
+        assert document["push"]["uploaded"]["paths"] > 0
+        assert "machines.bad" in done.stderr
+        with Bucket(location, connections=2) as bucket:
+            assert bucket.head(narinfo_name(good["outputs"]["out"])) is not None
+            # a generation that is not whole is none
+            assert not [found for found in bucket.objects() if "roots/" in found.name]
+
+
+def test_a_cache_that_is_down_does_not_fail_the_build(project):
+    with embedded_s3() as location:
+        pass
+    done = project("build", "machines.good", "--push", location, expect=3)
+    assert done.stdout.startswith("built   machines.good  /nix/store/")
+    assert done.stderr.count("error: ") == 1
+    assert "built   machine-good" in done.stderr
+    assert (project.folder / ".nixgen/gcroots/machines.good").exists()
+
+
+def test_of_two_failures_the_status_is_the_builds(project):
+    # a cache without credentials is not tried twice
+    alone = evolve(
+        project,
+        environment={"AWS_CONFIG_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"},
+    )
+    both = alone("build", "--push", "s3://bucket?endpoint=http://127.0.0.1:9", expect=1)
+    assert both.stderr.count("error: ") == 2
+    assert "credentials" in both.stderr
+    assert "machines.bad" in both.stderr
