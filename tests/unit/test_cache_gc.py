@@ -678,9 +678,9 @@ END = {"goes on": None, "fails": CacheError("no answer"), "is killed": Killed()}
 def test_every_pair_of_places_where_a_push_and_a_collection_can_meet(first, end):
     """One goes some way, the other goes some way and perhaps ends there, the first ends, the second ends."""
     second = pushing if first is collecting else collecting
-    finished = False
+    finished, ways = False, len(requests(second))
     for head in range(len(requests(first))):
-        for way in range(1, len(requests(second)) + 1):
+        for way in range(1, ways + 1, 1 if end == "goes on" else 3):
             shelf = in_use()
             one, two = Actor(shelf, first), Actor(shelf, second)
             some_steps(one, head)
@@ -709,13 +709,39 @@ def test_pushes_that_begin_and_end_while_a_collection_looks_again():
                 check(shelf, pusher, head, way, more)
 
 
-def test_what_a_push_without_a_root_published_is_not_cut_off():
+@pytest.mark.parametrize("late", [0, 700])
+@pytest.mark.parametrize("end", ["without a root", "fails", "is killed"])
+def test_what_a_push_published_that_has_no_root_is_not_cut_off(end, late):
+    """The collection goes some way, a push publishes ``c`` and ends; its lease may lapse before the collection goes on."""
     for head in range(len(requests(collecting))):
         shelf = in_use()
         shelf.delete([f"{part('c')}.narinfo"])
-        collector = Actor(shelf, collecting)
+        collector, pusher = Actor(shelf, collecting), Actor(shelf, pushing_without_root)
         some_steps(collector, head)
-        finish(Actor(shelf, pushing_without_root), collector)
+        while not pusher.over and not pusher.sleeping:
+            published = f"{part('c')}.narinfo" in shelf.held
+            pusher.step(END.get(end) if published else None)
+        if not collector.amid:
+            shelf.now += timedelta(seconds=late)
+        finish(pusher, collector)
+
+
+@pytest.mark.parametrize(("first", "second"), [(collecting, pushing), (pushing, collecting)])
+def test_who_was_held_up_notices(first, second):
+    """One stands still for so long that its lease or lock lapses, and the other comes and goes meanwhile."""
+    for head in range(len(requests(first))):
+        shelf = in_use()
+        shelf.delete([f"{part('c')}.narinfo"])
+        one = Actor(shelf, first)
+        some_steps(one, head)
+        if one.amid or one.next.endswith(".narinfo"):
+            one.kill()  # a request that is on its way takes no longer than a request may
+            continue
+        shelf.now += timedelta(seconds=700)
+        two = Actor(shelf, second)
+        finish(two)
+        finish(one)
+        check(shelf, two if second is pushing else one, head)
 
 
 class Everybody(RuleBasedStateMachine):
@@ -814,7 +840,7 @@ class Everybody(RuleBasedStateMachine):
 
 
 Everybody.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=80,
     stateful_step_count=40,
     derandomize=True,
     deadline=None,
