@@ -283,7 +283,8 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
         def live(event: Any) -> None:
             match event:
                 case Planned(nar_bytes=size):
-                    progress.update(task, total=size)
+                    # beside a build, there is a plan for each batch
+                    progress.update(task, total=(progress.tasks[0].total or 0) + size)
                 case NarRead(path=path, size=size):
                     progress.update(task, advance=size, description=_store_name(path))
                 case UpstreamSilent(url=url, reason=reason):
