@@ -689,7 +689,7 @@ def test_every_pair_of_places_where_a_push_and_a_collection_can_meet(first, end)
                 two.step(END[end])
             finish(one, two)
             finished |= check(shelf, two if second is pushing else one, head, way)
-    assert finished
+    assert finished or (second is pushing and END[end])
 
 
 def test_pushes_that_begin_and_end_while_a_collection_looks_again():

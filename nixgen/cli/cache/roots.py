@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +64,7 @@ def _row(root: Root, pins: tuple[Pin, ...], now: datetime) -> tuple[str, ...]:
     )
 
 
-def _aligned(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines that can be copied from, cut and searched: generations are there to be given to other commands."""
     if not rows:
         return []
