@@ -17,8 +17,10 @@ from faulty_s3 import FaultyS3, faulty_s3
 from nixgen.cache.codec import Codec
 from nixgen.cache.plan import narinfo_name
 from nixgen.cache.push import PushReport, push
+from nixgen.cache.s3 import Bucket
 from nixgen.cache.signing import SecretKey
 from nixgen.cache.upload import UploadSettings
+from nixgen.cache.verify import verify
 from nixgen.driver.store import Store
 from nixgen.errors import CacheError
 
@@ -64,6 +66,16 @@ def push_to(s3: FaultyS3, *paths: str, level: int = 3) -> PushReport:
     return push(paths, s3.location, [KEY], lambda _: None, settings=settings)
 
 
+def assert_clean(s3: FaultyS3, *paths: str) -> None:
+    """The cache holds these closures and nothing else, and `nixgen cache verify` finds nothing wrong in any byte."""
+    assert s3.check(KEY.public).keys() == narinfos_of(*paths)
+    with Bucket(s3.location) as bucket:
+        found = verify(bucket, [KEY.public], lambda _: None)
+    assert found.problems == ()
+    assert found.paths == len(narinfos_of(*paths))
+    assert found.archives == found.distinct > 0
+
+
 def narinfos_of(*paths: str) -> set[str]:
     return {narinfo_name(info.path) for info in Store.of_host().closure(paths)}
 
@@ -77,7 +89,7 @@ def test_a_push_comes_through_faults(
     injected = s3.state()["injected"]
     assert injected.keys() == EVERYTHING.keys() - {"slow_seconds"}, "a kind of fault never came"
     s3.configure(faults=None)
-    assert s3.check(KEY.public).keys() == narinfos_of(tree["root"])
+    assert_clean(s3, tree["root"])
     assert report.uploaded is not None
     assert report.uploaded.published == len(report.missing)
     # Lost answers make us ask again; the server must not have stored anything under another's name.
@@ -95,7 +107,7 @@ def test_planning_comes_through_faults(fault: str, tree: dict[str, str], s3: Fau
     s3.configure(faults={fault: 0.3, "seed": 5})
     report = push_to(s3, tree["root"])
     s3.configure(faults=None)
-    assert s3.check(KEY.public).keys() == narinfos_of(tree["root"])
+    assert_clean(s3, tree["root"])
     assert {narinfo_name(path) for path in report.missing} == narinfos_of(tree["root"]) - there
 
 
@@ -110,7 +122,7 @@ def test_a_server_that_allows_little_is_not_overrun(tree: dict[str, str], s3: Fa
         ended.cancel()
         ended.join()
     s3.configure(faults=None)
-    assert s3.check(KEY.public).keys() == narinfos_of(tree["root"])
+    assert_clean(s3, tree["root"])
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -126,7 +138,7 @@ def test_two_pushers_of_overlapping_closures(
         second = pool.submit(push_to, s3, tree["half"], level=9)
         reports = first.result(120), second.result(120)
     s3.configure(faults=None, latency=0)
-    assert s3.check(KEY.public).keys() == narinfos_of(tree["root"], tree["half"])
+    assert_clean(s3, tree["root"], tree["half"])
     stored = s3.stored_nars()
     assert len(stored) == len(set(stored))
     reused = sum(report.uploaded.reused for report in reports if report.uploaded)
@@ -216,7 +228,7 @@ def test_a_disk_that_fills_up_leaves_a_cache(
     s3.configure(refusal=None)
     s3.check(KEY.public)
     push_to(s3, tree["root"])
-    assert s3.check(KEY.public).keys() == narinfos_of(tree["root"])
+    assert_clean(s3, tree["root"])
 
 
 def test_no_such_bucket(tree: dict[str, str], s3: FaultyS3, project, record_property) -> None:
