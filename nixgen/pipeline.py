@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BASES",
     "Built",
+    "Substituters",
     "build",
     "build_images",
     "builder_systems",
@@ -63,6 +64,8 @@ __all__ = [
     "run_test",
     "running",
     "signing_key",
+    "substituting",
+    "trusted_keys",
 ]
 
 BASES = ("debian", "nixpkgs")
@@ -147,6 +150,7 @@ def build(
     builders: str | None = None,
     system: str | None = None,
     gcroots: Path | None = None,
+    substituters: Substituters | None = None,
     keep_going: bool = True,
     debug: bool = False,
     observe: Observer = _ignore,
@@ -157,6 +161,7 @@ def build(
 
     :param system: of everything but machines, which say themselves; Nix's own when None.
     :param gcroots: folder of the roots, for builds beside the usual one, ``.nixgen/gcroots``.
+    :param substituters: where outputs may be fetched instead of built; see `substituting`.
     :param jobs: builds at a time on this computer; with 0, builders do everything.
     :param builders: who else may build: names of the project's builders with commas between, ``all``, ``none``, or the path
         of a machines file, with a slash in it. Nix's own configuration counts when None.
@@ -167,10 +172,10 @@ def build(
     started, moment = time.monotonic(), datetime.now(UTC)
     targets = tuple(targets)
     chosen = _builders(workspace, builders)
-    if jobs == 0 and not (chosen and chosen.machines):
+    if jobs == 0 and not (chosen and chosen.machines) and substituters is None:
         raise UsageError(
-            "with no jobs on this computer and no builders, nothing can be built",
-            hint="add --builders all, or leave --jobs 0 out",
+            "with no jobs on this computer, no builders and no cache to fetch from, nothing can be built",
+            hint="add --builders all or --from CACHE, or leave --jobs 0 out",
         )
     evaluation = _Evaluation.prepare(
         workspace,
@@ -181,6 +186,14 @@ def build(
         debug=debug,
         observe=observe,
     )
+    if substituters is not None:
+        options = attrs.evolve(
+            evaluation.options,
+            substituters=substituters.urls,
+            trusted_public_keys=substituters.public_keys,
+            forget_narinfos=True,
+        )
+        evaluation = attrs.evolve(evaluation, options=options)
     usual = workspace.state / "gcroots"
     roots = gcroots or usual
     with _using(chosen, evaluation) as equipped:
@@ -195,6 +208,18 @@ def build(
         started=moment,
         seconds=time.monotonic() - started,
     )
+
+
+@attrs.frozen(kw_only=True)
+class Substituters:
+    """Binary caches that Nix fetches from.
+
+    :param urls: that Nix understands.
+    :param public_keys: ``name:base64``, of which one must have signed what is fetched.
+    """
+
+    urls: tuple[str, ...]
+    public_keys: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -502,6 +527,51 @@ def cache_defaults(
         )
         for each in model.upstreams
     )
+
+
+@contextlib.contextmanager
+def substituting(
+    workspace: Workspace, cache: str | None, location: CacheLocation, trust: Iterable[str] = ()
+) -> Iterator[Substituters | None]:
+    """The cache and its upstreams, for Nix to fetch from as long as the block: an HTTP server on loopback, since Nix
+    itself may know neither S3 nor our credentials. None when the cache is empty.
+
+    :param cache: as on the command line, for what the project says of it.
+    :param trust: public keys; those of the project's model, or its own one, when empty.
+    :raises UsageError: there is no key to trust.
+    :raises CacheError: the cache does not answer.
+    """
+    from nixgen.cache.push import CACHE_INFO
+    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.serve import serve
+
+    _, upstreams = cache_defaults(workspace, cache)
+    keys = tuple(trust) or trusted_keys(workspace, cache)
+    if not keys:
+        raise UsageError(
+            "there is no public key to trust the cache with",
+            hint="give one with --trust NAME:BASE64, or Cache(public_keys=[…])",
+        )
+    with Bucket(location, connections=1) as bucket:
+        if bucket.read(CACHE_INFO) is None:
+            yield None
+            return
+    with serve(location) as server:
+        yield Substituters(
+            urls=(server.url, *(each.url for each in upstreams if each.url)),
+            public_keys=(*keys, *(str(key) for each in upstreams for key in each.public_keys)),
+        )
+
+
+def trusted_keys(workspace: Workspace, cache: str | None) -> tuple[str, ...]:
+    """The public keys that are to have signed what is in a cache: as the project says, else its own, if it has one."""
+    from nixgen.cache.keygen import public_key_path
+
+    model = workspace.cache(cache) if cache is not None else None
+    if model is not None and model.public_keys:
+        return model.public_keys
+    own = public_key_path(workspace.state / "cache.key")
+    return (own.read_text().strip(),) if own.exists() else ()
 
 
 def signing_key(workspace: Workspace) -> Path:

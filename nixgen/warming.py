@@ -192,11 +192,13 @@ def build(
     base: str = "debian",
     jobs: int | None = None,
     builders: str | None = None,
+    substituters: pipeline.Substituters | None = None,
     debug: bool = False,
     observe: Observer,
 ) -> Warmed:
     """Build what is to be built; that and what is to be pushed stay out of garbage collection (``.nixgen/warm``).
 
+    :param substituters: the cache itself: what it has of the way to the targets need not be built once more.
     :raises OutsideError: as `nixgen.pipeline.build`.
     """
     here = _this_system(workspace)
@@ -217,6 +219,7 @@ def build(
                 gcroots=folder / name,
                 jobs=jobs,
                 builders=builders,
+                substituters=substituters,
                 debug=debug,
                 observe=observe,
             )

@@ -46,18 +46,48 @@ def build(
             show_default=False,
         ),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="CACHE",
+            help="Fetch from this cache, and its upstreams, what need not be built.",
+            show_default=False,
+        ),
+    ] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust",
+            metavar="KEY",
+            help="Public key that must have signed what is fetched; the Cache's own, or the project's, when not given.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Build targets and keep them from garbage collection."""
     from nixgen import pipeline
     from nixgen.cli import console
+    from nixgen.cli.cache._keys import public_keys
     from nixgen.cli.cache._session import Pushing
     from nixgen.cli.progress import build_progress
     from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
     with contextlib.ExitStack() as stack:
+        substituters = None
+        if source is not None:
+            location = stack.enter_context(pipeline.cache_location(workspace, source))
+            substituters = stack.enter_context(
+                pipeline.substituting(
+                    workspace,
+                    source,
+                    location,
+                    map(str, public_keys(trust or (), workspace, source, option="--trust")),
+                )
+            )
         pushing = None if push is None else stack.enter_context(Pushing.to(workspace, push))
         with build_progress(quiet=json) as progress:
             observe = progress if pushing is None else pushing.beside(progress)
@@ -68,6 +98,7 @@ def build(
                 environment=env,
                 jobs=jobs,
                 builders=builders,
+                substituters=substituters,
                 keep_going=keep_going,
                 debug=debug,
                 observe=observe,

@@ -77,6 +77,7 @@ class NixOptions:
     :param substituters: binary caches to fetch from; none by default, so that nothing is fetched
         unless asked for.
     :param trusted_public_keys: keys whose signatures on substituted paths count.
+    :param forget_narinfos: ask the substituters anew about every path, for those whose address another cache may have had.
     :param drop_build_users: root without the group nixbld, as Debian's package leaves it, builds
         as itself.
     :param drop_sandbox: this process may not make user namespaces (as in many containers), so no sandbox
@@ -89,6 +90,7 @@ class NixOptions:
 
     substituters: tuple[str, ...] = ()
     trusted_public_keys: tuple[str, ...] = ()
+    forget_narinfos: bool = False
     drop_build_users: bool = False
     drop_sandbox: bool = False
     store: str | None = None
@@ -113,6 +115,9 @@ class NixOptions:
         words = [*_FEATURES, "--option", "substituters", " ".join(self.substituters)]
         if self.substituters:
             words += ["--option", "trusted-public-keys", " ".join(self.trusted_public_keys)]
+        if self.forget_narinfos:
+            for kind in ("positive", "negative"):
+                words += ["--option", f"narinfo-cache-{kind}-ttl", "0"]
         if self.drop_build_users:
             words += ["--option", "build-users-group", ""]
         if self.drop_sandbox:

@@ -178,6 +178,7 @@ class Cache(Model):
     """A binary cache on S3, under a name that commands take instead of its address.
 
     :param address: ``s3://bucket/prefix?endpoint=…&region=…``.
+    :param public_keys: ``name:base64``; what one of them has signed is trusted. The project's own key when empty.
     :param upstreams: paths that these have, with all they reach, stay out of pushes.
     :param public: anybody may read it over HTTPS; else readers need credentials or ``nixgen cache serve``.
     :param compression: of the archives, with ``level`` the codec's own default when None.
@@ -186,6 +187,9 @@ class Cache(Model):
 
     name: str = attrs.field(metadata=checked(_TARGET))
     address: str = attrs.field(metadata=checked(_CACHE))
+    public_keys: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_PUBLIC_KEY))
+    )
     upstreams: tuple[Upstream, ...] = attrs.field(
         default=(),
         kw_only=True,

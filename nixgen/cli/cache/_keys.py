@@ -28,22 +28,25 @@ def open_workspace(project: Path, cache: str | None) -> Workspace | None:
 
 
 def public_keys(
-    given: Iterable[str], workspace: Workspace | None, *, option: str, optional: bool = False
+    given: Iterable[str],
+    workspace: Workspace | None,
+    cache: str | None,
+    *,
+    option: str,
+    optional: bool = False,
 ) -> tuple[PublicKey, ...]:
-    """Keys as ``name:base64``, or files that hold one; the project's own when none are given.
+    """Keys as ``name:base64``, or files that hold one; when none are given what the project says of ``cache``, or its own key.
 
     :param option: that gives them, for the hint.
     :param optional: none are fine.
     :raises UsageError: one is no key, or there are none at all.
     """
-    from nixgen.cache.keygen import public_key_path
+    from nixgen import pipeline
     from nixgen.cache.signing import PublicKey
 
     texts = [_text(each) for each in given]
     if not texts and workspace is not None:
-        own = public_key_path(workspace.state / "cache.key")
-        if own.exists():
-            texts = [own.read_text()]
+        texts = [*pipeline.trusted_keys(workspace, cache)]
     if not texts and not optional:
         raise UsageError(
             "there is no public key to check signatures with",

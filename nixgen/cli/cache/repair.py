@@ -68,7 +68,7 @@ def repair(
 
     workspace = open_workspace(project, cache)
     keys = secret_keys(key or (), workspace)
-    trusted = public_keys(trust or (), workspace, option="--trust", optional=True)
+    trusted = public_keys(trust or (), workspace, cache, option="--trust", optional=True)
     upstreams = upstream_urls(upstream or (), workspace, cache)
     codec, _ = pipeline.cache_defaults(workspace, cache)
     with (

@@ -59,7 +59,7 @@ def sign(
     from nixgen.cli.cache._keys import open_workspace, public_keys
 
     workspace = open_workspace(project, cache)
-    trusted = public_keys(trust or (), workspace, option="--trust")
+    trusted = public_keys(trust or (), workspace, cache, option="--trust")
     rotation = Rotation.of([SecretKey.load(path) for path in key or ()], trusted, drop or ())
     with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         report = rotate(bucket, rotation, plan_only=plan)

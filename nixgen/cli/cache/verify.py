@@ -88,7 +88,7 @@ def verify(
             hint="give one of them",
         )
     workspace = open_workspace(project, cache)
-    keys = public_keys(key or (), workspace, option="--key")
+    keys = public_keys(key or (), workspace, cache, option="--key")
     upstreams = upstream_urls(upstream or (), workspace, cache)
     with (
         pipeline.cache_location(workspace, cache) as location,

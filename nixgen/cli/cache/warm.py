@@ -188,6 +188,7 @@ def _warm(
 
     from nixgen import pipeline, warming
     from nixgen.cli import console
+    from nixgen.cli.cache._keys import secret_keys
     from nixgen.cli.cache._session import Pushing
     from nixgen.cli.progress import build_progress
 
@@ -210,20 +211,25 @@ def _warm(
         else:
             _print_plan(planned)
         return
+    signers = [key.public for key in secret_keys(keys, workspace)]
     with Pushing.to(workspace, to, keys=keys) as pushing:
         with build_progress(quiet=json) as progress:
             planned = planning(pushing.location, upstreams=pushing.upstreams, observe=progress)
             observe = pushing.beside(progress)
             pushing.session.add(planned.outputs("to push"))
-            warmed = warming.build(
-                workspace,
-                planned,
-                base=base,
-                jobs=jobs,
-                builders=builders,
-                debug=debug,
-                observe=observe,
-            )
+            with pipeline.substituting(
+                workspace, to, pushing.location, map(str, signers)
+            ) as substituters:
+                warmed = warming.build(
+                    workspace,
+                    planned,
+                    base=base,
+                    jobs=jobs,
+                    builders=builders,
+                    substituters=substituters,
+                    debug=debug,
+                    observe=observe,
+                )
         if not json:
             _print_plan(warmed.plan)
         if outputs := warmed.plan.outputs("to push", "to build"):
