@@ -775,11 +775,11 @@ class Everybody(RuleBasedStateMachine):
         if first:
             self.push(letter, attr, to[0])
             self.collect(to[1])
-            self.go_to(self.actors[0], to[2])
         else:
             self.collect(to[0])
             self.push(letter, attr, to[1])
-            self.go_to(self.actors[0], to[2])
+        for actor in self.running[:1]:
+            self.go_to(actor, to[2])
 
     @precondition(lambda self: len(self.running) < 3)
     @rule(letter=st.sampled_from("cbhdagf"), attr=st.sampled_from(["y", "x", ""]), until=until)
