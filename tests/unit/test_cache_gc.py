@@ -716,7 +716,8 @@ def test_what_a_push_published_that_has_no_root_is_not_cut_off(end, late):
     for head in range(len(requests(collecting))):
         shelf = in_use()
         shelf.delete([f"{part('c')}.narinfo"])
-        collector, pusher = Actor(shelf, collecting), Actor(shelf, pushing_without_root)
+        collector = Actor(shelf, collecting)
+        pusher = Actor(shelf, pushing if end in END else pushing_without_root)
         some_steps(collector, head)
         ended = False
         while not pusher.over and not pusher.sleeping:
