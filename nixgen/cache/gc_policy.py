@@ -19,7 +19,7 @@ _DAY = timedelta(days=1)
 class GcPolicy:
     """The rules of a collection.
 
-    :param keep: generations of each target in each environment; those with equal outputs count once.
+    :param keep: generations of each target of each project in each environment; those with equal outputs count once.
     :param older_than: younger generations stay, whatever the other rules say.
     :param max_bytes: older generations go beyond ``keep``, too, until what stays is not more; never the newest of a target.
     :param min_age: younger objects stay: a push that nixgen does not know may be under way.
@@ -76,14 +76,14 @@ class _Holding:
     """One target in one generation.
 
     :param root: the name of its document.
-    :param target: environment and attribute.
+    :param target: project, environment and attribute.
     :param parts: hash parts of its outputs.
     :param further: older than another of the same target, and old enough to go.
     """
 
     root: str
     generation: str
-    target: tuple[str, str]
+    target: tuple[str, str, str]
     parts: frozenset[str]
     written: datetime
     further: bool = False
@@ -95,7 +95,7 @@ def _holdings(generations: Sequence[Generation]) -> list[_Holding]:
         _Holding(
             root=each.root.name,
             generation=each.root.generation,
-            target=(each.root.environment, attr),
+            target=(each.root.project, each.root.environment, attr),
             parts=frozenset(map(hash_part, outputs.values())),
             written=each.written,
         )
@@ -109,7 +109,7 @@ def _newest(
 ) -> tuple[list[_Holding], dict[str, str]]:
     """The newest of each target, and those that are too young to go; and why others are not among them, by root."""
     least = max(policy.min_age, policy.older_than or timedelta())
-    seen: dict[tuple[str, str], list[frozenset[str]]] = {}
+    seen: dict[tuple[str, str, str], list[frozenset[str]]] = {}
     kept: list[_Holding] = []
     whys: dict[str, str] = {}
     for each in holdings:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import asdict, field, frozen
 
 from nixgen.cache.events import CollectorAhead, Observer, Planned
 from nixgen.cache.leases import leased
@@ -22,6 +22,7 @@ from nixgen.cache.upload import Uploaded, UploadSettings, upload
 from nixgen.cache.upstream import Upstream
 from nixgen.driver.store import Store
 from nixgen.errors import CacheError
+from nixgen.pushed import LIFETIME, Question
 
 __all__ = ["CACHE_INFO", "PushReport", "ensure_cache_info", "push"]
 
@@ -44,6 +45,7 @@ class PushReport:
     :param upstream_bytes: uncompressed NAR bytes of those.
     :param uploaded: None after a dry run.
     :param requests: what it took of S3.
+    :param question: what to ask of S3 to learn that all is there still (`nixgen.pushed`); secret, as it is signed.
     """
 
     cache: str
@@ -55,6 +57,7 @@ class PushReport:
     upstream_bytes: int = 0
     uploaded: Uploaded | None
     requests: PaceStatistics
+    question: Question | None = field(default=None, repr=False)
     seconds: float
 
     def document(self) -> dict[str, Any]:
@@ -112,7 +115,7 @@ def push(
     store = store or Store.of_host()
     roots = tuple(dict.fromkeys(paths))
     closure = store.closure(roots)
-    uploaded = None
+    uploaded, question = None, None
     with contextlib.ExitStack() as stack:
         bucket = stack.enter_context(Bucket(location))
         ensure_cache_info(bucket, store.store_dir, create=not dry_run)
@@ -151,6 +154,7 @@ def push(
             if root is not None:
                 lease.require()
                 record_root(bucket, root)
+                question = _newest_root(bucket, root)
             if root is not None or not plan.missing:
                 lease.settle()
     return PushReport(
@@ -163,8 +167,24 @@ def push(
         upstream_bytes=sum(info.nar_size for info in plan.upstream),
         uploaded=uploaded,
         requests=bucket.statistics,
+        question=question,
         seconds=time.monotonic() - started,
     )
+
+
+def _newest_root(bucket: Bucket, root: Root) -> Question:
+    """A listing of the environment's roots from this one on, and what it holds as long as this one is the newest."""
+    key = bucket.location.key(root.name)
+    url = bucket.client.generate_presigned_url(
+        "list_objects_v2",
+        Params={
+            "Bucket": bucket.location.bucket,
+            "Prefix": key.rpartition("/")[0] + "/",
+            "StartAfter": key[:-1],  # which leaves out what it names
+        },
+        ExpiresIn=LIFETIME,
+    )
+    return url, key
 
 
 def ensure_cache_info(bucket: Bucket, store_dir: str, *, create: bool = True) -> None:

@@ -24,6 +24,11 @@ def main() -> None:
 
         if nothing_to_do(arguments[1:]):
             return
+    if arguments[:2] == ["cache", "push"]:
+        from nixgen.cli.instant import nothing_to_push
+
+        if nothing_to_push(arguments[2:]):
+            return
     try:
         from nixgen.cli.app import run
 

@@ -1,4 +1,4 @@
-"""``nixgen build`` with nothing to do: the answer without loading a command line, models or Nix."""
+"""``nixgen build`` and ``nixgen cache push`` with nothing to do: the answer without loading a command line, models, Nix or boto3."""
 
 from __future__ import annotations
 
@@ -8,36 +8,46 @@ from collections.abc import Sequence
 
 from nixgen import stamp
 
-__all__ = ["nothing_to_do"]
+__all__ = ["nothing_to_do", "nothing_to_push"]
 
 
-def _request(arguments: Sequence[str]) -> tuple[str, stamp.Request] | None:
-    """(folder, what is asked for); None for anything out of the ordinary, which typer then reads."""
-    project, base, environment = ".", "debian", None
-    targets: list[str] = []
+def _parse(
+    arguments: Sequence[str], options: frozenset[str]
+) -> tuple[dict[str, list[str]], tuple[str, ...]] | None:
+    """Every option with its values, and the other words; None for anything out of the ordinary, which typer then reads."""
+    given: dict[str, list[str]] = {}
+    words: list[str] = []
     rest = iter(arguments)
     for word in rest:
-        if word in {"--project", "--base", "--env"}:
+        if word in options:
             value = next(rest, None)
             if value is None:
                 return None
-            if word == "--project":
-                project = value
-            elif word == "--base":
-                base = value
-            else:
-                environment = value
+            given.setdefault(word, []).append(value)
         elif word.startswith("-"):
             return None
         else:
-            targets.append(word)
-    return os.path.realpath(project), (tuple(targets), base, environment)
+            words.append(word)
+    return given, tuple(words)
+
+
+_BUILD = frozenset({"--project", "--base", "--env"})
+
+
+def _last(given: dict[str, list[str]], option: str, default: str) -> str:
+    return given.get(option, [default])[-1]
+
+
+def _stamped(given: dict[str, list[str]], targets: tuple[str, ...]) -> list[tuple[str, str]] | None:
+    environment = given.get("--env", [None])[-1]
+    root = os.path.realpath(_last(given, "--project", "."))
+    return stamp.load(root, (targets, _last(given, "--base", "debian"), environment))
 
 
 def nothing_to_do(arguments: Sequence[str]) -> bool:
     """Answer the command and return True, if the last build stands."""
-    asked = _request(arguments)
-    outputs = stamp.load(*asked) if asked else None
+    parsed = _parse(arguments, _BUILD)
+    outputs = _stamped(*parsed) if parsed else None
     if outputs is None:
         return False
     width = max((len(attr) for attr, _ in outputs), default=0)
@@ -45,6 +55,39 @@ def nothing_to_do(arguments: Sequence[str]) -> bool:
     for attr, path in outputs:
         print(f"{faint}cached {end} {attr:<{width}}  {path}")
     print(f"{len(outputs)} targets, nothing to do", file=sys.stderr)
+    return True
+
+
+def nothing_to_push(arguments: Sequence[str]) -> bool:
+    """Answer the command and return True, if the last such push stands, and so does what it pushed."""
+    parsed = _parse(arguments, _BUILD | {"--to", "--key"})
+    if parsed is None:
+        return False
+    given, words = parsed
+    to = _last(given, "--to", os.environ.get("NIXGEN_CACHE", ""))
+    targets = tuple(word for word in words if not word.startswith("/"))
+    bare = bool(words) and not targets
+    if not to or (bare and "://" not in to):
+        return False
+    outputs = [] if bare else _stamped(given, targets)
+    if outputs is None:
+        return False
+    from nixgen import pushed
+
+    project = _last(given, "--project", ".")
+    asked = pushed.request(
+        project=project,
+        targets=words,
+        outputs=[path for _, path in outputs],
+        to=to,
+        keys=given.get("--key", []),
+        base=_last(given, "--base", "debian"),
+        environment=given.get("--env", [None])[-1],
+    )
+    count = pushed.everything_there(None if bare else os.path.realpath(project), asked)
+    if count is None:
+        return False
+    print(f"{to} has all {count} paths already")
     return True
 
 

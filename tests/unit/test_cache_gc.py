@@ -114,12 +114,18 @@ def store(shelf, letter: str, references: str = "", **other: object) -> None:
     shelf.put(f"{part(letter)}.narinfo", narinfo(letter, references, **other), content_type="x")
 
 
-def root(number: int, *letters: str, environment: str = "default", attr: str = "a") -> Root:
+def root(
+    number: int,
+    *letters: str,
+    environment: str = "default",
+    attr: str = "a",
+    project: str = "p",
+) -> Root:
     return Root(
         environment=environment,
         generation=f"20261123T2030{number:02}Z-000000",
         created=NOW,
-        project="p",
+        project=project,
         targets={attr: {letter: path(letter) for letter in letters}},
     )
 
@@ -186,15 +192,16 @@ def test_generations_with_equal_outputs_count_once_and_the_older_ones_go():
     }
 
 
-def test_targets_and_environments_are_counted_apart():
+def test_targets_projects_and_environments_are_counted_apart():
     roots = [
+        (root(9, "e", project="q"), 100),
         (root(0, "a", environment="live"), 100),
         (root(1, "b"), 100),
         (root(2, "c", attr="other"), 100),
         (root(3, "d"), 100),
     ]
     selection = select(generations(*roots), GcPolicy(keep=1), NOW, weigh)
-    assert selection.starts == {part(each) for each in "acd"}
+    assert selection.starts == {part(each) for each in "acde"}
     assert list(selection.dropped) == [root(1).name]
 
 

@@ -95,7 +95,7 @@ def push(
     debug: Debug = False,
 ) -> None:
     """Build targets (or take store paths), and push their closures, signed."""
-    from nixgen import pipeline
+    from nixgen import pipeline, pushed
     from nixgen.cache.codec import Codec
     from nixgen.cache.upload import UploadSettings
     from nixgen.cache.upstream import Upstream
@@ -124,7 +124,7 @@ def push(
         listings=listings,
         logs=logs,
     )
-    push_paths(
+    report = push_paths(
         workspace,
         paths,
         to,
@@ -136,6 +136,18 @@ def push(
         root=None if dry_run else pipeline.cache_root(workspace, paths, built),
         json=json,
     )
+    if to is not None and report.question is not None and not report.upstream:
+        asked = pushed.request(
+            project=str(project),
+            targets=targets or (),
+            outputs=[each.out for each in built.targets] if built else (),
+            to=to,
+            keys=[*map(str, key or ())],
+            base=base,
+            environment=env,
+        )
+        folder = None if asked["project"] is None else str(workspace and workspace.root)
+        pushed.save(folder, asked, report.question, report.closure)
 
 
 def push_paths(
@@ -150,7 +162,7 @@ def push_paths(
     dry_run: bool = False,
     root: Root | None = None,
     json: bool = False,
-) -> None:
+) -> PushReport:
     """Push, with progress, and say what was done."""
     from nixgen import pipeline
     from nixgen.cli import console
@@ -174,10 +186,11 @@ def push_paths(
         )
     if json:
         console.print_json(report.document())
-        return
+        return report
     print_pushed(report, where=to or "the project's own S3 (.nixgen/s3)")
     if to is None and not dry_run:
         console.note("serve it with: nixgen cache serve --embedded .nixgen/s3")
+    return report
 
 
 def print_pushed(report: PushReport, *, where: str) -> None:
