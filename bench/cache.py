@@ -213,8 +213,13 @@ class Pusher:
             make = ["nix", *_COMMAND, "key", "generate-secret", "--key-name", "bench-1"]
             file.write(subprocess.check_output(make))
 
-    def ours(self, root: str) -> tuple[float, int]:
-        """Seconds, and the most bytes of memory."""
+    def ours(self, root: str, *, fresh: bool = False) -> tuple[float, int]:
+        """Seconds, and the most bytes of memory.
+
+        :param fresh: as on a computer that has not pushed this before.
+        """
+        if fresh:
+            shutil.rmtree(self.project / "nix-cache/nixgen", ignore_errors=True)
         address = f"s3://cache?endpoint={self.server.address}"
         return self._run(
             VENV / "nixgen", "cache", "push", root, "--project", self.project, "--to", address
@@ -223,7 +228,7 @@ class Pusher:
     def theirs(self, root: str, *, fresh: bool = True) -> tuple[float, int]:
         """:param fresh: without the narinfos that Nix remembers."""
         if fresh:
-            shutil.rmtree(self.project / "nix-cache", ignore_errors=True)
+            shutil.rmtree(self.project / "nix-cache/nix", ignore_errors=True)
         address = (
             f"{self.server.address}/cache?compression=zstd&compression-level={LEVEL}"
             f"&parallel-compression=true&secret-key={self.key}"
@@ -355,21 +360,28 @@ def nothing_to_push(
     server.configure(clear=True, latency=0.0)
     pusher.ours(root)
     server.configure(forget=True)
-    pusher.ours(root)
+    pusher.ours(root, fresh=True)
     requests = server.requests()
-    yield "requests for the same", requests, 40, "40 requests", 1.0, ""
-    for latency, suffix in ((0.0, ""), (0.02, ", 20 ms a request")):
+    yield f"requests: {what}, first time here", requests, 40, "40 requests", 1.0, ""
+    for latency, suffix in ((0.0, ""), (0.02, ", 20 ms")):
         server.configure(latency=latency)
-        for fresh, limit, peer in (
-            (True, 0.3, "nix copy"),
-            (False, None, "nix copy that remembers narinfos"),
+        for ours_fresh, theirs_fresh, limit, peer in (
+            (False, True, 0.3, "nix copy that asks"),
+            (True, True, None, "nix copy that asks"),
+            (False, False, None, "nix copy that remembers and does not ask"),
         ):
             ours, theirs = paired(
-                lambda: pusher.ours(root)[0],
-                lambda fresh=fresh: pusher.theirs(root, fresh=fresh)[0],
+                lambda fresh=ours_fresh: pusher.ours(root, fresh=fresh)[0],
+                lambda fresh=theirs_fresh: pusher.theirs(root, fresh=fresh)[0],
                 7,
             )
-            yield what + suffix, ours, theirs, peer, limit
+            yield (
+                what + suffix + (", first time here" if ours_fresh else ""),
+                ours,
+                theirs,
+                peer,
+                limit,
+            )
 
 
 if __name__ == "__main__":
