@@ -196,22 +196,23 @@ class StoreServer:
 class Pusher:
     """The two programs, and the limit of both.
 
-    :param project: a folder with a project, which the command line wants; also holds Nix's key and caches.
+    :param folder: for the key that both sign with, and what they remember.
     """
 
-    def __init__(self, server: StoreServer, project: Path) -> None:
+    def __init__(self, server: StoreServer, folder: Path) -> None:
         self.server = server
-        self.project = project
+        self.folder = folder
         self.environment = {
             **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
-            "XDG_CACHE_HOME": str(project / "nix-cache"),
+            "XDG_CACHE_HOME": str(folder / "nix-cache"),
         }
-        self.key = project / "bench.key"
+        self.key = folder / "bench.key"
         with self.key.open("wb") as file:
             make = ["nix", *_COMMAND, "key", "generate-secret", "--key-name", "bench-1"]
             file.write(subprocess.check_output(make))
+        self.key.chmod(0o600)
 
     def ours(self, root: str, *, fresh: bool = False) -> tuple[float, int]:
         """Seconds, and the most bytes of memory.
@@ -219,16 +220,16 @@ class Pusher:
         :param fresh: as on a computer that has not pushed this before.
         """
         if fresh:
-            shutil.rmtree(self.project / "nix-cache/nixgen", ignore_errors=True)
+            shutil.rmtree(self.folder / "nix-cache/nixgen", ignore_errors=True)
         address = f"s3://cache?endpoint={self.server.address}"
         return self._run(
-            VENV / "nixgen", "cache", "push", root, "--project", self.project, "--to", address
+            *(VENV / "nixgen", "cache", "push", root, "--to", address, "--key", self.key)
         )
 
     def theirs(self, root: str, *, fresh: bool = True) -> tuple[float, int]:
         """:param fresh: without the narinfos that Nix remembers."""
         if fresh:
-            shutil.rmtree(self.project / "nix-cache/nix", ignore_errors=True)
+            shutil.rmtree(self.folder / "nix-cache/nix", ignore_errors=True)
         address = (
             f"{self.server.address}/cache?compression=zstd&compression-level={LEVEL}"
             f"&parallel-compression=true&secret-key={self.key}"
@@ -239,7 +240,7 @@ class Pusher:
         with tempfile.TemporaryFile() as said:
             started = time.perf_counter()
             process = subprocess.Popen(
-                [*map(str, argv)], env=self.environment, stdout=said, stderr=said
+                [*map(str, argv)], env=self.environment, cwd=self.folder, stdout=said, stderr=said
             )
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - started
@@ -306,14 +307,14 @@ def squeeze(block: list[tuple[str, int, int]], *, hash_all: bool) -> int:
 # The table
 
 
-def rows(project: Path, paired: Pairs) -> Iterator[tuple[Any, ...]]:
+def rows(folder: Path, paired: Pairs) -> Iterator[tuple[Any, ...]]:
     """Rows as `bench/run` prints them; the last element, when there are six, is the unit.
 
-    :param project: a copy of an example, to be thrown away.
+    :param folder: to be thrown away.
     """
     large, small, huge = roots()
     with contextlib.closing(StoreServer()) as server:
-        pusher = Pusher(server, project)
+        pusher = Pusher(server, folder)
 
         def empty(latency: float, push: Callable[[str], tuple[float, int]], root: str) -> float:
             server.configure(clear=True, latency=latency)

@@ -30,7 +30,6 @@ from nixgen.driver.roots import Roots
 from nixgen.driver.runner import Runner, SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import UsageError, VerifyError
-from nixgen.workspace import Workspace
 
 if TYPE_CHECKING:
     from nixgen.cache.channel import ChannelUrls
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from nixgen.oci.build import ImageReport
     from nixgen.oci.engine import RunningContainer
     from nixgen.vm.report import TestResult
+    from nixgen.workspace import Workspace
 
 __all__ = [
     "BASES",

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import asdict, frozen
 
@@ -21,7 +21,9 @@ from nixgen.cache.leaks import (
 )
 from nixgen.driver.store import Store
 from nixgen.errors import LeakError
-from nixgen.workspace import Workspace
+
+if TYPE_CHECKING:
+    from nixgen.workspace import Workspace
 
 __all__ = ["SecretScan", "refuse_leaks", "refuse_leaks_in", "scan"]
 

@@ -72,7 +72,7 @@ class Codec:
     def content_type(self) -> str:
         return _TYPES[self.name]
 
-    def compressor(self) -> Callable[[bytes], bytes]:
+    def compressor(self) -> Callable[[bytes | memoryview], bytes]:
         """A function from bytes to one complete frame, callable from any thread.
 
         It holds no lock of the interpreter while it works. A frame is never larger than its input by more than
@@ -109,7 +109,7 @@ class _Zstd:
         self._level = level
         self._local = threading.local()
 
-    def __call__(self, data: bytes) -> bytes:
+    def __call__(self, data: bytes | memoryview) -> bytes:
         context: zstandard.ZstdCompressor | None = getattr(self._local, "context", None)
         if context is None:
             import zstandard

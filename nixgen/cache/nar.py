@@ -10,16 +10,20 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 
 from nixgen.cache.hashes import Hash
 from nixgen.errors import StoreError
 
-__all__ = ["nar_hash", "string_size", "write_nar"]
+__all__ = ["nar_frames", "nar_hash", "string_size", "write_nar"]
 
 CHUNK = 1 << 20
-"""Bytes after which a chunk is handed out, and the unit in which files are read."""
+"""Bytes of the pieces that `write_nar` hands out."""
+
+_COLLECTED = 1 << 16
+"""Files up to this size are collected with what lies around them; larger ones are read straight to where they go."""
 
 
 def _string(value: bytes) -> bytes:
@@ -48,15 +52,26 @@ _CLOSE_TWICE = _CLOSE + _CLOSE
 
 
 def write_nar(path: str | Path, *, chunk: int = CHUNK) -> Iterator[bytes]:
-    """The NAR of ``path`` in pieces of about ``chunk`` bytes, none of them empty.
+    """The NAR of ``path`` in pieces of exactly ``chunk`` bytes, the last one shorter.
 
-    Memory is bounded by ``2 * chunk`` plus one directory listing per level, whatever the size of the tree.
+    :raises StoreError: as `nar_frames`.
+    """
+    buffer = bytearray(chunk)
+    return map(bytes, nar_frames(path, lambda: buffer))
 
+
+def nar_frames(path: str | Path, take: Callable[[], bytearray]) -> Iterator[memoryview]:
+    """The NAR of ``path``, written into buffers: each is full but the last.
+
+    Larger files are read straight into them, so that no byte is copied twice. Memory is bounded by the buffers and one
+    directory listing per level, whatever the size of the tree.
+
+    :param take: asked for the next buffer when the one before was yielded; it may be the same one.
     :raises StoreError: the path is missing or unreadable, changes while it is read, or holds something
         that a NAR cannot (a socket, a device, a pipe).
     """
     try:
-        yield from _Writer(chunk).pieces(os.fsencode(path))
+        yield from _Writer(take).frames(os.fsencode(path))
     except OSError as error:
         raise StoreError(
             f"cannot read {os.fsdecode(error.filename or path)}: {error.strerror}",
@@ -73,22 +88,24 @@ def nar_hash(path: str | Path) -> Hash:
 
 
 class _Writer:
-    """Collects small pieces until a chunk is full, so that consumers see few, large ones."""
+    """Fills buffers. What lies between the contents of larger files is collected first, since it comes in many small pieces."""
 
-    def __init__(self, chunk: int) -> None:
-        self._chunk = chunk
+    def __init__(self, take: Callable[[], bytearray]) -> None:
+        self._take = take
         self._pending: list[bytes] = [_MAGIC]
         self._size = len(_MAGIC)
+        self._view: memoryview | None = None
+        self._used = 0
 
-    def pieces(self, root: bytes) -> Iterator[bytes]:
+    def frames(self, root: bytes) -> Iterator[memoryview]:
         # One iterator per open directory instead of recursion: depth costs no nested generators.
         stack: list[Iterator[tuple[bytes, bytes, bool, bool]]] = []
         mode = os.lstat(root).st_mode
         if stat.S_ISDIR(mode):
             self._add(_DIRECTORY)
             stack.append(_entries(root))
-        else:
-            yield from self._leaf(root, stat.S_ISLNK(mode))
+        elif large := self._leaf(root, stat.S_ISLNK(mode)):
+            yield from self._large(root, *large)
         while stack:
             entry = next(stack[-1], None)
             if entry is None:
@@ -102,27 +119,49 @@ class _Writer:
                 self._add(_DIRECTORY)
                 stack.append(_entries(path))
             else:
-                yield from self._leaf(path, is_link)
+                if large := self._leaf(path, is_link):
+                    yield from self._large(path, *large)
                 self._add(_CLOSE)
-            if self._size >= self._chunk:
-                yield self._take()
-        if self._size:
-            yield self._take()
+            if self._size >= _COLLECTED:
+                yield from self._flush()
+        yield from self._flush()
+        if self._view is not None:
+            yield self._view[: self._used]
 
     def _add(self, piece: bytes) -> None:
         self._pending.append(piece)
         self._size += len(piece)
 
-    def _take(self) -> bytes:
-        piece = b"".join(self._pending)
+    def _flush(self) -> Iterator[memoryview]:
+        data = memoryview(b"".join(self._pending))
         self._pending.clear()
         self._size = 0
-        return piece
+        while data:
+            room = self._room()[: len(data)]
+            room[:] = data[: len(room)]
+            data = data[len(room) :]
+            yield from self._filled(len(room))
 
-    def _leaf(self, path: bytes, is_link: bool) -> Iterator[bytes]:  # noqa: FBT001
+    def _room(self) -> memoryview:
+        """What is left of the buffer; never empty."""
+        if self._view is None:
+            self._view = memoryview(self._take())
+        return self._view[self._used :]
+
+    def _filled(self, count: int) -> Iterator[memoryview]:
+        self._used += count
+        if self._view is not None and self._used == len(self._view):
+            yield self._view
+            self._view, self._used = None, 0
+
+    def _leaf(self, path: bytes, is_link: bool) -> tuple[int, int] | None:  # noqa: FBT001
+        """Collect a link or a small file; of a larger one only what stands before its contents.
+
+        :returns: the descriptor and the size of a larger one, which is still to be read; see `_large`.
+        """
         if is_link:
             self._add(_SYMLINK + _string(os.readlink(path)) + _CLOSE)  # noqa: PTH115 - bytes
-            return
+            return None
         # O_NONBLOCK: opening a pipe must not wait for its writer before it is refused.
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -130,6 +169,7 @@ class _Writer:
             if not stat.S_ISREG(os.lstat(path).st_mode):
                 raise _unsupported(path) from error
             raise
+        large = False
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
@@ -137,15 +177,32 @@ class _Writer:
             size = status.st_size
             header = _EXECUTABLE if status.st_mode & stat.S_IXUSR else _REGULAR
             self._add(header + size.to_bytes(8, "little"))
+            if large := size > _COLLECTED:
+                return descriptor, size
+            # One byte more than there should be: so the end costs no reading of its own.
+            data = os.read(descriptor, size + 1)
+            while len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
+                data += more
+        finally:
+            if not large:
+                os.close(descriptor)
+        if len(data) != size:
+            raise _changed(path)
+        self._add(data)
+        self._add(bytes(-size % 8) + _CLOSE)
+        return None
+
+    def _large(self, path: bytes, descriptor: int, size: int) -> Iterator[memoryview]:
+        """Read the contents straight to where they go, and close the file."""
+        try:
+            yield from self._flush()
             left = size
             while left:
-                piece = os.read(descriptor, min(left, self._chunk))
-                if not piece:
+                count = os.readv(descriptor, [self._room()[:left]])
+                if not count:
                     raise _changed(path)
-                left -= len(piece)
-                self._add(piece)
-                if self._size >= self._chunk:
-                    yield self._take()
+                left -= count
+                yield from self._filled(count)
             if os.read(descriptor, 1):
                 raise _changed(path)
         finally:
@@ -156,7 +213,7 @@ class _Writer:
 def _entries(directory: bytes) -> Iterator[tuple[bytes, bytes, bool, bool]]:
     """Name, path, is a symlink, is a directory; in byte order of the names."""
     with os.scandir(directory) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+        entries = sorted(found, key=attrgetter("name"))
     return (
         (entry.name, entry.path, entry.is_symlink(), entry.is_dir(follow_symlinks=False))
         for entry in entries

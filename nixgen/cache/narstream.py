@@ -20,7 +20,7 @@ from attrs import frozen
 from nixgen.cache.budget import ByteBudget
 from nixgen.cache.codec import Codec
 from nixgen.cache.hashes import Hash
-from nixgen.cache.nar import CHUNK, write_nar
+from nixgen.cache.nar import nar_frames
 from nixgen.cache.s3 import Bucket, Multipart
 from nixgen.driver.store import PathInfo, Store
 from nixgen.errors import CacheError, VerifyError
@@ -62,8 +62,7 @@ def _bound(size: int) -> int:
     return size + (size >> 7) + 1024
 
 
-# A frame may run over by what `write_nar` hands out at once.
-_FRAME_BOUND = _bound(FRAME + 2 * CHUNK)
+_FRAME_BOUND = _bound(FRAME)
 
 
 class NarStream:
@@ -107,6 +106,7 @@ class NarStream:
         self._stored = stored
         self._replace = replace
         self._on_read = on_read
+        self._buffers = _Buffers()
         # A reader of a large NAR waits for memory while it holds an unfinished part and its running
         # frames; so that readers never wait for each other for ever, one frame must stay free of all that.
         free = budget.size - _FRAME_BOUND
@@ -132,7 +132,8 @@ class NarStream:
         held = _bound(info.nar_size)
         self._budget.acquire(held)
         try:
-            body = self._compressor(b"".join(self._pieces(info)))
+            with self._buffers.one() as buffer:
+                (body,) = map(self._compressor, self._verified(info, lambda: buffer))
             self._budget.release(held - len(body))
             held = len(body)
             return self._send.submit(self._put, name, body)
@@ -242,59 +243,54 @@ class NarStream:
 
     def _frames(self, info: PathInfo) -> Generator[bytes, None, None]:
         """Compressed frames in order; each holds its own length of the budget when it comes out."""
-        running: deque[tuple[Future[bytes], int]] = deque()
+        running: deque[_Running] = deque()
+        taken: list[tuple[bytearray, int]] = []
+        left = info.nar_size
+
+        def take() -> bytearray:
+            nonlocal left
+            held = _bound(min(FRAME, max(left, 0)))
+            self._budget.acquire(held)
+            left -= FRAME
+            taken.append((self._buffers.take(), held))
+            return taken[-1][0]
+
         try:
-            for data, held in self._whole_frames(info):
-                running.append((self._compress.submit(self._compressor, data), held))
-                if len(running) >= self._running or running[0][0].done():
+            for data in self._verified(info, take):
+                future = self._compress.submit(self._compressor, data)
+                running.append(_Running(future, *taken.pop()))
+                if len(running) >= self._running or running[0].future.done():
                     yield self._next(running)
             while running:
                 yield self._next(running)
         finally:
-            for future, held in running:
-                _settle([future])
+            for buffer, held in taken:
+                self._buffers.give(buffer)
                 self._budget.release(held)
+            for each in running:
+                _settle([each.future])
+                self._buffers.give(each.buffer)
+                self._budget.release(each.held)
 
-    def _next(self, running: deque[tuple[Future[bytes], int]]) -> bytes:
-        frame = running[0][0].result()
-        _, held = running.popleft()
-        self._budget.release(held - len(frame))
+    def _next(self, running: deque[_Running]) -> bytes:
+        frame = running[0].future.result()
+        done = running.popleft()
+        self._buffers.give(done.buffer)
+        self._budget.release(done.held - len(frame))
         return frame
 
-    def _whole_frames(self, info: PathInfo) -> Iterator[tuple[bytes, int]]:
-        """The NAR in pieces of about `FRAME` bytes, each with the budget that was taken before it was read."""
-        pieces = self._pieces(info)
-        left = info.nar_size
-        while left > 0:
-            held = _bound(min(FRAME + 2 * CHUNK, left))
-            self._budget.acquire(held)
-            data: list[bytes] = []
-            size = 0
-            try:
-                while size < min(FRAME, left) and (piece := next(pieces, None)) is not None:
-                    data.append(piece)
-                    size += len(piece)
-            except BaseException:
-                self._budget.release(held)
-                raise
-            left -= size
-            yield b"".join(data), held
-        # The verification stands at the end of `_pieces`; run to it, so that no upload completes before.
-        for _ in pieces:
-            pass
-
-    def _pieces(self, info: PathInfo) -> Iterator[bytes]:
-        """The NAR as it is read; ends with an error when it is not the one that the store promised."""
+    def _verified(self, info: PathInfo, take: Callable[[], bytearray]) -> Iterator[memoryview]:
+        """The NAR in frames; ends with an error when it is not the one that the store promised."""
         digest = hashlib.sha256()
         size = 0
-        for piece in write_nar(self._store.real_path(info.path)):
+        for frame in nar_frames(self._store.real_path(info.path), take):
             if self._verify:
-                digest.update(piece)
-            size += len(piece)
+                digest.update(frame)
+            size += len(frame)
             if size > info.nar_size:
                 break
-            self._on_read(info, len(piece))
-            yield piece
+            self._on_read(info, len(frame))
+            yield frame
         actual = Hash("sha256", digest.digest())
         if size != info.nar_size or (self._verify and actual != Hash.parse(info.nar_hash)):
             raise VerifyError(
@@ -305,6 +301,42 @@ class NarStream:
                     f"found    {actual if self._verify else 'another size'}",
                 ),
             )
+
+
+@frozen
+class _Running:
+    """A frame that is being compressed.
+
+    :param held: of the budget.
+    """
+
+    future: Future[bytes]
+    buffer: bytearray
+    held: int
+
+
+class _Buffers:
+    """Buffers of one frame each, used again and again: memory that is new costs more than writing to it."""
+
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> bytearray:
+        with self._lock:
+            return self._free.pop() if self._free else bytearray(FRAME)
+
+    def give(self, buffer: bytearray) -> None:
+        with self._lock:
+            self._free.append(buffer)
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[bytearray]:
+        buffer = self.take()
+        try:
+            yield buffer
+        finally:
+            self.give(buffer)
 
 
 def _settle(futures: Sequence[Future[Any]]) -> None:

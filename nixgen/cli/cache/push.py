@@ -99,17 +99,19 @@ def push(
     from nixgen.cache.codec import Codec
     from nixgen.cache.upload import UploadSettings
     from nixgen.cache.upstream import Upstream
-    from nixgen.cli.progress import build_progress
-    from nixgen.workspace import Workspace
 
     paths = [target for target in targets or () if target.startswith("/")]
     names = [target for target in targets or () if not target.startswith("/")]
     workspace = None
     if names or not paths or (project / "infra.py").exists():
+        from nixgen.workspace import Workspace
+
         workspace = Workspace.open(project)
     built = None
     upstreams = [Upstream.parse(text) for text in upstream or ()]
     if workspace is not None and (names or not paths):
+        from nixgen.cli.progress import build_progress
+
         with build_progress(quiet=json) as observe:
             built = pipeline.build(
                 workspace, names, base=base, environment=env, debug=debug, observe=observe
