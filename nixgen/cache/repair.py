@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from nixgen.cache.archives import Observer, check_archives
 from nixgen.cache.codec import Codec
 from nixgen.cache.drop import drop as drop_paths
 from nixgen.cache.drop import referrers_first
@@ -27,14 +28,7 @@ from nixgen.cache.push import CACHE_INFO, ensure_cache_info
 from nixgen.cache.s3 import Bucket
 from nixgen.cache.signing import PublicKey, SecretKey
 from nixgen.cache.upload import UploadSettings, upload
-from nixgen.cache.verify import (
-    Observer,
-    asked_upstreams,
-    check_archives,
-    check_metadata,
-    in_order,
-    verify,
-)
+from nixgen.cache.verify import asked_upstreams, check_metadata, in_order, verify
 from nixgen.driver.store import PathInfo, Store
 from nixgen.errors import StoreError, VerifyError
 

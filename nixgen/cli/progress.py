@@ -21,13 +21,22 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.progress import Progress
 
-__all__ = ["build_progress", "image_progress", "push_progress", "test_progress"]
+__all__ = [
+    "build_progress",
+    "bytes_progress",
+    "image_progress",
+    "is_live",
+    "push_progress",
+    "store_name",
+    "test_progress",
+]
 
 #: Builds shown at a time; more would scroll the terminal away.
 _SHOWN = 8
 
 
-def _live() -> bool:
+def is_live() -> bool:
+    """Whether somebody watches standard error."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -35,7 +44,8 @@ def _ignore(_event: object) -> None:
     pass
 
 
-def _store_name(path: str) -> str:
+def store_name(path: str) -> str:
+    """What people call it: without its hash."""
     name = path.rpartition("/")[2]
     return name[33:] if name[32:33] == "-" else name
 
@@ -43,7 +53,7 @@ def _store_name(path: str) -> str:
 @contextlib.contextmanager
 def build_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
     """What Nix is doing: builds running with their last line, counts, failures as they happen; and a push beside it."""
-    if quiet or not _live():
+    if quiet or not is_live():
         yield _ignore if quiet else _PlainBuilds()
         return
     view = _LiveBuilds()
@@ -128,13 +138,13 @@ class _PlainBuilds:
             note(text)
         match event:
             case cache.Published(path=path):
-                note(f"pushed  {_store_name(path)}")
+                note(f"pushed  {store_name(path)}")
             case nix.BuildFinished(drv=drv, seconds=seconds):
                 note(f"built   {self._places.name(drv)} ({seconds:.1f} s)")
             case nix.BuildFailed(drv=drv, seconds=seconds):
                 note(f"FAILED  {self._places.name(drv)} ({seconds:.1f} s)")
             case nix.TransferFinished(kind="substitute", item=item, seconds=seconds):
-                note(f"fetched {_store_name(item)} ({seconds:.1f} s)")
+                note(f"fetched {store_name(item)} ({seconds:.1f} s)")
             case nix.Message(level=1, text=text):
                 note(text)
             case _:
@@ -230,7 +240,8 @@ class _LiveBuilds:
 
 
 @contextlib.contextmanager
-def _bytes_progress(what: str) -> Iterator[Progress]:
+def bytes_progress(what: str) -> Iterator[Progress]:
+    """A bar of bytes, with their rate and what remains."""
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -260,14 +271,14 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
     if quiet:
         yield _ignore
         return
-    if not _live():
+    if not is_live():
 
         def plain(event: Any) -> None:
             match event:
                 case Planned(paths=paths, missing=missing, nar_bytes=size):
                     note(f"{missing} of {paths} paths to push, {human_size(size)}")
                 case Published(path=path):
-                    note(f"pushed  {_store_name(path)}")
+                    note(f"pushed  {store_name(path)}")
                 case UpstreamSilent(url=url, reason=reason):
                     note(_silent(url, reason))
                 case CollectorAhead(holder=holder):
@@ -277,7 +288,7 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
 
         yield plain
         return
-    with _bytes_progress("pushing") as progress:
+    with bytes_progress("pushing") as progress:
         task = progress.add_task("", total=None)
 
         def live(event: Any) -> None:
@@ -286,7 +297,7 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
                     # beside a build, there is a plan for each batch
                     progress.update(task, total=(progress.tasks[0].total or 0) + size)
                 case NarRead(path=path, size=size):
-                    progress.update(task, advance=size, description=_store_name(path))
+                    progress.update(task, advance=size, description=store_name(path))
                 case UpstreamSilent(url=url, reason=reason):
                     progress.console.print(_silent(url, reason), style="yellow", markup=False)
                 case CollectorAhead(holder=holder):
@@ -309,7 +320,7 @@ def image_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
     if quiet:
         yield _ignore
         return
-    if not _live():
+    if not is_live():
 
         def plain(event: Any) -> None:
             match event:
@@ -322,7 +333,7 @@ def image_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
 
         yield plain
         return
-    with _bytes_progress("layers") as progress:
+    with bytes_progress("layers") as progress:
         task = progress.add_task("", total=None)
 
         def live(event: Any) -> None:

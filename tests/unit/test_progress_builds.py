@@ -73,7 +73,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     monkeypatch.setenv("TERM", "xterm")
     console = Console(file=drawn, force_terminal=True, width=100, color_system=None, soft_wrap=True)
     monkeypatch.setattr(progress, "err", lambda: console)
-    monkeypatch.setattr(progress, "_live", lambda: True)
+    monkeypatch.setattr(progress, "is_live", lambda: True)
     return drawn
 
 
@@ -230,14 +230,14 @@ def test_a_failure_in_the_middle_puts_the_terminal_right(terminal: io.StringIO) 
 
 
 def test_only_a_real_terminal_is_drawn_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert progress._live() is False
+    assert progress.is_live() is False
     monkeypatch.setattr("sys.stderr", type("Tty", (io.StringIO,), {"isatty": lambda _self: True})())
     monkeypatch.setenv("TERM", "xterm")
-    assert progress._live() is True
+    assert progress.is_live() is True
     monkeypatch.setenv("TERM", "dumb")
-    assert progress._live() is False
+    assert progress.is_live() is False
 
 
 def test_names_of_store_paths() -> None:
-    assert progress._store_name(PATH) == "curl"
-    assert progress._store_name("http://mirror/pool/a.deb") == "a.deb"
+    assert progress.store_name(PATH) == "curl"
+    assert progress.store_name("http://mirror/pool/a.deb") == "a.deb"

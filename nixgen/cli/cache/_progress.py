@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from nixgen.cli.console import note
-from nixgen.cli.progress import _bytes_progress, _live, _store_name, push_progress
+from nixgen.cli.progress import bytes_progress, is_live, push_progress, store_name
 
 __all__ = ["repair_progress", "upstream_notes", "verify_progress"]
 
@@ -31,13 +31,13 @@ def upstream_notes(*, quiet: bool) -> _Observe:
 @contextlib.contextmanager
 def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
     """Bytes of archives that were checked, their rate, and what remains; without a terminal, what cannot be asked."""
-    from nixgen.cache.verify import ArchiveRead, ArchivesPlanned
+    from nixgen.cache.archives import ArchiveRead, ArchivesPlanned
 
     plain = upstream_notes(quiet=quiet)
-    if quiet or not _live():
+    if quiet or not is_live():
         yield plain
         return
-    with _bytes_progress("checking") as progress:
+    with bytes_progress("checking") as progress:
         task = progress.add_task("", total=None)
 
         def live(event: Any) -> None:
@@ -45,7 +45,7 @@ def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
                 case ArchivesPlanned(file_bytes=size):
                     progress.update(task, total=size)
                 case ArchiveRead(path=path, size=size):
-                    progress.update(task, advance=size, description=_store_name(path))
+                    progress.update(task, advance=size, description=store_name(path))
                 case _:
                     plain(event)
 
@@ -55,14 +55,14 @@ def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
 @contextlib.contextmanager
 def repair_progress(*, quiet: bool) -> Iterator[tuple[_Observe, _Observe]]:
     """Of the checks, and of the push between them, in one view: a terminal has room for one that lives."""
+    from nixgen.cache.archives import ArchiveRead, ArchivesPlanned
     from nixgen.cache.events import NarRead, Planned, UpstreamSilent
-    from nixgen.cache.verify import ArchiveRead, ArchivesPlanned
 
-    if quiet or not _live():
+    if quiet or not is_live():
         with verify_progress(quiet=quiet) as observe, push_progress(quiet=quiet) as observe_push:
             yield observe, observe_push
         return
-    with _bytes_progress("repairing") as progress:
+    with bytes_progress("repairing") as progress:
         task = progress.add_task("", total=None)
 
         def live(event: Any) -> None:
@@ -72,7 +72,7 @@ def repair_progress(*, quiet: bool) -> Iterator[tuple[_Observe, _Observe]]:
                 case Planned(nar_bytes=size):
                     progress.reset(task, total=size, description="pushing")
                 case ArchiveRead(path=path, size=size) | NarRead(path=path, size=size):
-                    progress.update(task, advance=size, description=_store_name(path))
+                    progress.update(task, advance=size, description=store_name(path))
                 case UpstreamSilent(url=url, reason=reason):
                     progress.console.print(f"{url} does not answer: {reason}", markup=False)
                 case _:

@@ -90,16 +90,16 @@ def gc(
     from nixgen.cache.gc_policy import GcPolicy
     from nixgen.cache.s3 import Bucket
     from nixgen.cli import console
-    from nixgen.cli.cache._workspace import workspace_of
+    from nixgen.cli.cache._keys import open_workspace
 
-    workspace = workspace_of(project, cache)
+    workspace = open_workspace(project, cache)
     model = workspace.cache(cache) if workspace is not None and cache is not None else None
     policy = GcPolicy(
         keep=keep or (model.keep if model else 3),
-        older_than=None if older_than is None else _age("--older-than", older_than),
+        older_than=None if older_than is None else age_of("--older-than", older_than),
         max_bytes=None if max_bytes is None else _size(max_bytes),
-        min_age=_age("--min-age", min_age),
-        grace=_age("--grace", grace),
+        min_age=age_of("--min-age", min_age),
+        grace=age_of("--grace", grace),
     )
 
     def tell(done: int, all_: int) -> None:
@@ -209,7 +209,7 @@ def _ago(span: timedelta) -> str:
     return f"{hours:.0f} h" if hours >= 1 else f"{hours * 60:.0f} min"
 
 
-def _age(option: str, text: str) -> timedelta:
+def age_of(option: str, text: str) -> timedelta:
     found = _AGE.fullmatch(text)
     if text == "0":
         return timedelta()

@@ -57,11 +57,11 @@ def pin(
     from nixgen.cache.pinning import pin_paths, recorded_paths
     from nixgen.cache.s3 import Bucket
     from nixgen.cli import console
-    from nixgen.cli.cache._workspace import workspace_of
+    from nixgen.cli.cache._keys import open_workspace
 
     paths = [text for text in what or () if text.startswith("/")]
     targets = [text for text in what or () if not text.startswith("/")]
-    workspace = workspace_of(project, cache)
+    workspace = open_workspace(project, cache)
     with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         if targets or not paths:
             paths += recorded_paths(bucket, targets, environment=env, generation=generation)

@@ -27,9 +27,9 @@ def unpin(
     from nixgen.cache.roots import list_pins, remove_pin
     from nixgen.cache.s3 import Bucket
     from nixgen.cli import console
-    from nixgen.cli.cache._workspace import workspace_of
+    from nixgen.cli.cache._keys import open_workspace
 
-    workspace = workspace_of(project, cache)
+    workspace = open_workspace(project, cache)
     with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         if not remove_pin(bucket, name):
             known = ", ".join(pin.name for pin in list_pins(bucket))

@@ -79,7 +79,7 @@ def verify(
     from nixgen.cli import console
     from nixgen.cli.cache._keys import open_workspace, public_keys, upstream_urls
     from nixgen.cli.cache._progress import verify_progress
-    from nixgen.cli.cache.gc import _age
+    from nixgen.cli.cache.gc import age_of
     from nixgen.errors import UsageError
 
     if sample is not None and (all_ or not nars):
@@ -103,7 +103,7 @@ def verify(
             archives=nars,
             sample=sample,
             seed=seed,
-            min_age=_age("--min-age", min_age),
+            min_age=age_of("--min-age", min_age),
         )
     if json:
         console.print_json(found.document())
