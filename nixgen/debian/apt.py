@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ _ARCHIVES: Mapping[str, str] = {"Debian": "debian", "Debian-Security": "debian-s
 _FIELDS = ("SITE", "LABEL", "ORIGIN", "CODENAME", "ARCHITECTURE", "METAKEY", "FILENAME", "TRUSTED")
 _HELPER = "/usr/lib/apt/apt-helper"
 _SECONDS = 60.0
+_PAUSE = 1.0
 
 
 @frozen(kw_only=True)
@@ -45,8 +47,12 @@ def _release_of(path: str, metakey: str) -> Path:
     return signed if signed.exists() else Path(prefix + "_Release")
 
 
-def targets(runner: Runner) -> tuple[Target, ...]:
-    """Debian's own lists in apt's order; empty without apt. A list's file may not exist yet."""
+def targets(runner: Runner, *, needed: bool = True) -> tuple[Target, ...]:
+    """Debian's own lists in apt's order; empty without apt. A list's file may not exist yet.
+
+    :param needed: no mirror is known otherwise.
+    :raises MirrorError: apt is there, needed, and fails.
+    """
     template = "\t".join(f"$({name})" for name in _FIELDS)
     command = Command(
         argv=("apt-get", "indextargets", "--format", template, "Identifier: Packages"),
@@ -54,10 +60,20 @@ def targets(runner: Runner) -> tuple[Target, ...]:
     )
     try:
         done = runner.run(command)
+        if not done.ok:
+            # It rebuilds its caches when they are old, and another apt may be at that just now.
+            time.sleep(_PAUSE)
+            done = runner.run(command)
     except MissingToolError:
         return ()
-    if not done.ok:
+    if not done.ok and not needed:
         return ()
+    if not done.ok:
+        raise MirrorError(
+            "apt does not say which mirrors it is configured for",
+            hint="correct what it says, or set NIXGEN_DEBIAN_MIRROR",
+            details=done.stderr_tail(),
+        )
     found = []
     for line in done.text.splitlines():
         site, label, origin, codename, architecture, metakey, path, trusted = line.split("\t")

@@ -28,7 +28,8 @@ def machine_mirrors(runner: Runner, environment: Mapping[str, str] | None = None
 
     :raises MirrorError: there are none; the hint says what to set.
     """
-    return find_mirrors(apt.targets(runner), environment)
+    given = os.environ if environment is None else environment
+    return find_mirrors(apt.targets(runner, needed=not given.get(VARIABLE)), given)
 
 
 def _source(target: apt.Target, runner: Runner) -> Source:
@@ -52,7 +53,7 @@ def open_index(
     :raises MirrorError: no apt and no mirror, an unreachable mirror, or apt without lists.
     """
     given = os.environ if environment is None else environment
-    every = apt.targets(runner)
+    every = apt.targets(runner, needed=not given.get(VARIABLE))
     suites = {suite, f"{suite}-updates", f"{suite}-security"}
     own = [t for t in every if t.codename in suites and t.architecture == architecture]
     if own and not given.get(VARIABLE):

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from nixgen.debian import apt
 from nixgen.debian.apt import Target
 from nixgen.debian.download import fetch_verified
 from nixgen.debian.index import Source, open_cached
-from nixgen.debian.locking import open_index
+from nixgen.debian.locking import machine_mirrors, open_index
 from nixgen.debian.mirrors import Mirrors, find_mirrors, mirrors_env
 from nixgen.driver.command import Command, Completed
 from nixgen.errors import MirrorError, MissingToolError
@@ -180,3 +181,28 @@ def test_the_cache_is_read_instead_of_the_list(tmp_path: Path) -> None:
         source = Source(archive="debian", digest="d1", read=read)
         with open_cached([source], suite="s", architecture="amd64", folder=tmp_path) as index:
             assert index.names() == ("hello",)
+
+
+class _Apt:
+    """A runner in which apt fails for a while."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+
+    def run(self, command: Command) -> Completed:
+        assert command.argv[0] == "apt-get"
+        self.failures -= 1
+        if self.failures >= 0:
+            return Completed(status=100, stdout=b"", stderr=b"E: the cache is being rebuilt\n")
+        line = "http://m/debian\tDebian\tDebian\tbookworm\tamd64\tmain/binary-amd64/Packages\t/l/x_main_binary-amd64_Packages\tyes"
+        return Completed(status=0, stdout=line.encode() + b"\n", stderr=b"")
+
+
+def test_apt_is_asked_twice_and_then_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt, "_PAUSE", 0)
+    assert machine_mirrors(_Apt(1), {}).debian == ("http://m/debian",)
+    with pytest.raises(MirrorError, match="does not say which mirrors") as caught:
+        machine_mirrors(_Apt(2), {})
+    assert caught.value.details == ("E: the cache is being rebuilt",)
+    named = {"NIXGEN_DEBIAN_MIRROR": "http://other/debian"}
+    assert machine_mirrors(_Apt(2), named).debian == ("http://other/debian",)
