@@ -68,7 +68,7 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Build targets and keep them from garbage collection."""
-    from nixgen import pipeline
+    from nixgen import caching, pipeline
     from nixgen.cli import console
     from nixgen.cli.cache._keys import public_keys
     from nixgen.cli.cache._session import Pushing
@@ -79,9 +79,9 @@ def build(
     with contextlib.ExitStack() as stack:
         substituters = None
         if source is not None:
-            location = stack.enter_context(pipeline.cache_location(workspace, source))
+            location = stack.enter_context(caching.cache_location(workspace, source))
             substituters = stack.enter_context(
-                pipeline.substituting(
+                caching.substituting(
                     workspace,
                     source,
                     location,
@@ -106,7 +106,7 @@ def build(
         if not json:
             console.print_built(built)
         if pushing is not None:
-            root = pipeline.cache_root(workspace, built.paths, built) if built.report.ok else None
+            root = caching.cache_root(workspace, built.paths, built) if built.report.ok else None
             pushing.finish(built.paths, root=root, quiet=json)
     if json:
         document = pipeline.results(workspace, built)

@@ -35,10 +35,12 @@ ALLOWED: dict[str, set[str]] = {
     "workspace": {"inputs", "load", "lowering", "models", "reads", "render"},
     "pins": {"debian", "driver", "inputs", "workspace"},
     "secretscan": {"workspace", "driver", "cache"},
-    "pipeline": {"stamp", "pins", "secretscan", "workspace", "driver", *PARTS},
+    "pipeline": {"stamp", "pins", "workspace", "driver", *PARTS},
+    "caching": {"pipeline", "secretscan", "workspace", "driver", "cache"},
     "warming": {"pipeline", "workspace", "driver", "cache"},
     "cli": {
         "pipeline",
+        "caching",
         "warming",
         "secretscan",
         "pins",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from nixgen import pipeline
+from nixgen import caching, pipeline
 from nixgen.debian.mirrors import Mirrors
 from nixgen.driver.evaluation import Target
 from nixgen.driver.failures import Failure
@@ -139,8 +139,8 @@ def test_mirrors_come_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_signing_key_is_made_once_and_private(workspace: Workspace) -> None:
-    path = pipeline.signing_key(workspace)
+    path = caching.signing_key(workspace)
     first = path.read_bytes()
     assert path.stat().st_mode & 0o077 == 0
     assert first.startswith(b"p-1:")
-    assert pipeline.signing_key(workspace).read_bytes() == first
+    assert caching.signing_key(workspace).read_bytes() == first

@@ -41,12 +41,12 @@ def public_keys(
     :param optional: none are fine.
     :raises UsageError: one is no key, or there are none at all.
     """
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.signing import PublicKey
 
     texts = [_text(each) for each in given]
     if not texts and workspace is not None:
-        texts = [*pipeline.trusted_keys(workspace, cache)]
+        texts = [*caching.trusted_keys(workspace, cache)]
     if not texts and not optional:
         raise UsageError(
             "there is no public key to check signatures with",
@@ -60,12 +60,12 @@ def secret_keys(given: Iterable[Path], workspace: Workspace | None) -> tuple[Sec
 
     :raises UsageError: there are none; or a file is missing, open to others, or no key.
     """
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.signing import SecretKey
 
     paths = [*given]
     if not paths and workspace is not None:
-        paths = [pipeline.signing_key(workspace)]
+        paths = [caching.signing_key(workspace)]
     if not paths:
         raise UsageError(
             "without a project there is no key to sign with",
@@ -88,7 +88,7 @@ def upstream_urls(
 
     :raises UsageError: one is no address.
     """
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.upstream import Upstream
 
     parsed = [Upstream.parse(text) for text in given]
@@ -97,5 +97,5 @@ def upstream_urls(
             "a public key is no upstream that can be asked",
             hint="give its address, such as https://cache.nixos.org",
         )
-    _, known = pipeline.cache_defaults(workspace, cache)
+    _, known = caching.cache_defaults(workspace, cache)
     return tuple(dict.fromkeys(each.url for each in (*known, *parsed) if each.url))

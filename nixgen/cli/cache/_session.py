@@ -48,14 +48,14 @@ class Pushing:
     def to(
         cls, workspace: Workspace, to: str | None, *, keys: Sequence[Path] = ()
     ) -> Iterator[Pushing]:
-        """:param to: as on the command line; see `nixgen.pipeline.cache_location`."""
-        from nixgen import pipeline
+        """:param to: as on the command line; see `nixgen.caching.cache_location`."""
+        from nixgen import caching
         from nixgen.cache.upload import UploadSettings
 
-        codec, upstreams = pipeline.cache_defaults(workspace, to)
+        codec, upstreams = caching.cache_defaults(workspace, to)
         with (
-            pipeline.cache_location(workspace, to) as location,
-            pipeline.push_session(
+            caching.cache_location(workspace, to) as location,
+            caching.push_session(
                 workspace,
                 location,
                 keys=keys,

@@ -55,7 +55,7 @@ def channel(
     debug: Debug = False,
 ) -> None:
     """Build and push targets, and publish them for nix-channel and as a flake."""
-    from nixgen import pipeline
+    from nixgen import caching, pipeline
     from nixgen.cache.channel import require_name, require_url
     from nixgen.cache.upload import UploadSettings
     from nixgen.cli import console
@@ -65,24 +65,24 @@ def channel(
     require_name(name)
     given = None if url is None else require_url(url)
     workspace = Workspace.open(project)
-    codec, upstreams = pipeline.cache_defaults(workspace, to)
+    codec, upstreams = caching.cache_defaults(workspace, to)
     with build_progress(quiet=json) as observe:
         built = pipeline.build(
             workspace, targets or (), base=base, environment=env, debug=debug, observe=observe
         ).require()
-    with pipeline.cache_location(workspace, to) as location:
+    with caching.cache_location(workspace, to) as location:
         with push_progress(quiet=json) as observe:
-            pipeline.push(
+            caching.push(
                 workspace,
                 built.paths,
                 location,
                 keys=key or (),
                 settings=UploadSettings(codec=codec),
                 upstreams=upstreams,
-                root=pipeline.cache_root(workspace, built.paths, built),
+                root=caching.cache_root(workspace, built.paths, built),
                 observe=observe,
             )
-        done = pipeline.publish_channel(
+        done = caching.publish_channel(
             workspace,
             name,
             built,

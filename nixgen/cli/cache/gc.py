@@ -85,7 +85,7 @@ def gc(
     debug: Debug = False,
 ) -> None:
     """Remove from a cache what no kept generation, pin or push under way needs."""
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.gc import collect, preview
     from nixgen.cache.gc_policy import GcPolicy
     from nixgen.cache.s3 import Bucket
@@ -106,7 +106,7 @@ def gc(
         if not json:
             console.note(f"{done} of {all_} objects")
 
-    with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with caching.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         if apply:
             report = collect(bucket, policy, batch_seconds=batch_seconds, tell=tell)
         else:

@@ -53,7 +53,7 @@ def pin(
     debug: Debug = False,
 ) -> None:
     """Keep what is in a cache from collection, under a name."""
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.pinning import pin_paths, recorded_paths
     from nixgen.cache.s3 import Bucket
     from nixgen.cli import console
@@ -62,7 +62,7 @@ def pin(
     paths = [text for text in what or () if text.startswith("/")]
     targets = [text for text in what or () if not text.startswith("/")]
     workspace = open_workspace(project, cache)
-    with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with caching.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         if targets or not paths:
             paths += recorded_paths(bucket, targets, environment=env, generation=generation)
         made = pin_paths(bucket, name, paths, note=note)

@@ -49,7 +49,7 @@ def provision(
     debug: Debug = False,
 ) -> None:
     """Make the bucket of a cache what it should be: access, encryption, lifecycle. Again: nothing to change."""
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.location import CacheLocation
     from nixgen.cache.provision import BucketDesign, Encryption
     from nixgen.cache.provision_apply import provision as run
@@ -85,7 +85,7 @@ def provision(
         return
 
     with (
-        pipeline.cache_location(workspace, cache) as location,
+        caching.cache_location(workspace, cache) as location,
         Bucket(location, connections=1) as bucket,
     ):
         design = BucketDesign(location=location, public=is_public, encryption=settings)

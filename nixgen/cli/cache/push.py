@@ -95,7 +95,7 @@ def push(
     debug: Debug = False,
 ) -> None:
     """Build targets (or take store paths), and push their closures, signed."""
-    from nixgen import pipeline, pushed
+    from nixgen import caching, pipeline, pushed
     from nixgen.cache.codec import Codec
     from nixgen.cache.upload import UploadSettings
     from nixgen.cache.upstream import Upstream
@@ -117,7 +117,7 @@ def push(
                 workspace, names, base=base, environment=env, debug=debug, observe=observe
             )
         paths += built.require().paths
-    own, known = pipeline.cache_defaults(workspace, to)
+    own, known = caching.cache_defaults(workspace, to)
     settings = UploadSettings(
         codec=own
         if compression is None and level is None
@@ -135,7 +135,7 @@ def push(
         upstreams=[*known, *upstreams],
         thorough=thorough,
         dry_run=dry_run,
-        root=None if dry_run else pipeline.cache_root(workspace, paths, built),
+        root=None if dry_run else caching.cache_root(workspace, paths, built),
         json=json,
     )
     if to is not None and report.question is not None and not report.upstream:
@@ -166,15 +166,15 @@ def push_paths(
     json: bool = False,
 ) -> PushReport:
     """Push, with progress, and say what was done."""
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cli import console
     from nixgen.cli.progress import push_progress
 
     with (
-        pipeline.cache_location(workspace, to) as location,
+        caching.cache_location(workspace, to) as location,
         push_progress(quiet=json) as observe,
     ):
-        report = pipeline.push(
+        report = caching.push(
             workspace,
             paths,
             location,

@@ -58,7 +58,7 @@ def repair(
     debug: Debug = False,
 ) -> None:
     """Verify a cache, and push what is broken anew from the local store."""
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.repair import repair as mend
     from nixgen.cache.s3 import Bucket
     from nixgen.cli import console
@@ -70,9 +70,9 @@ def repair(
     keys = secret_keys(key or (), workspace)
     trusted = public_keys(trust or (), workspace, cache, option="--trust", optional=True)
     upstreams = upstream_urls(upstream or (), workspace, cache)
-    codec, _ = pipeline.cache_defaults(workspace, cache)
+    codec, _ = caching.cache_defaults(workspace, cache)
     with (
-        pipeline.cache_location(workspace, cache) as location,
+        caching.cache_location(workspace, cache) as location,
         Bucket(location) as bucket,
         repair_progress(quiet=json) as (observe, observe_push),
     ):

@@ -23,14 +23,14 @@ def roots(
     debug: Debug = False,
 ) -> None:
     """List the generations that were pushed to a cache, and its pins."""
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.roots import list_pins, list_roots
     from nixgen.cache.s3 import Bucket
     from nixgen.cli import console
     from nixgen.cli.cache._keys import open_workspace
 
     workspace = open_workspace(project, cache)
-    with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with caching.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         found, pins, now = list_roots(bucket), list_pins(bucket), bucket.clock()
     if json:
         console.print_json(

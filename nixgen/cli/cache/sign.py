@@ -50,7 +50,7 @@ def sign(
     debug: Debug = False,
 ) -> None:
     """Sign what is in a cache with another key, or drop an old key's signatures."""
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.resign import Rotation
     from nixgen.cache.resign import sign as rotate
     from nixgen.cache.s3 import Bucket
@@ -61,7 +61,7 @@ def sign(
     workspace = open_workspace(project, cache)
     trusted = public_keys(trust or (), workspace, cache, option="--trust")
     rotation = Rotation.of([SecretKey.load(path) for path in key or ()], trusted, drop or ())
-    with pipeline.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with caching.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         report = rotate(bucket, rotation, plan_only=plan)
     if json:
         console.print_json(report.document())

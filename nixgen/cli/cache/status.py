@@ -54,7 +54,7 @@ def status(
     debug: Debug = False,
 ) -> None:
     """Show what of the targets is in a cache, and what the cache holds."""
-    from nixgen import pipeline
+    from nixgen import caching, pipeline
     from nixgen.cache.s3 import Bucket
     from nixgen.cache.status import status as look
     from nixgen.cache.upstream import UpstreamCaches
@@ -77,7 +77,7 @@ def status(
             workspace, names, base=base, environment=env, debug=debug, observe=observe
         )
     with (
-        pipeline.cache_location(workspace, cache) as location,
+        caching.cache_location(workspace, cache) as location,
         Bucket(location) as bucket,
         UpstreamCaches(urls, upstream_notes(quiet=json)) as upstreams,
     ):

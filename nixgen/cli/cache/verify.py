@@ -73,7 +73,7 @@ def verify(
     debug: Debug = False,
 ) -> None:
     """Check signatures, hashes, references and archives of a cache."""
-    from nixgen import pipeline
+    from nixgen import caching
     from nixgen.cache.s3 import Bucket
     from nixgen.cache.verify import verify as check
     from nixgen.cli import console
@@ -91,7 +91,7 @@ def verify(
     keys = public_keys(key or (), workspace, cache, option="--key")
     upstreams = upstream_urls(upstream or (), workspace, cache)
     with (
-        pipeline.cache_location(workspace, cache) as location,
+        caching.cache_location(workspace, cache) as location,
         Bucket(location) as bucket,
         verify_progress(quiet=json) as observe,
     ):

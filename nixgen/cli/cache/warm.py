@@ -186,7 +186,7 @@ def _warm(
 ) -> None:
     from functools import partial
 
-    from nixgen import pipeline, warming
+    from nixgen import caching, warming
     from nixgen.cli import console
     from nixgen.cli.cache._keys import secret_keys
     from nixgen.cli.cache._session import Pushing
@@ -200,9 +200,9 @@ def _warm(
         "shard": None if selection.shard is None else str(selection.shard),
     }
     if only_plan:
-        upstreams = pipeline.cache_defaults(workspace, to)[1]
+        upstreams = caching.cache_defaults(workspace, to)[1]
         with (
-            pipeline.cache_location(workspace, to) as location,
+            caching.cache_location(workspace, to) as location,
             build_progress(quiet=json) as observe,
         ):
             planned = planning(location, upstreams=upstreams, observe=observe)
@@ -217,7 +217,7 @@ def _warm(
             planned = planning(pushing.location, upstreams=pushing.upstreams, observe=progress)
             observe = pushing.beside(progress)
             pushing.session.add(planned.outputs("to push"))
-            with pipeline.substituting(
+            with caching.substituting(
                 workspace, to, pushing.location, map(str, signers)
             ) as substituters:
                 warmed = warming.build(
