@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Base, Builders, Debug, Env, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import Base, Builders, Debug, Env, Jobs, Json, ProjectFolder, Targets, verb
 
 app = verb()
 
@@ -19,17 +19,7 @@ def build(
     project: ProjectFolder = Path(),
     base: Base = "debian",
     env: Env = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "-j",
-            "--jobs",
-            min=0,
-            metavar="N",
-            help="Builds at a time on this computer; one a processor when not given, with 0 builders do everything.",
-            show_default=False,
-        ),
-    ] = None,
+    jobs: Jobs = None,
     keep_going: Annotated[
         bool,
         typer.Option(

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["Base", "Builders", "Cache", "Debug", "Env", "Json", "ProjectFolder", "Targets", "verb"]
+__all__ = [
+    "Base",
+    "Builders",
+    "Cache",
+    "Debug",
+    "Env",
+    "Jobs",
+    "Json",
+    "ProjectFolder",
+    "Targets",
+    "verb",
+]
 
 ProjectFolder = Annotated[
     Path,
@@ -43,6 +54,17 @@ Builders = Annotated[
         envvar="NIXGEN_BUILDERS",
         help="Builders of infra.py that may build too, as big-1,big-2 or all; none; or the PATH of a machines file. "
         "Without it everything is built here, unless Nix's own configuration names builders.",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j",
+        "--jobs",
+        min=0,
+        metavar="N",
+        help="Builds at a time on this computer; one a processor when not given, with 0 builders do everything.",
         show_default=False,
     ),
 ]

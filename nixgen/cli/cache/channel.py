@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._options import SigningKeys, To
 from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
@@ -21,16 +22,7 @@ def channel(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What users call it, such as shop.")],
     targets: Targets = None,
     project: ProjectFolder = Path(),
-    to: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            metavar="CACHE",
-            envvar="NIXGEN_CACHE",
-            help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
-            show_default=False,
-        ),
-    ] = None,
+    to: To = None,
     url: Annotated[
         str | None,
         typer.Option(
@@ -40,15 +32,7 @@ def channel(
             show_default=False,
         ),
     ] = None,
-    key: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            help="Secret key to sign with; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    key: SigningKeys = None,
     base: Base = "debian",
     env: Env = None,
     json: Json = False,

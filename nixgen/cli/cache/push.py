@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._options import SigningKeys, To
 from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
@@ -19,32 +20,13 @@ if TYPE_CHECKING:
 
 app = verb()
 
-_To = Annotated[
-    str | None,
-    typer.Option(
-        "--to",
-        metavar="CACHE",
-        envvar="NIXGEN_CACHE",
-        help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
-        show_default=False,
-    ),
-]
-
 
 @app.command("push")
 def push(
     targets: Targets = None,
     project: ProjectFolder = Path(),
-    to: _To = None,
-    key: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            help="Secret key to sign with; may be repeated, and all of them sign.",
-            show_default=False,
-        ),
-    ] = None,
+    to: To = None,
+    key: SigningKeys = None,
     upstream: Annotated[
         list[str] | None,
         typer.Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._options import SigningKeys, TrustedKeys, Upstreams
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
 
 if TYPE_CHECKING:
@@ -19,33 +20,9 @@ app = verb()
 def repair(
     cache: Cache = None,
     project: ProjectFolder = Path(),
-    key: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            help="Secret key that signs what is pushed anew; may be repeated. The project's own when not given.",
-            show_default=False,
-        ),
-    ] = None,
-    trust: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trust",
-            metavar="PUBLIC",
-            help="Public key, or a file with one, whose signatures count as well; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    upstream: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--upstream",
-            metavar="URL",
-            help="A cache where references may be found as well; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    key: SigningKeys = None,
+    trust: TrustedKeys = None,
+    upstream: Upstreams = None,
     drop: Annotated[
         bool,
         typer.Option(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nixgen.cli.cache._options import SigningKeys, TrustedKeys
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
 
 app = verb()
@@ -18,15 +19,7 @@ _SHOWN = 10
 def sign(
     cache: Cache = None,
     project: ProjectFolder = Path(),
-    key: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            help="Secret key that signs every path; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    key: SigningKeys = None,
     drop: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,15 +29,7 @@ def sign(
             show_default=False,
         ),
     ] = None,
-    trust: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--trust",
-            metavar="PUBLIC",
-            help="Public key, or a file with one, that has signed what may be signed; may be repeated. The project's own when not given.",
-            show_default=False,
-        ),
-    ] = None,
+    trust: TrustedKeys = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be changed.")] = False,
     json: Json = False,
     debug: Debug = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._options import Upstreams
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
 
 if TYPE_CHECKING:
@@ -32,15 +33,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    upstream: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--upstream",
-            metavar="URL",
-            help="A cache where references may be found as well; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    upstream: Upstreams = None,
     nars: Annotated[
         bool,
         typer.Option("--nars/--no-nars", help="Download archives, and check their hashes."),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.options import Base, Builders, Debug, Json, ProjectFolder, Targets, verb
+from nixgen.cli.cache._options import SigningKeys, To
+from nixgen.cli.options import Base, Builders, Debug, Jobs, Json, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
     from nixgen.cache.warm import WarmPlan
@@ -22,16 +23,7 @@ app = verb()
 def warm(
     targets: Targets = None,
     project: ProjectFolder = Path(),
-    to: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            metavar="CACHE",
-            envvar="NIXGEN_CACHE",
-            help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
-            show_default=False,
-        ),
-    ] = None,
+    to: To = None,
     env: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,27 +54,9 @@ def warm(
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what is missing, and how much that is.")
     ] = False,
-    key: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            help="Secret key to sign with; may be repeated, and all of them sign.",
-            show_default=False,
-        ),
-    ] = None,
+    key: SigningKeys = None,
     base: Base = "debian",
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "-j",
-            "--jobs",
-            min=0,
-            metavar="N",
-            help="Builds at a time on this computer; one a processor when not given.",
-            show_default=False,
-        ),
-    ] = None,
+    jobs: Jobs = None,
     builders: Builders = None,
     emit: Annotated[
         str | None,
