@@ -42,7 +42,7 @@ Upstreams = Annotated[
     typer.Option(
         "--upstream",
         metavar="URL",
-        help="A cache where references may be found as well; may be repeated.",
+        help="A cache where paths may be found as well; may be repeated.",
         show_default=False,
     ),
 ]

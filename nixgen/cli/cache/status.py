@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._options import Upstreams
 from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, verb
 
 if TYPE_CHECKING:
@@ -39,15 +40,7 @@ def status(
         ),
     ] = None,
     project: ProjectFolder = Path(),
-    upstream: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--upstream",
-            metavar="URL",
-            help="A cache where paths may be found as well; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    upstream: Upstreams = None,
     base: Base = "debian",
     env: Env = None,
     json: Json = False,
