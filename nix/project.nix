@@ -4,7 +4,7 @@
   # Inputs
   base, system, inputs, lock: see ./default.nix.
   environment: the name of one of `environments`, or null.
-  environments: name → file: { MACHINE = module laid over it; }.
+  environments: name → { MACHINE = module laid over it; }.
   images: name → file: { nixgen, pkgs, ... }: image.
   machines: name → { module, system }.
   packages: attribute names that are targets themselves.
@@ -45,7 +45,7 @@ let
     if environment == null then
       { }
     else if environments ? ${environment} then
-      import environments.${environment}
+      environments.${environment}
     else
       throw ''
         the project has no environment "${environment}"; it has: ${

@@ -5,10 +5,10 @@ from __future__ import annotations
 from nixgen import syntax as nix
 from nixgen.lowering import systemd
 from nixgen.lowering.scope import Scope
-from nixgen.models import Environment, Machine, Project, User
+from nixgen.models import Environment, Machine, User
 from nixgen.syntax import Expr
 
-__all__ = ["STATE_VERSION", "environment_overlays", "machine_module"]
+__all__ = ["STATE_VERSION", "changes", "machine_module", "overlay_module"]
 
 #: https://nixos.org/manual/nixos/stable/options#opt-system.stateVersion: the release whose defaults for state
 #: a machine keeps. nixgen's own services declare their state, so one value serves all.
@@ -72,22 +72,22 @@ def _user(user: User) -> Expr:
     return nix.AttrSet(bindings)
 
 
-def environment_overlays(project: Project, environment: Environment) -> Expr:
-    """``{ MACHINE = module; }`` for the machines that the environment changes."""
-    overlays = {machine.name: _overlay(machine, environment) for machine in project.machines}
-    return nix.AttrSet({name: overlay for name, overlay in overlays.items() if overlay is not None})
+def changes(environment: Environment, machine: Machine) -> bool:
+    """Whether a machine is another one in this environment."""
+    return any(
+        name in service.environment for service in machine.services for name in environment.variables
+    )
 
 
-def _overlay(machine: Machine, environment: Environment) -> Expr | None:
+def overlay_module(machine: Machine, environment: Environment) -> Expr:
+    """What the environment lays over a machine that it `changes`."""
     scope = Scope()
     force = nix.Select(nix.Var("lib"), ("mkForce",))
-    changes: dict[tuple[str, ...], Expr] = {}
+    bindings: dict[tuple[str, ...], Expr] = {}
     for service in machine.services:
         for name, value in environment.variables.items():
             if name in service.environment:
                 forced = nix.Call(force, (systemd.environment_value(scope, value),))
-                changes["systemd", "services", service.name, "environment", name] = forced
-    if not changes:
-        return None
-    module = nix.Function(("lib", "pkgs"), scope.wrap(nix.AttrSet(changes)), ellipsis=True)
-    return nix.Mark(module, environment.origin)
+                bindings["systemd", "services", service.name, "environment", name] = forced
+    body = nix.Mark(nix.AttrSet(bindings), environment.origin)
+    return nix.Function(("lib", "pkgs"), scope.wrap(body), ellipsis=True)

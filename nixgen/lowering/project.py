@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from nixgen import syntax as nix
 from nixgen.lowering.builders import machine_lines
-from nixgen.lowering.nixos import environment_overlays, machine_module
+from nixgen.lowering.nixos import changes, machine_module, overlay_module
 from nixgen.lowering.oci import image_expression
 from nixgen.lowering.scope import strings
 from nixgen.lowering.tests import test_module
-from nixgen.models import Machine, Origin, Project, Test, packages_of
+from nixgen.models import Environment, Machine, Origin, Project, Test, packages_of
 
 if TYPE_CHECKING:
     from nixgen.syntax import Expr
@@ -37,9 +37,10 @@ def lower(project: Project) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]
     for test in project.tests:
         files[f"tests/{test.name}.nix"] = partial(test_module, test)
     for environment in project.environments:
-        files[f"environments/{environment.name}.nix"] = partial(
-            environment_overlays, project, environment
-        )
+        for machine in _changed(project, environment):
+            files[f"environments/{environment.name}/{machine.name}.nix"] = partial(
+                overlay_module, machine, environment
+            )
     if project.builders:
         files["builders"] = partial(machine_lines, project)
     return files
@@ -59,7 +60,18 @@ def _default(project: Project) -> Expr:
     arguments: list[nix.Inherit | tuple[str, Expr]] = [
         nix.Inherit(("base", "environment", "inputs", "system")),
         ("lock", nix.Path("../debian.lock.json")),
-        ("environments", _files("environments", (item.name for item in project.environments))),
+        (
+            "environments",
+            nix.AttrSet(
+                {
+                    environment.name: _files(
+                        f"environments/{environment.name}",
+                        (machine.name for machine in _changed(project, environment)),
+                    )
+                    for environment in project.environments
+                }
+            ),
+        ),
         ("images", _files("images", (image.name for image in project.images))),
         (
             "machines",
@@ -84,6 +96,10 @@ def _default(project: Project) -> Expr:
 
 def _files(folder: str, names: Iterable[str]) -> Expr:
     return nix.AttrSet({name: nix.Path(f"./{folder}/{name}.nix") for name in names})
+
+
+def _changed(project: Project, environment: Environment) -> Iterable[Machine]:
+    return (machine for machine in project.machines if changes(environment, machine))
 
 
 def _machine(machine: Machine) -> Expr:

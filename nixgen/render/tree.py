@@ -80,7 +80,7 @@ def _library() -> Mapping[str, bytes]:
     }
 
 
-#: folder of a generated file → its template
+#: top folder of a generated file → its template
 _TEMPLATES = {
     "": "default.nix.j2",
     "machines": "machine.nix.j2",
@@ -112,7 +112,7 @@ def _render(
             tree[path] = _template(_PLAIN_TEMPLATES[path]).render(lines=lines).encode()
             continue
         printed = nix.print_file(content)
-        folder = path.rpartition("/")[0]
+        folder = path.partition("/")[0] if "/" in path else ""
         text = _template(_TEMPLATES[folder]).render(body=NixText(printed.text))
         above = text.count("\n") - printed.text.count("\n")
         tree[path] = text.encode()

@@ -68,7 +68,7 @@ def test_an_environment_is_laid_over_a_machine(tree):
     drv = tree.instantiate("""
         base.machine {
           name = "web";
-          modules = [ (generated + "/machines/web.nix") (import (generated + "/environments/staging.nix")).web ];
+          modules = [ (generated + "/machines/web.nix") (generated + "/environments/staging/web.nix") ];
         }
     """)
     assert 'Environment="TARGET=staging"' in unit(tree.derivations(drv), "api")
@@ -105,7 +105,7 @@ def test_a_test(tree):
           name = "smoke";
           modules = [
             (generated + "/tests/smoke.nix")
-            { nodes.web.imports = [ (import (generated + "/environments/staging.nix")).web ]; }
+            { nodes.web.imports = [ (generated + "/environments/staging/web.nix") ]; }
           ];
         }
     """)

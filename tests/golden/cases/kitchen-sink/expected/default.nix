@@ -9,8 +9,10 @@
 import ./lib/project.nix {
   inherit base environment inputs system;
   environments = {
-    dev = ./environments/dev.nix;
-    prod = ./environments/prod.nix;
+    dev = { };
+    prod = {
+      front-1 = ./environments/prod/front-1.nix;
+    };
   };
   images = {
     app = ./images/app.nix;
