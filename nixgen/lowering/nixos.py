@@ -75,7 +75,9 @@ def _user(user: User) -> Expr:
 def changes(environment: Environment, machine: Machine) -> bool:
     """Whether a machine is another one in this environment."""
     return any(
-        name in service.environment for service in machine.services for name in environment.variables
+        name in service.environment
+        for service in machine.services
+        for name in environment.variables
     )
 
 
