@@ -1,11 +1,17 @@
-"""A `Machine` as a NixOS module, and an `Environment` as modules laid over machines."""
+"""A `Machine` as a NixOS module, and what an `Environment` lays over it as another one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nixgen import syntax as nix
 from nixgen.lowering import systemd
+from nixgen.lowering.disk import disks
+from nixgen.lowering.network import networking
+from nixgen.lowering.options import definitions, forced, module_body
 from nixgen.lowering.scope import Scope
-from nixgen.models import Environment, Machine, User
+from nixgen.lowering.users import users
+from nixgen.models import Environment, Machine, NixModule, options_at
 from nixgen.syntax import Expr
 
 __all__ = ["STATE_VERSION", "changes", "machine_module", "overlay_module"]
@@ -17,79 +23,75 @@ STATE_VERSION = "25.11"
 
 def machine_module(machine: Machine) -> Expr:
     scope = Scope()
-    beside = frozenset(map(id, machine.services))
-    bindings: dict[str | tuple[str, ...], Expr] = {
-        ("networking", "hostName"): nix.Str(machine.name),
+    own: dict[tuple[str, ...], Expr] = {
+        **networking(machine),
+        **disks(machine),
+        **_services(scope, machine),
+        **users(scope, machine),
+        **_files(scope, machine),
         ("system", "stateVersion"): nix.Str(STATE_VERSION),
     }
-    for protocol in ("tcp", "udp"):
-        opened = sorted(
-            {
-                port.number
-                for service in machine.services
-                for port in service.ports
-                if port.public and port.protocol == protocol
-            }
-        )
-        if opened:
-            option = f"allowed{protocol.upper()}Ports"
-            bindings["networking", "firewall", option] = nix.List(tuple(map(nix.Int, opened)))
-    for service in machine.services:
-        bindings["systemd", "services", service.name] = systemd.unit(scope, service, beside)
-    for user in _users(machine):
-        bindings["users", "users", user.name] = nix.Mark(_user(user), user.origin)
-        group = {} if user.gid is None else {"gid": nix.Int(user.gid)}
-        bindings["users", "groups", user.name] = nix.AttrSet(group)
-    for path, file in machine.files.items():
-        bindings["environment", "etc", path] = nix.AttrSet({"source": scope.reference(file)})
+    given = definitions(scope, options_at(machine.options))
+    body = module_body(own, given, _imports(scope, machine.modules))
+    return scope.module(nix.Mark(body, machine.origin))
+
+
+def _services(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
+    beside = frozenset(map(id, machine.services))
+    return {
+        ("systemd", "services", service.name): systemd.unit(scope, service, beside)
+        for service in machine.services
+    }
+
+
+def _files(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
+    bindings: dict[tuple[str, ...], Expr] = {
+        ("environment", "etc", path): nix.AttrSet({"source": scope.reference(file)})
+        for path, file in machine.files.items()
+    }
     if machine.packages:
         packages = nix.List(tuple(map(scope.package, machine.packages)))
         bindings["environment", "systemPackages"] = packages
-    return nix.Function(("pkgs",), scope.wrap(nix.AttrSet(bindings)), ellipsis=True)
+    return bindings
 
 
-def _users(machine: Machine) -> list[User]:
-    users = {user.name: user for user in machine.users}
-    for service in machine.services:
-        if service.user is not None and service.user.name != "root":
-            users.setdefault(service.user.name, service.user)
-    return list(users.values())
-
-
-def _user(user: User) -> Expr:
-    bindings: dict[str, Expr] = {
-        "group": nix.Str(user.name),
-        "isSystemUser" if user.system else "isNormalUser": nix.Bool(True),
-    }
-    if user.uid is not None:
-        bindings["uid"] = nix.Int(user.uid)
-    if user.home is not None:
-        bindings["home"] = nix.Str(user.home)
-    if user.groups:
-        bindings["extraGroups"] = nix.List(tuple(map(nix.Str, user.groups)))
-    if user.description:
-        bindings["description"] = nix.Str(user.description)
-    return nix.AttrSet(bindings)
+def _imports(scope: Scope, modules: Iterable[NixModule]) -> list[Expr]:
+    return [nix.Mark(scope.project_path(module.path), module.origin) for module in modules]
 
 
 def changes(environment: Environment, machine: Machine) -> bool:
     """Whether a machine is another one in this environment."""
-    return any(
-        name in service.environment
+    return bool(
+        environment.options
+        or environment.modules
+        or environment.overlay(machine)
+        or any(_replaced(environment, machine))
+    )
+
+
+def _replaced(environment: Environment, machine: Machine) -> Iterable[tuple[str, str]]:
+    """Service and variable of each value that is another one."""
+    return (
+        (service.name, name)
         for service in machine.services
         for name in environment.variables
+        if name in service.environment
     )
 
 
 def overlay_module(machine: Machine, environment: Environment) -> Expr:
     """What the environment lays over a machine that it `changes`."""
-    scope = Scope()
-    force = nix.Select(nix.Var("lib"), ("mkForce",))
-    bindings: dict[tuple[str, ...], Expr] = {}
-    for service in machine.services:
-        for name, value in environment.variables.items():
-            if name in service.environment:
-                forced = nix.Call(force, (systemd.environment_value(scope, value),))
-                bindings["systemd", "services", service.name, "environment", name] = forced
-    body = nix.Mark(nix.AttrSet(bindings), environment.origin)
-    return nix.Function(("lib", "pkgs"), scope.wrap(body), ellipsis=True)
+    scope = Scope(depth=2)
+    force = scope.lib("mkForce")
+    own: dict[tuple[str, ...], Expr] = {
+        ("systemd", "services", service, "environment", name): nix.Call(
+            force, (systemd.environment_value(scope, environment.variables[name]),)
+        )
+        for service, name in _replaced(environment, machine)
+    }
+    overlay = environment.overlay(machine)
+    layers = (environment, overlay) if overlay else (environment,)
+    given = forced(scope, (option for layer in layers for option in options_at(layer.options)))
+    imports = _imports(scope, (module for layer in layers for module in layer.modules))
+    body = module_body(own, given, imports)
+    return scope.module(nix.Mark(body, environment.origin))

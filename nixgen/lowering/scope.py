@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,7 @@ from nixgen.models import ConfigFile, Package, Source, Text
 if TYPE_CHECKING:
     from nixgen.syntax import Expr
 
-__all__ = ["PROJECT_ROOT", "Scope", "attribute", "strings"]
-
-#: From generated/KIND/NAME.nix to the project's root, and to the Nix library beside it.
-PROJECT_ROOT = "../.."
-_LIBRARY = "../lib"
+__all__ = ["Scope", "attribute", "strings"]
 
 #: A source that is the whole project leaves out what is made from it.
 _EXCLUDED_FROM_ROOT = ("generated", "result")
@@ -39,9 +36,14 @@ def attribute(package: Package) -> Expr:
 
 
 class Scope:
-    """Collects, in order of need, the files and sources that one generated file mentions."""
+    """Collects, in order of need, the files and sources that one generated file mentions.
 
-    def __init__(self) -> None:
+    :param depth: folders between ``generated/`` and the file: 1 for ``machines/web.nix``.
+    """
+
+    def __init__(self, depth: int = 1) -> None:
+        self._generated = "/".join([".."] * depth)
+        self._uses_lib = False
         self._bound: dict[int, Expr] = {}
         # kept alive: an id says who somebody is only as long as they live
         self._referred: list[Any] = []
@@ -57,6 +59,24 @@ class Scope:
     def wrap(self, body: Expr) -> Expr:
         """``body`` below the ``let`` that it needs, if any."""
         return nix.Let(self._bindings, body) if self._bindings else body
+
+    def module(self, body: Expr) -> Expr:
+        """The same as a NixOS module, a function of what it uses."""
+        formals = ("lib", "pkgs") if self._uses_lib else ("pkgs",)
+        return nix.Function(formals, self.wrap(body), ellipsis=True)
+
+    def lib(self, name: str) -> Expr:
+        """``lib.mkForce``, in a module."""
+        self._uses_lib = True
+        return nix.Select(nix.Var("lib"), (name,))
+
+    def project_path(self, path: str) -> Expr:
+        """A path that is relative to the project's root."""
+        return nix.Path(posixpath.normpath(f"{self._generated}/../{path}"))
+
+    def library_path(self, path: str) -> Expr:
+        """A file of the Nix library beside the generated files."""
+        return nix.Path(f"{self._generated}/lib/{path}")
 
     def package(self, package: Package) -> Expr:
         self._packages.setdefault(package.name, package)
@@ -82,7 +102,7 @@ class Scope:
         known = self._bound.get(id(value))
         if known is None:
             # what the value itself mentions is bound first
-            expression = self._file(value) if isinstance(value, ConfigFile) else _source(value)
+            expression = self._file(value) if isinstance(value, ConfigFile) else self._source(value)
             name = self._fresh(value.name if isinstance(value, ConfigFile) else value.store_name)
             self._referred.append(value)
             self._bindings[name] = nix.Mark(expression, value.origin)
@@ -95,6 +115,18 @@ class Scope:
             return nix.Call(_pkgs("writeText"), (nix.Str(file.name), content))
         arguments = {"name": nix.Str(file.name), "text": content, "executable": nix.Bool(True)}
         return nix.Call(_pkgs("writeTextFile"), (nix.AttrSet(arguments),))
+
+    def _source(self, source: Source) -> Expr:
+        path = source.path.strip("/") or "."
+        excluded = {*source.exclude, *(_EXCLUDED_FROM_ROOT if path in {".", ".."} else ())}
+        arguments: dict[str, Expr] = {
+            "name": nix.Str(source.store_name),
+            "path": self.project_path(path),
+        }
+        if excluded:
+            arguments["exclude"] = strings(sorted(excluded))
+        function = nix.Call(nix.Var("import"), (self.library_path("lib/source.nix"),))
+        return nix.Call(function, (nix.AttrSet(arguments),))
 
     def _fresh(self, name: str) -> str:
         first, *rest = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word] or ["file"]
@@ -111,16 +143,3 @@ class Scope:
 
 def _pkgs(name: str) -> Expr:
     return nix.Select(nix.Var("pkgs"), (name,))
-
-
-def _source(source: Source) -> Expr:
-    path = source.path.strip("/") or "."
-    excluded = {*source.exclude, *(_EXCLUDED_FROM_ROOT if path in {".", ".."} else ())}
-    arguments: dict[str, Expr] = {
-        "name": nix.Str(source.store_name),
-        "path": nix.Path(f"{PROJECT_ROOT}/{path}"),
-    }
-    if excluded:
-        arguments["exclude"] = strings(sorted(excluded))
-    function = nix.Call(nix.Var("import"), (nix.Path(f"{_LIBRARY}/lib/source.nix"),))
-    return nix.Call(function, (nix.AttrSet(arguments),))

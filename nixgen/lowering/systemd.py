@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from nixgen import syntax as nix
+from nixgen.lowering.hardening import sandbox
 from nixgen.lowering.scope import Scope, strings
 from nixgen.models import Service
 from nixgen.syntax import Expr
 
 __all__ = ["command_line", "environment_value", "unit"]
-
-#: Ports below this need a capability when the service is not root; /proc/sys/net/ipv4/ip_unprivileged_port_start
-_PRIVILEGED_BELOW = 1024
 
 
 def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
@@ -71,13 +69,6 @@ def environment_value(scope: Scope, value: Any) -> Expr:
 
 _MULTI_USER = strings(["multi-user.target"])
 _NETWORK = strings(["network.target"])
-#: What any service can live with; a service gets no more rights than it was given.
-_HARDENING: dict[str, Expr] = {
-    "NoNewPrivileges": nix.Bool(True),
-    "PrivateTmp": nix.Bool(True),
-    "ProtectHome": nix.Bool(True),
-    "ProtectSystem": nix.Str("strict"),
-}
 
 
 def unit(scope: Scope, service: Service, beside: frozenset[int]) -> Expr:
@@ -106,7 +97,7 @@ def _service_config(scope: Scope, service: Service) -> dict[str, Expr]:
     config: dict[str, Expr] = {
         "ExecStart": command_line(scope, service.command),
         "Restart": nix.Str(service.restart),
-        **_HARDENING,
+        **sandbox(service),
     }
     if service.setup:
         config["ExecStartPre"] = nix.List(
@@ -117,9 +108,6 @@ def _service_config(scope: Scope, service: Service) -> dict[str, Expr]:
     else:
         config["User"] = nix.Str(service.user.name)
         config["Group"] = nix.Str(service.user.name)
-    if _binds_privileged_port(service):
-        config["AmbientCapabilities"] = strings(["CAP_NET_BIND_SERVICE"])
-        config["CapabilityBoundingSet"] = strings(["CAP_NET_BIND_SERVICE"])
     for directive, value in (
         ("WorkingDirectory", service.working_directory),
         ("StateDirectory", service.state_directory),
@@ -132,8 +120,3 @@ def _service_config(scope: Scope, service: Service) -> dict[str, Expr]:
             f"{secret.name}:{secret.path}" for secret in service.secrets
         )
     return config
-
-
-def _binds_privileged_port(service: Service) -> bool:
-    is_root = service.user is not None and (service.user.uid == 0 or service.user.name == "root")
-    return not is_root and any(port.number < _PRIVILEGED_BELOW for port in service.ports)

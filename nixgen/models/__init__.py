@@ -15,8 +15,22 @@ from nixgen.models._core import Model, Origin
 from nixgen.models._text import Interpolated, Text, text
 from nixgen.models.builders import Builder
 from nixgen.models.check import check, packages_of, require_valid, walk
+from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
-from nixgen.models.platform import Cache, Environment, Image, Machine, Project, Test, Upstream
+from nixgen.models.hardening import Hardening
+from nixgen.models.machine import Machine
+from nixgen.models.network import Interface, Network
+from nixgen.models.nixos import (
+    NixModule,
+    Property,
+    mk_after,
+    mk_before,
+    mk_default,
+    mk_force,
+    option_path,
+    options_at,
+)
+from nixgen.models.platform import Cache, Environment, Image, Overlay, Project, Test, Upstream
 from nixgen.models.service import (
     CommandCheck,
     HealthCheck,
@@ -28,21 +42,29 @@ from nixgen.models.service import (
 )
 
 __all__ = [
+    "Boot",
     "Builder",
     "Cache",
     "CommandCheck",
     "ConfigFile",
     "Environment",
+    "FileSystem",
+    "Hardening",
     "HealthCheck",
     "HttpCheck",
     "Image",
+    "Interface",
     "Interpolated",
     "Machine",
     "Model",
+    "Network",
+    "NixModule",
     "Origin",
+    "Overlay",
     "Package",
     "Port",
     "Project",
+    "Property",
     "Secret",
     "Service",
     "Source",
@@ -50,9 +72,16 @@ __all__ = [
     "TcpCheck",
     "Test",
     "Text",
+    "TmpfilesRule",
     "Upstream",
     "User",
     "check",
+    "mk_after",
+    "mk_before",
+    "mk_default",
+    "mk_force",
+    "option_path",
+    "options_at",
     "packages_of",
     "require_valid",
     "text",

@@ -17,7 +17,8 @@ from nixgen.models._core import Fault, Model, field_checks
 from nixgen.models._text import Text
 from nixgen.models.builders import Builder
 from nixgen.models.files import Package, Secret
-from nixgen.models.platform import Cache, Environment, Image, Machine, Project, Test
+from nixgen.models.machine import Machine
+from nixgen.models.platform import Cache, Environment, Image, Overlay, Project, Test
 from nixgen.models.service import Service, User
 
 __all__ = ["Visit", "check", "packages_of", "require_valid", "walk"]
@@ -74,12 +75,14 @@ def _members(content: Any, parent: int, label: str, found: list[tuple[Model, int
             if isinstance(item, Model):
                 place = f".{getattr(item, 'name', '')}" if named else f"[{index}]"
                 found.append((item, parent, label + place))
-            elif isinstance(item, tuple):
+            elif isinstance(item, (tuple, dict)):
                 _members(item, parent, f"{label}[{index}]", found)
     elif isinstance(content, dict):
         for key, item in content.items():
             if isinstance(item, Model):
                 found.append((item, parent, f"{label}[{key!r}]"))
+            elif isinstance(item, (tuple, dict)):
+                _members(item, parent, f"{label}[{key!r}]", found)
 
 
 def walk(root: Model) -> Iterator[tuple[str, Model]]:
@@ -357,6 +360,29 @@ def _environments_change_something(project: Project) -> Iterator[Problem]:
                 )
 
 
+def _overlays_have_machines(project: Project) -> Iterator[Problem]:
+    known = set(map(id, project.machines))
+    for environment in project.environments:
+        first: dict[int, Overlay] = {}
+        for index, overlay in enumerate(environment.overlays):
+            path = f"environments.{environment.name}.overlays[{index}]"
+            if id(overlay.machine) not in known:
+                yield Problem(
+                    path,
+                    f"the machine {overlay.machine.name!r} is not one of the project's machines",
+                    where=_at(overlay),
+                    hint="add it to Project(machines=[…])",
+                )
+            other = first.setdefault(id(overlay.machine), overlay)
+            if other is not overlay:
+                yield Problem(
+                    path,
+                    f"is a second one for {overlay.machine.name!r}, beside the one at {_at(other)}",
+                    where=_at(overlay),
+                    hint="put both into one Overlay",
+                )
+
+
 def _packages_agree(visit: Visit) -> Iterator[Problem]:
     """One attribute name cannot mean two things in one tree."""
     meanings: dict[str, Package] = {}
@@ -397,4 +423,5 @@ _RULES = (
     _dependencies_exist,
     _tests_use_known_machines,
     _environments_change_something,
+    _overlays_have_machines,
 )

@@ -67,7 +67,7 @@ class Package(Model, Interpolated):
         return self / f"bin/{self.main or self.name}"
 
 
-def _relative_inside(value: Any) -> Iterator[Fault]:
+def relative_inside(value: Any) -> Iterator[Fault]:
     faulty = False
     for fault in string(value):
         faulty = True
@@ -87,7 +87,7 @@ class Source(Model, Interpolated):
     :param name: what the store path ends in; the last part of ``path`` unless given.
     """
 
-    path: str = attrs.field(metadata=checked(_relative_inside))
+    path: str = attrs.field(metadata=checked(relative_inside))
     exclude: tuple[str, ...] = attrs.field(
         default=(), kw_only=True, converter=as_tuple, metadata=checked(each(string))
     )

@@ -1,8 +1,9 @@
-"""What services run on and in: machines, images, tests, environments, and the project that holds them."""
+"""What machines are part of: images, tests, environments, caches, and the project that holds them all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 
@@ -23,22 +24,17 @@ from nixgen.models._core import (
     whole_number,
 )
 from nixgen.models.builders import Builder
-from nixgen.models.files import ConfigFile, Package, package_list, textual_value
-from nixgen.models.service import ENVIRONMENT_NAME, Service, User, Word
+from nixgen.models.files import Package, package_list, textual_value
+from nixgen.models.machine import Machine, module_list
+from nixgen.models.nixos import NixModule, as_options, option_values
+from nixgen.models.service import ENVIRONMENT_NAME, Service, Word
 
-__all__ = ["Cache", "Environment", "Image", "Machine", "Project", "Test", "Upstream"]
+__all__ = ["Cache", "Environment", "Image", "Overlay", "Project", "Test", "Upstream"]
 
-# RFC 1123 host label; also what a test script can name as a Python variable after - becomes _
-_HOST = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a host name", example="web or db-1")
 _TARGET = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a name", example="smoke")
 # https://github.com/opencontainers/distribution-spec: one path component of a repository name, and a tag
 _IMAGE = pattern(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*", what="an image name", example="api")
 _TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", what="an image tag", example="1.4.2")
-_ETC = pattern(
-    r"(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+)*",
-    what="a path below /etc",
-    example="motd or ssh/banner",
-)
 _URL = pattern(
     r"(https?|file)://[^\s?#]+", what="the URL of a binary cache", example="https://cache.nixos.org"
 )
@@ -52,45 +48,6 @@ _CACHE = pattern(
     what="the address of a cache",
     example="s3://bucket/prefix?region=eu-central-1",
 )
-_SERVICES = each(instance(Service, what="a Service"))
-
-
-@attrs.frozen(eq=False)
-class Machine(Model):
-    """A computer that runs services.
-
-    :param files: ``{"motd": ConfigFile(…)}``, below /etc.
-    :param packages: on everybody's PATH.
-    :param memory: MiB, of its virtual machine in tests. Likewise ``cores``, and ``disk`` in MiB.
-    """
-
-    name: str = attrs.field(metadata=checked(_HOST))
-    services: tuple[Service, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(_SERVICES)
-    )
-    packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
-    )
-    users: tuple[User, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(User, what="a User"))),
-    )
-    files: Mapping[str, ConfigFile] = attrs.field(
-        factory=dict,
-        kw_only=True,
-        converter=as_dict,
-        metadata=checked(mapping(_ETC, instance(ConfigFile, what="a ConfigFile"))),
-    )
-    system: str = attrs.field(
-        default="x86_64-linux",
-        kw_only=True,
-        metadata=checked(one_of("x86_64-linux", "aarch64-linux")),
-    )
-    memory: int = attrs.field(default=512, kw_only=True, metadata=checked(whole_number(128, 2**20)))
-    cores: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(1, 256)))
-    disk: int = attrs.field(default=1024, kw_only=True, metadata=checked(whole_number(64, 2**24)))
 
 
 @attrs.frozen(eq=False)
@@ -145,10 +102,27 @@ class Test(Model):
 
 
 @attrs.frozen(eq=False)
+class Overlay(Model):
+    """What an environment changes on one machine; see `Environment`."""
+
+    machine: Machine = attrs.field(metadata=checked(instance(Machine, what="a Machine")))
+    options: Mapping[str, Any] = attrs.field(
+        factory=dict, kw_only=True, converter=as_options, metadata=checked(option_values)
+    )
+    modules: tuple[NixModule, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(module_list)
+    )
+
+
+@attrs.frozen(eq=False)
 class Environment(Model):
-    """A place the platform runs in, such as staging.
+    """A place the platform runs in, such as staging: what is different there.
 
     :param variables: values that replace those of every service which declares the variable.
+    :param options: of NixOS, on every machine. A value replaces the machine's own; lists and dicts are joined to its, unless they are
+        wrapped in `mk_force`.
+    :param modules: of NixOS, laid over every machine.
+    :param overlays: the same for single machines.
     """
 
     name: str = attrs.field(metadata=checked(_TARGET))
@@ -158,6 +132,22 @@ class Environment(Model):
         converter=as_dict,
         metadata=checked(mapping(ENVIRONMENT_NAME, textual_value)),
     )
+    options: Mapping[str, Any] = attrs.field(
+        factory=dict, kw_only=True, converter=as_options, metadata=checked(option_values)
+    )
+    modules: tuple[NixModule, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(module_list)
+    )
+    overlays: tuple[Overlay, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(Overlay, what="an Overlay"))),
+    )
+
+    def overlay(self, machine: Machine) -> Overlay | None:
+        """What it changes on this machine alone."""
+        return next((each for each in self.overlays if each.machine is machine), None)
 
 
 @attrs.frozen(eq=False)

@@ -25,6 +25,7 @@ from nixgen.models._core import (
 )
 from nixgen.models._text import Text
 from nixgen.models.files import ConfigFile, Package, Secret, Source, package_list, textual_value
+from nixgen.models.hardening import Hardening
 
 __all__ = ["CommandCheck", "HealthCheck", "HttpCheck", "Port", "Service", "TcpCheck", "User"]
 
@@ -45,6 +46,16 @@ _DIRECTORY = pattern(
     r"[A-Za-z0-9_][A-Za-z0-9_./-]*", what="a relative directory", example="api/cache"
 )
 _ABSOLUTE = pattern(r"/[^\0\n]*", what="an absolute path", example="/var/lib/api")
+# sshd(8), AUTHORIZED_KEYS FILE FORMAT, without options
+_SSH_KEY = pattern(
+    r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,2}( [^\0\n]*)?",
+    what="a public key of SSH",
+    example="the line in ~/.ssh/id_ed25519.pub",
+)
+
+
+def _shell(value: Any) -> Iterable[Fault]:
+    return () if isinstance(value, Package) else _ABSOLUTE(value)
 
 
 @attrs.frozen(eq=False)
@@ -117,6 +128,8 @@ class User(Model):
 
     :param uid: chosen by the machine unless given; images need one, and take 1000 when it is missing.
     :param system: a system user has no login.
+    :param shell: a package such as bash, or an absolute path; what the platform gives its kind of user when None.
+    :param authorized_keys: SSH keys that log in as this user, each as in ``~/.ssh/id_ed25519.pub``.
     """
 
     name: str = attrs.field(metadata=checked(_USER_NAME))
@@ -136,6 +149,12 @@ class User(Model):
         default=True, kw_only=True, metadata=checked(instance(bool, what="True or False"))
     )
     description: str = attrs.field(default="", kw_only=True, metadata=checked(string))
+    shell: Package | str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_shell))
+    )
+    authorized_keys: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_SSH_KEY))
+    )
 
 
 def _as_commands(value: Any) -> Any:
@@ -157,6 +176,7 @@ class Service(Model):
     :param user: without one, an unprivileged user that exists only while it runs.
     :param state_directory: a folder below /var/lib that survives restarts and belongs to the service.
     :param runtime_directory: a folder below /run that lives as long as the process.
+    :param hardening: what it may do and see beside its own; next to nothing unless something is opened.
     """
 
     name: str = attrs.field(metadata=checked(_SERVICE_NAME))
@@ -226,6 +246,15 @@ class Service(Model):
     restart: str = attrs.field(
         default="on-failure", kw_only=True, metadata=checked(one_of("on-failure", "always", "no"))
     )
+    hardening: Hardening = attrs.field(
+        default=Hardening(),
+        kw_only=True,
+        metadata=checked(instance(Hardening, what="a Hardening")),
+    )
+
+    @property
+    def runs_as_root(self) -> bool:
+        return self.user is not None and (self.user.uid == 0 or self.user.name == "root")
 
     def health_port(self) -> Port | None:
         """The port that the health check means, or None when that is not clear or it has none."""
@@ -245,7 +274,27 @@ class Service(Model):
         for index, command in enumerate(self.setup):
             if command == ():
                 yield f".setup[{index}]", "is empty", "give the program and its arguments"
+        if self.user is None:
+            yield from self._dynamic_user_faults()
         yield from self._port_faults()
+
+    def _dynamic_user_faults(self) -> Iterator[Fault]:
+        """What ``DynamicUser=`` closes, whatever else the unit says (systemd.exec(5))."""
+        opened = [
+            name
+            for name, is_open in (
+                ("filesystem", self.hardening.filesystem != "strict"),
+                ("shared_tmp", self.hardening.shared_tmp),
+                ("new_privileges", self.hardening.new_privileges),
+            )
+            if is_open
+        ]
+        if opened:
+            yield (
+                ".hardening",
+                f"opens {' and '.join(opened)}, which stays closed for a service without a user of its own",
+                f'give it one: user=User("{self.name}")',
+            )
 
     def _port_faults(self) -> Iterator[Fault]:
         seen: dict[tuple[int, str], int] = {}

@@ -10,13 +10,34 @@
     after = [ "network.target" ];
     description = "probe";
     serviceConfig = {
+      CapabilityBoundingSet = "";
       DynamicUser = true;
       ExecStart = "${pkgs.bash}/bin/bash";
+      LockPersonality = true;
       NoNewPrivileges = true;
+      PrivateDevices = true;
       PrivateTmp = true;
+      ProtectClock = true;
+      ProtectControlGroups = true;
       ProtectHome = true;
+      ProtectHostname = true;
+      ProtectKernelLogs = true;
+      ProtectKernelModules = true;
+      ProtectKernelTunables = true;
       ProtectSystem = "strict";
       Restart = "on-failure";
+      RestrictAddressFamilies = [
+        "AF_INET"
+        "AF_INET6"
+        "AF_NETLINK"
+        "AF_UNIX"
+      ];
+      RestrictNamespaces = true;
+      RestrictRealtime = true;
+      RestrictSUIDSGID = true;
+      SystemCallArchitectures = "native";
+      SystemCallErrorNumber = "EPERM";
+      SystemCallFilter = [ "@system-service" ];
     };
     wantedBy = [ "multi-user.target" ];
   };
@@ -25,13 +46,34 @@
     after = [ "network.target" ];
     description = "worker";
     serviceConfig = {
+      CapabilityBoundingSet = "";
       DynamicUser = true;
       ExecStart = "/bin/sleep infinity";
+      LockPersonality = true;
       NoNewPrivileges = true;
+      PrivateDevices = true;
       PrivateTmp = true;
+      ProtectClock = true;
+      ProtectControlGroups = true;
       ProtectHome = true;
+      ProtectHostname = true;
+      ProtectKernelLogs = true;
+      ProtectKernelModules = true;
+      ProtectKernelTunables = true;
       ProtectSystem = "strict";
       Restart = "on-failure";
+      RestrictAddressFamilies = [
+        "AF_INET"
+        "AF_INET6"
+        "AF_NETLINK"
+        "AF_UNIX"
+      ];
+      RestrictNamespaces = true;
+      RestrictRealtime = true;
+      RestrictSUIDSGID = true;
+      SystemCallArchitectures = "native";
+      SystemCallErrorNumber = "EPERM";
+      SystemCallFilter = [ "@system-service" ];
     };
     wantedBy = [ "multi-user.target" ];
   };

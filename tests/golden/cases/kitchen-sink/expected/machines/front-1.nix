@@ -70,12 +70,32 @@ in
         "api-token:/run/secrets/api-token"
         "db-password:/run/keys/db"
       ];
+      LockPersonality = true;
       NoNewPrivileges = true;
+      PrivateDevices = true;
       PrivateTmp = true;
+      ProtectClock = true;
+      ProtectControlGroups = true;
       ProtectHome = true;
+      ProtectHostname = true;
+      ProtectKernelLogs = true;
+      ProtectKernelModules = true;
+      ProtectKernelTunables = true;
       ProtectSystem = "strict";
       Restart = "on-failure";
+      RestrictAddressFamilies = [
+        "AF_INET"
+        "AF_INET6"
+        "AF_NETLINK"
+        "AF_UNIX"
+      ];
+      RestrictNamespaces = true;
+      RestrictRealtime = true;
+      RestrictSUIDSGID = true;
       RuntimeDirectory = "app";
+      SystemCallArchitectures = "native";
+      SystemCallErrorNumber = "EPERM";
+      SystemCallFilter = [ "@system-service" ];
       User = "app";
       WorkingDirectory = "/var/lib/app";
     };
@@ -87,14 +107,35 @@ in
     after = [ "network.target" ];
     description = "store";
     serviceConfig = {
+      CapabilityBoundingSet = "";
       DynamicUser = true;
       ExecStart = "${pkgs.redis}/bin/redis-server --port 6379";
+      LockPersonality = true;
       NoNewPrivileges = true;
+      PrivateDevices = true;
       PrivateTmp = true;
+      ProtectClock = true;
+      ProtectControlGroups = true;
       ProtectHome = true;
+      ProtectHostname = true;
+      ProtectKernelLogs = true;
+      ProtectKernelModules = true;
+      ProtectKernelTunables = true;
       ProtectSystem = "strict";
       Restart = "always";
+      RestrictAddressFamilies = [
+        "AF_INET"
+        "AF_INET6"
+        "AF_NETLINK"
+        "AF_UNIX"
+      ];
+      RestrictNamespaces = true;
+      RestrictRealtime = true;
+      RestrictSUIDSGID = true;
       StateDirectory = "store/data";
+      SystemCallArchitectures = "native";
+      SystemCallErrorNumber = "EPERM";
+      SystemCallFilter = [ "@system-service" ];
     };
     wantedBy = [ "multi-user.target" ];
   };

@@ -2,13 +2,13 @@
 # A NixOS module, laid over the machine of the same name in this environment.
 { lib, pkgs, ... }:
 let
-  webRoot = import ../lib/lib/source.nix {
+  webRoot = import ../../lib/lib/source.nix {
     exclude = [
       "debug.log"
       "node_modules"
     ];
     name = "web-root";
-    path = ../../site;
+    path = ../../../site;
   };
 in
 {

@@ -1,0 +1,130 @@
+"""What a machine boots from, and the files it has from the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from nixgen.models._core import (
+    Fault,
+    Model,
+    as_dict,
+    as_tuple,
+    boolean,
+    checked,
+    each,
+    mapping,
+    one_of,
+    optional,
+    pattern,
+    string,
+)
+from nixgen.models._core import instance as instance_of
+
+__all__ = ["Boot", "FileSystem", "TmpfilesRule"]
+
+_DEVICE = pattern(
+    r"/[^\0\s]*|[A-Za-z0-9][^\0\s]*|none", what="a device", example="/dev/disk/by-label/nixos"
+)
+_MOUNT_POINT = pattern(r"/[^\0\s]*", what="an absolute path", example="/var/lib/postgresql")
+_WORD = pattern(r"[^\0\s]+", what="one word", example="noatime")
+_MODULE = pattern(r"[A-Za-z0-9_-]+", what="a kernel module", example="virtio_net")
+# sysctl.d(5)
+_SYSCTL = pattern(
+    r"[A-Za-z0-9_*][A-Za-z0-9_*./-]*", what="a kernel setting", example="net.ipv4.ip_forward"
+)
+
+
+@attrs.frozen(eq=False)
+class FileSystem(Model):
+    """A file system of a real machine. Virtual machines in tests have a root of their own, as NixOS's have.
+
+    :param device: what is mounted; a label or UUID below /dev/disk survives another order of disks.
+    :param options: of mount(8).
+    :param needed_for_boot: whether it is mounted before anything of the system runs.
+    """
+
+    mount_point: str = attrs.field(metadata=checked(_MOUNT_POINT))
+    device: str = attrs.field(kw_only=True, metadata=checked(_DEVICE))
+    fs_type: str = attrs.field(default="ext4", kw_only=True, metadata=checked(_WORD))
+    options: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_WORD))
+    )
+    needed_for_boot: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
+
+
+@attrs.frozen(eq=False)
+class Boot(Model):
+    """How a machine starts. The loader is that of a real machine; the rest holds for virtual ones as well.
+
+    :param loader: ``systemd-boot``, on UEFI; ``grub``, on BIOS; ``none`` where something else starts the kernel.
+    :param device: the disk that grub is installed on.
+    :param kernel_parameters: words of the kernel's command line.
+    :param kernel_modules: loaded at boot.
+    :param initrd_modules: at hand before the root is mounted, such as drivers of its disk.
+    :param sysctl: settings of the running kernel.
+    """
+
+    loader: str = attrs.field(
+        default="none", kw_only=True, metadata=checked(one_of("systemd-boot", "grub", "none"))
+    )
+    device: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_DEVICE))
+    )
+    kernel_parameters: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_WORD))
+    )
+    kernel_modules: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_MODULE))
+    )
+    initrd_modules: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_MODULE))
+    )
+    sysctl: Mapping[str, str | int | bool] = attrs.field(
+        factory=dict,
+        kw_only=True,
+        converter=as_dict,
+        metadata=checked(
+            mapping(_SYSCTL, instance_of(str, int, bool, what="text, a number, True or False"))
+        ),
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        if self.loader == "grub" and self.device is None:
+            yield ".device", "is missing: grub is installed on a disk", "for example /dev/vda"
+        if self.loader != "grub" and self.device is not None:
+            yield ".device", f"means nothing to the loader {self.loader}", "leave it out"
+
+
+# tmpfiles.d(5)
+_TYPE = pattern(
+    r"[fdDveqQpLcbCxXrRzZtThHaA][+!=~^$?-]*",
+    what="a type of tmpfiles.d(5)",
+    example="d for a folder, L+ for a link",
+)
+_MODE = pattern(r"[~:]{0,2}[0-7]{3,4}", what="a mode", example="0755")
+_OWNER = pattern(r":?[a-z_][a-z0-9_-]{0,31}|:?[0-9]{1,10}", what="a user or group", example="nginx")
+_AGE = pattern(r"[~A-Za-z0-9:]*[0-9a-z]", what="an age", example="10d; older files are removed")
+
+
+@attrs.frozen(eq=False)
+class TmpfilesRule(Model):
+    """A folder, file or link that is made at boot (tmpfiles.d(5)).
+
+    :param type: ``d``: a folder; ``f``: a file with ``argument`` in it; ``L+``: a link to ``argument``; and others.
+    :param mode: of what is made. Likewise ``user`` and ``group``.
+    :param age: of what is removed from it.
+    """
+
+    path: str = attrs.field(
+        metadata=checked(pattern(r"/[^\0\n]*", what="an absolute path", example="/srv/uploads"))
+    )
+    type: str = attrs.field(default="d", kw_only=True, metadata=checked(_TYPE))
+    mode: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_MODE)))
+    user: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_OWNER)))
+    group: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_OWNER)))
+    age: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_AGE)))
+    argument: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(string))
+    )

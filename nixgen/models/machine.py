@@ -1,0 +1,123 @@
+"""A machine: a computer, real or virtual, and all that is on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from nixgen.models._core import (
+    Fault,
+    Model,
+    as_dict,
+    as_tuple,
+    checked,
+    each,
+    instance,
+    mapping,
+    one_of,
+    optional,
+    pattern,
+    whole_number,
+)
+from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
+from nixgen.models.files import ConfigFile, Package, package_list
+from nixgen.models.network import Network
+from nixgen.models.nixos import NixModule, as_options, option_values
+from nixgen.models.service import Service, User
+
+__all__ = ["Machine", "module_list"]
+
+# RFC 1123 host label; also what a test script can name as a Python variable after - becomes _
+_HOST = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a host name", example="web or db-1")
+_ETC = pattern(
+    r"(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+)*",
+    what="a path below /etc",
+    example="motd or ssh/banner",
+)
+_DEVICE = pattern(r"/[^\0\s]+", what="a device or file", example="/dev/disk/by-label/swap")
+module_list = each(instance(NixModule, what="a NixModule"))
+
+
+@attrs.frozen(eq=False)
+class Machine(Model):
+    """A computer that runs services.
+
+    :param files: ``{"motd": ConfigFile(…)}``, below /etc.
+    :param packages: on everybody's PATH.
+    :param tmpfiles: folders, files and links that are made at boot.
+    :param file_systems: of a real machine. Likewise ``swap``: devices and files; and ``boot``, in part.
+    :param options: of NixOS, by path, for what nixgen has no word for: ``{"services.postgresql.enable": True}``. On the Debian base
+        those of docs/contracts.md §2.
+    :param modules: of NixOS, written by hand.
+    :param memory: MiB, of its virtual machine in tests. Likewise ``cores``, and ``disk`` in MiB.
+    """
+
+    name: str = attrs.field(metadata=checked(_HOST))
+    services: tuple[Service, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(Service, what="a Service"))),
+    )
+    packages: tuple[Package, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
+    )
+    users: tuple[User, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(User, what="a User"))),
+    )
+    files: Mapping[str, ConfigFile] = attrs.field(
+        factory=dict,
+        kw_only=True,
+        converter=as_dict,
+        metadata=checked(mapping(_ETC, instance(ConfigFile, what="a ConfigFile"))),
+    )
+    tmpfiles: tuple[TmpfilesRule, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(TmpfilesRule, what="a TmpfilesRule"))),
+    )
+    network: Network | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(instance(Network, what="a Network")))
+    )
+    boot: Boot | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(instance(Boot, what="a Boot")))
+    )
+    file_systems: tuple[FileSystem, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(FileSystem, what="a FileSystem"))),
+    )
+    swap: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_DEVICE))
+    )
+    options: Mapping[str, Any] = attrs.field(
+        factory=dict, kw_only=True, converter=as_options, metadata=checked(option_values)
+    )
+    modules: tuple[NixModule, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(module_list)
+    )
+    system: str = attrs.field(
+        default="x86_64-linux",
+        kw_only=True,
+        metadata=checked(one_of("x86_64-linux", "aarch64-linux")),
+    )
+    memory: int = attrs.field(default=512, kw_only=True, metadata=checked(whole_number(128, 2**20)))
+    cores: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(1, 256)))
+    disk: int = attrs.field(default=1024, kw_only=True, metadata=checked(whole_number(64, 2**24)))
+
+    def faults(self) -> Iterator[Fault]:
+        first: dict[str, int] = {}
+        for index, system in enumerate(self.file_systems):
+            if first.setdefault(system.mount_point, index) != index:
+                yield (
+                    f".file_systems[{index}].mount_point",
+                    f"{system.mount_point} is also where file_systems[{first[system.mount_point]}] is mounted",
+                    None,
+                )

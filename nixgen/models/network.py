@@ -1,0 +1,179 @@
+"""How a machine is reached, and what it reaches."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from nixgen.models._core import (
+    Check,
+    Fault,
+    Model,
+    as_dict,
+    as_tuple,
+    boolean,
+    checked,
+    each,
+    instance,
+    mapping,
+    optional,
+    pattern,
+    string,
+    whole_number,
+)
+
+__all__ = ["DOMAIN", "Interface", "Network", "address", "network_range"]
+
+#: RFC 1123, 2.1: labels with dots between, at most 253 characters.
+DOMAIN = pattern(
+    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
+    what="a domain name",
+    example="shop.example.org",
+)
+# IFNAMSIZ of include/uapi/linux/if.h, without its final NUL; dots make VLANs
+_INTERFACE = pattern(
+    r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,14}", what="a network interface", example="eth0 or enp1s0"
+)
+
+
+def _parsed(parse: Callable[[str], object], what: str, example: str) -> Check:
+    def run(value: Any) -> Iterator[Fault]:
+        faulty = False
+        for fault in string(value):
+            faulty = True
+            yield fault
+        if faulty:
+            return
+        try:
+            parse(value)
+        except ValueError as error:
+            yield "", f"{value!r} is not {what}: {error}", f"for example {example}"
+
+    return run
+
+
+def _with_prefix(value: str) -> object:
+    if "/" not in value:
+        raise ValueError("it has no prefix length")
+    return ipaddress.ip_interface(value)
+
+
+#: An IP address, of either version.
+address = _parsed(ipaddress.ip_address, "an IP address", "10.0.0.1 or fd00::1")
+#: A network in CIDR notation, without host bits.
+network_range = _parsed(ipaddress.ip_network, "a network", "10.0.0.0/16")
+_ADDRESS_ON_NETWORK = _parsed(_with_prefix, "an address on a network", "10.0.0.5/24 or fd00::5/64")
+
+
+def _as_hosts(value: Any) -> Any:
+    value = as_dict(value)
+    return (
+        {key: as_tuple(names) for key, names in value.items()} if isinstance(value, dict) else value
+    )
+
+
+@attrs.frozen(eq=False)
+class Interface(Model):
+    """A network interface of a machine.
+
+    :param addresses: its own, with the length of the network's prefix: ``10.0.0.5/24``, ``fd00::5/64``.
+    :param dhcp: whether it asks for more; what the platform does when None.
+    :param mtu: of its packets, in bytes.
+    """
+
+    name: str = attrs.field(metadata=checked(_INTERFACE))
+    addresses: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_ADDRESS_ON_NETWORK))
+    )
+    dhcp: bool | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(boolean)))
+    mtu: int | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(whole_number(576, 65535)))
+    )
+
+    def of_version(self, version: int) -> tuple[tuple[str, int], ...]:
+        """Address and length of the prefix of those of IP version 4 or 6."""
+        found = map(ipaddress.ip_interface, self.addresses)
+        return tuple(
+            (str(each.ip), each.network.prefixlen) for each in found if each.version == version
+        )
+
+
+@attrs.frozen(eq=False)
+class Network(Model):
+    """A machine's networking, beside its name.
+
+    :param gateways: where packets for elsewhere go; one for each version of IP at most.
+    :param nameservers: asked in this order.
+    :param domain: that the machine's name is below.
+    :param search: domains that short names are looked up in.
+    :param hosts: names that the machine knows without asking: address → names.
+    :param firewall: whether packets to ports that no service opens are dropped.
+    """
+
+    interfaces: tuple[Interface, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(Interface, what="an Interface"))),
+    )
+    gateways: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(address))
+    )
+    nameservers: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(address))
+    )
+    domain: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(DOMAIN)))
+    search: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(DOMAIN))
+    )
+    hosts: Mapping[str, tuple[str, ...]] = attrs.field(
+        factory=dict,
+        kw_only=True,
+        converter=_as_hosts,
+        metadata=checked(mapping(address, each(DOMAIN))),
+    )
+    firewall: bool = attrs.field(default=True, kw_only=True, metadata=checked(boolean))
+
+    def gateway(self, version: int) -> str | None:
+        """The one of IP version 4 or 6."""
+        return next(
+            (each for each in self.gateways if ipaddress.ip_address(each).version == version), None
+        )
+
+    def faults(self) -> Iterator[Fault]:
+        versions: dict[int, int] = {}
+        for index, gateway in enumerate(self.gateways):
+            version = ipaddress.ip_address(gateway).version
+            if versions.setdefault(version, index) != index:
+                yield (
+                    f".gateways[{index}]",
+                    f"is a second one for IPv{version}, beside gateways[{versions[version]}]",
+                    "keep one; other routes are options of networking.interfaces",
+                )
+        yield from self._interface_faults()
+
+    def _interface_faults(self) -> Iterator[Fault]:
+        names: dict[str, int] = {}
+        owners: dict[str, int] = {}
+        for index, interface in enumerate(self.interfaces):
+            if names.setdefault(interface.name, index) != index:
+                yield (
+                    f".interfaces[{index}].name",
+                    f"{interface.name!r} is also the name of interfaces[{names[interface.name]}]",
+                    "describe each interface once, with all its addresses",
+                )
+            for position, text in enumerate(interface.addresses):
+                own = str(ipaddress.ip_interface(text).ip) if _is_sound(text) else text
+                if owners.setdefault(own, index) != index:
+                    yield (
+                        f".interfaces[{index}].addresses[{position}]",
+                        f"{own} is also an address of interfaces[{owners[own]}]",
+                        None,
+                    )
+
+
+def _is_sound(text: str) -> bool:
+    return not any(_ADDRESS_ON_NETWORK(text))
