@@ -66,26 +66,36 @@ def _file_system(system: FileSystem) -> Expr:
 
 
 def _rule(rule: TmpfilesRule) -> str:
-    """A line of tmpfiles.d(5). Its fields are words; the argument is the rest of the line."""
-    fields = [rule.type, _field(rule.path)]
+    """A line of tmpfiles.d(5): six words, and an argument that goes to the end of the line."""
+    fields = [rule.type, _word(rule.path)]
     fields += [field or "-" for field in (rule.mode, rule.user, rule.group, rule.age)]
     if rule.argument is not None:
-        fields.append(_escaped(rule.argument))
+        fields.append(_argument(rule.type, rule.argument))
     while fields[-1] == "-":
         fields.pop()
     return " ".join(fields)
 
 
-def _field(text: str) -> str:
+def _word(text: str) -> str:
     escaped = _escaped(text)
-    return f'"{escaped}"' if re.search(r"[\s\"']", text) else escaped
+    return f'"{escaped}"' if re.search(r"[ \"']", text) else escaped
+
+
+def _argument(kind: str, text: str) -> str:
+    if kind[0] not in _UNESCAPED_ARGUMENTS:
+        return text.replace("%", "%%")
+    escaped = _escaped(text)
+    # a space would be skipped, and a single dash means that there is no argument
+    is_lost = text.startswith(" ") or text == "-"
+    return f"\\x{ord(text[0]):02x}{escaped[1:]}" if is_lost else escaped
 
 
 def _escaped(text: str) -> str:
     """A percent sign begins a specifier there, and a backslash an escape."""
-    return re.sub(
-        r'[\0-\x1f\\"%]', lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text
-    )
+    return _SPECIAL.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
 
 
+#: Types whose argument may have C-style escapes; elsewhere a backslash is a backslash.
+_UNESCAPED_ARGUMENTS = "fwLC"
+_SPECIAL = re.compile(r'[\0-\x1f\\"%]')
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}

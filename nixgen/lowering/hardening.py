@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nixgen import syntax as nix
 from nixgen.lowering.scope import strings
+from nixgen.lowering.unitfile import word
 from nixgen.models import Service
 from nixgen.syntax import Expr
 
@@ -46,7 +47,7 @@ def sandbox(service: Service) -> dict[str, Expr]:
     if hardening.filesystem in _PROTECT_SYSTEM:
         config["ProtectSystem"] = _PROTECT_SYSTEM[hardening.filesystem]
     if hardening.writable:
-        config["ReadWritePaths"] = strings(hardening.writable)
+        config["ReadWritePaths"] = strings(map(word, hardening.writable))
     if hardening.address_families:
         config["RestrictAddressFamilies"] = strings(hardening.address_families)
     if hardening.system_calls:

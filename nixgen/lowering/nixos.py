@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nixgen import syntax as nix
-from nixgen.lowering import systemd
 from nixgen.lowering.disk import disks
 from nixgen.lowering.network import networking
 from nixgen.lowering.options import definitions, forced, module_body
 from nixgen.lowering.scope import Scope
+from nixgen.lowering.systemd import unit
+from nixgen.lowering.unitfile import environment_value
 from nixgen.lowering.users import users
 from nixgen.models import Environment, Machine, NixModule, options_at
 from nixgen.syntax import Expr
@@ -39,7 +40,7 @@ def machine_module(machine: Machine) -> Expr:
 def _services(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
     beside = frozenset(map(id, machine.services))
     return {
-        ("systemd", "services", service.name): systemd.unit(scope, service, beside)
+        ("systemd", "services", service.name): unit(scope, service, beside)
         for service in machine.services
     }
 
@@ -85,7 +86,7 @@ def overlay_module(machine: Machine, environment: Environment) -> Expr:
     force = scope.lib("mkForce")
     own: dict[tuple[str, ...], Expr] = {
         ("systemd", "services", service, "environment", name): nix.Call(
-            force, (systemd.environment_value(scope, environment.variables[name]),)
+            force, (environment_value(scope, environment.variables[name]),)
         )
         for service, name in _replaced(environment, machine)
     }

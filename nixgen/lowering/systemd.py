@@ -2,70 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import Any
-
 from nixgen import syntax as nix
 from nixgen.lowering.hardening import sandbox
 from nixgen.lowering.scope import Scope, strings
+from nixgen.lowering.unitfile import command_line, environment_value, literal
 from nixgen.models import Service
 from nixgen.syntax import Expr
 
-__all__ = ["command_line", "environment_value", "unit"]
-
-
-def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
-    """The words as one ``ExecStart=`` value that systemd splits into the same words again (systemd.service(5))."""
-    pieces: list[str | Expr] = []
-    for index, word in enumerate(words):
-        if index:
-            pieces.append(" ")
-        pieces.extend(_quoted(scope.parts(word)))
-    return _string(pieces)
-
-
-def _quoted(parts: tuple[str | Expr, ...]) -> Iterable[str | Expr]:
-    # a store path itself never needs quotes
-    quotes = not any(parts) or any(
-        isinstance(part, str) and _NEEDS_QUOTES.search(part) for part in parts
-    )
-    if quotes:
-        yield '"'
-    for part in parts:
-        yield _escaped(part) if isinstance(part, str) else part
-    if quotes:
-        yield '"'
-
-
-_NEEDS_QUOTES = re.compile(r"""[\0-\x20"'\\;]""")
-_SPECIAL = re.compile(r"""[\0-\x1f"\\%$]""")
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "%": "%%", "$": "$$"}
-
-
-def _escaped(literal: str) -> str:
-    return _SPECIAL.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", literal)
-
-
-def _string(pieces: Iterable[str | Expr]) -> Expr:
-    text: list[str] = []
-    kept: list[str | Expr] = []
-    for piece in pieces:
-        if isinstance(piece, str):
-            text.append(piece)
-        else:
-            kept += ("".join(text), piece)
-            text = []
-    rest = "".join(text)
-    return nix.Interpolation((*kept, rest)) if kept else nix.Str(rest)
-
-
-def environment_value(scope: Scope, value: Any) -> Expr:
-    """One value of ``systemd.services.NAME.environment``; ``%`` would be a specifier there (systemd.unit(5))."""
-    return _string(
-        part.replace("%", "%%") if isinstance(part, str) else part for part in scope.parts(value)
-    )
-
+__all__ = ["unit"]
 
 _MULTI_USER = strings(["multi-user.target"])
 _NETWORK = strings(["network.target"])
@@ -114,9 +58,9 @@ def _service_config(scope: Scope, service: Service) -> dict[str, Expr]:
         ("RuntimeDirectory", service.runtime_directory),
     ):
         if value is not None:
-            config[directive] = nix.Str(value)
+            config[directive] = nix.Str(literal(value))
     if service.secrets:
         config["LoadCredential"] = strings(
-            f"{secret.name}:{secret.path}" for secret in service.secrets
+            f"{secret.name}:{literal(secret.path)}" for secret in service.secrets
         )
     return config

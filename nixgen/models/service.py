@@ -283,7 +283,7 @@ class Service(Model):
         opened = [
             name
             for name, is_open in (
-                ("filesystem", self.hardening.filesystem != "strict"),
+                ("filesystem", self.hardening.filesystem in {"full", "system", "open"}),
                 ("shared_tmp", self.hardening.shared_tmp),
                 ("new_privileges", self.hardening.new_privileges),
             )

@@ -194,6 +194,64 @@ in
     name = "web";
     modules = [ { } ];
   });
+  networked =
+    let
+      target = recorded.machine {
+        name = "web";
+        modules = [
+          {
+            boot = {
+              initrd.availableKernelModules = [ "nvme" ];
+              kernel.sysctl = {
+                "net.ipv4.ip_forward" = true;
+                "vm.swappiness" = 10;
+                "kernel.sysrq" = null;
+              };
+              kernelModules = [ "br_netfilter" ];
+              kernelParams = [ "panic=5" ];
+              loader.systemd-boot.enable = true;
+            };
+            fileSystems."/".device = "/dev/vda1";
+            networking = {
+              domain = "example.org";
+              nameservers = [
+                "10.0.0.3"
+                "fd00::3"
+              ];
+              defaultGateway = "10.0.0.1";
+              defaultGateway6 = "fd00::1";
+              interfaces.eth7 = {
+                ipv4.addresses = [
+                  {
+                    address = "10.0.0.2";
+                    prefixLength = 24;
+                  }
+                ];
+                ipv6.addresses = [
+                  {
+                    address = "fd00::2";
+                    prefixLength = 64;
+                  }
+                ];
+                mtu = 1400;
+                useDHCP = false;
+              };
+            };
+            swapDevices = [ { device = "/dev/vdb"; } ];
+            users.groups.ann = { };
+            users.users.ann = {
+              group = "ann";
+              isNormalUser = true;
+              openssh.authorizedKeys.keys = [ "ssh-ed25519 AAAA ann" ];
+            };
+          }
+        ];
+      };
+    in
+    {
+      inherit (target) files;
+      cmdline = (builtins.head (documentOf target).nodes).cmdline;
+    };
   testDocument = documentOf (
     recorded.test {
       name = "smoke";

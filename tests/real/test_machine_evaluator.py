@@ -130,6 +130,29 @@ def test_the_firewall_opens_what_is_declared(answers: Any) -> None:
     assert not any("udp" in line for line in lines)
 
 
+def test_networks_settings_and_keys_become_files(answers: Any) -> None:
+    files = answers["networked"]["files"]
+    assert files["nixgen/network"]["text"].splitlines() == [
+        "address add 192.168.1.1/24 dev eth0",
+        "link set eth0 up",
+        "address add 10.0.0.2/24 dev eth7",
+        "address add fd00::2/64 dev eth7",
+        "link set eth7 mtu 1400",
+        "link set eth7 up",
+        "route add default via 10.0.0.1",
+        "route add default via fd00::1",
+    ]
+    assert files["resolv.conf"]["text"] == (
+        "nameserver 10.0.0.3\nnameserver fd00::3\nsearch example.org\n"
+    )
+    assert "127.0.1.1 web.example.org web\n" in files["hosts"]["text"]
+    assert files["sysctl.d/60-nixos.conf"]["text"] == "net.ipv4.ip_forward=1\nvm.swappiness=10\n"
+    assert files["modules-load.d/nixos.conf"]["text"] == "br_netfilter\n"
+    assert "systemd/system/systemd-modules-load.service" not in files
+    assert files["ssh/authorized_keys.d/ann"]["text"] == "ssh-ed25519 AAAA ann\n"
+    assert answers["networked"]["cmdline"].endswith(" panic=5")
+
+
 def test_a_machine_is_described_as_a_test_of_one_node(answers: Any) -> None:
     document = answers["machineDocument"]
     assert document["schema"] == "nixgen/vm/1"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nixgen import syntax as nix
 from nixgen.lowering import implied_packages, lower, target_origins
 from nixgen.lowering.scope import Scope
-from nixgen.lowering.systemd import command_line, environment_value
+from nixgen.lowering.unitfile import command_line, environment_value
 from nixgen.models import (
     CommandCheck,
     ConfigFile,

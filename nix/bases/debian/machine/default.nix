@@ -6,7 +6,8 @@
   debian: { system, lock, roots, package, unpacked, closureOf, busybox, runBusybox } of ../default.nix.
 
   # Output
-  machine: { name, modules } → derivation with $out/etc, $out/init and $out/vm.json.
+  machine: { name, modules } → derivation with $out/etc, $out/init and $out/vm.json; beside it `config`, as evaluated,
+    and `files`, what is in $out/etc.
   test: { name, modules } → derivation with $out/vm.json.
 */
 {
@@ -182,7 +183,7 @@ let
           );
           kernel = "${kernel}/vmlinuz";
           initrd = "${initrd}/initrd";
-          inherit cmdline;
+          cmdline = concatStringsSep " " ([ cmdline ] ++ config.boot.kernelParams);
           toplevel = "${system}";
         };
       };
@@ -214,7 +215,7 @@ let
         nodes = [ node.description ];
       };
     in
-    debian.runBusybox "machine-${name}"
+    (debian.runBusybox "machine-${name}"
       {
         inherit description;
         toplevel = node.system;
@@ -225,7 +226,11 @@ let
         ln -s "$toplevel/etc" "$out/etc"
         ln -s "$toplevel/init" "$out/init"
         ln -s "$description" "$out/vm.json"
-      '';
+      '')
+    // {
+      inherit config;
+      inherit (node.system) files;
+    };
 
   test =
     { name, modules }:

@@ -23,6 +23,7 @@ let
     positive
     str
     submodule
+    sysctlValue
     testScript
     unitValue
     ;
@@ -67,6 +68,7 @@ let
     createHome = option (nullOr bool) null;
     shell = option (nullOr path) null;
     description = option str "";
+    openssh.authorizedKeys.keys = words;
   };
 
   group = {
@@ -82,9 +84,59 @@ let
     group = option str "root";
   };
 
+  addresses = option (listOf (submodule {
+    address = option str "";
+    prefixLength = option int 0;
+  })) [ ];
+
+  interface = {
+    ipv4 = { inherit addresses; };
+    ipv6 = { inherit addresses; };
+    mtu = option (nullOr positive) null;
+    useDHCP = option (nullOr bool) null;
+  };
+
+  fileSystem = {
+    device = option (nullOr str) null;
+    fsType = option str "auto";
+    options = option (listOf str) [ "defaults" ];
+    neededForBoot = option bool false;
+  };
+
+  # Read and checked, and without effect: a machine of this base is a virtual one, whose kernel and root come from
+  # outside, as those of NixOS's own virtual machines do (qemu-vm.nix puts its own in their place).
+  ofRealMachines = {
+    boot = {
+      initrd.availableKernelModules = words;
+      loader = {
+        efi.canTouchEfiVariables = option bool false;
+        grub = {
+          enable = option bool false;
+          device = option str "";
+        };
+        systemd-boot.enable = option bool false;
+      };
+    };
+    fileSystems = option (attrsOf (submodule fileSystem)) { };
+    swapDevices = option (listOf (submodule { device = option str ""; })) [ ];
+  };
+
   machine = {
+    boot = {
+      kernelModules = words;
+      kernelParams = words;
+      kernel.sysctl = option (attrsOf (nullOr sysctlValue)) { };
+    }
+    // ofRealMachines.boot;
+    inherit (ofRealMachines) fileSystems swapDevices;
     networking = {
       hostName = option str name;
+      domain = option (nullOr str) null;
+      search = words;
+      nameservers = words;
+      defaultGateway = option (nullOr str) null;
+      defaultGateway6 = option (nullOr str) null;
+      interfaces = option (attrsOf (submodule interface)) { };
       hosts = option (attrsOf (listOf str)) { };
       firewall = {
         enable = option bool true;

@@ -10,7 +10,7 @@
 
   # Output
   A derivation: $out/etc, $out/init, $out/sw (programs of environment.systemPackages), $out/root and $out/lower (what the
-  initrd lays over each other to make `/`).
+  initrd lays over each other to make `/`); and beside it `files`, what is in $out/etc (see etc.nix).
 */
 {
   pkgs,
@@ -139,6 +139,71 @@ let
     )
   );
 
+  # /etc/resolv.conf; without `search`, short names are looked up below the machine's own domain.
+  resolver =
+    let
+      inherit (config.networking) domain nameservers search;
+      domains = if search != [ ] || domain == null then search else [ domain ];
+    in
+    map (address: "nameserver ${address}") nameservers
+    ++ (if domains == [ ] then [ ] else [ "search ${concatStringsSep " " domains}" ]);
+
+  ownNames =
+    let
+      inherit (config.networking) hostName domain;
+    in
+    if domain == null then hostName else "${hostName}.${domain} ${hostName}";
+
+  # Commands of ip(8): the networks of the runner, then what the machine declares of its own.
+  network =
+    let
+      declared = config.networking.interfaces;
+      ofInterface =
+        device:
+        let
+          interface = declared.${device};
+        in
+        map (each: "address add ${each.address}/${toString each.prefixLength} dev ${device}") (
+          interface.ipv4.addresses ++ interface.ipv6.addresses
+        )
+        ++ (if interface.mtu == null then [ ] else [ "link set ${device} mtu ${toString interface.mtu}" ])
+        ++ [ "link set ${device} up" ];
+      route = gateway: if gateway == null then [ ] else [ "route add default via ${gateway}" ];
+    in
+    concatMap (each: [
+      "address add ${each.address} dev ${each.device}"
+      "link set ${each.device} up"
+    ]) interfaces
+    ++ concatMap ofInterface (attrNames declared)
+    ++ route config.networking.defaultGateway
+    ++ route config.networking.defaultGateway6;
+
+  # As NixOS writes them; null leaves a setting alone.
+  sysctl =
+    let
+      settings = config.boot.kernel.sysctl;
+      show = value: if value == false then "0" else toString value;
+    in
+    map (name: "${name}=${show settings.${name}}") (
+      filter (name: settings.${name} != null) (attrNames settings)
+    );
+
+  authorizedKeys = concatMap (
+    name:
+    let
+      inherit (config.users.users.${name}.openssh.authorizedKeys) keys;
+    in
+    if keys == [ ] then
+      [ ]
+    else
+      [
+        {
+          name = "ssh/authorized_keys.d/${name}";
+          value = lines keys;
+        }
+      ]
+  ) (attrNames config.users.users);
+
   systemPackages = map (package: "${package}") config.environment.systemPackages;
 
   # Files with a mode are copied; init then gives them their mode and owner, which the store cannot hold.
@@ -167,7 +232,7 @@ let
         [
           "127.0.0.1 localhost"
           "::1 localhost"
-          "127.0.1.1 ${config.networking.hostName}"
+          "127.0.1.1 ${ownNames}"
         ]
         ++ hosts
       );
@@ -181,21 +246,26 @@ let
         "services: files"
         "protocols: files"
       ];
-      "resolv.conf" = text "";
+      "resolv.conf" = lines resolver;
       fstab = text "";
       inherit profile;
-      "nixgen/network" = lines (
-        concatMap (each: [
-          "address add ${each.address} dev ${each.device}"
-          "link set ${each.device} up"
-        ]) interfaces
-      );
+      "nixgen/network" = lines network;
       "nixgen/firewall.nft" = text (import ./firewall.nix config.networking.firewall);
       "systemd/journald.conf.d/nixgen.conf" = text "[Journal]\nStorage=volatile\nRateLimitBurst=0\n";
       "systemd/system/default.target".link = "/usr/lib/systemd/system/multi-user.target";
+      "modules-load.d/nixos.conf" = lines config.boot.kernelModules;
+      "sysctl.d/60-nixos.conf" = lines sysctl;
       "tmpfiles.d/00-nixgen.conf" = lines config.systemd.tmpfiles.rules;
     }
-    // prefixed "systemd/system/" (masks masked.units)
+    // listToAttrs authorizedKeys
+    // prefixed "systemd/system/" (
+      masks (
+        # the initrd loads what the base needs; what a machine asks for beyond that is systemd's to load
+        filter (
+          unit: !(unit == "systemd-modules-load.service" && config.boot.kernelModules != [ ])
+        ) masked.units
+      )
+    )
     // prefixed "systemd/system-generators/" (masks masked.generators)
     // prefixed "systemd/system/" units
     // declared;
@@ -230,8 +300,15 @@ let
       "chmod 0700 ${shellQuote home.path}"
     ]) users.homes;
 in
-builtins.seq config.system.stateVersion (
-  debian.runBusybox "machine-${config.networking.hostName}"
+# Options are checked when they are read, and nothing else reads these.
+builtins.deepSeq [
+  config.boot
+  config.fileSystems
+  config.networking.interfaces
+  config.swapDevices
+  config.system.stateVersion
+] (
+  (debian.runBusybox "machine-${config.networking.hostName}"
     {
       inherit (debian) busybox;
       inherit
@@ -275,5 +352,8 @@ builtins.seq config.system.stateVersion (
         echo "exec /usr/lib/systemd/systemd"
       } > "$out/init"
       chmod 0755 "$out/init"
-    ''
+    '')
+  // {
+    inherit files;
+  }
 )

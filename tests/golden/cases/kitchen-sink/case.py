@@ -1,13 +1,20 @@
 """Every field of every model at least once, with data that tries to become code."""
 
 from nixgen import (
+    Boot,
     Builder,
     CommandCheck,
     ConfigFile,
     Environment,
+    FileSystem,
+    Hardening,
     HttpCheck,
     Image,
+    Interface,
     Machine,
+    Network,
+    NixModule,
+    Overlay,
     Package,
     Port,
     Project,
@@ -16,7 +23,11 @@ from nixgen import (
     Source,
     TcpCheck,
     Test,
+    TmpfilesRule,
     User,
+    mk_before,
+    mk_default,
+    mk_force,
     text,
 )
 
@@ -70,9 +81,81 @@ front = Machine(
 )
 back = Machine("back", services=[worker, probe], system="aarch64-linux")
 
+opened = Service(
+    "opened",
+    command=[bash.program],
+    ports=[Port(81)],
+    user=User("opened"),
+    hardening=Hardening(
+        filesystem="full",
+        writable=["/srv/up loads"],
+        home=True,
+        devices=True,
+        capabilities=["CAP_NET_ADMIN"],
+        namespaces=True,
+        write_execute=False,
+        address_families=["AF_INET", "AF_PACKET"],
+        system_calls=["@system-service", "~ptrace"],
+    ),
+)
+free = Service("free", command=[bash.program], user=User("root"), hardening=Hardening.off())
+metal = Machine(
+    "metal",
+    services=[opened, free],
+    users=[
+        User(
+            "ann",
+            system=False,
+            shell=bash,
+            authorized_keys=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINh7RFC4+Ow9JliyUaTJWGkXUZ09A/zhkLwKFgc+jGbX ann"],
+        ),
+        User("bob", shell="/bin/sh"),
+    ],
+    tmpfiles=[
+        TmpfilesRule("/srv/up loads", mode="0750", user="opened", group="opened", age="10d"),
+        TmpfilesRule("/run/100%", type="f+", argument='a "b"\tc'),
+        TmpfilesRule("/srv/link", type="L+", argument="/srv/x"),
+    ],
+    network=Network(
+        interfaces=[
+            Interface("eth0", addresses=["10.0.0.5/24", "fd00::5/64"], dhcp=False, mtu=9000),
+            Interface("eth0.7", dhcp=True),
+        ],
+        gateways=["10.0.0.1", "fd00::1"],
+        nameservers=["10.0.0.3"],
+        domain="example.org",
+        search=["example.org", "example.net"],
+        hosts={"10.0.0.9": ["db", "db.example.org"]},
+        firewall=False,
+    ),
+    boot=Boot(
+        loader="grub",
+        device="/dev/vda",
+        kernel_parameters=["panic=5", "x=${y}"],
+        kernel_modules=["br_netfilter"],
+        initrd_modules=["nvme"],
+        sysctl={"net.ipv4.ip_forward": True, "vm.swappiness": 10, "kernel.modprobe": ""},
+    ),
+    file_systems=[
+        FileSystem("/", device="/dev/disk/by-label/nixos", options=["noatime"]),
+        FileSystem("/nix", device="/dev/vdb", fs_type="xfs", needed_for_boot=True),
+    ],
+    swap=["/dev/disk/by-label/swap"],
+    options={
+        "services.nginx": {"enable": True, "package": flask, "virtualHosts": {"a.b": {"root": web_root}}},
+        "services.nginx.appendConfig": text("# ${r} ''$${x}\n", r=web_root),
+        "services.postgresql.enable": mk_default(False),
+        "systemd.services.opened.serviceConfig.LimitNOFILE": 65536,
+        'environment.etc."a/b".text': nasty,
+        "networking.firewall.allowedTCPPorts": mk_before([22]),
+        "services.x": [1.5, None, -1, [], {}, {"a": mk_force("b")}],
+    },
+    modules=[NixModule("hosts/metal.nix"), NixModule("../shared")],
+)
+
 project = Project(
     "kitchen-sink",
-    machines=[front, back],
+    machines=[front, back, metal],
     images=[
         Image("app", service=app, packages=[redis], tag="1.2.3", labels={"org.opencontainers.image.title": nasty}),
         Image("tool", command=[bash.program, "-c", "echo hi"]),
@@ -80,7 +163,17 @@ project = Project(
     ],
     tests=[Test("derived", machines=[front, back]), Test("written", machines=[back], script='start_all()\nback.succeed("echo ${HOME} \'\'")\n')],
     packages=[flask, redis],
-    environments=[Environment("prod", variables={"MODE": "prod", "ROOT": text("${r}/prod", r=web_root)}), Environment("dev")],
+    environments=[
+        Environment("prod", variables={"MODE": "prod", "ROOT": text("${r}/prod", r=web_root)}),
+        Environment("dev"),
+        Environment(
+            "staging",
+            options={"time.timeZone": "UTC", "services.x": [2], "systemd.services.app.environment": {"MODE": mk_force("x")}},
+            modules=[NixModule("hosts/staging.nix")],
+            variables={"MODE": "staging"},
+            overlays=[Overlay(metal, options={"services.x": mk_force([3]), "services.nginx": {"enable": mk_force(False)}}, modules=[NixModule("hosts/metal-staging.nix")])],
+        ),
+    ],
     builders=[
         Builder(
             "big-1",

@@ -85,6 +85,9 @@ rec {
   environmentValue = scalar "a string, an integer or a store path" (
     value: isString value || isInt value || isPath value || isPackage value
   );
+  sysctlValue = scalar "true, false, a string or an integer" (
+    value: isBool value || isString value || isInt value
+  );
   testScript = scalar "a string, or a function of { nodes, ... }" (
     value: isString value || builtins.isFunction value
   );

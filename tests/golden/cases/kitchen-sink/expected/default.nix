@@ -13,6 +13,11 @@ import ./lib/project.nix {
     prod = {
       front-1 = ./environments/prod/front-1.nix;
     };
+    staging = {
+      back = ./environments/staging/back.nix;
+      front-1 = ./environments/staging/front-1.nix;
+      metal = ./environments/staging/metal.nix;
+    };
   };
   images = {
     app = ./images/app.nix;
@@ -27,6 +32,10 @@ import ./lib/project.nix {
     };
     front-1 = {
       module = ./machines/front-1.nix;
+      system = "x86_64-linux";
+    };
+    metal = {
+      module = ./machines/metal.nix;
       system = "x86_64-linux";
     };
   };
