@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nixgen import syntax as nix
+from nixgen.lowering.cluster import facts
 from nixgen.lowering.disk import disks
 from nixgen.lowering.network import networking
 from nixgen.lowering.options import definitions, forced, module_body
@@ -22,19 +23,24 @@ __all__ = ["STATE_VERSION", "changes", "machine_module", "overlay_module"]
 STATE_VERSION = "25.11"
 
 
-def machine_module(machine: Machine) -> Expr:
+def machine_module(machine: Machine, machines: Iterable[Machine] = ()) -> Expr:
+    """:param machines: of the project, among which the other members of its cluster are."""
     scope = Scope()
+    belongs = facts(machine, machines)
     own: dict[tuple[str, ...], Expr] = {
         **networking(machine),
         **disks(machine),
         **_services(scope, machine),
         **users(scope, machine),
         **_files(scope, machine),
+        **belongs,
         ("system", "stateVersion"): nix.Str(STATE_VERSION),
     }
     given = definitions(scope, options_at(machine.options))
-    body = module_body(own, given, _imports(scope, machine.modules))
-    return scope.module(nix.Mark(body, machine.origin))
+    imports = _imports(scope, machine.modules)
+    if belongs:
+        imports.insert(0, scope.library_path("nixos/cluster.nix"))
+    return scope.module(nix.Mark(module_body(own, given, imports), machine.origin))
 
 
 def _services(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:

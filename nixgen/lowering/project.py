@@ -31,7 +31,7 @@ def lower(project: Project) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]
         "default.nix": partial(_default, project)
     }
     for machine in project.machines:
-        files[f"machines/{machine.name}.nix"] = partial(machine_module, machine)
+        files[f"machines/{machine.name}.nix"] = partial(machine_module, machine, project.machines)
     for image in project.images:
         files[f"images/{image.name}.nix"] = partial(image_expression, image)
     for test in project.tests:

@@ -15,6 +15,7 @@ from nixgen.models._core import Model, Origin
 from nixgen.models._text import Interpolated, Text, text
 from nixgen.models.builders import Builder
 from nixgen.models.check import check, packages_of, require_valid, walk
+from nixgen.models.cluster import ClusterMember, Ec2, Ingress, SecurityGroup, Subnet, Volume
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
 from nixgen.models.hardening import Hardening
@@ -45,14 +46,17 @@ __all__ = [
     "Boot",
     "Builder",
     "Cache",
+    "ClusterMember",
     "CommandCheck",
     "ConfigFile",
+    "Ec2",
     "Environment",
     "FileSystem",
     "Hardening",
     "HealthCheck",
     "HttpCheck",
     "Image",
+    "Ingress",
     "Interface",
     "Interpolated",
     "Machine",
@@ -66,15 +70,18 @@ __all__ = [
     "Project",
     "Property",
     "Secret",
+    "SecurityGroup",
     "Service",
     "Source",
     "StoreReference",
+    "Subnet",
     "TcpCheck",
     "Test",
     "Text",
     "TmpfilesRule",
     "Upstream",
     "User",
+    "Volume",
     "check",
     "mk_after",
     "mk_before",

@@ -16,6 +16,7 @@ from nixgen.errors import ModelError, Problem
 from nixgen.models._core import Fault, Model, field_checks
 from nixgen.models._text import Text
 from nixgen.models.builders import Builder
+from nixgen.models.cluster_rules import conflicts
 from nixgen.models.files import Package, Secret
 from nixgen.models.machine import Machine
 from nixgen.models.platform import Cache, Environment, Image, Overlay, Project, Test
@@ -383,6 +384,16 @@ def _overlays_have_machines(project: Project) -> Iterator[Problem]:
                 )
 
 
+def _clusters_agree(project: Project) -> Iterator[Problem]:
+    for found in conflicts(project.machines):
+        yield Problem(
+            f"machines.{found.machine.name}.{found.field}",
+            found.message,
+            where=_at(found.machine),
+            hint=found.hint,
+        )
+
+
 def _packages_agree(visit: Visit) -> Iterator[Problem]:
     """One attribute name cannot mean two things in one tree."""
     meanings: dict[str, Package] = {}
@@ -424,4 +435,5 @@ _RULES = (
     _tests_use_known_machines,
     _environments_change_something,
     _overlays_have_machines,
+    _clusters_agree,
 )

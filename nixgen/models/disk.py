@@ -14,21 +14,21 @@ from nixgen.models._core import (
     boolean,
     checked,
     each,
+    instance,
     mapping,
     one_of,
     optional,
     pattern,
     string,
 )
-from nixgen.models._core import instance as instance_of
 
-__all__ = ["Boot", "FileSystem", "TmpfilesRule"]
+__all__ = ["DEVICE", "MOUNT_POINT", "WORD", "Boot", "FileSystem", "TmpfilesRule"]
 
-_DEVICE = pattern(
+DEVICE = pattern(
     r"/[^\0\s]*|[A-Za-z0-9][^\0\s]*|none", what="a device", example="/dev/disk/by-label/nixos"
 )
-_MOUNT_POINT = pattern(r"/[^\0\s]*", what="an absolute path", example="/var/lib/postgresql")
-_WORD = pattern(r"[^\0\s]+", what="one word", example="noatime")
+MOUNT_POINT = pattern(r"/[^\0\s]*", what="an absolute path", example="/var/lib/postgresql")
+WORD = pattern(r"[^\0\s]+", what="one word", example="noatime")
 _MODULE = pattern(r"[A-Za-z0-9_-]+", what="a kernel module", example="virtio_net")
 # sysctl.d(5)
 _SYSCTL = pattern(
@@ -45,11 +45,11 @@ class FileSystem(Model):
     :param needed_for_boot: whether it is mounted before anything of the system runs.
     """
 
-    mount_point: str = attrs.field(metadata=checked(_MOUNT_POINT))
-    device: str = attrs.field(kw_only=True, metadata=checked(_DEVICE))
-    fs_type: str = attrs.field(default="ext4", kw_only=True, metadata=checked(_WORD))
+    mount_point: str = attrs.field(metadata=checked(MOUNT_POINT))
+    device: str = attrs.field(kw_only=True, metadata=checked(DEVICE))
+    fs_type: str = attrs.field(default="ext4", kw_only=True, metadata=checked(WORD))
     options: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_WORD))
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(WORD))
     )
     needed_for_boot: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
 
@@ -69,11 +69,9 @@ class Boot(Model):
     loader: str = attrs.field(
         default="none", kw_only=True, metadata=checked(one_of("systemd-boot", "grub", "none"))
     )
-    device: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_DEVICE))
-    )
+    device: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(DEVICE)))
     kernel_parameters: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_WORD))
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(WORD))
     )
     kernel_modules: tuple[str, ...] = attrs.field(
         default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_MODULE))
@@ -86,7 +84,7 @@ class Boot(Model):
         kw_only=True,
         converter=as_dict,
         metadata=checked(
-            mapping(_SYSCTL, instance_of(str, int, bool, what="text, a number, True or False"))
+            mapping(_SYSCTL, instance(str, int, bool, what="text, a number, True or False"))
         ),
     )
 

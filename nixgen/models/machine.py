@@ -21,6 +21,7 @@ from nixgen.models._core import (
     pattern,
     whole_number,
 )
+from nixgen.models.cluster import ClusterMember, Ec2
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
 from nixgen.models.files import ConfigFile, Package, package_list
 from nixgen.models.network import Network
@@ -51,6 +52,8 @@ class Machine(Model):
     :param options: of NixOS, by path, for what nixgen has no word for: ``{"services.postgresql.enable": True}``. On the Debian base
         those of docs/contracts.md §2.
     :param modules: of NixOS, written by hand.
+    :param ec2: what it is on EC2, when it is there.
+    :param cluster: its place in a cluster.
     :param memory: MiB, of its virtual machine in tests. Likewise ``cores``, and ``disk`` in MiB.
     """
 
@@ -102,6 +105,14 @@ class Machine(Model):
     )
     modules: tuple[NixModule, ...] = attrs.field(
         default=(), kw_only=True, converter=as_tuple, metadata=checked(module_list)
+    )
+    ec2: Ec2 | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(instance(Ec2, what="an Ec2")))
+    )
+    cluster: ClusterMember | None = attrs.field(
+        default=None,
+        kw_only=True,
+        metadata=checked(optional(instance(ClusterMember, what="a ClusterMember"))),
     )
     system: str = attrs.field(
         default="x86_64-linux",

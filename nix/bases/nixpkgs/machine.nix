@@ -1,5 +1,5 @@
 /**
-  { name, modules } → the machine's system.build.toplevel.
+  { name, modules } → the machine's system.build.toplevel, and beside it `config`, as evaluated.
 
   A generated machine says what runs on it, not what disk it boots from. The defaults here let it be evaluated and
   built as it is; a configuration that imports the module for real hardware brings its own and wins.
@@ -34,4 +34,4 @@ let
     modules = [ defaults ] ++ modules;
   };
 in
-evaluated.config.system.build.toplevel
+evaluated.config.system.build.toplevel // { inherit (evaluated) config; }
