@@ -124,7 +124,6 @@ in
           associatePublicIpAddress = ec2.public;
           ebsInitialRootDiskSize = ec2.rootSize;
           keyPair = lib.mkIf (ec2.keyPair != null) ec2.keyPair;
-          privateIPv4 = lib.mkIf (ec2.address != null) ec2.address;
           securityGroupIds = map (group: group.id) ec2.securityGroups;
           subnetId = ec2.subnet.id;
           usePrivateIpAddress = !ec2.public;
@@ -135,6 +134,7 @@ in
               lib.nameValuePair volume.device {
                 inherit (volume) deleteOnTermination size;
                 encrypt = volume.encrypted;
+                encryptionType = "ebs";
                 volumeType = volume.type;
               }
             ) ec2.storage

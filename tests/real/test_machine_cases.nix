@@ -252,6 +252,46 @@ in
       inherit (target) files;
       cmdline = (builtins.head (documentOf target).nodes).cmdline;
     };
+  clustered =
+    (recorded.machine {
+      name = "master-0";
+      modules = [
+        {
+          imports = [ (machine + "/../../../nixos/cluster.nix") ];
+          networking.hosts."10.0.1.10" = [ "api" ];
+          nixgen.cluster = {
+            id = 0;
+            role = "master";
+            master = "master-0";
+            members = {
+              master-0 = "10.0.1.10";
+              worker-0 = null;
+            };
+          };
+          nixgen.ec2 = {
+            region = "eu-central-1";
+            instanceType = "m5.large";
+            public = false;
+            rootSize = 30;
+            subnet.id = "subnet-0a1b2c3d";
+            securityGroups = [
+              {
+                id = "sg-0a1b2c3d";
+                ingress = [
+                  {
+                    protocol = "tcp";
+                    from = 6443;
+                    to = 6443;
+                    source = "10.0.0.0/16";
+                  }
+                ];
+              }
+            ];
+            storage = [ ];
+          };
+        }
+      ];
+    }).files;
   testDocument = documentOf (
     recorded.test {
       name = "smoke";
@@ -338,6 +378,13 @@ in
       443
       80
     ];
+    allowedTCPPortRanges = [ ];
     allowedUDPPorts = [ ];
+    allowedUDPPortRanges = [
+      {
+        from = 8000;
+        to = 8010;
+      }
+    ];
   };
 }

@@ -127,7 +127,7 @@ def test_the_firewall_opens_what_is_declared(answers: Any) -> None:
     lines = [line.strip() for line in answers["firewall"].splitlines()]
     assert "type filter hook input priority filter; policy drop;" in lines
     assert "tcp dport { 80, 443 } accept" in lines
-    assert not any("udp" in line for line in lines)
+    assert [line for line in lines if "udp" in line] == ["udp dport 8000-8010 accept"]
 
 
 def test_networks_settings_and_keys_become_files(answers: Any) -> None:
@@ -151,6 +151,13 @@ def test_networks_settings_and_keys_become_files(answers: Any) -> None:
     assert "systemd/system/systemd-modules-load.service" not in files
     assert files["ssh/authorized_keys.d/ann"]["text"] == "ssh-ed25519 AAAA ann\n"
     assert answers["networked"]["cmdline"].endswith(" panic=5")
+
+
+def test_members_of_a_cluster_know_each_other_and_open_what_their_groups_let_in(answers: Any) -> None:
+    files = answers["clustered"]
+    assert "10.0.1.10 master-0 api" in files["hosts"]["text"].splitlines()
+    assert "worker-0" not in files["hosts"]["text"]
+    assert "tcp dport 6443-6443 accept" in files["nixgen/firewall.nft"]["text"]
 
 
 def test_a_machine_is_described_as_a_test_of_one_node(answers: Any) -> None:

@@ -36,6 +36,7 @@ let
     baseHint =
       "the Debian base knows the options that nixgen emits (docs/contracts.md §2); "
       + "for all of NixOS, use base = \"nixpkgs\"";
+    provided = [ (toString ../../../nixos/cluster.nix) ];
   };
   inherit (evaluator) evaluate;
 

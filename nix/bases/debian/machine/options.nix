@@ -12,6 +12,7 @@ let
     attrsOf
     bool
     deferredModule
+    enum
     environmentValue
     int
     lines
@@ -121,7 +122,62 @@ let
     swapDevices = option (listOf (submodule { device = option str ""; })) [ ];
   };
 
+  # Those of ../../../nixos/cluster.nix, which says what they mean.
+  nixgen = {
+    cluster = option (nullOr (submodule {
+      id = option int 0;
+      role = option (enum [
+        "master"
+        "worker"
+      ]) "master";
+      master = option str "";
+      members = option (attrsOf (nullOr str)) { };
+      podNetwork = option (nullOr str) null;
+    })) null;
+    ec2 = option (nullOr (submodule {
+      region = option str "";
+      instanceType = option str "";
+      address = option (nullOr str) null;
+      public = option bool false;
+      image = option (nullOr str) null;
+      keyPair = option (nullOr str) null;
+      rootSize = option positive 1;
+      subnet = {
+        id = option str "";
+        cidr = option (nullOr str) null;
+        zone = option (nullOr str) null;
+      };
+      securityGroups = option (listOf (submodule {
+        id = option str "";
+        ingress = option (listOf (submodule {
+          protocol = option (enum [
+            "tcp"
+            "udp"
+          ]) "tcp";
+          from = option port 0;
+          to = option port 0;
+          source = option str "";
+        })) [ ];
+      })) [ ];
+      storage = option (listOf (submodule {
+        device = option str "";
+        size = option positive 1;
+        type = option str "";
+        mountPoint = option (nullOr str) null;
+        fsType = option str "";
+        encrypted = option bool false;
+        deleteOnTermination = option bool false;
+      })) [ ];
+    })) null;
+  };
+
+  portRanges = option (listOf (submodule {
+    from = option port 0;
+    to = option port 0;
+  })) [ ];
+
   machine = {
+    inherit nixgen;
     boot = {
       kernelModules = words;
       kernelParams = words;
@@ -141,7 +197,9 @@ let
       firewall = {
         enable = option bool true;
         allowedTCPPorts = option (listOf port) [ ];
+        allowedTCPPortRanges = portRanges;
         allowedUDPPorts = option (listOf port) [ ];
+        allowedUDPPortRanges = portRanges;
       };
     };
     systemd = {

@@ -118,13 +118,33 @@ let
   text = text: { inherit text; };
   lines = list: text (concatStringsSep "" (map (line: line + "\n") list));
 
+  # What ../../../nixos/cluster.nix makes of the facts, as far as it means something here.
+  inherit (config.nixgen) cluster ec2;
+  members = if cluster == null then { } else cluster.members;
+  memberHosts = listToAttrs (
+    map (name: {
+      name = members.${name};
+      value = [ name ];
+    }) (filter (name: members.${name} != null) (attrNames members))
+  );
+  ingress =
+    protocol:
+    map (rule: { inherit (rule) from to; }) (
+      filter (rule: rule.protocol == protocol) (
+        if ec2 == null then [ ] else concatMap (group: group.ingress) ec2.securityGroups
+      )
+    );
+  firewall = config.networking.firewall // {
+    allowedTCPPortRanges = config.networking.firewall.allowedTCPPortRanges ++ ingress "tcp";
+    allowedUDPPortRanges = config.networking.firewall.allowedUDPPortRanges ++ ingress "udp";
+  };
+
   # Lines of /etc/hosts: the machines of the test first, then what the configuration adds.
   hosts =
     let
-      declared = config.networking.hosts;
-      all =
-        neighbours
-        // mapAttrs (address: names: (neighbours.${address} or [ ]) ++ names) declared;
+      add = known: mapAttrs (address: names: (known.${address} or [ ]) ++ names);
+      all = neighbours // add neighbours declared;
+      declared = memberHosts // add memberHosts config.networking.hosts;
     in
     map (address: "${address} ${concatStringsSep " " all.${address}}") (attrNames all);
 
@@ -250,7 +270,7 @@ let
       fstab = text "";
       inherit profile;
       "nixgen/network" = lines network;
-      "nixgen/firewall.nft" = text (import ./firewall.nix config.networking.firewall);
+      "nixgen/firewall.nft" = text (import ./firewall.nix firewall);
       "systemd/journald.conf.d/nixgen.conf" = text "[Journal]\nStorage=volatile\nRateLimitBurst=0\n";
       "systemd/system/default.target".link = "/usr/lib/systemd/system/multi-user.target";
       "modules-load.d/nixos.conf" = lines config.boot.kernelModules;
@@ -305,6 +325,7 @@ builtins.deepSeq [
   config.boot
   config.fileSystems
   config.networking.interfaces
+  config.nixgen
   config.swapDevices
   config.system.stateVersion
 ] (

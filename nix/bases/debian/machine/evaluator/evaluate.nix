@@ -17,6 +17,7 @@
   properties,
   text,
   baseHint,
+  provided,
 }:
 {
   subject,
@@ -125,7 +126,10 @@ let
   collect =
     file: module:
     if isPath module || isString module then
-      collect (toString module) (import module)
+      if builtins.elem (toString module) provided then
+        [ ]
+      else
+        collect (toString module) (import module)
     else if isFunction module then
       collect file (call file module)
     else if !isAttrs module then
