@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -30,6 +31,7 @@ from nixgen.driver.roots import Roots
 from nixgen.driver.runner import Runner, SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import UsageError
+from nixgen.overrides import OPTION, fingerprint
 
 if TYPE_CHECKING:
     from nixgen.debian.lock import Lock
@@ -53,6 +55,7 @@ __all__ = [
 
 BASES = ("debian", "nixpkgs")
 Observer = Callable[[Any], None]
+_NO_OVERRIDES: Mapping[str, Path] = MappingProxyType({})
 
 
 @attrs.frozen(kw_only=True)
@@ -103,12 +106,14 @@ def evaluated(
     base: str = "debian",
     environment: str | None = None,
     system: str | None = None,
+    overrides: Mapping[str, Path] = _NO_OVERRIDES,
     debug: bool = False,
     observe: Observer = _ignore,
 ) -> tuple[Target, ...]:
     """Generate and evaluate, or remember an equal evaluation; nothing is built.
 
     :param system: of everything but machines, which say themselves; Nix's own when None.
+    :param overrides: see `nixgen.overrides`.
     :raises InputError, EvaluationError, OutsideError: as `build`.
     """
     evaluation = _Evaluation.prepare(
@@ -117,6 +122,7 @@ def evaluated(
         base=base,
         environment=environment,
         system=system,
+        overrides=overrides,
         debug=debug,
         observe=observe,
     )
@@ -132,6 +138,7 @@ def build(
     jobs: int | None = None,
     builders: str | None = None,
     system: str | None = None,
+    overrides: Mapping[str, Path] = _NO_OVERRIDES,
     gcroots: Path | None = None,
     substituters: Substituters | None = None,
     keep_going: bool = True,
@@ -143,6 +150,7 @@ def build(
     With nothing to do, no other program starts.
 
     :param system: of everything but machines, which say themselves; Nix's own when None.
+    :param overrides: see `nixgen.overrides`.
     :param gcroots: folder of the roots, for builds beside the usual one, ``.nixgen/gcroots``.
     :param substituters: where outputs may be fetched instead of built; see `substituting`.
     :param jobs: builds at a time on this computer; with 0, builders do everything.
@@ -166,6 +174,7 @@ def build(
         base=base,
         environment=environment,
         system=system,
+        overrides=overrides,
         debug=debug,
         observe=observe,
     )
@@ -181,7 +190,8 @@ def build(
     roots = gcroots or usual
     with _using(chosen, evaluation) as equipped:
         report = _realised(equipped, roots, keep_going=keep_going, jobs=jobs, builders=chosen)
-    if report.ok and system is None and roots == usual and not workspace.reads.volatile:
+    usual_inputs = system is None and not overrides
+    if report.ok and usual_inputs and roots == usual and not workspace.reads.volatile:
         _remember(workspace, (targets, base, environment), report, roots)
     return Built(
         report=report,
@@ -219,6 +229,7 @@ class _Evaluation:
     base: str
     environment: str | None
     system: str | None
+    overrides: Mapping[str, Path]
     key: str
     debug: bool
     observe: Observer
@@ -234,10 +245,11 @@ class _Evaluation:
         base: str,
         environment: str | None,
         system: str | None,
+        overrides: Mapping[str, Path],
         debug: bool,
         observe: Observer,
     ) -> _Evaluation:
-        _require_known(workspace, base, environment)
+        _require_known(workspace, base, environment, overrides)
         attrs_wanted = workspace.select(targets)
         identity = nix_identity()
         workspace.write_generated()
@@ -249,12 +261,14 @@ class _Evaluation:
             base=base,
             environment=environment,
             system=system,
+            overrides=overrides,
             key=evaluation_key(
                 workspace.root,
                 base=base,
                 nix=identity,
                 system=system,
                 environment=environment,
+                inputs={name: fingerprint(tree) for name, tree in overrides.items()},
                 mirrors=os.environ.get("NIXGEN_DEBIAN_MIRROR"),
                 extra=workspace.sources_digest(),
             ),
@@ -285,6 +299,7 @@ class _Evaluation:
             base=self.base,
             system=self.system,
             environment=self.environment,
+            inputs=self.overrides,
             mirrors=mirrors,
             locate=self.workspace.locate,
             origins=self.origins,
@@ -418,9 +433,16 @@ def results(workspace: Workspace, built: Built) -> dict[str, object]:
     ).to_json()
 
 
-def _require_known(workspace: Workspace, base: str, environment: str | None) -> None:
+def _require_known(
+    workspace: Workspace, base: str, environment: str | None, overrides: Mapping[str, Path]
+) -> None:
     if base not in BASES:
         raise UsageError(f"there is no base {base!r}", hint=f"the bases are {' and '.join(BASES)}")
+    if overrides and base == "debian":
+        raise UsageError(
+            f"the base debian reads no trees, so {OPTION} {next(iter(overrides))}=… would do nothing",
+            hint="add --base nixpkgs",
+        )
     names = [item.name for item in workspace.project.environments]
     if environment is not None and environment not in names:
         raise UsageError(

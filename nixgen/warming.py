@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from attrs import evolve, frozen
@@ -85,6 +86,7 @@ def plan(
     location: CacheLocation,
     *,
     base: str = "debian",
+    overrides: Mapping[str, Path] = MappingProxyType({}),
     builders: str | None = None,
     upstreams: Sequence[Upstream] = (),
     debug: bool = False,
@@ -106,6 +108,7 @@ def plan(
             pipeline.evaluated,
             workspace,
             base=base,
+            overrides=overrides,
             environment=group[0].environment,
             system=_argument(group[0], here),
             debug=debug,
@@ -190,6 +193,7 @@ def build(
     planned: WarmPlan,
     *,
     base: str = "debian",
+    overrides: Mapping[str, Path] = MappingProxyType({}),
     jobs: int | None = None,
     builders: str | None = None,
     substituters: pipeline.Substituters | None = None,
@@ -214,6 +218,7 @@ def build(
                 workspace,
                 by_attr,
                 base=base,
+                overrides=overrides,
                 environment=group[0].environment,
                 system=_argument(group[0], here),
                 gcroots=folder / name,

@@ -18,6 +18,7 @@ from nixgen.inputs import FILE as INPUTS_FILE
 from nixgen.inputs import Inputs
 from nixgen.load import load_project
 from nixgen.models import Cache, Package, Project, Secret, Source, Text, packages_of, walk
+from nixgen.overrides import parse_overrides
 from nixgen.reads import Reads, recording
 from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan
 
@@ -64,6 +65,13 @@ class Workspace:
     def inputs(self) -> Inputs:
         """:raises LockError: flake-inputs.json is missing or wrong."""
         return Inputs.read(self.root / INPUTS_FILE)
+
+    def overrides(self, words: Iterable[str] | None) -> Mapping[str, Path]:
+        """The trees that stand for pins, from ``NAME=PATH`` words; without any, flake-inputs.json is not read.
+
+        :raises UsageError: as `parse_overrides`.
+        """
+        return parse_overrides(words, self.inputs) if words else {}
 
     def cache(self, name: str) -> Cache | None:
         """The project's cache of that name; None when ``name`` is an address.

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Base, Builders, Debug, Env, Jobs, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import (
+    Base,
+    Builders,
+    Debug,
+    Env,
+    Jobs,
+    Json,
+    OverrideInput,
+    ProjectFolder,
+    Targets,
+    verb,
+)
 
 app = verb()
 
@@ -19,6 +30,7 @@ def build(
     project: ProjectFolder = Path(),
     base: Base = "debian",
     env: Env = None,
+    override_input: OverrideInput = None,
     jobs: Jobs = None,
     keep_going: Annotated[
         bool,
@@ -66,6 +78,7 @@ def build(
     from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
+    overrides = workspace.overrides(override_input)
     with contextlib.ExitStack() as stack:
         substituters = None
         if source is not None:
@@ -86,6 +99,7 @@ def build(
                 targets or (),
                 base=base,
                 environment=env,
+                overrides=overrides,
                 jobs=jobs,
                 builders=builders,
                 substituters=substituters,

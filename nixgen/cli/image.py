@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nixgen.cli.options import Base, Builders, Debug, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import (
+    Base,
+    Builders,
+    Debug,
+    Json,
+    OverrideInput,
+    ProjectFolder,
+    Targets,
+    verb,
+)
 
 if TYPE_CHECKING:
     from nixgen.oci.build import ImageReport
@@ -33,6 +42,7 @@ def build(
         ),
     ] = None,
     base: Base = "debian",
+    override_input: OverrideInput = None,
     builders: Builders = None,
     json: Json = False,
     debug: Debug = False,
@@ -47,10 +57,17 @@ def build(
     wanted = {
         attr.removeprefix("images.") for attr in image_targets(workspace, targets or ("images",))
     }
+    overrides = workspace.overrides(override_input)
     with build_progress(quiet=json) as observe:
         # all of them: layers are shared, and which are worth sharing does not depend on what was asked for
         built = pipeline.build(
-            workspace, ("images",), base=base, builders=builders, debug=debug, observe=observe
+            workspace,
+            ("images",),
+            base=base,
+            overrides=overrides,
+            builders=builders,
+            debug=debug,
+            observe=observe,
         ).require()
     with image_progress(quiet=json) as observe_images:
         reports = pipeline.build_images(workspace, built, out=out, observe=observe_images)
@@ -103,6 +120,7 @@ def run(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Such as images.api.")],
     project: ProjectFolder = Path(),
     base: Base = "debian",
+    override_input: OverrideInput = None,
     builders: Builders = None,
     debug: Debug = False,
 ) -> None:
@@ -114,9 +132,16 @@ def run(
 
     workspace = Workspace.open(project)
     (attr,) = image_targets(workspace, (target,))[:1]
+    overrides = workspace.overrides(override_input)
     with build_progress(quiet=False) as observe:
         built = pipeline.build(
-            workspace, ("images",), base=base, builders=builders, debug=debug, observe=observe
+            workspace,
+            ("images",),
+            base=base,
+            overrides=overrides,
+            builders=builders,
+            debug=debug,
+            observe=observe,
         ).require()
     with image_progress(quiet=False) as observe_images:
         reports = pipeline.build_images(workspace, built, observe=observe_images)

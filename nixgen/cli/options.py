@@ -16,6 +16,7 @@ __all__ = [
     "Env",
     "Jobs",
     "Json",
+    "OverrideInput",
     "ProjectFolder",
     "Targets",
     "verb",
@@ -69,6 +70,15 @@ Jobs = Annotated[
     ),
 ]
 Base = Annotated[str, typer.Option("--base", help="The package base: debian or nixpkgs.")]
+OverrideInput = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--override-input",
+        metavar="NAME=PATH",
+        help="Use this tree in place of what flake-inputs.json pins, this once; may be repeated.",
+        show_default=False,
+    ),
+]
 Env = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Base, Builders, Debug, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import (
+    Base,
+    Builders,
+    Debug,
+    Json,
+    OverrideInput,
+    ProjectFolder,
+    Targets,
+    verb,
+)
 
 app = verb("Boot the machines of a test and run it.")
 
@@ -38,6 +47,7 @@ def run(
             "--env", metavar="NAME", help="An environment of the project.", show_default=False
         ),
     ] = None,
+    override_input: OverrideInput = None,
     builders: Builders = None,
     junit: Annotated[
         Path | None,
@@ -74,12 +84,14 @@ def run(
             raise UsageError(f"{attr} is not a test", hint="`nixgen test list` names them")
     if not chosen:
         raise UsageError("the project has no tests", hint="add Test(…) to Project(tests=[…])")
+    overrides = workspace.overrides(override_input)
     with build_progress(quiet=json) as observe:
         built = pipeline.build(
             workspace,
             chosen,
             base=base,
             environment=env,
+            overrides=overrides,
             builders=builders,
             debug=debug,
             observe=observe,

@@ -73,6 +73,7 @@ def evaluate(
     base: str = "debian",
     system: str | None = None,
     environment: str | None = None,
+    inputs: Mapping[str, Path] = MappingProxyType({}),
     mirrors: str | None = None,
     locate: Locate = _no_location,
     origins: Mapping[str, str | None] = MappingProxyType({}),
@@ -80,6 +81,7 @@ def evaluate(
 ) -> tuple[Target, ...]:
     """Instantiate ``attrs`` of the function in ``file`` (docs/contracts.md §1), in that order.
 
+    :param inputs: trees, absolute, in place of the pins of the same names.
     :param mirrors: value of ``NIXGEN_DEBIAN_MIRRORS`` for Nix, as it is.
     :param locate: finds the user's line behind a generated one.
     :param origins: the user's line of each target, for errors that have no better one.
@@ -91,7 +93,8 @@ def evaluate(
     wanted = tuple(dict.fromkeys(attrs))
     if not wanted:
         return ()
-    arguments = {"base": base, "system": system, "environment": environment}
+    trees = {name: str(path) for name, path in inputs.items()} or None
+    arguments = {"base": base, "system": system, "environment": environment, "inputs": trees}
 
     def run(*, trace: bool) -> Completed:
         return runner.run(

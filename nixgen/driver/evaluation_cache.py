@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -31,6 +31,7 @@ def evaluation_key(
     nix: str,
     system: str | None = None,
     environment: str | None = None,
+    inputs: Mapping[str, str] | None = None,
     mirrors: str | None = None,
     extra: bytes = b"",
 ) -> str:
@@ -38,6 +39,7 @@ def evaluation_key(
 
     :param root: the project; its ``generated/`` and its locks count, byte for byte.
     :param nix: `nixgen.driver.capabilities.nix_identity`.
+    :param inputs: what tells the trees apart that stand for pins, by name.
     :param extra: a digest of files outside ``generated/`` that the tree reads (local sources).
     """
     digest = hashlib.sha256()
@@ -48,7 +50,14 @@ def evaluation_key(
         digest.update(b"%d:%d:" % (len(head), len(content)) + head)
         digest.update(content)
 
-    settings = {"base": base, "nix": nix, "system": system, "env": environment, "mirrors": mirrors}
+    settings = {
+        "base": base,
+        "nix": nix,
+        "system": system,
+        "env": environment,
+        "inputs": dict(inputs or {}),
+        "mirrors": mirrors,
+    }
     add("settings", json.dumps(settings, sort_keys=True).encode())
     add("extra", extra)
     for name in _LOCKS:

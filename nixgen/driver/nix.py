@@ -46,7 +46,9 @@ _NOISE = (
 _TARGETS_EXPRESSION = """\
 { file, arguments, attrs }:
 let
-  tree = import (/. + file) (builtins.fromJSON arguments);
+  given = builtins.fromJSON arguments;
+  inputs = builtins.mapAttrs (_: path: /. + path) given.inputs;
+  tree = import (/. + file) (given // (if given ? inputs then { inherit inputs; } else { }));
   select = attr:
     builtins.foldl'
       (set: name: set.${name} or (throw "the generated tree has no target ${attr}"))

@@ -36,6 +36,7 @@ def target(tmp_path: Path, attr: str = "machines.web") -> Target:
         {"system": "aarch64-linux"},
         {"environment": "staging"},
         {"mirrors": "{}"},
+        {"inputs": {"nixpkgs": "/nix/store/a-tree"}},
         {"extra": b"x"},
     ],
 )

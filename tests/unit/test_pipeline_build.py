@@ -76,6 +76,7 @@ def nix(monkeypatch: pytest.MonkeyPatch) -> Nix:
     [
         ({"base": "gentoo"}, "there is no base 'gentoo'"),
         ({"environment": "live"}, "no environment 'live'"),
+        ({"overrides": {"nixpkgs": Path()}}, "the base debian reads no trees"),
         ({"targets": ["machines.wbe"]}, "no target 'machines.wbe'"),
     ],
 )
@@ -87,6 +88,26 @@ def test_what_is_wrong_is_told_before_anything_starts(
     assert caught.value.hint
     assert nix.evaluated == []
     assert not workspace.generated.exists()
+
+
+def test_overridden_inputs_reach_the_evaluation_and_its_key(
+    workspace: Workspace, nix: Nix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def evaluate(*words: Any, **named: Any) -> tuple[Target, ...]:
+        given.append(named["inputs"])
+        (found,) = nix.evaluate(*words, **named)
+        return (evolve(found, drv=str(tmp_path)),)  # one that exists, and so is remembered
+
+    monkeypatch.setattr(pipeline, "evaluate", evaluate)
+    (tree := tmp_path / "tree").mkdir()
+    for overrides in ({}, {"nixpkgs": tree}, {"nixpkgs": tree}, {}):
+        pipeline.build(workspace, base="nixpkgs", overrides=overrides)
+    assert given == [{}, {"nixpkgs": tree}]
+    (tree / "default.nix").touch()
+    pipeline.build(workspace, base="nixpkgs", overrides={"nixpkgs": tree})
+    assert given == [{}, {"nixpkgs": tree}, {"nixpkgs": tree}]
 
 
 def test_the_first_mirror_is_enough_when_it_has_everything(workspace: Workspace, nix: Nix) -> None:

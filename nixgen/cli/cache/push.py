@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.cache._options import SigningKeys, To
-from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
     from nixgen.cache.push import PushReport
@@ -38,6 +38,7 @@ def push(
     ] = None,
     base: Base = "debian",
     env: Env = None,
+    override_input: OverrideInput = None,
     compression: Annotated[
         str | None,
         typer.Option(
@@ -94,9 +95,16 @@ def push(
     if workspace is not None and (names or not paths):
         from nixgen.cli.progress import build_progress
 
+        overrides = workspace.overrides(override_input)
         with build_progress(quiet=json) as observe:
             built = pipeline.build(
-                workspace, names, base=base, environment=env, debug=debug, observe=observe
+                workspace,
+                names,
+                base=base,
+                environment=env,
+                overrides=overrides,
+                debug=debug,
+                observe=observe,
             )
         paths += built.require().paths
     own, known = caching.cache_defaults(workspace, to)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.cache._options import Upstreams
-from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, verb
+from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, verb
 
 if TYPE_CHECKING:
     from nixgen.cache.status import CacheStatus, Coverage
@@ -43,6 +43,7 @@ def status(
     upstream: Upstreams = None,
     base: Base = "debian",
     env: Env = None,
+    override_input: OverrideInput = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -65,9 +66,16 @@ def status(
     ):
         cache = names.pop(0)
     urls = upstream_urls(upstream or (), workspace, cache)
+    overrides = workspace.overrides(override_input)
     with build_progress(quiet=json) as observe:
         evaluated = pipeline.evaluated(
-            workspace, names, base=base, environment=env, debug=debug, observe=observe
+            workspace,
+            names,
+            base=base,
+            environment=env,
+            overrides=overrides,
+            debug=debug,
+            observe=observe,
         )
     with (
         caching.cache_location(workspace, cache) as location,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nixgen.cli.cache._options import SigningKeys, To
-from nixgen.cli.options import Base, Builders, Debug, Jobs, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import (
+    Base,
+    Builders,
+    Debug,
+    Jobs,
+    Json,
+    OverrideInput,
+    ProjectFolder,
+    Targets,
+    verb,
+)
 
 if TYPE_CHECKING:
     from nixgen.cache.warm import WarmPlan
@@ -56,6 +66,7 @@ def warm(
     ] = False,
     key: SigningKeys = None,
     base: Base = "debian",
+    override_input: OverrideInput = None,
     jobs: Jobs = None,
     builders: Builders = None,
     emit: Annotated[
@@ -120,6 +131,7 @@ def warm(
             schedule=schedule,
             image=image,
             keyed=bool(key),
+            overridden=bool(override_input),
             out=out,
             json=json,
         )
@@ -131,6 +143,7 @@ def warm(
             only_plan=plan,
             keys=key or (),
             base=base,
+            overrides=workspace.overrides(override_input),
             jobs=jobs,
             builders=builders,
             json=json,
@@ -153,6 +166,7 @@ def _warm(
     only_plan: bool,
     keys: Sequence[Path],
     base: str,
+    overrides: Mapping[str, Path],
     jobs: int | None,
     builders: str | None,
     json: bool,
@@ -167,7 +181,13 @@ def _warm(
     from nixgen.cli.progress import build_progress
 
     planning = partial(
-        warming.plan, workspace, selection, base=base, builders=builders, debug=debug
+        warming.plan,
+        workspace,
+        selection,
+        base=base,
+        overrides=overrides,
+        builders=builders,
+        debug=debug,
     )
     head = {
         "schema": "nixgen/cache-warm/1",
@@ -198,6 +218,7 @@ def _warm(
                     workspace,
                     planned,
                     base=base,
+                    overrides=overrides,
                     jobs=jobs,
                     builders=builders,
                     substituters=substituters,
@@ -259,6 +280,7 @@ def _emit(
     schedule: str | None,
     image: str | None,
     keyed: bool,
+    overridden: bool,
     out: Path | None,
     json: bool,
 ) -> None:
@@ -275,6 +297,11 @@ def _emit(
     if form not in FORMS:
         raise UsageError(
             f"there is no form {form!r} of a job", hint=f"the forms are {', '.join(FORMS)}"
+        )
+    if overridden:
+        raise UsageError(
+            "a job runs where the tree of --override-input is not",
+            hint="pin it instead: nixgen inputs update NAME --to REV",
         )
     if selection.shard is not None:
         raise UsageError(

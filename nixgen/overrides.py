@@ -1,0 +1,127 @@
+"""``--override-input NAME=PATH``: a local tree in place of a pin, for one run."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from nixgen.errors import UsageError
+from nixgen.inputs import FILE, Inputs
+
+__all__ = ["OPTION", "fingerprint", "parse_overrides"]
+
+OPTION = "--override-input"
+
+#: input → what a tree of it has at least
+_LANDMARKS: Mapping[str, tuple[str, ...]] = {"nixpkgs": ("default.nix", "nixos/lib")}
+#: what changes without a change of what is evaluated
+_IGNORED = frozenset({".git", ".hg", ".svn"})
+
+
+def parse_overrides(words: Iterable[str], inputs: Inputs) -> Mapping[str, Path]:
+    """Input → the folder that stands for it, absolute and without links.
+
+    :param words: ``NAME=PATH`` each; relative paths begin in the current directory.
+    :raises UsageError: a word has another form, an input is unknown, or a path is not such a tree; all of them are said.
+    """
+    found: dict[str, Path] = {}
+    problems: list[tuple[str, str]] = []
+    for word in words:
+        name, equals, path = word.partition("=")
+        if not name or not equals or not path:
+            known = word if word in inputs.pins else "nixpkgs"
+            problems.append(
+                (
+                    f"{OPTION} takes NAME=PATH as one word, not {word!r}",
+                    f"write {OPTION} {known}=PATH",
+                )
+            )
+            continue
+        tree = Path(os.path.realpath(Path(path).expanduser()))
+        said = [*_name_problems(name, inputs), *_tree_problems(name, path, tree)]
+        if name in found:
+            said.append((f"{OPTION} gives the input {name!r} twice", "leave one of them out"))
+        found[name] = tree
+        problems += said
+    if problems:
+        message, hint = problems[0]
+        raise UsageError(message, hint=hint, details=[each for each, _ in problems[1:]])
+    return found
+
+
+def _name_problems(name: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
+    trees = [pin.name for pin in inputs.pins.values() if pin.type != "debian"]
+    if name in trees:
+        return
+    close = difflib.get_close_matches(name, trees, n=1)
+    yield (
+        f"{FILE} has a lock of Debian packages in {name!r}, which no folder can stand for"
+        if name in inputs.pins
+        else f"{FILE} has no input {name!r}",
+        f"did you mean {close[0]}?"
+        if close
+        else f"it has {', '.join(trees)}"
+        if trees
+        else f"add an entry to {FILE} first; only what is pinned there can be overridden",
+    )
+
+
+def _tree_problems(name: str, given: str, tree: Path) -> Iterator[tuple[str, str]]:
+    if not tree.is_dir():
+        wrong = "is a file" if tree.exists() else "does not exist"
+        yield (
+            f"{given}, given for the input {name!r}, {wrong}",
+            "give the folder of an unpacked tree",
+        )
+        return
+    missing = [mark for mark in _LANDMARKS.get(name, ()) if not (tree / mark).exists()]
+    if missing:
+        yield (
+            f"{given} is no {name} tree: it has no {' and no '.join(missing)}",
+            f"give the top folder of a checkout of {name}",
+        )
+
+
+def fingerprint(tree: Path) -> str:
+    """What an evaluation that read the tree depends on: the name of a store path; of any other tree the names, kinds, sizes
+    and times of everything in it. Its contents would take minutes to read.
+
+    :raises UsageError: something in it cannot be read.
+    """
+    store = os.environ.get("NIX_STORE_DIR", "/nix/store")
+    if tree.is_relative_to(store):
+        return str(tree)
+    digest = hashlib.sha256()
+    try:
+        for entry in _entries(str(tree), ""):
+            digest.update(entry)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename} cannot be read: {error.strerror}",
+            hint=f"make it readable, or give another tree with {OPTION}",
+        ) from error
+    return f"{tree} {digest.hexdigest()}"
+
+
+def _entries(folder: str, prefix: str) -> Iterator[bytes]:
+    """One record an entry, in the order of their names, folder by folder. os, not pathlib: nixpkgs has 50,000 of them."""
+    with os.scandir(folder) as scan:
+        entries = sorted(scan, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.name in _IGNORED:
+            continue
+        name = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield b"d %s\0" % os.fsencode(name)
+            yield from _entries(entry.path, name + "/")
+        else:
+            found = entry.stat(follow_symlinks=False)
+            yield b"%o %d %d %s\0" % (
+                found.st_mode,
+                found.st_size,
+                found.st_mtime_ns,
+                os.fsencode(name),
+            )
