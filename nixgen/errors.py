@@ -125,7 +125,22 @@ class ModelError(InputError):
 
 
 class LockError(InputError):
-    pass
+    """A file that pins or describes something.
+
+    :param problems: each with its place in the file.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        where: str | None = None,
+        details: Iterable[str] = (),
+        problems: Iterable[Problem] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, where=where, details=details)
+        self.problems = tuple(problems)
 
 
 class UnprintableError(InputError, ValueError):

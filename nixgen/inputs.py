@@ -1,37 +1,27 @@
-"""flake-inputs.json: the only place of pins (schema ``nixgen/inputs/1``)."""
+"""flake-inputs.json: the only place of pins (schema ``nixgen/inputs/1``, in ``schemas/inputs-1.json``)."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from nixgen.errors import LockError
+from nixgen.errors import LockError, Problem
+from nixgen.jsontext import JsonPath, JsonText, shown
+from nixgen.schemas import faults
 
 __all__ = ["DEBIAN", "FILE", "SCHEMA", "Inputs", "Pin"]
 
 FILE = "flake-inputs.json"
 SCHEMA = "nixgen/inputs/1"
-#: The name of the entry that the Debian base reads.
+#: The type of the entry that the Debian base reads.
 DEBIAN = "debian"
 
-_REV = re.compile(r"[0-9a-f]{40}")
-#: type → the fields it must have, besides ``type``; every one is text unless told otherwise below
-_TYPES: Mapping[str, tuple[str, ...]] = {
-    "debian": ("suite", "architectures", "lock"),
-    "github": ("owner", "repo", "rev", "narHash"),
-    "gitlab": ("owner", "repo", "rev", "narHash"),
-    "git": ("url", "rev", "narHash"),
-    "tarball": ("url", "narHash"),
-    "path": ("path",),
-}
-_OPTIONAL = frozenset({"lastModified", "ref", "host"})
+_HOSTS = {"github": "github.com", "gitlab": "gitlab.com"}
+#: What `nixgen inputs update` finds out.
+_LOCKED = frozenset({"rev", "narHash"})
 
 
 @attrs.frozen(kw_only=True)
@@ -39,11 +29,13 @@ class Pin:
     """One entry.
 
     :param fields: its fields as written, without ``type``.
+    :param where: the file and the line it begins at.
     """
 
     name: str
     type: str
     fields: Mapping[str, Any]
+    where: str
 
     @property
     def version(self) -> str:
@@ -53,64 +45,65 @@ class Pin:
                 return str(self.fields[field])
         return ""
 
+    @property
+    def origin(self) -> str:
+        """Where it comes from, as people write it: a URL, or a path."""
+        fields = self.fields
+        if self.type in _HOSTS:
+            return f"https://{fields.get('host', _HOSTS[self.type])}/{fields['owner']}/{fields['repo']}"
+        return str(fields.get("url") or fields.get("path") or fields.get("suite"))
+
 
 @attrs.frozen(kw_only=True)
 class Inputs:
     """All pins of a project, by name."""
 
     pins: Mapping[str, Pin]
+    text: JsonText
 
     @classmethod
-    def read(cls, path: Path) -> Inputs:
-        """:raises LockError: missing, not JSON, of another schema, or wrong in an entry; the entry is named."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError as error:
-            raise LockError(
-                f"{path} does not exist",
-                hint="run `nixgen init` in an empty folder and copy its flake-inputs.json here",
-            ) from error
-        except UnicodeDecodeError as error:
-            raise LockError(f"{path} is not UTF-8 text: {error.reason}") from error
-        try:
-            document = json.loads(text)
-        except ValueError as error:
-            raise LockError(
-                f"{path.name} is not JSON: {error}", where=path.name, hint="restore it with git"
-            ) from error
-        schema = document.get("schema") if isinstance(document, dict) else None
+    def read(cls, path: Path, *, unlocked: bool = False) -> Inputs:
+        """
+        :param unlocked: entries may lack what `nixgen inputs update` fills in: ``rev`` and ``narHash``.
+        :raises LockError: missing, not JSON, of another schema, or wrong in entries; all that is wrong is named, with its line.
+        """
+        text = _parsed(path)
+        schema = text.document.get("schema") if isinstance(text.document, dict) else None
         if schema != SCHEMA:
             raise LockError(
                 f"{path.name} has the schema {schema!r}; this nixgen reads {SCHEMA!r}",
                 where=path.name,
                 hint="use the nixgen that wrote it, or restore the file with git",
             )
-        entries = document.get("inputs")
-        problems = (
-            [f"inputs: must be an object, not {entries!r}"] if not isinstance(entries, dict) else []
-        )
-        if isinstance(entries, dict):
-            problems = [
-                problem for name, entry in entries.items() for problem in _problems(name, entry)
-            ]
-        if problems:
-            raise LockError(f"{path.name} is wrong", where=path.name, details=problems)
+        wrong = [fault for fault in faults("inputs-1", text) if not (unlocked and _to_lock(fault))]
+        if wrong:
+            raise LockError(
+                f"{path.name} has {len(wrong)} problem{'' if len(wrong) == 1 else 's'}",
+                problems=_problems(text, path.name, wrong),
+            )
         return cls(
+            text=text,
             pins={
                 name: Pin(
                     name=name,
                     type=entry["type"],
                     fields={k: v for k, v in entry.items() if k != "type"},
+                    where=f"{path.name}:{text.line(('inputs', name))}",
                 )
-                for name, entry in sorted(entries.items())
-            }
+                for name, entry in sorted(text.document["inputs"].items())
+            },
         )
+
+    @property
+    def trees(self) -> Mapping[str, Pin]:
+        """The pins that Nix expressions are read from: all but Debian's."""
+        return {name: pin for name, pin in self.pins.items() if pin.type != DEBIAN}
 
     @property
     def debian(self) -> Pin:
         """:raises LockError: the project pins no Debian."""
         for pin in self.pins.values():
-            if pin.type == "debian":
+            if pin.type == DEBIAN:
                 return pin
         raise LockError(
             f"{FILE} has no entry of type debian",
@@ -119,50 +112,35 @@ class Inputs:
         )
 
 
-def _problems(name: str, entry: Any) -> Iterator[str]:
-    at = f"inputs.{name}"
-    if not isinstance(entry, dict):
-        yield f"{at}: must be an object, not {entry!r}"
-        return
-    required = _TYPES.get(entry.get("type", ""))
-    if required is None:
-        yield f"{at}.type: must be one of {', '.join(_TYPES)}, not {entry.get('type')!r}"
-        return
-    for field in required:
-        if field not in entry:
-            yield f"{at}.{field}: is missing"
-    for field in entry:
-        if field not in required and field not in _OPTIONAL and field != "type":
-            yield f"{at}.{field}: is not a field of the type {entry['type']}"
-    for field, value in entry.items():
-        yield from (f"{at}.{field}: {problem}" for problem in _field_problems(field, value))
-
-
-def _field_problems(field: str, value: Any) -> Iterator[str]:
-    match field:
-        case "lastModified":
-            if isinstance(value, bool) or not isinstance(value, int):
-                yield f"must be seconds since 1970, not {value!r}"
-        case "architectures":
-            if (
-                not isinstance(value, list)
-                or not value
-                or not all(isinstance(item, str) for item in value)
-            ):
-                yield f"must be a list of names such as amd64, not {value!r}"
-        case "rev":
-            if not isinstance(value, str) or not _REV.fullmatch(value):
-                yield f"must be 40 hexadecimal digits, not {value!r}"
-        case "narHash":
-            if not isinstance(value, str) or not _is_sri_sha256(value):
-                yield f"must be sha256-… as Nix prints it, not {value!r}"
-        case _:
-            if not isinstance(value, str) or not value:
-                yield f"must be text, not {value!r}"
-
-
-def _is_sri_sha256(value: str) -> bool:
+def _parsed(path: Path) -> JsonText:
     try:
-        return value.startswith("sha256-") and len(base64.b64decode(value[7:], validate=True)) == 32
-    except (binascii.Error, ValueError):
-        return False
+        return JsonText.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LockError(
+            f"{path} does not exist",
+            hint="run `nixgen init` in an empty folder and copy its flake-inputs.json here",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise LockError(f"{path} is not UTF-8 text: {error.reason}") from error
+    except OSError as error:
+        raise LockError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        line = f":{error.lineno}" if hasattr(error, "lineno") else ""
+        raise LockError(
+            f"{path.name} is not JSON: {getattr(error, 'msg', error)}",
+            where=f"{path.name}{line}",
+            hint="restore it with git",
+        ) from error
+
+
+def _to_lock(fault: tuple[JsonPath, str]) -> bool:
+    path, message = fault
+    return len(path) == 3 and path[2] in _LOCKED and message == "is missing"
+
+
+def _problems(text: JsonText, file: str, wrong: list[tuple[JsonPath, str]]) -> Iterator[Problem]:
+    for path, message in wrong:
+        hint = None
+        if _to_lock((path, message)):
+            hint = f"fill it in with: nixgen inputs update {path[1]}"
+        yield Problem(shown(path), message, where=f"{file}:{text.line(path)}", hint=hint)

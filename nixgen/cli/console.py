@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from nixgen.errors import ModelError, NixgenError, Problem
+from nixgen.errors import LockError, ModelError, NixgenError, Problem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -206,7 +206,7 @@ def human_size(count: int) -> str:
 
 def report_error(error: NixgenError, *, as_json: bool = False) -> None:
     """What happened, where in the user's file, what to do next."""
-    problems = error.problems if isinstance(error, ModelError) else ()
+    problems = error.problems if isinstance(error, ModelError | LockError) else ()
     if as_json and not _printed:
         print_json(_error_document(error, problems))
     lines = [f"{_paint('error', 'bold red', sys.stderr)}: {error.message}"]

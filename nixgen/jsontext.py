@@ -1,0 +1,119 @@
+"""JSON as people write it: where each value stands, and changing one without touching the rest of the text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+__all__ = ["JsonPath", "JsonText", "shown"]
+
+#: Member names and list positions, from the top.
+JsonPath = tuple[str | int, ...]
+
+#: white space, then one punctuation mark, string, number or word
+_TOKEN = re.compile(r'\s*([{}\[\],:]|"(?:[^"\\]|\\.)*"|[^\s{}\[\],:"]+)')
+_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def shown(path: JsonPath) -> str:
+    """``inputs.nixpkgs.rev``, ``inputs["a b"]``, ``inputs.debian.architectures[0]``."""
+    text = ""
+    for part in path:
+        if isinstance(part, str) and _BARE.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{json.dumps(part, ensure_ascii=False)}]"
+    return text
+
+
+@frozen
+class _Span:
+    """A value's first and last character but one, and where its line of an object begins: at its name."""
+
+    member: int
+    start: int
+    end: int
+
+
+@frozen
+class JsonText:
+    """A JSON document with its text.
+
+    :param repeated: members whose name the same object has had before; the last one counts, as in Python and Nix.
+    """
+
+    text: str
+    document: Any
+    repeated: tuple[JsonPath, ...]
+    _spans: Mapping[JsonPath, _Span]
+
+    @classmethod
+    def parse(cls, text: str) -> JsonText:
+        """:raises ValueError: it is not JSON; mostly a `json.JSONDecodeError`, with its line."""
+        spans: dict[JsonPath, _Span] = {}
+        repeated: list[JsonPath] = []
+        try:
+            document = json.loads(text)
+            _scan([*_TOKEN.finditer(text)], 0, (), spans, repeated)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+        return cls(text, document, tuple(repeated), spans)
+
+    def line(self, path: JsonPath) -> int:
+        """The line, from 1, of a value, or of the innermost one around it that is there."""
+        while path not in self._spans:
+            path = path[:-1]
+        return self.text.count("\n", 0, self._spans[path].member) + 1
+
+    def replaced(self, path: JsonPath, value: str | int) -> JsonText:
+        """The same text with another value. A member that was not there comes last, laid out as the one before it.
+
+        :param path: a member of an object that is there and not empty.
+        """
+        new = json.dumps(value, ensure_ascii=False)
+        if (span := self._spans.get(path)) is not None:
+            return self.parse(self.text[: span.start] + new + self.text[span.end :])
+        siblings = (
+            span for known, span in self._spans.items() if known and known[:-1] == path[:-1]
+        )
+        last = max(siblings, key=lambda span: span.start)
+        before = self.text[: last.member]
+        gap = before[len(before.rstrip()) :] or " "
+        name = json.dumps(path[-1], ensure_ascii=False)
+        return self.parse(f"{self.text[: last.end]},{gap}{name}: {new}{self.text[last.end :]}")
+
+
+def _scan(
+    tokens: Sequence[re.Match[str]],
+    at: int,
+    path: JsonPath,
+    spans: dict[JsonPath, _Span],
+    repeated: list[JsonPath],
+) -> int:
+    """Record the value that begins at a token, with its name if it has one, and all in it; the number of the token after it.
+
+    The text is known to be JSON, so nothing is checked.
+    """
+    first = tokens[at].start(1)
+    if path and isinstance(path[-1], str):
+        at += 2  # the name, the colon
+    opening, start = tokens[at][1], tokens[at].start(1)
+    if path in spans:
+        repeated.append(path)
+        for known in [known for known in spans if known[: len(path)] == path]:
+            del spans[known]
+    index = 0
+    if opening in ("{", "["):
+        at += 1
+        while tokens[at][1] not in ("}", "]"):
+            if tokens[at][1] == ",":
+                at += 1
+            part = json.loads(tokens[at][1]) if opening == "{" else index
+            at = _scan(tokens, at, (*path, part), spans, repeated)
+            index += 1
+    spans[path] = _Span(first, start, tokens[at].end(1))
+    return at + 1
