@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from nixgen.descriptor import read_descriptor
     from nixgen.models import (
         Boot,
         Builder,
@@ -87,11 +88,16 @@ __all__ = [
     "mk_before",
     "mk_default",
     "mk_force",
+    "read_descriptor",
     "text",
 ]
 
 
 def __getattr__(name: str) -> object:
+    if name == "read_descriptor":
+        from nixgen.descriptor import read_descriptor
+
+        return read_descriptor
     if name in __all__:
         from nixgen import models
 

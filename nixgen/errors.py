@@ -7,7 +7,9 @@
     │   ├── UsageError            a command line that makes no sense
     │   ├── ProjectLoadError      infra.py missing, broken, or defining no project
     │   ├── ModelError            the project's values contradict each other (all problems at once)
-    │   ├── LockError             flake-inputs.json or a lock is unreadable, unknown or wrong
+    │   ├── FileError             a file that pins or describes something is unreadable, unknown or wrong
+    │   │   ├── LockError             flake-inputs.json or a lock
+    │   │   └── DescriptorError       machine.json
     │   └── UnprintableError      a value that no Nix expression can say (also a ValueError)
     ├── WorkError             exit 1: the work was done and failed, or a difference was found
     │   ├── StaleError            generated files differ from the models
@@ -38,8 +40,10 @@ __all__ = [
     "BuildError",
     "BuilderError",
     "CacheError",
+    "DescriptorError",
     "EngineError",
     "EvaluationError",
+    "FileError",
     "InputError",
     "LeakError",
     "LockError",
@@ -124,7 +128,7 @@ class ModelError(InputError):
         super().__init__(f"the project has {count} problem{'' if count == 1 else 's'}")
 
 
-class LockError(InputError):
+class FileError(InputError):
     """A file that pins or describes something.
 
     :param problems: each with its place in the file.
@@ -141,6 +145,14 @@ class LockError(InputError):
     ) -> None:
         super().__init__(message, hint=hint, where=where, details=details)
         self.problems = tuple(problems)
+
+
+class LockError(FileError):
+    pass
+
+
+class DescriptorError(FileError):
+    pass
 
 
 class UnprintableError(InputError, ValueError):

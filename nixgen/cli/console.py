@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from nixgen.errors import LockError, ModelError, NixgenError, Problem
+from nixgen.errors import FileError, ModelError, NixgenError, Problem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "human_size",
+    "json_text",
     "note",
     "print_built",
     "print_diff",
@@ -83,7 +84,12 @@ def note(message: str) -> None:
 def print_json(document: Any) -> None:
     """The one JSON document of a command."""
     _printed.append("json")
-    print(json.dumps(document, indent=2, sort_keys=True))
+    print(json_text(document), end="")
+
+
+def json_text(document: Any) -> str:
+    """A JSON document as nixgen prints and writes it."""
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def print_targets(origins: Mapping[str, str | None]) -> None:
@@ -206,7 +212,7 @@ def human_size(count: int) -> str:
 
 def report_error(error: NixgenError, *, as_json: bool = False) -> None:
     """What happened, where in the user's file, what to do next."""
-    problems = error.problems if isinstance(error, ModelError | LockError) else ()
+    problems = error.problems if isinstance(error, ModelError | FileError) else ()
     if as_json and not _printed:
         print_json(_error_document(error, problems))
     lines = [f"{_paint('error', 'bold red', sys.stderr)}: {error.message}"]

@@ -11,7 +11,7 @@ Constructors accept what they are given and remember the user's file and line; `
 project at once.
 """
 
-from nixgen.models._core import Model, Origin
+from nixgen.models._core import Model, Origin, caller
 from nixgen.models._text import Interpolated, Text, text
 from nixgen.models.builders import Builder
 from nixgen.models.check import check, packages_of, require_valid, walk
@@ -82,6 +82,7 @@ __all__ = [
     "Upstream",
     "User",
     "Volume",
+    "caller",
     "check",
     "mk_after",
     "mk_before",

@@ -37,7 +37,7 @@ def _is_ours(module: str) -> bool:
     return module == _PACKAGE or module.startswith(_PACKAGE + ".")
 
 
-def _caller() -> Origin | None:
+def caller() -> Origin | None:
     """The nearest frame outside nixgen and outside the code that attrs generates."""
     frame = sys._getframe(2)  # noqa: SLF001  # inspect.stack() reads every source file; this costs microseconds
     while frame is not None:
@@ -55,7 +55,7 @@ class Model:
     origin: Origin | None = attrs.field(init=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "origin", _caller())
+        object.__setattr__(self, "origin", caller())
 
     def faults(self) -> Iterator[Fault]:
         """Faults of this value alone that concern more than one of its fields."""

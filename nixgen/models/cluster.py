@@ -41,6 +41,14 @@ _INSTANCE_TYPE = pattern(r"[a-z0-9-]+\.[a-z0-9-]+", what="an instance type", exa
 _KEY_PAIR = pattern(r"[ -~]{1,255}", what="a key pair's name", example="operators")
 
 
+def _said(found: dict[str, Any]) -> dict[str, Any]:
+    """What is None is left out."""
+    return {name: value for name, value in found.items() if value is not None}
+
+
+# `document` is a value as machine.json has it (schemas/machine-1.json); the options of lib/nixos/cluster.nix have the same names.
+
+
 @attrs.frozen(eq=False)
 class Subnet(Model):
     """A subnet of a VPC.
@@ -54,6 +62,9 @@ class Subnet(Model):
         default=None, kw_only=True, metadata=checked(optional(network_range))
     )
     zone: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_ZONE)))
+
+    def document(self) -> dict[str, Any]:
+        return _said({"id": self.id, "cidr": self.cidr, "zone": self.zone})
 
 
 @attrs.frozen(eq=False)
@@ -75,6 +86,14 @@ class Ingress(Model):
     def to(self) -> int:
         return self.port if self.last is None else self.last
 
+    def document(self) -> dict[str, Any]:
+        return {
+            "protocol": self.protocol,
+            "from": self.port,
+            "to": self.to,
+            "source": self.source,
+        }
+
     def faults(self) -> Iterator[Fault]:
         if self.to < self.port:
             yield ".last", f"is before the first port, {self.port}", None
@@ -91,6 +110,9 @@ class SecurityGroup(Model):
         converter=as_tuple,
         metadata=checked(each(instance(Ingress, what="an Ingress"))),
     )
+
+    def document(self) -> dict[str, Any]:
+        return {"id": self.id, "ingress": [rule.document() for rule in self.ingress]}
 
 
 @attrs.frozen(eq=False)
@@ -117,6 +139,19 @@ class Volume(Model):
     delete_on_termination: bool = attrs.field(
         default=False, kw_only=True, metadata=checked(boolean)
     )
+
+    def document(self) -> dict[str, Any]:
+        return _said(
+            {
+                "device": self.device,
+                "size": self.size,
+                "type": self.type,
+                "mountPoint": self.mount_point,
+                "fsType": self.fs_type,
+                "encrypted": self.encrypted,
+                "deleteOnTermination": self.delete_on_termination,
+            }
+        )
 
 
 @attrs.frozen(eq=False)
@@ -154,6 +189,23 @@ class Ec2(Model):
         converter=as_tuple,
         metadata=checked(each(instance(Volume, what="a Volume"))),
     )
+
+    def document(self) -> dict[str, Any]:
+        """As `nixgen.ec2` of lib/nixos/cluster.nix has it."""
+        return _said(
+            {
+                "region": self.region,
+                "instanceType": self.instance_type,
+                "address": self.address,
+                "public": self.public,
+                "image": self.image,
+                "keyPair": self.key_pair,
+                "rootSize": self.root_size,
+                "subnet": self.subnet.document(),
+                "securityGroups": [group.document() for group in self.security_groups],
+                "storage": [volume.document() for volume in self.storage],
+            }
+        )
 
     def faults(self) -> Iterator[Fault]:
         for field in ("device", "mount_point"):

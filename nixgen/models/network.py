@@ -50,14 +50,16 @@ def _parsed(parse: Callable[[str], object], what: str, example: str) -> Check:
         try:
             parse(value)
         except ValueError as error:
-            yield "", f"{value!r} is not {what}: {error}", f"for example {example}"
+            # other messages only say once more that it is none
+            reason = ": it has host bits set" if "has host bits" in str(error) else ""
+            yield "", f"{value!r} is not {what}{reason}", f"for example {example}"
 
     return run
 
 
 def _with_prefix(value: str) -> object:
     if "/" not in value:
-        raise ValueError("it has no prefix length")
+        raise ValueError(value)
     return ipaddress.ip_interface(value)
 
 

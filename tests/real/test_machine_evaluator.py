@@ -153,7 +153,9 @@ def test_networks_settings_and_keys_become_files(answers: Any) -> None:
     assert answers["networked"]["cmdline"].endswith(" panic=5")
 
 
-def test_members_of_a_cluster_know_each_other_and_open_what_their_groups_let_in(answers: Any) -> None:
+def test_members_of_a_cluster_know_each_other_and_open_what_their_groups_let_in(
+    answers: Any,
+) -> None:
     files = answers["clustered"]
     assert "10.0.1.10 master-0 api" in files["hosts"]["text"].splitlines()
     assert "worker-0" not in files["hosts"]["text"]

@@ -1,0 +1,76 @@
+"""``nixgen descriptor check|show``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nixgen.cli.options import Debug, Json, ProjectFolder, verb
+
+if TYPE_CHECKING:
+    from nixgen.models import Machine
+
+app = verb("Read and write machine.json, the machines of a cluster on EC2.")
+
+
+@app.command("check")
+def check(
+    file: Annotated[
+        Path, typer.Argument(metavar="[FILE]", help="The descriptor.", show_default=False)
+    ] = Path("machine.json"),
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say everything that is wrong with a descriptor, or which machines it describes."""
+    from nixgen.cli import console
+    from nixgen.descriptor import descriptor, read_descriptor
+
+    machines = read_descriptor(file, folder=Path.cwd())
+    if json:
+        console.print_json(descriptor(machines))
+        return
+    console.print_table(
+        "",
+        ["machine", "role", "joined", "instance", "subnet", "address"],
+        map(_row, machines),
+    )
+    console.say(f"{file}: {len(machines)} machines, nothing wrong")
+
+
+def _row(machine: Machine) -> tuple[str, ...]:
+    cluster, ec2 = machine.cluster, machine.ec2
+    return (
+        machine.name,
+        cluster.role if cluster else "",
+        cluster.master.name if cluster and cluster.master else "",
+        ec2.instance_type if ec2 else "",
+        ec2.subnet.id if ec2 else "",
+        (ec2.address if ec2 else "") or "",
+    )
+
+
+@app.command("write")
+def write(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="Where it goes; standard output by default.", show_default=False
+        ),
+    ] = None,
+    project: ProjectFolder = Path(),
+    debug: Debug = False,
+) -> None:
+    """Write the descriptor of the project's machines."""
+    from nixgen.cli import console
+    from nixgen.descriptor import descriptor
+    from nixgen.disk import write_atomically
+    from nixgen.workspace import Workspace
+
+    document = descriptor(Workspace.open(project).project.machines)
+    if file is None:
+        console.print_json(document)
+        return
+    write_atomically(file.absolute(), console.json_text(document).encode())
+    console.say(f"wrote   {file}")
