@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import generate_at
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -27,6 +29,7 @@ class Tree:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.shop = folder / "shop"
         self.environment = {
             **os.environ,
             "NIX_STORE_DIR": str(folder / "store"),
@@ -55,7 +58,10 @@ class Tree:
         )
 
     def source(self, body: str, *, package_names: str = "{ }") -> str:
-        """A file with ``base`` and ``generated`` (of the shop) in scope."""
+        """An expression with ``base`` and ``generated`` (of the shop) in scope."""
+        if not self.shop.exists():
+            shutil.copytree(REPOSITORY / "examples/shop", self.shop)
+            generate_at(self.shop)
         return f"""
             let
               base = import {REPOSITORY}/nix/bases/nixpkgs {{
@@ -63,7 +69,7 @@ class Tree:
                 inputs.nixpkgs = {os.environ["NIXGEN_NIXPKGS"]};
                 packageNames = {package_names};
               }};
-              generated = {REPOSITORY}/examples/shop/generated;
+              generated = {self.shop}/generated;
             in
             {body}
         """

@@ -118,9 +118,9 @@ def test_a_test_whose_script_reads_its_nodes(tree):
         base.test {
           name = "ports";
           modules = [ {
-            nodes.one = { name, ... }: { networking.firewall.allowedTCPPorts = [ 7 ]; environment.etc.me.text = name; };
+            nodes.one-1 = { name, ... }: { networking.firewall.allowedTCPPorts = [ 7 ]; environment.etc.me.text = name; };
             testScript = { nodes, ... }:
-              "# ${toString ((nodes.one.config or nodes.one).networking.firewall.allowedTCPPorts)}";
+              "# ${toString ((nodes.one-1.config or nodes.one-1).networking.firewall.allowedTCPPorts)}";
           } ];
         }
     """)

@@ -54,16 +54,28 @@ let
       ++ modules;
     }).config;
 
-  # Newer trees give each node its name as a module argument.
-  named = node: configuration: {
-    imports = [ configuration ];
-    _module.args.name = node;
-  };
+  # Newer trees give each node its name as a module argument, and let it have dashes, which are underscores in the script.
+  variable = lib.replaceStrings [ "-" ] [ "_" ];
+  node =
+    name: configuration:
+    lib.nameValuePair (variable name) {
+      imports = [ configuration ];
+      _module.args = { inherit name; };
+    };
+  script =
+    if lib.isFunction evaluated.testScript then
+      { nodes, ... }@arguments:
+      evaluated.testScript (
+        arguments // { nodes = lib.mapAttrs (name: _: nodes.${variable name}) evaluated.nodes; }
+      )
+    else
+      evaluated.testScript;
 in
 if pkgs ? testers && pkgs.testers ? runNixOSTest then
   pkgs.testers.runNixOSTest { imports = [ defaults ] ++ modules; }
 else
   pkgs.nixosTest {
-    inherit (evaluated) name skipLint testScript;
-    nodes = lib.mapAttrs named evaluated.nodes;
+    inherit (evaluated) name skipLint;
+    testScript = script;
+    nodes = lib.mapAttrs' node evaluated.nodes;
   }

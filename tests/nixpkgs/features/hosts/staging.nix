@@ -1,0 +1,1 @@
+{ environment.etc."stage".text = "staging"; }
