@@ -24,14 +24,12 @@ def test_module(test: Test) -> Expr:
     )
     bindings: dict[str | tuple[str, ...], Expr] = {"name": nix.Str(test.name), "testScript": script}
     for machine in test.machines:
-        bindings["nodes", machine.name] = nix.Mark(
-            _node(machine, with_curl=derived), machine.origin
-        )
-    body = nix.Mark(nix.AttrSet(bindings), test.origin)
-    return nix.Function(("pkgs",), scope.wrap(body), ellipsis=True)
+        node = _node(scope, machine, with_curl=derived)
+        bindings["nodes", machine.name] = nix.Mark(node, machine.origin)
+    return scope.module(nix.Mark(nix.AttrSet(bindings), test.origin))
 
 
-def _node(machine: Machine, *, with_curl: bool) -> Expr:
+def _node(scope: Scope, machine: Machine, *, with_curl: bool) -> Expr:
     bindings: dict[str | tuple[str, ...], Expr] = {
         "imports": nix.List((nix.Path(f"../machines/{machine.name}.nix"),)),
         ("virtualisation", "cores"): nix.Int(machine.cores),
@@ -41,6 +39,9 @@ def _node(machine: Machine, *, with_curl: bool) -> Expr:
     if with_curl and any(isinstance(service.health, HttpCheck) for service in machine.services):
         # the script asks over HTTP from inside; on NixOS as on Debian, a bare machine has no client
         bindings["environment", "systemPackages"] = nix.List((attribute(_CURL),))
+    if machine.cluster is not None:
+        # nobody has their address on EC2 here; names are those of the test's own networks
+        bindings["nixgen", "cluster", "members"] = nix.Call(scope.lib("mkForce"), (nix.AttrSet(),))
     return nix.AttrSet(bindings)
 
 
