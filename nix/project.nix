@@ -2,7 +2,7 @@
   The targets of a project, from the data that generated/default.nix holds.
 
   # Inputs
-  base, system, inputs, lock: see ./default.nix.
+  base, system, inputs, pins, lock: see ./default.nix.
   environment: the name of one of `environments`, or null.
   environments: name → { MACHINE = module laid over it; }.
   images: name → file: { nixgen, pkgs, ... }: image.
@@ -18,6 +18,7 @@
   base,
   system,
   inputs,
+  pins,
   lock,
   environment,
   environments,
@@ -35,6 +36,7 @@ let
         base
         system
         inputs
+        pins
         lock
         packageNames
         ;

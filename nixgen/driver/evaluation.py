@@ -8,15 +8,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from nixgen.driver import nix
 from nixgen.driver._trace import Trace, parse_trace
 from nixgen.driver.command import Completed
-from nixgen.driver.faults import store_fault
+from nixgen.driver.faults import input_fault, store_fault
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import Runner
-from nixgen.errors import EvaluationError, NixgenError, OutsideError
+from nixgen.errors import EvaluationError, NixgenError
 
 __all__ = ["Locate", "Target", "evaluate"]
 
@@ -96,7 +96,7 @@ def evaluate(
     trees = {name: str(path) for name, path in inputs.items()} or None
     arguments = {"base": base, "system": system, "environment": environment, "inputs": trees}
 
-    def run(*, trace: bool) -> Completed:
+    def run(*, trace: bool, options: NixOptions = options) -> Completed:
         return runner.run(
             nix.instantiate_targets(
                 options,
@@ -113,8 +113,9 @@ def evaluate(
         trace = parse_trace(done.stderr)
         if not debug and not trace.exhausted:
             # Only the long trace tells which target and which of the user's lines; it costs an
-            # evaluation, and this one has failed anyway.
-            trace = parse_trace(run(trace=True).stderr) or trace
+            # evaluation, and this one has failed anyway. What could not be downloaded was tried often enough.
+            again = run(trace=True, options=evolve(options, download_attempts=1))
+            trace = parse_trace(again.stderr) or trace
         raise _error(trace, done, locate=locate, origins=origins, debug=debug)
     try:
         values = json.loads(done.stdout)
@@ -136,14 +137,9 @@ def _error(
     origins: Mapping[str, str | None],
     debug: bool,
 ) -> NixgenError:
-    if fault := store_fault(trace.message):
+    fault = store_fault(trace.message) or input_fault(trace.lines)
+    if fault is not None:
         return fault
-    if any("unable to download" in line for line in trace.message):
-        return OutsideError(
-            "an input of the evaluation cannot be fetched",
-            hint="check the network, or build with --base debian, which needs only a Debian mirror",
-            details=trace.message,
-        )
     found = (locate(path, line) for path, line in trace.positions)
     where = next((place for place in found if place), None) or origins.get(trace.target or "")
     if trace.message:

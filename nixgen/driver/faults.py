@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from nixgen.errors import MirrorError, OutsideError, StoreError
+from nixgen.driver.hashes import to_sri
+from nixgen.driver.process import missing_tool
+from nixgen.errors import LockError, MirrorError, OutsideError, StoreError
 
-__all__ = ["fetch_fault", "store_fault"]
+__all__ = ["fetch_fault", "input_fault", "store_fault"]
 
 _FULL = re.compile(r"No space left on device|database or disk is full|Disk quota exceeded")
 _READ_ONLY = re.compile(
@@ -27,6 +29,20 @@ _UNREACHABLE = re.compile(
     r"|[Cc]onnection (?:refused|reset)|bad address|can't connect|HTTP error \d+|Temporary failure"
 )
 _MISMATCH = re.compile(r"hash mismatch")
+_INPUTS = "flake-inputs.json"
+# the words of nix/lib/inputs.nix
+_INPUT = re.compile(r"while fetching the input \"(.+?)\" from (.+?)(?:, commit ([0-9a-f]{40}))?$")
+_WRONG_INPUT = re.compile(r'the input "(.+?)" ')
+# fetchTarball; inputs.nix itself, for git; builtins.path, for folders, which says no hash
+_OTHER_HASH = re.compile(r"hash mismatch|is not what is pinned|store path mismatch")
+_EXPECTED = re.compile(r"(?:specified:|expected)\s+(sha256[:-][A-Za-z0-9+/]+=?)")
+_GOT = re.compile(r"(?:got:?)\s+(sha256[:-][A-Za-z0-9+/]+=?)")
+# Nix 2.26 and git tell it in lines before the error, which is then about something else
+_LOST_COMMIT = re.compile(r"Cannot find Git revision|object not found|remote error: upload-pack")
+_NO_GIT = re.compile(r"executing 'git': No such file")
+_WHY = re.compile(
+    r"^(?!.*retrying in).*(?:unable to (?:download|access)|fatal: unable|HTTP error|does not exist)"
+)
 
 
 def store_fault(lines: Iterable[str]) -> StoreError | None:
@@ -77,4 +93,60 @@ def fetch_fault(name: str, lines: Iterable[str]) -> OutsideError | None:
             f"the Debian mirror cannot be reached: {name}{mirror}",
             hint="check the network, or set NIXGEN_DEBIAN_MIRROR to a mirror that answers",
         )
+    return None
+
+
+def input_fault(lines: Iterable[str]) -> LockError | OutsideError | None:
+    """Why a tree of flake-inputs.json cannot be had, from a whole trace; None when it is about something else.
+
+    A pin that says what is not so is wrong input; a host that does not answer, or has lost a commit, is something outside.
+    """
+    lines = tuple(lines)
+    text = "\n".join(lines)
+    fetching = next((found for line in lines if (found := _INPUT.search(line))), None)
+    if fetching is None:
+        return _unfit_input(lines)
+    name, origin, commit = fetching.groups()
+    update = f"nixgen inputs update {name}{f' --to {commit}' if commit else ''}"
+    if _OTHER_HASH.search(text):
+        hashes = {"expected": _EXPECTED.search(text), "got": _GOT.search(text)}
+        return LockError(
+            f"the input {name} is not what {_INPUTS} pins",
+            where=_INPUTS,
+            hint=f"if {origin} is to be trusted, pin what it has now: {update}",
+            details=[f"{word:<9}{to_sri(found[1])}" for word, found in hashes.items() if found],
+        )
+    if (unfit := _unfit_input(lines)) is not None:
+        return unfit
+    if _NO_GIT.search(text):
+        return missing_tool("git")
+    copy = f"use a local copy: --override-input {name}=PATH"
+    why = [line.strip().removeprefix("error: ") for line in lines if _WHY.search(line)]
+    details = why[-1:]
+    if _GONE.search(text) or (_LOST_COMMIT.search(text) and not _UNREACHABLE.search(text)):
+        return OutsideError(
+            f"{origin} does not have{f' the commit {commit[:12]} of' if commit else ''} the input {name}",
+            where=_INPUTS,
+            hint=f"pin what it has: nixgen inputs update {name}; or {copy}",
+            details=details,
+        )
+    return OutsideError(
+        f"the input {name} cannot be fetched from {origin}",
+        where=_INPUTS,
+        hint=f"check the network, or {copy}",
+        details=details,
+    )
+
+
+def _unfit_input(lines: tuple[str, ...]) -> LockError | None:
+    for line in lines:
+        if found := _WRONG_INPUT.match(line.strip().removeprefix("error: ")):
+            pinned = "is not pinned" not in found.string
+            return LockError(
+                found.string,
+                where=_INPUTS,
+                hint=f"correct its entry, or use another tree: --override-input {found[1]}=PATH"
+                if pinned
+                else f"`nixgen init` in an empty folder writes a {_INPUTS} that has it",
+            )
     return None

@@ -10,7 +10,7 @@ import base64
 import binascii
 from typing import Any
 
-__all__ = ["from_base32", "normalise_hash", "to_base32"]
+__all__ = ["from_base32", "normalise_hash", "to_base32", "to_sri"]
 
 _ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
@@ -62,6 +62,15 @@ def normalise_hash(value: Any) -> str:
             return f"{algorithm}:{to_base32(_digest(text, _BYTES[algorithm], value))}"
     message = f"{value!r} is no hash"
     raise ValueError(message)
+
+
+def to_sri(value: Any) -> str:
+    """Any of Nix's notations → ``ALGORITHM-<base64>``, as people meet it in pins.
+
+    :raises ValueError: when it is none of them.
+    """
+    algorithm, _, text = normalise_hash(value).partition(":")
+    return f"{algorithm}-{base64.b64encode(from_base32(text)).decode()}"
 
 
 def _digest(text: str, size: int, whole: str) -> bytes:

@@ -84,6 +84,7 @@ class NixOptions:
         as itself.
     :param drop_sandbox: this process may not make user namespaces (as in many containers), so no sandbox
         could be had. The Debian base builds the same bytes without one.
+    :param download_attempts: how often a download is tried; Nix's own five times when None.
     :param store: another store (``--store``), such as a directory; the system's when None.
     :param builders: Nix's setting of that name, machines separated by ``;``. Empty, everything is built on this computer;
         None leaves it to Nix's own configuration.
@@ -95,6 +96,7 @@ class NixOptions:
     forget_narinfos: bool = False
     drop_build_users: bool = False
     drop_sandbox: bool = False
+    download_attempts: int | None = None
     store: str | None = None
     builders: str | None = None
     ssh_options: str | None = None
@@ -120,6 +122,8 @@ class NixOptions:
         if self.forget_narinfos:
             for kind in ("positive", "negative"):
                 words += ["--option", f"narinfo-cache-{kind}-ttl", "0"]
+        if self.download_attempts is not None:
+            words += ["--option", "download-attempts", str(self.download_attempts)]
         if self.drop_build_users:
             words += ["--option", "build-users-group", ""]
         if self.drop_sandbox:

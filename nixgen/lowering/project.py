@@ -78,6 +78,7 @@ def _default(project: Project) -> Expr:
             nix.AttrSet({machine.name: _machine(machine) for machine in project.machines}),
         ),
         ("packageNames", nix.AttrSet(_package_names(project))),
+        ("pins", nix.Path("../flake-inputs.json")),
         ("packages", strings(package.name for package in project.packages)),
         ("tests", nix.AttrSet({test.name: _test(test) for test in project.tests})),
     ]

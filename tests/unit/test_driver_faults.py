@@ -1,7 +1,7 @@
 import pytest
 
 from nixgen.driver._trace import parse_trace
-from nixgen.driver.faults import fetch_fault, store_fault
+from nixgen.driver.faults import fetch_fault, input_fault, store_fault
 from nixgen.driver.nix import NixOptions, strip_noise
 
 
@@ -138,3 +138,47 @@ def test_options_say_what_is_needed_and_no_more():
 def test_noise_is_dropped():
     noise = "warning: the group 'nixbld' specified in 'build-users-group' does not exist"
     assert strip_noise([noise, "error: x"]) == ("error: x",)
+
+
+FETCHING = '… while fetching the input "it" from https://git.invalid/a b, commit ' + "0" * 40
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "status"),
+    [
+        (  # 2.26, whose error is about something else
+            (
+                "fatal: unable to access 'https://git.invalid/a/': Could not resolve host: git.invalid\n"
+                "error: Cannot find Git revision '0' in ref 'master' of repository 'https://git.invalid/a'!"
+            ),
+            "cannot be fetched from https://git.invalid/a b",
+            3,
+        ),
+        (
+            "error: getting Git object '0': object not found - no match for id (0)",
+            "https://git.invalid/a b does not have the commit 000000000000 of the input it",
+            3,
+        ),
+        (
+            (
+                "warning: unable to download 'https://x': HTTP error 503; retrying in 300 ms\n"
+                "error: unable to download 'https://x': HTTP error 404"
+            ),
+            "does not have the commit",
+            3,
+        ),
+        ("error: store path mismatch in (possibly filtered) path", "is not what", 2),
+        ("error: executing 'git': No such file or directory", "git is not installed", 3),
+    ],
+)
+def test_an_input_that_cannot_be_had_is_told_by_its_name(said, message, status):
+    fault = input_fault([*said.splitlines(), FETCHING])
+    assert fault is not None
+    assert message in fault.message
+    assert fault.exit_status == status
+    assert fault.hint
+    assert not any("retrying" in line for line in fault.details)
+
+
+def test_other_trouble_is_no_inputs():
+    assert input_fault(["error: unable to download 'https://x': HTTP error 404"]) is None

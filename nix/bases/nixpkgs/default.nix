@@ -3,7 +3,7 @@
 
   # Inputs
   system: such as "x86_64-linux".
-  inputs: { nixpkgs = <path of a tree>; } uses that tree instead of the pin in flake-inputs.json.
+  inputs: name → tree, as ../../lib/inputs.nix gives them; nixpkgs must be among them.
   packageNames: attribute name → attribute path of nixpkgs ("python3" = "python311"), where they differ.
 
   # Output
@@ -11,11 +11,20 @@
 */
 {
   system,
-  inputs ? { },
+  inputs,
   packageNames ? { },
 }:
 let
-  nixpkgs = inputs.nixpkgs or (import ./pin.nix);
+  nixpkgs =
+    let
+      tree =
+        inputs.nixpkgs
+          or (throw ''the input "nixpkgs" is not pinned; add it to flake-inputs.json, or pass inputs.nixpkgs'');
+    in
+    if builtins.pathExists (tree + "/nixos/lib/eval-config.nix") then
+      tree
+    else
+      throw ''the input "nixpkgs" is no nixpkgs: ${toString tree} has no nixos/lib/eval-config.nix'';
 
   renamed = _final: previous: builtins.mapAttrs (name: find name previous) packageNames;
   find =

@@ -46,6 +46,7 @@ import ./lib/project.nix {
     "flask"
     "redis"
   ];
+  pins = ../flake-inputs.json;
   tests = {
     derived = {
       module = ./tests/derived.nix;

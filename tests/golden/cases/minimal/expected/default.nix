@@ -19,5 +19,6 @@ import ./lib/project.nix {
   };
   packageNames = { };
   packages = [ ];
+  pins = ../flake-inputs.json;
   tests = { };
 }
