@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from nixgen.errors import LockError, Problem
 from nixgen.jsontext import JsonPath, JsonText, shown
 from nixgen.schemas import faults
 
-__all__ = ["DEBIAN", "FILE", "SCHEMA", "Inputs", "Pin"]
+__all__ = ["DEBIAN", "FILE", "SCHEMA", "Inputs", "Pin", "described", "missing_marks"]
 
 FILE = "flake-inputs.json"
 SCHEMA = "nixgen/inputs/1"
 #: The type of the entry that the Debian base reads.
 DEBIAN = "debian"
 
+#: input → what a tree of it has at least
+_MARKS: Mapping[str, tuple[str, ...]] = {"nixpkgs": ("default.nix", "nixos/lib")}
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com"}
 #: What `nixgen inputs update` finds out.
 _LOCKED = frozenset({"rev", "narHash"})
@@ -38,20 +41,32 @@ class Pin:
     where: str
 
     @property
-    def version(self) -> str:
-        """What people know it by: a revision, a suite, a path."""
-        for field in ("rev", "suite", "path", "url"):
-            if field in self.fields:
-                return str(self.fields[field])
-        return ""
-
-    @property
     def origin(self) -> str:
         """Where it comes from, as people write it: a URL, or a path."""
         fields = self.fields
         if self.type in _HOSTS:
             return f"https://{fields.get('host', _HOSTS[self.type])}/{fields['owner']}/{fields['repo']}"
         return str(fields.get("url") or fields.get("path") or fields.get("suite"))
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """What it follows: attributes of a flake's input. Relative paths are left so."""
+        follows = ("host", "owner", "path", "ref", "repo", "url")
+        found = {"type": self.type, **{k: self.fields[k] for k in follows if k in self.fields}}
+        if self.type == "gitlab":  # as Nix wants a group in a group
+            found["owner"] = found["owner"].replace("/", "%2F")
+        return found
+
+    @property
+    def locked(self) -> dict[str, Any]:
+        """What exactly it is: the same, and of that a commit, its hash and its date. Nix takes either a commit or a branch from
+        a forge; git wants to know which branch has it.
+        """
+        found = self.reference
+        if self.type in _HOSTS:
+            found.pop("ref", None)
+        exact = ("lastModified", "narHash", "rev")
+        return {**found, **{k: self.fields[k] for k in exact if k in self.fields}}
 
 
 @attrs.frozen(kw_only=True)
@@ -110,6 +125,26 @@ class Inputs:
             hint='add "debian": {"type": "debian", "suite": "bookworm", "architectures": ["amd64"], '
             '"lock": "debian.lock.json"}',
         )
+
+
+def described(fields: Mapping[str, Any]) -> str:
+    """What the fields of an entry pin, shortly: ``917fec990948 of 2026-03-05``."""
+    if "suite" in fields:
+        return str(fields["suite"])
+    if "rev" in fields:
+        what = str(fields["rev"])[:12]
+    elif "narHash" in fields:
+        what = f"{str(fields['narHash'])[:19]}…"
+    else:
+        return "read as it is" if "path" in fields else "nothing yet"
+    if "lastModified" not in fields:
+        return what
+    return f"{what} of {datetime.fromtimestamp(fields['lastModified'], UTC):%Y-%m-%d}"
+
+
+def missing_marks(name: str, tree: Path) -> list[str]:
+    """What a folder lacks to be a tree of the input of that name."""
+    return [mark for mark in _MARKS.get(name, ()) if not (tree / mark).exists()]
 
 
 def _parsed(path: Path) -> JsonText:

@@ -86,6 +86,15 @@ class JsonText:
         name = json.dumps(path[-1], ensure_ascii=False)
         return self.parse(f"{self.text[: last.end]},{gap}{name}: {new}{self.text[last.end :]}")
 
+    def without(self, path: JsonPath) -> JsonText:
+        """The same text without a member, if it is there; not the only one of its object."""
+        if (span := self._spans.get(path)) is None:
+            return self
+        before, after = self.text[: span.member].rstrip(), self.text[span.end :]
+        if before.endswith(","):
+            return self.parse(before[:-1] + after)
+        return self.parse(self.text[: span.member] + after.lstrip().removeprefix(",").lstrip())
+
 
 def _scan(
     tokens: Sequence[re.Match[str]],

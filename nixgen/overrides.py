@@ -9,14 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nixgen.errors import UsageError
-from nixgen.inputs import FILE, Inputs
+from nixgen.inputs import FILE, Inputs, missing_marks
 
 __all__ = ["OPTION", "fingerprint", "parse_overrides"]
 
 OPTION = "--override-input"
 
-#: input → what a tree of it has at least
-_LANDMARKS: Mapping[str, tuple[str, ...]] = {"nixpkgs": ("default.nix", "nixos/lib")}
 #: what changes without a change of what is evaluated
 _IGNORED = frozenset({".git", ".hg", ".svn"})
 
@@ -53,7 +51,7 @@ def parse_overrides(words: Iterable[str], inputs: Inputs) -> Mapping[str, Path]:
 
 
 def _name_problems(name: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
-    trees = [pin.name for pin in inputs.pins.values() if pin.type != "debian"]
+    trees = [*inputs.trees]
     if name in trees:
         return
     close = difflib.get_close_matches(name, trees, n=1)
@@ -77,7 +75,7 @@ def _tree_problems(name: str, given: str, tree: Path) -> Iterator[tuple[str, str
             "give the folder of an unpacked tree",
         )
         return
-    missing = [mark for mark in _LANDMARKS.get(name, ()) if not (tree / mark).exists()]
+    missing = missing_marks(name, tree)
     if missing:
         yield (
             f"{given} is no {name} tree: it has no {' and no '.join(missing)}",

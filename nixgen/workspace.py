@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from nixgen.disk import write_atomically
 from nixgen.errors import ModelError, Problem, UsageError
 from nixgen.inputs import FILE as INPUTS_FILE
 from nixgen.inputs import Inputs
+from nixgen.jsontext import JsonText
 from nixgen.load import load_project
 from nixgen.models import Cache, Package, Project, Secret, Source, Text, packages_of, walk
 from nixgen.overrides import parse_overrides
@@ -65,6 +67,15 @@ class Workspace:
     def inputs(self) -> Inputs:
         """:raises LockError: flake-inputs.json is missing or wrong."""
         return Inputs.read(self.root / INPUTS_FILE)
+
+    def write_inputs(self, text: JsonText) -> None:
+        """Replace flake-inputs.json, and forget what came of it.
+
+        :raises StoreError: the disk is full or read-only.
+        """
+        write_atomically(self.root / INPUTS_FILE, text.text.encode())
+        for known in ("inputs", "_rendered"):
+            self.__dict__.pop(known, None)
 
     def overrides(self, words: Iterable[str] | None) -> Mapping[str, Path]:
         """The trees that stand for pins, from ``NAME=PATH`` words; without any, flake-inputs.json is not read.

@@ -26,7 +26,7 @@ VERBS = {
     "secret": "Look for the values of secrets where everybody can read them.",
     "image": "Assemble OCI images and run them.",
     "test": "Boot the machines of a test and run it.",
-    "inputs": "Show and update the pins and the Debian lock.",
+    "inputs": "Show, update and check the pins and the Debian lock.",
     "descriptor": "Read and write machine.json, the machines of a cluster on EC2.",
     "fmt": "Format hand-written Nix files.",
     "doctor": "Say what is missing on this computer, and how to get it.",

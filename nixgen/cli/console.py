@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from nixgen.doctor import Finding
     from nixgen.oci.build import ImageReport
+    from nixgen.pins import Checked
     from nixgen.pipeline import Built
     from nixgen.render import Changes
     from nixgen.vm.report import TestResult
@@ -28,6 +29,7 @@ __all__ = [
     "json_text",
     "note",
     "print_built",
+    "print_checked",
     "print_diff",
     "print_findings",
     "print_generated",
@@ -149,6 +151,15 @@ def print_findings(findings: Iterable[Finding]) -> None:
     )
     if len(packages) > 1:
         print(f"\nall at once: {_APT}{' '.join(packages)}")
+
+
+def print_checked(checked: Checked, width: int) -> None:
+    """One input, and the command that mends it."""
+    styles = {"ok": "green", "differs": "bold red", "unreachable": "bold yellow"}
+    mark = _paint(f"{checked.state:<11}", styles[checked.state], sys.stdout)
+    print(f"{mark} {checked.name:<{width}}  {checked.detail}")
+    if checked.mend:
+        print(f"{'':11} {'':<{width}}  run: {_paint(checked.mend, 'bold', sys.stdout)}")
 
 
 def print_table(

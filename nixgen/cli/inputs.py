@@ -1,26 +1,40 @@
-"""``nixgen inputs show|update``"""
+"""``nixgen inputs show|update|check``"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, verb
 
-app = verb("Show and update the pins and the Debian lock.")
+if TYPE_CHECKING:
+    from nixgen.pins import Checked, Update
+
+app = verb("Show, update and check the pins and the Debian lock.")
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Inputs of flake-inputs.json; all when none is given.",
+        show_default=False,
+    ),
+]
 
 
 @app.command("show")
 def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """What the project is pinned to."""
     from nixgen.cli import console
+    from nixgen.inputs import FILE, Inputs, described
     from nixgen.pins import lock_summary
     from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
-    pins = workspace.inputs.pins
+    pins = Inputs.read(workspace.root / FILE, unlocked=True).pins
     summary = lock_summary(workspace)
     if json:
         console.print_json(
@@ -33,8 +47,17 @@ def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = Fal
         return
     console.print_table(
         "",
-        ["input", "type", "pinned to"],
-        [(pin.name, pin.type, pin.version) for pin in pins.values()],
+        ["input", "type", "from", "follows", "pinned to"],
+        [
+            (
+                pin.name,
+                pin.type,
+                pin.origin.removeprefix("https://"),
+                pin.fields.get("ref", ""),
+                described(pin.fields),
+            )
+            for pin in pins.values()
+        ],
     )
     for architecture, lock in summary.items():
         size = console.human_size(int(lock["size"]))
@@ -49,25 +72,114 @@ def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = Fal
 
 @app.command("update")
 def update(
-    name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="The input to update.", show_default=False)
-    ] = "debian",
+    names: Names = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="REV",
+            help="A commit of 40 digits; or what to follow from now on: a branch or tag (of type git: refs/tags/NAME), "
+            "the URL of a tarball, the path of a folder from that of flake-inputs.json.",
+            show_default=False,
+        ),
+    ] = None,
     project: ProjectFolder = Path(),
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Resolve the Debian packages again, to the newest that the mirror has, and write the lock."""
+    """Pin what there is now: the newest commit, the tarball's new contents, the newest Debian packages that the mirror has."""
     from nixgen.cli import console
+    from nixgen.cli.progress import fetch_progress
+    from nixgen.inputs import FILE, Inputs
+    from nixgen.pins import require_updatable
     from nixgen.pins import update as update_pin
     from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
-    changes = update_pin(workspace, name, console.note)
+    pins = require_updatable(Inputs.read(workspace.root / FILE, unlocked=True), names or (), to)
+    done: list[Update] = []
+    for pin in pins:
+        with fetch_progress(quiet=json) as observe:
+            done.append(update_pin(workspace, pin, to=to, explicit=bool(names), observe=observe))
+        if not json:
+            _say_update(done[-1])
     if json:
-        console.print_json({"schema": "nixgen/lock-changes/1", "changes": changes})
-        return
-    for package, (before, after) in changes.items():
+        console.print_json(
+            {
+                "schema": "nixgen/inputs-update/1",
+                "inputs": {each.name: each.to_json() for each in done},
+            }
+        )
+    if any(each.changed for each in done) and workspace.generated.exists():
+        # the lock of the flake says the same; a project that is not generated yet stays so
+        for path in workspace.write_generated().written:
+            console.note(f"wrote   {workspace.generated.name}/{path}")
+    _raise_for(done)
+
+
+def _say_update(done: Update) -> None:
+    from nixgen.cli import console
+    from nixgen.inputs import described
+
+    for package, (before, after) in done.packages.items():
         console.say(f"{package}: {before or 'new'} → {after or 'removed'}")
-    console.say(
-        f"{len(changes)} packages changed" if changes else "nothing to update: the lock is current"
-    )
+    if done.error is not None:
+        console.say(f"{done.name}: not updated")
+    elif done.packages:
+        console.say(f"{done.name}: {len(done.packages)} packages changed")
+    elif done.changed:
+        console.say(f"{done.name}: {described(done.before)} → {described(done.after)}")
+    else:
+        as_before = "" if "narHash" not in done.after and "path" in done.after else ", as before"
+        console.say(f"{done.name}: {described(done.after)}{as_before}")
+
+
+def _raise_for(done: Iterable[Update]) -> None:
+    """:raises NixgenError: what went wrong with one input, or with several."""
+    from nixgen.errors import OutsideError
+
+    errors = [(each.name, each.error) for each in done if each.error is not None]
+    if len(errors) == 1:
+        raise errors[0][1]
+    if errors:
+        raise OutsideError(
+            f"{len(errors)} inputs were not updated",
+            hint=errors[0][1].hint,
+            details=[": ".join([error.message, *error.details[-1:]]) for _, error in errors],
+        )
+
+
+@app.command("check")
+def check(
+    names: Names = None, project: ProjectFolder = Path(), json: Json = False, debug: Debug = False
+) -> None:
+    """Fetch every pin anew and compare: is it there, has it its hash, does the Debian lock cover the project."""
+    from nixgen.cli import console
+    from nixgen.cli.progress import fetch_progress
+    from nixgen.errors import OutsideError, StaleError
+    from nixgen.inputs import FILE, Inputs
+    from nixgen.pins import check as check_pin
+    from nixgen.pins import require_updatable
+    from nixgen.workspace import Workspace
+
+    workspace = Workspace.open(project)
+    pins = require_updatable(Inputs.read(workspace.root / FILE, unlocked=True), names or (), None)
+    done: list[Checked] = []
+    width = max((len(pin.name) for pin in pins), default=0)
+    for pin in pins:
+        with fetch_progress(quiet=json) as observe:
+            done.append(check_pin(workspace, pin, observe=observe))
+        if not json:
+            console.print_checked(done[-1], width)
+    if json:
+        console.print_json(
+            {"schema": "nixgen/inputs-check/1", "inputs": [each.to_json() for each in done]}
+        )
+    states = [each.state for each in done]
+    if "unreachable" in states:
+        raise OutsideError(
+            f"{states.count('unreachable')} of {len(states)} could not be checked",
+            hint="check the network, and run it again",
+        )
+    if "differs" in states:
+        raise StaleError(f"{states.count('differs')} of {len(states)} are not as they should be")

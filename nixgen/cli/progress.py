@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "build_progress",
     "bytes_progress",
+    "fetch_progress",
     "image_progress",
     "is_live",
     "push_progress",
@@ -33,6 +34,8 @@ __all__ = [
 
 #: Builds shown at a time; more would scroll the terminal away.
 _SHOWN = 8
+#: bytes of a download that is told of when it is done
+_WORTH_A_LINE = 1_000_000
 
 
 def is_live() -> bool:
@@ -257,10 +260,48 @@ def bytes_progress(what: str) -> Iterator[Progress]:
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.description}", style="dim"),
+        TextColumn("{task.description}", style="dim", markup=False),
     )
     with Progress(*columns, console=err(), transient=True) as progress:
         yield progress
+
+
+@contextlib.contextmanager
+def fetch_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
+    """Bytes of what is being downloaded; without a terminal a line for what took a moment."""
+    if quiet or not is_live():
+        received: dict[str, int] = {}
+
+        def plain(event: Any) -> None:
+            match event:
+                case nix.TransferProgress(item=url, done=done):
+                    received[url] = done
+                case nix.TransferFinished(kind="fetch", item=url, seconds=seconds):
+                    size = received.get(url, 0)
+                    if size > _WORTH_A_LINE or (size and seconds > 1):
+                        note(f"fetched {url}, {human_size(size)} ({seconds:.1f} s)")
+                case nix.Message(level=3, text=text):
+                    note(text)
+                case _:
+                    pass
+
+        yield _ignore if quiet else plain
+        return
+    with bytes_progress("fetching") as progress:
+        task = progress.add_task("", total=None)
+
+        def live(event: Any) -> None:
+            match event:
+                case nix.TransferStarted(kind="fetch", item=url):
+                    progress.reset(task, description=url, total=None)
+                case nix.TransferProgress(done=done, expected=expected):
+                    progress.update(task, completed=done, total=expected or None)
+                case nix.Message(level=3, text=text):
+                    progress.update(task, description=text)
+                case _:
+                    pass
+
+        yield live
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ __all__ = [
     "Message",
     "Progress",
     "TransferFinished",
+    "TransferProgress",
     "TransferStarted",
     "drv_name",
 ]
@@ -155,6 +156,15 @@ class TransferFinished:
 
 
 @frozen
+class TransferProgress:
+    """Bytes of a ``fetch`` so far; ``expected`` is 0 as long as nobody knows."""
+
+    item: str
+    done: int
+    expected: int
+
+
+@frozen
 class Message:
     """What Nix says; ``level`` 0 is an error, 1 a warning, 3 information."""
 
@@ -173,6 +183,7 @@ Event: TypeAlias = (
     | Progress
     | TransferStarted
     | TransferFinished
+    | TransferProgress
     | Message
 )
 
@@ -206,6 +217,7 @@ class EventParser:
     _ended: dict[str, float] = field(factory=dict, init=False)
     _failed: set[str] = field(factory=set, init=False)
     _progress: dict[int, list[int]] = field(factory=dict, init=False)
+    _received: dict[int, int] = field(factory=dict, init=False)
     _machines: dict[str, str] = field(factory=dict, init=False)
     # what ssh says comes as plain lines, before Nix says which machine it is about
     _spoken: deque[str] = field(factory=lambda: deque(maxlen=30), init=False)
@@ -260,6 +272,7 @@ class EventParser:
 
     def _stop(self, number: int) -> tuple[Event, ...]:
         kind, item, started = self._activities.pop(number, (0, "", 0.0))
+        self._received.pop(number, None)
         if kind == _BUILD:
             return self._finish(item)
         if kind in _TRANSFERS:
@@ -273,6 +286,12 @@ class EventParser:
             return (BuildLine(item, text),) if text or not fields[0] else ()
         if kind == _SET_PHASE and activity in {_BUILD, _RELAYED}:
             return (BuildPhase(item, str(fields[0])),)
+        if kind == _PROGRESS and activity == _FILE_TRANSFER:
+            done, expected = int(fields[0]), int(fields[1])
+            if self._received.get(number) == done:
+                return ()  # Nix repeats itself ten times a second
+            self._received[number] = done
+            return (TransferProgress(item, done, expected),)
         if kind == _PROGRESS and activity in {_BUILDS, _COPY_PATHS}:
             before = self._progress.get(activity, [0, 0, 0, 0])
             if before == fields and activity in self._progress:

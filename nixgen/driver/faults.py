@@ -38,10 +38,16 @@ _OTHER_HASH = re.compile(r"hash mismatch|is not what is pinned|store path mismat
 _EXPECTED = re.compile(r"(?:specified:|expected)\s+(sha256[:-][A-Za-z0-9+/]+=?)")
 _GOT = re.compile(r"(?:got:?)\s+(sha256[:-][A-Za-z0-9+/]+=?)")
 # Nix 2.26 and git tell it in lines before the error, which is then about something else
-_LOST_COMMIT = re.compile(r"Cannot find Git revision|object not found|remote error: upload-pack")
+_LOST = re.compile(
+    r"Cannot find Git revision|object not found|remote error: upload-pack"
+    r"|ambiguous argument|[Cc]ould(?:n't| not) find remote ref|[Rr]emote branch .* not found|cannot read object|revspec .* not found"
+)
 _NO_GIT = re.compile(r"executing 'git': No such file")
-_WHY = re.compile(
-    r"^(?!.*retrying in).*(?:unable to (?:download|access)|fatal: unable|HTTP error|does not exist)"
+# the most telling line, by what it says
+_WHY = (
+    re.compile(r"^(?!.*retrying in).*unable to (?:download|access)"),
+    re.compile(r"fatal: |HTTP error|does not exist"),
+    re.compile(r"^\s*error: "),
 )
 
 
@@ -121,13 +127,14 @@ def input_fault(lines: Iterable[str]) -> LockError | OutsideError | None:
     if _NO_GIT.search(text):
         return missing_tool("git")
     copy = f"use a local copy: --override-input {name}=PATH"
-    why = [line.strip().removeprefix("error: ") for line in lines if _WHY.search(line)]
-    details = why[-1:]
-    if _GONE.search(text) or (_LOST_COMMIT.search(text) and not _UNREACHABLE.search(text)):
+    told = (line for why in _WHY for line in reversed(lines) if why.search(line))
+    details = [line.strip().removeprefix("error: ") for line in [next(told, "")] if line]
+    if _GONE.search(text) or (_LOST.search(text) and not _UNREACHABLE.search(text)):
+        what = f"the commit {commit[:12]} of" if commit else "what is pinned as"
         return OutsideError(
-            f"{origin} does not have{f' the commit {commit[:12]} of' if commit else ''} the input {name}",
+            f"{origin} does not have {what} the input {name}",
             where=_INPUTS,
-            hint=f"pin what it has: nixgen inputs update {name}; or {copy}",
+            hint=f"pin something else with nixgen inputs update {name} --to …, or {copy}",
             details=details,
         )
     return OutsideError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from origins import Origins, nar_hash, serving
+from origins import Origins, nar_hash, serving, use_own_nix
 
 from nixgen.driver.evaluation import Target, evaluate
 from nixgen.driver.events import drv_name
@@ -39,9 +39,7 @@ Ask = Callable[..., str]
 
 @pytest.fixture
 def origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Origins:
-    for name in ("STORE", "STATE", "LOG"):
-        monkeypatch.setenv(f"NIX_{name}_DIR", str(tmp_path / "nix" / name.lower()))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    use_own_nix(monkeypatch, tmp_path)
     return Origins.make(tmp_path / "origins")
 
 
@@ -172,7 +170,7 @@ def test_a_commit_that_is_not_there(origins: Origins, ask: Ask) -> None:
 def test_a_file_that_is_not_there(origins: Origins, ask: Ask) -> None:
     with serving(origins.folder) as url:
         error = failed(OutsideError, ask, tarball_pin(f"{url}/none.tar.gz", OTHER))
-    assert error.message == f"{url}/none.tar.gz does not have the input it"
+    assert error.message == f"{url}/none.tar.gz does not have what is pinned as the input it"
     error = failed(OutsideError, ask, tarball_pin(f"file://{origins.folder}/none.tar.gz", OTHER))
     assert "cannot be fetched" in error.message
 

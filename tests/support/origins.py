@@ -14,11 +14,20 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from attrs import frozen
 
 from nixgen.cache.nar import write_nar
 
-__all__ = ["Origins", "git", "nar_hash", "serving"]
+__all__ = ["Origins", "git", "nar_hash", "serving", "use_own_nix"]
+
+
+def use_own_nix(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A store and a cache of downloads below a folder, for this test; hosts that do not answer are asked once."""
+    for name in ("STORE", "STATE", "LOG"):
+        monkeypatch.setenv(f"NIX_{name}_DIR", str(folder / "nix" / name.lower()))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.setenv("NIX_CONFIG", "download-attempts = 1")
 
 
 def git(*words: object, cwd: Path) -> str:

@@ -24,6 +24,7 @@ def nixgen_(*arguments: object, cwd: Path, **environment: str) -> subprocess.Com
             "PATH": "/usr/bin:/bin",
             "COLUMNS": "80",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(HELP.parents[2]),  # the checkout under test, whichever is installed
             **environment,
         },
         capture_output=True,

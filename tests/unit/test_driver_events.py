@@ -21,6 +21,7 @@ from nixgen.driver.events import (
     Message,
     Progress,
     TransferFinished,
+    TransferProgress,
     TransferStarted,
     clean,
     drv_name,
@@ -74,7 +75,9 @@ def test_the_union_is_closed():
         match event:
             case BuildStarted() | BuildFinished() | BuildFailed() | BuildLine() | BuildPhase():
                 pass
-            case Progress() | TransferStarted() | TransferFinished() | Message():
+            case (
+                Progress() | TransferStarted() | TransferProgress() | TransferFinished() | Message()
+            ):
                 pass
             case _:
                 assert_never(event)
@@ -128,6 +131,9 @@ def test_transfers_and_phases():
         {"action": "start", "id": 1, "type": 108, "fields": ["/nix/store/p", "s3://bucket"]},
         {"action": "start", "id": 2, "type": 101, "fields": ["http://127.0.0.1/x"]},
         {"action": "start", "id": 3, "type": 100, "fields": ["/nix/store/p", "a", "b"]},
+        {"action": "result", "id": 2, "type": 105, "fields": [10, 0, 0, 0]},
+        {"action": "result", "id": 2, "type": 105, "fields": [10, 30, 0, 0]},
+        {"action": "result", "id": 2, "type": 105, "fields": [20, 30, 0, 0]},
         {"action": "stop", "id": 2},
         START | {"id": 4},
         {"action": "result", "id": 4, "type": 104, "fields": ["unpackPhase"]},
@@ -136,6 +142,8 @@ def test_transfers_and_phases():
         TransferStarted("substitute", "/nix/store/p", "s3://bucket"),
         TransferStarted("fetch", "http://127.0.0.1/x", ""),
         TransferStarted("copy", "/nix/store/p", "a"),
+        TransferProgress("http://127.0.0.1/x", 10, 0),
+        TransferProgress("http://127.0.0.1/x", 20, 30),
         TransferFinished("fetch", "http://127.0.0.1/x", 2.0),
         BuildStarted(DRV, ""),
         BuildPhase(DRV, "unpackPhase"),

@@ -80,7 +80,7 @@ def said(error: LockError) -> list[str]:
 
 def test_the_shipped_pins_are_sound() -> None:
     inputs = Inputs.read(default_inputs())
-    assert inputs.debian.version == "bookworm"
+    assert inputs.debian.origin == "bookworm"
     assert inputs.pins["nixpkgs"].fields["rev"] == REV
     assert [*inputs.trees] == ["kubenix", "nixpkgs", "systems"]
 

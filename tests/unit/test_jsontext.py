@@ -69,6 +69,20 @@ def test_an_edit_changes_nothing_else(before: str, path: JsonPath, value: Any, a
     assert JsonText.parse(before).replaced(path, value).text == after
 
 
+@pytest.mark.parametrize(
+    ("before", "path", "after"),
+    [
+        ('{"a": 1, "b": 2}', ("a",), '{"b": 2}'),
+        ('{"a": 1, "b": 2}', ("b",), '{"a": 1}'),
+        ('{\n  "a": 1,\n  "b": 2,\n  "c": 3\n}', ("b",), '{\n  "a": 1,\n  "c": 3\n}'),
+        ('{\n  "a": 1,\n  "c": [3]\n}', ("c",), '{\n  "a": 1\n}'),
+        ('{"a": 1}', ("b",), '{"a": 1}'),
+    ],
+)
+def test_a_member_goes_with_its_comma(before: str, path: JsonPath, after: str) -> None:
+    assert JsonText.parse(before).without(path).text == after
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

@@ -37,6 +37,18 @@ PUSH = (
     cache.NarStored(path=PATH, nar_size=1000, file_size=10, reused=False),
     cache.Published(path=PATH),
 )
+FETCH = (
+    nix.Message(3, "resolving Debian packages"),
+    nix.TransferStarted("fetch", "https://x/[small]", ""),
+    nix.TransferProgress("https://x/[small]", 300, 300),
+    nix.TransferFinished("fetch", "https://x/[small]", 0.1),
+    nix.TransferStarted("fetch", "https://x/[big]", ""),
+    nix.TransferProgress("https://x/[big]", 0, 0),
+    nix.TransferProgress("https://x/[big]", 45_000_000, 90_000_000),
+    nix.TransferFinished("fetch", "https://x/[big]", 12.34),
+    nix.TransferStarted("fetch", "https://x/none", ""),
+    nix.TransferFinished("fetch", "https://x/none", 5.0),
+)
 IMAGES = (
     oci.LayersPlanned(images=("api",), layers=2, size=2_000_000),
     oci.LayerReused(digest="sha256:0", size=1),
@@ -138,6 +150,15 @@ def test_pushes_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "2 of 9 paths to push, 12.3 MB\npushed  curl\n")
 
 
+def test_fetches_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.fetch_progress(quiet=False) as observe:
+        feed(observe, FETCH)
+    assert capsys.readouterr().err.splitlines() == [
+        "resolving Debian packages",
+        "fetched https://x/[big], 45.0 MB (12.3 s)",
+    ]
+
+
 def test_images_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.image_progress(quiet=False) as observe:
         feed(observe, IMAGES)
@@ -170,6 +191,8 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str], terminal: io.Str
         feed(observe, PUSH)
     with progress.image_progress(quiet=True) as observe:
         feed(observe, IMAGES)
+    with progress.fetch_progress(quiet=True) as observe:
+        feed(observe, FETCH)
     with progress.test_progress(quiet=True, serial=True) as observe:
         feed(observe, TEST)
     assert (capsys.readouterr(), terminal.getvalue()) == (("", ""), "")
@@ -210,11 +233,15 @@ def test_a_terminal_gets_the_live_views(terminal: io.StringIO) -> None:
         feed(observe, PUSH)
     with progress.image_progress(quiet=False) as observe:
         feed(observe, IMAGES)
+    with progress.fetch_progress(quiet=False) as observe:
+        feed(observe, FETCH[:7])
     drawn = terminal.getvalue()
     for part in ("1/3 built", "failed redis", "pushing", "12.3 MB", "layers", "2.0 MB"):
         assert part in drawn
+    assert "45.0/90.0 MB" in drawn
+    assert "https://x/[big]" in drawn
     # a view that vanishes shows the cursor again
-    assert drawn.count("\x1b[?25l") == drawn.count("\x1b[?25h") == 3
+    assert drawn.count("\x1b[?25l") == drawn.count("\x1b[?25h") == 4
 
 
 def test_a_failure_in_the_middle_puts_the_terminal_right(terminal: io.StringIO) -> None:

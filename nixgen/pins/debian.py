@@ -1,4 +1,4 @@
-"""The pins of a workspace: resolving, extending and updating the Debian lock."""
+"""The lock of the Debian packages: resolving, extending, updating, and what it lacks."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 from nixgen.debian.lock import Lock, read_lock, write_lock
 from nixgen.debian.locking import resolve_lock
 from nixgen.driver.runner import SubprocessRunner
-from nixgen.errors import LockError, UsageError
-from nixgen.inputs import FILE
+from nixgen.errors import LockError
 from nixgen.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ensure_lock", "lock_summary", "update"]
+    from nixgen.inputs import Pin
+
+__all__ = ["Versions", "ensure_lock", "lacking", "lock_summary", "update_lock"]
+
+#: ``package:architecture`` → (version before, version after); None where there is none.
+Versions = dict[str, tuple[str | None, str | None]]
 
 
 def ensure_lock(workspace: Workspace, tell: Callable[[str], None]) -> Lock:
@@ -31,7 +35,7 @@ def ensure_lock(workspace: Workspace, tell: Callable[[str], None]) -> Lock:
     if lock is not None and _covers(lock, workspace.wanted_packages()):
         return lock
     tell("resolving Debian packages into debian.lock.json")
-    return _resolve(workspace, tell)
+    return _resolve(workspace, workspace.inputs.debian, tell)
 
 
 def _covers(lock: Lock, wanted: Mapping[str, tuple[str, ...]]) -> bool:
@@ -42,13 +46,12 @@ def _covers(lock: Lock, wanted: Mapping[str, tuple[str, ...]]) -> bool:
     )
 
 
-def _resolve(workspace: Workspace, tell: Callable[[str], None]) -> Lock:
-    pin = workspace.inputs.debian.fields
+def _resolve(workspace: Workspace, pin: Pin, tell: Callable[[str], None]) -> Lock:
     wanted = workspace.wanted_packages()
     lock = resolve_lock(
         wanted,
-        suite=pin["suite"],
-        architectures=pin["architectures"],
+        suite=pin.fields["suite"],
+        architectures=pin.fields["architectures"],
         runner=SubprocessRunner(),
         overrides={name: debian for name, debian in wanted.items() if debian},
         paths=workspace.package_places(),
@@ -58,27 +61,37 @@ def _resolve(workspace: Workspace, tell: Callable[[str], None]) -> Lock:
     return lock
 
 
-def update(
-    workspace: Workspace, name: str, tell: Callable[[str], None]
-) -> dict[str, tuple[str | None, str | None]]:
-    """Resolve an input again; package → (version before, version after) of what changed.
+def lacking(workspace: Workspace, pin: Pin) -> list[str]:
+    """What the lock does not say that the project and the pin want, in words; nothing when it is as it should be.
 
-    :raises UsageError: the input does not exist, or is pinned by hand.
+    :raises LockError: it is there and wrong.
     """
-    pin = workspace.inputs.pins.get(name)
-    if pin is None:
-        raise UsageError(
-            f"{FILE} has no input {name!r}", hint=f"it has {', '.join(workspace.inputs.pins)}"
-        )
-    if pin.type != "debian":
-        raise UsageError(
-            f"the input {name!r} is pinned by its revision",
-            hint=f"write the new rev and narHash into {FILE}; `nix flake metadata` prints both",
-        )
+    if not workspace.lock_path.exists():
+        return [f"there is no {workspace.lock_path.name} yet"]
+    lock = read_lock(workspace.lock_path)
+    said = []
+    if lock.suite != pin.fields["suite"]:
+        said.append(f"it is of {lock.suite}, not {pin.fields['suite']}")
+    missing = [name for name in pin.fields["architectures"] if name not in lock.architectures]
+    if missing:
+        said.append(f"it lacks the architecture {', '.join(missing)}")
+    wanted = workspace.wanted_packages()
+    packages = [name for name in wanted if not _covers(lock, {name: wanted[name]})]
+    if packages:
+        said.append(f"it lacks {', '.join(packages)}")
+    return said
+
+
+def update_lock(workspace: Workspace, pin: Pin, tell: Callable[[str], None]) -> Versions:
+    """Resolve every package again, to the newest that the mirror has, and write the lock; what changed.
+
+    :raises ModelError: a package does not exist; every such is named with its line.
+    :raises MirrorError: the index cannot be had.
+    """
     before: dict[str, str] = {}
     with contextlib.suppress(LockError):  # a broken lock is what an update is for
         before = _versions(read_lock(workspace.lock_path))
-    after = _versions(_resolve(workspace, tell))
+    after = _versions(_resolve(workspace, pin, tell))
     return {
         package: (before.get(package), after.get(package))
         for package in sorted({*before, *after})

@@ -1,0 +1,15 @@
+"""The pins of a workspace: what they are checked against, how they move on, and the lock of its Debian packages."""
+
+from nixgen.pins.check import Checked, check
+from nixgen.pins.debian import ensure_lock, lock_summary
+from nixgen.pins.update import Update, require_updatable, update
+
+__all__ = [
+    "Checked",
+    "Update",
+    "check",
+    "ensure_lock",
+    "lock_summary",
+    "require_updatable",
+    "update",
+]
