@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "syntax": set(),
     "lowering": {"models", "syntax"},
     "descriptor": {"models", "jsontext", "schemas"},
+    "options": {"models", "disk", "collector"},
     "load": {"models", "collector"},
     "jsontext": set(),
     "schemas": {"jsontext"},

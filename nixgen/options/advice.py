@@ -1,0 +1,147 @@
+"""What to write instead of a value that is of the wrong type."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from nixgen.models import ConfigFile, Source
+from nixgen.models import Package as PackageModel
+from nixgen.options import posix
+from nixgen.options.fitting import Verdict, answer
+from nixgen.options.types import (
+    Alternative,
+    AttrsOf,
+    Boolean,
+    Enum,
+    ListOf,
+    Null,
+    Number,
+    Package,
+    Path,
+    String,
+    Type,
+)
+from nixgen.options.values import Kind, kind
+
+__all__ = ["advice", "example"]
+
+_NUMERAL = re.compile(r"-?\d{1,18}")
+_DECIMAL = re.compile(r"-?\d+\.\d+")
+_ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*")
+_SPELT = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+#: tried on patterns, from the likeliest to be understood
+_WORDS = ("example", "1", "0", "a", "00:00", "2026-01-01", "example.service", "http://example.org")
+
+
+def advice(value: Any, wanted: Type) -> str | None:
+    """``write 5432``, ``did you mean 'debug'?`` or ``for example [True]``; None when nothing comes to mind."""
+    for written, converted in _conversions(value):
+        if answer(converted, wanted).verdict is Verdict.FITS:
+            return f"write {written}"
+    if kind(value) is Kind.DERIVATION and _takes_strings(wanted):
+        return 'a path in it is written with /, as in Package("nginx") / "bin/nginx"'
+    choices = [choice for found in wanted.alternatives for choice in _choices(found)]
+    if isinstance(value, str):
+        close = difflib.get_close_matches(value, choices, n=1)
+        if close:
+            return f"did you mean {close[0]!r}?"
+    shown = example(wanted)
+    return None if shown is None else f"for example {shown}"
+
+
+def _conversions(value: Any) -> Iterator[tuple[str, Any]]:
+    """What may have been meant, as it is written in Python, and as it is."""
+    converted: list[Any] = []
+    match kind(value):
+        case Kind.STRING:
+            if value.casefold() in _SPELT:
+                converted.append(_SPELT[value.casefold()])
+            if _NUMERAL.fullmatch(value):
+                converted.append(int(value))
+            if _DECIMAL.fullmatch(value):
+                converted.append(float(value))
+        case Kind.BOOLEAN:
+            converted += ["true" if value else "false", "yes" if value else "no", int(value)]
+        case Kind.INTEGER:
+            converted += [float(value), str(value)]
+        case Kind.FLOAT:
+            converted += [int(value)] if value.is_integer() else []
+            converted.append(str(value))
+        case _:
+            pass
+    yield from ((repr(item), item) for item in converted)
+    if kind(value) is Kind.STRING and _ATTRIBUTE.fullmatch(value):
+        package = PackageModel(value)
+        yield f"Package({value!r})", package
+        yield f"[Package({value!r})]", [package]
+    if kind(value) is Kind.LIST and len(value) == 1:
+        yield _written(value[0]), value[0]
+    elif kind(value) is not Kind.LIST:
+        yield f"[{_written(value)}]", [value]
+
+
+def _written(value: Any) -> str:
+    match value:
+        case Source():
+            return f"Source({value.path!r})"
+        case PackageModel() | ConfigFile():
+            return f"{type(value).__name__}({value.name!r}{'' if isinstance(value, PackageModel) else ', …'})"
+    text = repr(value)
+    return text if kind(value) is not Kind.TEXT and len(text) <= 60 else "…"
+
+
+def _takes_strings(wanted: Type) -> bool:
+    return any(isinstance(found, String) for found in wanted.alternatives)
+
+
+def _choices(alternative: Alternative) -> Iterator[str]:
+    if isinstance(alternative, Enum):
+        yield from (value for value in alternative.values if isinstance(value, str))
+
+
+def example(wanted: Type) -> str | None:
+    """A value of the type, as it is written in Python."""
+    found = map(_example, wanted.alternatives)
+    shown = sorted((text for text in found if text is not None), key="None".__eq__)
+    return shown[0] if shown else None
+
+
+def _example(alternative: Alternative) -> str | None:
+    match alternative:
+        case Null():
+            return "None"
+        case Boolean():
+            return "True"
+        case Number():
+            return _number(alternative)
+        case String(vague=False, pattern=None):
+            return "'text'"
+        case String(vague=False, pattern=str(pattern)):
+            return next((repr(word) for word in _WORDS if posix.matches(pattern, word)), None)
+        case Path(absolute=False):
+            return "'example'"
+        case Path(in_store=True):
+            return "Source('example')"
+        case Path():
+            return "'/var/lib/example'"
+        case Package():
+            return "Package('hello')"
+        case Enum(values=values) if values:
+            return repr(values[0])
+        case ListOf(element=element, minimum=minimum):
+            inner = example(element)
+            return None if inner is None else f"[{', '.join([inner] * max(minimum, 1))}]"
+        case AttrsOf(element=element):
+            inner = example(element)
+            return "{}" if inner is None else f"{{'name': {inner}}}"
+        case _:
+            return None
+
+
+def _number(wanted: Number) -> str:
+    low = wanted.low if wanted.low is not None else wanted.high
+    value = 1 if low is None or (low <= 1 and (wanted.high is None or wanted.high >= 1)) else low
+    return str(int(value)) if wanted.integers else str(float(value))

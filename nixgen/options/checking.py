@@ -1,0 +1,148 @@
+"""Options that a project sets, against the options that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from nixgen.errors import Problem
+from nixgen.options.advice import advice
+from nixgen.options.closest import closest
+from nixgen.options.fitting import Misfit, Reason, answer_at
+from nixgen.options.stub import Stub
+from nixgen.options.tree import Node, show
+from nixgen.options.values import shown
+
+__all__ = ["Definition", "Findings", "check_definitions"]
+
+_MORE = "nixgen inputs options WORD lists the options that have a word in them"
+#: descriptions are as long as a list of all countries
+_WORDS = 200
+
+
+@attrs.frozen(kw_only=True)
+class Definition:
+    """One option that the project sets.
+
+    :param model_path: of the value, such as ``machines.web.options['services.nginx.enable']``.
+    :param path: of the option, without quotes.
+    :param where: the user's ``file:line``.
+    :param extended: the machine has Nix modules that the list of options does not know, so it may have further options.
+    """
+
+    model_path: str
+    path: tuple[str, ...]
+    value: Any
+    where: str | None = None
+    extended: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Findings:
+    """:param problems: what NixOS would refuse.
+    :param notes: what it takes, but would rather have otherwise.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+
+
+def check_definitions(
+    definitions: Iterable[Definition], stub: Stub, *, stale: str | None = None
+) -> Findings:
+    """Everything that is certain to be wrong, in the order of the definitions.
+
+    :param stale: why the list may not be that of the tree which will be used, for hints.
+    """
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+    for definition in definitions:
+        whole = definition.value
+        for name in reversed(definition.path):
+            whole = {name: whole}
+        found = answer_at(whole, stub.root)
+        problems.extend(
+            _problem(misfit, definition, stub, stale)
+            for misfit in found.misfits
+            if not (definition.extended and misfit.reason is Reason.UNKNOWN)
+        )
+        for at, name in found.renamed:
+            message = f"{_option(at)} is an old name of {name}"
+            notes.append(_about(definition, at, message, f"write {name}"))
+    return Findings(problems=tuple(problems), notes=tuple(notes))
+
+
+def _problem(misfit: Misfit, definition: Definition, stub: Stub, stale: str | None) -> Problem:
+    message, hint = _words(misfit, definition, stub)
+    if stale is not None and misfit.reason is not Reason.TYPE:
+        hint = f"{hint}; {stale}" if hint else stale
+    return _about(definition, misfit.at, message, hint)
+
+
+def _about(
+    definition: Definition, at: tuple[str | int, ...], message: str, hint: str | None
+) -> Problem:
+    inside = "".join(f"[{part!r}]" for part in at[len(definition.path) :])
+    return Problem(definition.model_path + inside, message, where=definition.where, hint=hint)
+
+
+def _words(misfit: Misfit, definition: Definition, stub: Stub) -> tuple[str, str | None]:
+    """What is wrong, and what to do."""
+    option = _option(misfit.at)
+    match misfit.reason:
+        case Reason.UNKNOWN:
+            return _unknown(option, misfit, definition, stub)
+        case Reason.REMOVED:
+            reason = misfit.node.removed if misfit.node else ""
+            return f"{option} was removed from NixOS{f': {reason}' if reason else ''}", None
+        case Reason.READ_ONLY:
+            return f"{option} is read-only: NixOS itself sets it", "remove it"
+        case Reason.PLACE:
+            message = f"{option} is a set of options, not a single one that could be {shown(misfit.value)}"
+            return message, _members(misfit.at, misfit.node)
+    words = _short(misfit.type.words if misfit.type else "")
+    if len(misfit.at) < len(definition.path):
+        return f"{option} is an option of the type {words}, and has none below it", None
+    hint = advice(misfit.value, misfit.type) if misfit.type else None
+    return f"must be of the type {words}, not {shown(misfit.value)}", hint
+
+
+def _unknown(
+    option: str, misfit: Misfit, definition: Definition, stub: Stub
+) -> tuple[str, str | None]:
+    nixos = f"NixOS {stub.provenance.release}" if stub.provenance.release else "NixOS"
+    # a name is as good as its path: what is meant may lie elsewhere
+    inside = tuple(map(str, misfit.at[len(definition.path) :]))
+    wanted = closest((*definition.path, *inside), stub.root)
+    message = f"{nixos} has no option {option}"
+    if wanted:
+        return message, f"did you mean {' or '.join(wanted)}?"
+    if not stub.provenance.complete:
+        return message, (
+            "the list is that of the documentation, which leaves out internal and old options; "
+            "nixgen inputs options reads all of them from the tree"
+        )
+    return message, _MORE
+
+
+def _members(at: tuple[str | int, ...], node: Node | None) -> str | None:
+    names = sorted(node.names(), key=lambda name: name != "enable")[:2] if node else []
+    if not names:
+        return None
+    options = " and ".join(_option((*at, name)) for name in names)
+    return f"set what is in it, such as {options}"
+
+
+def _option(at: Sequence[str | int]) -> str:
+    """``swapDevices.[0].size``: positions in lists are no names."""
+    path = ""
+    for part in at:
+        path += f"[{part}]" if isinstance(part, int) else f".{show((part,))}"
+    return path.removeprefix(".")
+
+
+def _short(words: str) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= _WORDS else line[: _WORDS - 1] + "…"

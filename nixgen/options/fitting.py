@@ -1,0 +1,302 @@
+"""Whether a value fits an option, with three answers: it does, it does not, that cannot be said.
+
+What lib/types.nix of nixpkgs checks is checked here, less where the descriptions do not tell everything. Only what is
+certain to be refused gets the second answer.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import attrs
+
+from nixgen.options import scalars
+from nixgen.options.tree import Node
+from nixgen.options.types import (
+    Alternative,
+    Anything,
+    AttrsOf,
+    Boolean,
+    Enum,
+    Function,
+    ListOf,
+    NoNull,
+    Null,
+    Number,
+    Package,
+    Path,
+    Perhaps,
+    String,
+    Submodule,
+    Tagged,
+    Type,
+    Unknown,
+)
+from nixgen.options.values import Kind, bare, kind
+
+__all__ = ["Answer", "Misfit", "Reason", "Verdict", "answer", "answer_at"]
+
+
+class Verdict(enum.IntEnum):
+    """Of several alternatives the highest counts, of several parts the lowest."""
+
+    DIFFERS = 0
+    UNSURE = 1
+    FITS = 2
+
+
+class Reason(enum.Enum):
+    """Why something cannot be set to a value."""
+
+    TYPE = enum.auto()
+    #: there is no such option
+    UNKNOWN = enum.auto()
+    #: it is a set of options, or has none below it
+    PLACE = enum.auto()
+    READ_ONLY = enum.auto()
+    REMOVED = enum.auto()
+
+
+@attrs.frozen
+class Misfit:
+    """:param at: the way from where the value was given: names, and positions in lists.
+    :param type: what is wanted there, for `Reason.TYPE` and for a place below an option.
+    """
+
+    reason: Reason
+    at: tuple[str | int, ...]
+    value: Any
+    type: Type | None = None
+    node: Node | None = None
+
+
+@attrs.frozen
+class Answer:
+    """:param misfits: all of them when the value does not fit, none otherwise.
+    :param renamed: the ways to options that were set by an old name, with the new one.
+    """
+
+    verdict: Verdict
+    misfits: tuple[Misfit, ...] = ()
+    renamed: tuple[tuple[tuple[str | int, ...], str], ...] = ()
+
+
+_FITS = Answer(Verdict.FITS)
+_UNSURE = Answer(Verdict.UNSURE)
+#: for an alternative, whose misfit is told of the whole type
+_DIFFERS = Answer(Verdict.DIFFERS)
+_ANSWERS = {True: _FITS, None: _UNSURE, False: _DIFFERS}
+
+
+def answer_at(value: Any, node: Node, at: tuple[str | int, ...] = ()) -> Answer:
+    """Whether ``value`` can be given to what ``node`` is: an option, or a set of options."""
+    value = bare(value)
+    if node.removed is not None:
+        return Answer(Verdict.DIFFERS, (Misfit(Reason.REMOVED, at, value, node=node),))
+    if node.read_only:
+        return Answer(Verdict.DIFFERS, (Misfit(Reason.READ_ONLY, at, value, node=node),))
+    if node.type is not None:
+        found = answer(value, node.type, node, at)
+        if node.renamed is not None:
+            return attrs.evolve(found, renamed=((at, node.renamed), *found.renamed))
+        return found
+    if kind(value) is Kind.SET:
+        return _declared(value, node, at)
+    if kind(value) is Kind.OTHER:
+        return _UNSURE
+    return Answer(Verdict.DIFFERS, (Misfit(Reason.PLACE, at, value, node=node),))
+
+
+def answer(
+    value: Any, wanted: Type, node: Node | None = None, at: tuple[str | int, ...] = ()
+) -> Answer:
+    """Whether ``value`` is of a type.
+
+    :param node: has the options below, when the type is one of submodules.
+    """
+    value = bare(value)
+    answers = [_of(alternative, value, node, at) for alternative in wanted.alternatives]
+    best = max(answers, key=lambda found: found.verdict, default=_DIFFERS)
+    if best.verdict is not Verdict.DIFFERS:
+        return best
+    # a fault inside says more than that the whole is wrong, if it is clear which alternative was meant
+    inner = [found for found in answers if found.misfits]
+    if len({tuple(misfit.at for misfit in found.misfits) for found in inner}) == 1:
+        return inner[0]
+    return Answer(Verdict.DIFFERS, (Misfit(Reason.TYPE, at, value, wanted, node),))
+
+
+def _all(answers: Iterable[Answer]) -> Answer:
+    found = list(answers)
+    misfits = tuple(misfit for one in found for misfit in one.misfits)
+    verdict = min((one.verdict for one in found), default=Verdict.FITS)
+    return Answer(verdict, misfits, tuple(name for one in found for name in one.renamed))
+
+
+def _of(
+    alternative: Alternative, value: Any, node: Node | None, at: tuple[str | int, ...]
+) -> Answer:
+    here = kind(value)
+    if here is Kind.OTHER:
+        return _UNSURE
+    match alternative:
+        case Anything():
+            return _FITS
+        case Unknown():
+            return _UNSURE
+        case NoNull():
+            return _ANSWERS[not scalars.has_null(value)]
+        case Null():
+            return _ANSWERS[here is Kind.NULL]
+        case Boolean():
+            return _ANSWERS[here is Kind.BOOLEAN]
+        case Function():
+            return _DIFFERS
+        case Number():
+            return _ANSWERS[scalars.is_number(value, here, alternative)]
+        case String():
+            return _ANSWERS[scalars.is_string(value, here, alternative)]
+        case Enum():
+            return _ANSWERS[scalars.is_member(value, here, alternative)]
+        case Path():
+            return _ANSWERS[scalars.is_path(value, here, alternative)]
+        case Package():
+            return _ANSWERS[scalars.is_package(value, here)]
+        case Perhaps(type=inner):
+            return _UNSURE if answer(value, inner, node).verdict else _DIFFERS
+        case ListOf():
+            return _list(value, here, alternative, node, at)
+        case AttrsOf(element=element):
+            return _set(value, here, partial(_member, element=element, node=node, at=at))
+        case Submodule(freeform=freeform):
+            return _submodule(value, here, freeform, node, at)
+        case Tagged(choices=choices):
+            return _tagged(value, here, choices, node, at)
+
+
+# what has parts
+
+
+def _list(
+    value: Any, here: Kind, wanted: ListOf, node: Node | None, at: tuple[str | int, ...]
+) -> Answer:
+    if here is not Kind.LIST:
+        return _DIFFERS
+    if len(value) < wanted.minimum or (wanted.maximum is not None and len(value) > wanted.maximum):
+        return _DIFFERS
+    item = node.item() if node else None
+    return _all(
+        answer(element, wanted.element, item, (*at, index)) for index, element in enumerate(value)
+    )
+
+
+def _set(value: Any, here: Kind, member: Callable[[str, Any], Answer]) -> Answer:
+    if here is Kind.DERIVATION:  # is a set, too
+        return _UNSURE
+    if here is not Kind.SET:
+        return _DIFFERS
+    return _all(member(name, content) for name, content in value.items())
+
+
+def _member(
+    name: str, content: Any, *, element: Type, node: Node | None, at: tuple[str | int, ...]
+) -> Answer:
+    declared = node.child(name) if node else None
+    if declared is not None:
+        return answer_at(content, declared, (*at, name))
+    return answer(content, element, node.member() if node else None, (*at, name))
+
+
+#: What a module may have beside the values of options.
+_STRUCTURE = frozenset(
+    {
+        "_class",
+        "_file",
+        "_module",
+        "config",
+        "disabledModules",
+        "freeformType",
+        "imports",
+        "key",
+        "options",
+    }
+)
+
+
+def _submodule(
+    value: Any, here: Kind, freeform: Type | None, node: Node | None, at: tuple[str | int, ...]
+) -> Answer:
+    if here is Kind.SET:
+        if node is None or next(node.names(), None) is None:
+            return _UNSURE
+        return _declared(value, node, at, freeform=freeform or node.freeform, module=True)
+    # a module may also be a file
+    file = here is Kind.DERIVATION or scalars.is_path(value, here, Path(absolute=True)) is not False
+    return _UNSURE if file else _DIFFERS
+
+
+def _declared(
+    value: Mapping[str, Any],
+    node: Node,
+    at: tuple[str | int, ...],
+    *,
+    freeform: Type | None = None,
+    module: bool = False,
+) -> Answer:
+    """Each member by what is declared for it, and the rest by the freeform type.
+
+    :param module: may have what modules have beside the values of options.
+    """
+    answers, rest = _apart(value, node, at)
+    if module and _STRUCTURE & set(rest):
+        answers.append(_UNSURE)
+        rest = {name: content for name, content in rest.items() if name not in _STRUCTURE}
+    if freeform is not None:
+        answers.append(answer(rest, freeform, None, at))
+    elif rest:
+        answers.append(Answer(Verdict.DIFFERS, tuple(_undeclared(rest, node, at))))
+    return _all(answers)
+
+
+def _apart(
+    value: Mapping[str, Any], node: Node, at: tuple[str | int, ...]
+) -> tuple[list[Answer], dict[str, Any]]:
+    """The answers of what is declared, and what is not, wherever it lies below sets of options."""
+    answers: list[Answer] = []
+    rest: dict[str, Any] = {}
+    for name, content in value.items():
+        child = node.child(name)
+        if child is None:
+            rest[name] = content
+        elif child.is_set and kind(bare(content)) is Kind.SET:
+            inner, left = _apart(bare(content), child, (*at, name))
+            answers += inner
+            if left:
+                rest[name] = left
+        else:
+            answers.append(answer_at(content, child, (*at, name)))
+    return answers, rest
+
+
+def _undeclared(rest: Mapping[str, Any], node: Node, at: tuple[str | int, ...]) -> Iterator[Misfit]:
+    for name, content in rest.items():
+        child = node.child(name)
+        if child is None:
+            yield Misfit(Reason.UNKNOWN, (*at, name), content, node=node)
+        else:
+            yield from _undeclared(content, child, (*at, name))
+
+
+def _tagged(
+    value: Any, here: Kind, choices: tuple[str, ...], node: Node | None, at: tuple[str | int, ...]
+) -> Answer:
+    if here is not Kind.SET or len(value) != 1:
+        return _UNSURE if here is Kind.DERIVATION else _DIFFERS
+    [(name, content)] = value.items()
+    if choices and name not in choices:
+        return _DIFFERS
+    declared = node.child(name) if node else None
+    return answer_at(content, declared, (*at, name)) if declared else _UNSURE

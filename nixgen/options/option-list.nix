@@ -1,0 +1,112 @@
+/**
+  Every option of a NixOS tree. Nothing is built, and no value of an option is looked at but why options were removed.
+
+  # Inputs
+  tree: the path of a nixpkgs.
+  modules: paths of further modules, which may declare options.
+  system: such as "x86_64-linux".
+  reasons: whether to ask why options were removed, which evaluates the assertions of all modules.
+
+  # Output
+  {
+    release = "24.11";
+    options = [ { path; type; readOnly; removed; alias; } ];  # the last three only where they apply
+    freeform = [ { path; type; } ];                           # submodules that take more than they declare
+    reasons = [ "The option definition `services.foo' in  no longer has any effect; …" ];
+  }
+*/
+{
+  tree,
+  modules,
+  system,
+  reasons,
+}:
+let
+  lib = import (tree + "/lib");
+
+  evaluated = import (tree + "/nixos/lib/eval-config.nix") {
+    inherit system;
+    modules = [
+      {
+        _module.args = {
+          name = "machine";
+          nodes = { };
+        };
+        _module.check = false;
+        # what every machine says of itself, so that assertions can be read
+        boot.loader.grub.enable = false;
+        fileSystems."/" = {
+          device = "/dev/disk/by-label/nixos";
+          fsType = "ext4";
+        };
+        system.stateVersion = lib.trivial.release;
+      }
+    ]
+    ++ modules;
+  };
+
+  # Documentation follows the same rule: what is below a hidden option may have no end.
+  visible = option: option.visible or true;
+  shows = option: !builtins.elem (visible option) [ false "shallow" ];
+
+  below = option: option.type.getSubOptions option.loc;
+
+  # A module's own settings are no options of what it configures.
+  own = option: !builtins.elem "_module" option.loc;
+
+  describe =
+    option:
+    let
+      hidden = visible option == false;
+      # lib.modules.mkRemovedOptionModule gives an option without a type, which throws when its value is used
+      removed =
+        hidden && option.type.name == "unspecified" && option ? apply && !(option ? description || option ? default);
+    in
+    builtins.addErrorContext "while reading the option ${lib.showOption option.loc}" (
+      {
+        path = option.loc;
+        type = option.type.description or "unspecified value";
+      }
+      // lib.optionalAttrs (option.readOnly or false) { readOnly = true; }
+      // lib.optionalAttrs removed { removed = true; }
+      // lib.optionalAttrs (hidden && option ? description) { alias = describeText option.description; }
+    );
+
+  # A string, or since 22.05 a set with the text.
+  describeText = description: description.text or description;
+
+  walk =
+    options:
+    lib.concatMap (
+      option: lib.optional (own option) option ++ lib.optionals (own option && shows option) (walk (below option))
+    ) (lib.collect lib.isOption options);
+  all = walk evaluated.options;
+
+  # Submodules have an option _module.args, which tells where they are; those with a freeform type list its options, too.
+  freeform =
+    option:
+    let
+      submodule = below option;
+      place = lib.init (lib.init submodule._module.args.loc);
+      type = submodule._module.freeformType.value or null;
+    in
+    lib.optional (submodule ? _freeformOptions && submodule ? _module) {
+      path = place;
+      type = type.description or "unspecified value";
+    };
+
+  # Where a text was written tells which assertions are those of removed options; others may not be readable at all.
+  fromRemoval =
+    assertion:
+    let
+      position = builtins.unsafeGetAttrPos "message" assertion;
+    in
+    position != null && lib.hasSuffix "/lib/modules.nix" position.file;
+  assertions = lib.concatLists evaluated.options.assertions.definitions;
+in
+{
+  release = lib.trivial.release;
+  options = map describe all;
+  freeform = lib.concatMap freeform (lib.filter shows all);
+  reasons = if reasons then map (found: found.message) (lib.filter fromRemoval assertions) else [ ];
+}

@@ -1,0 +1,85 @@
+"""What the values of models are to Nix."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from nixgen.models import ConfigFile, Interpolated, Package, Property, Source, Text
+
+__all__ = ["Kind", "bare", "kind", "shown", "starts_with_slash"]
+
+
+class Kind(enum.Enum):
+    """Of the value that a Python value is printed as."""
+
+    NULL = enum.auto()
+    BOOLEAN = enum.auto()
+    INTEGER = enum.auto()
+    FLOAT = enum.auto()
+    STRING = enum.auto()
+    #: a string with references, whose text is known only to Nix
+    TEXT = enum.auto()
+    #: the path of something at the top of the store
+    STORE_PATH = enum.auto()
+    DERIVATION = enum.auto()
+    LIST = enum.auto()
+    SET = enum.auto()
+    #: of this nothing can be said
+    OTHER = enum.auto()
+
+
+def kind(value: Any) -> Kind:
+    match value:
+        case None:
+            return Kind.NULL
+        case bool():
+            return Kind.BOOLEAN
+        case int():
+            return Kind.INTEGER
+        case float():
+            return Kind.FLOAT
+        case str():
+            return Kind.STRING
+        case Text():
+            return Kind.TEXT
+        case Source():
+            return Kind.STORE_PATH
+        case Package() | ConfigFile():
+            return Kind.DERIVATION
+        case list() | tuple():
+            return Kind.LIST
+        case Mapping() if "_type" not in value:  # else it is a marker of the module system's own
+            return Kind.SET
+        case _:
+            return Kind.OTHER
+
+
+def bare(value: Any) -> Any:
+    """A value without the properties around it, such as that of `mk_force`, which no type sees."""
+    while isinstance(value, Property):
+        value = value.value
+    return value
+
+
+def starts_with_slash(value: Any) -> bool:
+    """Whether a string or `Text` begins like an absolute path; every reference does."""
+    if isinstance(value, Text):
+        first = value.parts[0] if value.parts else ""
+        return isinstance(first, Interpolated) or first.startswith("/")
+    return isinstance(value, str) and value.startswith("/")
+
+
+def shown(value: Any) -> str:
+    """``str 'yes'``: what was given, short enough for a message."""
+    match value:
+        case None | bool():
+            return str(value)
+        case Package() | Source() | ConfigFile():
+            name = value.path if isinstance(value, Source) else value.name
+            return f"{type(value).__name__}({name!r})"
+        case Text():
+            return "text with references"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
