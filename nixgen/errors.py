@@ -122,10 +122,10 @@ class Problem:
 class ModelError(InputError):
     """Every problem of a project, in model order."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, hint: str | None = None) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        super().__init__(f"the project has {count} problem{'' if count == 1 else 's'}")
+        super().__init__(f"the project has {count} problem{'' if count == 1 else 's'}", hint=hint)
 
 
 class FileError(InputError):

@@ -20,6 +20,7 @@ from nixgen.inputs import Inputs
 from nixgen.jsontext import JsonText
 from nixgen.load import load_project
 from nixgen.models import Cache, Package, Project, Secret, Source, Text, packages_of, walk
+from nixgen.options.project import ProjectOptions
 from nixgen.overrides import parse_overrides
 from nixgen.reads import Reads, recording
 from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan
@@ -41,13 +42,18 @@ class Workspace:
     reads: Reads
 
     @classmethod
-    def open(cls, folder: Path) -> Workspace:
-        """:raises InputError: infra.py is missing, broken, or describes something impossible."""
+    def open(cls, folder: Path, *, check_options: bool = True) -> Workspace:
+        """
+        :param check_options: whether options that NixOS would refuse are problems; not for who reads their list anew.
+        :raises InputError: infra.py is missing, broken, or describes something impossible.
+        """
         root = folder.resolve()
         with recording() as reads:
             project = load_project(root)
         workspace = cls(root, project, reads)
         workspace._require_sources()
+        if check_options:
+            workspace.options.require_sound()
         return workspace
 
     @property
@@ -63,10 +69,18 @@ class Workspace:
     def lock_path(self) -> Path:
         return self.root / "debian.lock.json"
 
+    @property
+    def inputs_path(self) -> Path:
+        return self.root / INPUTS_FILE
+
     @cached_property
     def inputs(self) -> Inputs:
         """:raises LockError: flake-inputs.json is missing or wrong."""
-        return Inputs.read(self.root / INPUTS_FILE)
+        return Inputs.read(self.inputs_path)
+
+    @cached_property
+    def options(self) -> ProjectOptions:
+        return ProjectOptions(self.root, self.project, lambda: self.inputs)
 
     def write_inputs(self, text: JsonText) -> None:
         """Replace flake-inputs.json, and forget what came of it.
@@ -233,8 +247,9 @@ class Workspace:
             )
         }
         own = {str(self.generated / path) for path in tree}
-        pins = {str(self.lock_path), str(self.root / INPUTS_FILE), str(self.root / "infra.py")}
-        return {*code, *map(str, library_files()), *self.reads.paths, *sources, *own, *pins}
+        read = {self.lock_path, self.inputs_path, self.options.path, self.root / "infra.py"}
+        library = map(str, library_files())
+        return {*code, *library, *self.reads.paths, *sources, *own, *map(str, read)}
 
     def evaluation_tree(self) -> Mapping[str, Path]:
         """Everything that evaluating generated/ reads: path relative to the project → the file, link or folder on disk.

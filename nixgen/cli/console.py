@@ -35,6 +35,8 @@ __all__ = [
     "print_generated",
     "print_images",
     "print_json",
+    "print_notes",
+    "print_options",
     "print_table",
     "print_targets",
     "print_test",
@@ -100,6 +102,23 @@ def print_targets(origins: Mapping[str, str | None]) -> None:
         print(f"{attr:<{width}}  {_paint(where or '', 'dim', sys.stdout)}".rstrip())
     if not origins:
         note("the project has no targets yet; add machines, images, tests or packages to infra.py")
+
+
+def print_options(types: Iterable[tuple[str, str]]) -> None:
+    """Options with the descriptions of their types, some of which are as long as a list of all countries."""
+    for option, words in types:
+        line = " ".join(words.split())
+        short = line if len(line) <= 120 else f"{line[:119]}…"
+        print(f"{option}  {_paint(short, 'dim', sys.stdout)}")
+
+
+def print_notes(notes: Iterable[Problem]) -> None:
+    """What is no problem, but should be known."""
+    for found in notes:
+        hint = f"; {found.hint}" if found.hint else ""
+        note(f"{_paint('note', 'bold yellow', sys.stderr)}: {found.message}{hint}")
+        if found.where:
+            note(f"  at {_paint(found.where, 'cyan', sys.stderr)}")
 
 
 def print_diff(lines: Iterable[str]) -> None:

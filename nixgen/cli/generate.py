@@ -31,6 +31,7 @@ def generate(
     from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
+    console.print_notes(workspace.options.notes)
     changes = workspace.plan_generated()
     if json:
         console.print_json(

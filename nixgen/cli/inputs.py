@@ -1,4 +1,4 @@
-"""``nixgen inputs show|update|check``"""
+"""``nixgen inputs show|update|check|options``"""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.nixos_options import options
 from nixgen.cli.options import Debug, Json, ProjectFolder, verb
 
 if TYPE_CHECKING:
     from nixgen.pins import Checked, Update
 
 app = verb("Show, update and check the pins and the Debian lock.")
+app.command("options")(options)
 
 Names = Annotated[
     list[str] | None,

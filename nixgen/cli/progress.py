@@ -30,6 +30,7 @@ __all__ = [
     "push_progress",
     "store_name",
     "test_progress",
+    "working",
 ]
 
 #: Builds shown at a time; more would scroll the terminal away.
@@ -240,6 +241,22 @@ class _LiveBuilds:
             if self._pushing.line:
                 rows.append(Text(self._pushing.line, style="dim"))
         return Text("\n").join(rows)
+
+
+@contextlib.contextmanager
+def working(what: str, *, quiet: bool) -> Iterator[None]:
+    """What takes a moment of which nothing more can be told: on a terminal with the seconds, and gone at the end."""
+    if quiet or not is_live():
+        if not quiet:
+            note(what)
+        yield
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err(), transient=True) as progress:
+        progress.add_task(what, total=None)
+        yield
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ __all__ = [
     "MIRRORS_VARIABLE",
     "NixOptions",
     "add_root",
+    "evaluate_function",
     "instantiate_targets",
     "is_noise",
     "path_info",
@@ -196,6 +197,30 @@ def instantiate_targets(
         ),
         env={} if mirrors is None else {MIRRORS_VARIABLE: mirrors},
         deadline=deadline,
+    )
+
+
+def evaluate_function(
+    options: NixOptions, *, file: Path, arguments: Mapping[str, object]
+) -> Command:
+    """The function in ``file``, applied to JSON; it prints its value as JSON. Nothing is instantiated."""
+    return Command(
+        argv=(
+            "nix-instantiate",
+            "--eval",
+            "--strict",
+            "--json",
+            "--show-trace",  # costs nothing as long as nothing fails
+            *options.arguments,
+            "--argstr",
+            "file",
+            str(file.absolute()),
+            "--argstr",
+            "arguments",
+            json.dumps(dict(arguments), ensure_ascii=False),
+            "--expr",
+            "{ file, arguments }: import (/. + file) (builtins.fromJSON arguments)",
+        )
     )
 
 

@@ -17,7 +17,6 @@ from nixgen.options.types import (
     Boolean,
     Enum,
     ListOf,
-    Null,
     Number,
     Package,
     Path,
@@ -66,6 +65,7 @@ def _conversions(value: Any) -> Iterator[tuple[str, Any]]:
         case Kind.BOOLEAN:
             converted += ["true" if value else "false", "yes" if value else "no", int(value)]
         case Kind.INTEGER:
+            converted += [bool(value)] if value in (0, 1) else []
             converted += [float(value), str(value)]
         case Kind.FLOAT:
             converted += [int(value)] if value.is_integer() else []
@@ -105,14 +105,11 @@ def _choices(alternative: Alternative) -> Iterator[str]:
 def example(wanted: Type) -> str | None:
     """A value of the type, as it is written in Python."""
     found = map(_example, wanted.alternatives)
-    shown = sorted((text for text in found if text is not None), key="None".__eq__)
-    return shown[0] if shown else None
+    return next((text for text in found if text is not None), None)
 
 
 def _example(alternative: Alternative) -> str | None:
     match alternative:
-        case Null():
-            return "None"
         case Boolean():
             return "True"
         case Number():

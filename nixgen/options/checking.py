@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import attrs
 
 from nixgen.errors import Problem
 from nixgen.options.advice import advice
 from nixgen.options.closest import closest
+from nixgen.options.definitions import Definition
 from nixgen.options.fitting import Misfit, Reason, answer_at
+from nixgen.options.lines import line_of
 from nixgen.options.stub import Stub
 from nixgen.options.tree import Node, show
 from nixgen.options.values import shown
 
-__all__ = ["Definition", "Findings", "check_definitions"]
+__all__ = ["Findings", "check_definitions"]
 
 _MORE = "nixgen inputs options WORD lists the options that have a word in them"
 #: descriptions are as long as a list of all countries
 _WORDS = 200
-
-
-@attrs.frozen(kw_only=True)
-class Definition:
-    """One option that the project sets.
-
-    :param model_path: of the value, such as ``machines.web.options['services.nginx.enable']``.
-    :param path: of the option, without quotes.
-    :param where: the user's ``file:line``.
-    :param extended: the machine has Nix modules that the list of options does not know, so it may have further options.
-    """
-
-    model_path: str
-    path: tuple[str, ...]
-    value: Any
-    where: str | None = None
-    extended: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -49,13 +33,8 @@ class Findings:
     notes: tuple[Problem, ...] = ()
 
 
-def check_definitions(
-    definitions: Iterable[Definition], stub: Stub, *, stale: str | None = None
-) -> Findings:
-    """Everything that is certain to be wrong, in the order of the definitions.
-
-    :param stale: why the list may not be that of the tree which will be used, for hints.
-    """
+def check_definitions(definitions: Iterable[Definition], stub: Stub) -> Findings:
+    """Everything that is certain to be wrong, in the order of the definitions."""
     problems: list[Problem] = []
     notes: list[Problem] = []
     for definition in definitions:
@@ -64,7 +43,7 @@ def check_definitions(
             whole = {name: whole}
         found = answer_at(whole, stub.root)
         problems.extend(
-            _problem(misfit, definition, stub, stale)
+            _problem(misfit, definition, stub)
             for misfit in found.misfits
             if not (definition.extended and misfit.reason is Reason.UNKNOWN)
         )
@@ -74,18 +53,18 @@ def check_definitions(
     return Findings(problems=tuple(problems), notes=tuple(notes))
 
 
-def _problem(misfit: Misfit, definition: Definition, stub: Stub, stale: str | None) -> Problem:
+def _problem(misfit: Misfit, definition: Definition, stub: Stub) -> Problem:
     message, hint = _words(misfit, definition, stub)
-    if stale is not None and misfit.reason is not Reason.TYPE:
-        hint = f"{hint}; {stale}" if hint else stale
     return _about(definition, misfit.at, message, hint)
 
 
 def _about(
     definition: Definition, at: tuple[str | int, ...], message: str, hint: str | None
 ) -> Problem:
-    inside = "".join(f"[{part!r}]" for part in at[len(definition.path) :])
-    return Problem(definition.model_path + inside, message, where=definition.where, hint=hint)
+    inside = at[len(definition.path) :]
+    path = definition.model_path + "".join(f"[{part!r}]" for part in inside)
+    where = definition.where and line_of(definition.where, (*definition.keys, *inside))
+    return Problem(path, message, where=where, hint=hint)
 
 
 def _words(misfit: Misfit, definition: Definition, stub: Stub) -> tuple[str, str | None]:

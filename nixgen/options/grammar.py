@@ -73,7 +73,6 @@ _NOUNS: dict[str, Alternative] = {
     "string without spaces": String(vague=True),
     "printable string without spaces, # and /": String(vague=True),
     "file mode string": String(vague=True),
-    "session name": String(vague=True),
     "single-line string": String(pattern="[^\n\r]*"),
     "(optionally newline-terminated) single-line string": _SINGLE_LINE,
     "path": Path(absolute=True),

@@ -12,7 +12,7 @@ from nixgen.errors import InputError
 from nixgen.options.stub import Declaration
 from nixgen.options.tree import ITEM, is_placeholder
 
-__all__ = ["of_documentation", "of_tree"]
+__all__ = ["of_documentation", "of_tree", "option_list_nix"]
 
 # lib.modules.doRename, in DocBook until 22.05, and in Markdown
 _ALIAS = re.compile(r"Alias of (?:<option>(.*)</option>|\{option\}`(.*)`)\.\s*", re.DOTALL)
@@ -22,6 +22,11 @@ _REMOVED = re.compile(
     re.DOTALL,
 )
 _ANYTHING = "unspecified value"
+
+
+def option_list_nix() -> Path:
+    """The function in Nix that lists a tree's options."""
+    return Path(__file__).with_name("option-list.nix")
 
 
 def of_tree(document: Mapping[str, Any]) -> Iterator[Declaration]:

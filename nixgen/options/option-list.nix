@@ -1,8 +1,10 @@
 /**
   Every option of a NixOS tree. Nothing is built, and no value of an option is looked at but why options were removed.
 
-  # Inputs
-  tree: the path of a nixpkgs.
+  # Inputs, as JSON has them: paths are absolute, and strings.
+  library: the folder of this nixgen's Nix library.
+  inputs: flake-inputs.json.
+  overrides: name → the path of a tree that stands for what is pinned there.
   modules: paths of further modules, which may declare options.
   system: such as "x86_64-linux".
   reasons: whether to ask why options were removed, which evaluates the assertions of all modules.
@@ -16,12 +18,22 @@
   }
 */
 {
-  tree,
+  library,
+  inputs,
+  overrides,
   modules,
   system,
   reasons,
 }:
 let
+  path = text: /. + text;
+
+  trees = import (path library + "/lib/inputs.nix") {
+    file = path inputs;
+    overrides = builtins.mapAttrs (_: path) overrides;
+  };
+  tree = trees.nixpkgs or (throw "flake-inputs.json pins no nixpkgs, which has the options of NixOS");
+
   lib = import (tree + "/lib");
 
   evaluated = import (tree + "/nixos/lib/eval-config.nix") {
@@ -34,22 +46,24 @@ let
         };
         _module.check = false;
         # what every machine says of itself, so that assertions can be read
-        boot.loader.grub.enable = false;
+        boot.loader.grub.enable = lib.mkDefault false;
         fileSystems."/" = {
-          device = "/dev/disk/by-label/nixos";
-          fsType = "ext4";
+          device = lib.mkDefault "/dev/disk/by-label/nixos";
+          fsType = lib.mkDefault "ext4";
         };
-        system.stateVersion = lib.trivial.release;
+        system.stateVersion = lib.mkDefault lib.trivial.release;
       }
+      (path library + "/nixos/cluster.nix")
     ]
-    ++ modules;
+    ++ map path modules;
   };
 
   # Documentation follows the same rule: what is below a hidden option may have no end.
   visible = option: option.visible or true;
   shows = option: !builtins.elem (visible option) [ false "shallow" ];
 
-  below = option: option.type.getSubOptions option.loc;
+  reading = option: builtins.addErrorContext "while reading the option ${lib.showOption option.loc}";
+  below = option: reading option (option.type.getSubOptions option.loc);
 
   # A module's own settings are no options of what it configures.
   own = option: !builtins.elem "_module" option.loc;
@@ -60,26 +74,27 @@ let
       hidden = visible option == false;
       # lib.modules.mkRemovedOptionModule gives an option without a type, which throws when its value is used
       removed =
-        hidden && option.type.name == "unspecified" && option ? apply && !(option ? description || option ? default);
+        hidden
+        && option.type.name == "unspecified"
+        && option ? apply
+        && !(option ? description || option ? default);
     in
-    builtins.addErrorContext "while reading the option ${lib.showOption option.loc}" (
-      {
-        path = option.loc;
-        type = option.type.description or "unspecified value";
-      }
-      // lib.optionalAttrs (option.readOnly or false) { readOnly = true; }
-      // lib.optionalAttrs removed { removed = true; }
-      // lib.optionalAttrs (hidden && option ? description) { alias = describeText option.description; }
-    );
+    {
+      path = option.loc;
+      type = reading option (option.type.description or "unspecified value");
+    }
+    // lib.optionalAttrs (option.readOnly or false) { readOnly = true; }
+    // lib.optionalAttrs removed { removed = true; }
+    // lib.optionalAttrs (hidden && option ? description) { alias = inWords option.description; };
 
-  # A string, or since 22.05 a set with the text.
-  describeText = description: description.text or description;
+  # A string, or for some releases a set with the text.
+  inWords = description: description.text or description;
 
   walk =
     options:
     lib.concatMap (
-      option: lib.optional (own option) option ++ lib.optionals (own option && shows option) (walk (below option))
-    ) (lib.collect lib.isOption options);
+      option: [ option ] ++ lib.optionals (shows option) (walk (below option))
+    ) (lib.filter own (lib.collect lib.isOption options));
   all = walk evaluated.options;
 
   # Submodules have an option _module.args, which tells where they are; those with a freeform type list its options, too.

@@ -18,15 +18,13 @@ from typing import Any
 import attrs
 
 from nixgen.collector import paused_collector
-from nixgen.disk import write_atomically
 from nixgen.errors import LockError
 from nixgen.options.grammar import parse
 from nixgen.options.tree import ITEM, Node, is_placeholder, show
 from nixgen.options.types import Type
 
-__all__ = ["FILE", "SCHEMA", "Declaration", "Provenance", "Stub"]
+__all__ = ["SCHEMA", "Declaration", "Provenance", "Stub"]
 
-FILE = "nixos-options.json"
 SCHEMA = "nixgen/options/1"
 
 #: names that no option has, for what an object says of itself
@@ -72,6 +70,26 @@ class Provenance:
     pin: str | None = None
     complete: bool = True
     modules: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen, hash=False)
+
+    def stale(self, pin: str | None, modules: Mapping[str, str]) -> tuple[str, ...]:
+        """Why the list may be another one than that of what is pinned now; empty when it is the same.
+
+        :param pin: of nixpkgs, as it was given for ``pin``.
+        :param modules: the project's Nix modules as they are, as in ``modules``.
+        """
+        reasons = []
+        if self.pin is None:
+            reasons.append("it was read from another tree than the pinned one")
+        elif self.pin != pin:
+            reasons.append("nixpkgs is pinned to another revision since")
+        for path in sorted({*modules, *self.modules}):
+            if path not in self.modules:
+                reasons.append(f"{path} is not in it")
+            elif path not in modules:
+                reasons.append(f"{path} is not a module of the project any more")
+            elif modules[path] != self.modules[path]:
+                reasons.append(f"{path} has changed since")
+        return tuple(reasons)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -139,10 +157,6 @@ class Stub:
         except (KeyError, TypeError) as error:
             raise _unreadable(path, f"is incomplete: {error}") from error
 
-    def write(self, path: Path) -> None:
-        """:raises StoreError: the disk is full, read-only or not ours."""
-        write_atomically(path, self.text().encode())
-
     def text(self) -> str:
         """The document: sorted, and with lines of a length that a diff can show."""
         source = attrs.asdict(
@@ -175,7 +189,7 @@ class Stub:
         try:
             return self.types[str(number)]
         except KeyError:
-            raise _unreadable(Path(FILE), f"has no type {number}") from None
+            raise _unreadable(Path("nixos-options.json"), f"has no type {number}") from None
 
     def options(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """The path of every option that still is one, and the description of its type; sorted."""

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from nixgen.models import Package, mk_default, mk_force
-from nixgen.options.checking import Definition, Findings, check_definitions
+from nixgen.options.checking import Findings, check_definitions
 from nixgen.options.closest import closest
+from nixgen.options.definitions import Definition
 from nixgen.options.stub import Declaration, Provenance, Stub
 
 _PORT = "16 bit unsigned integer; between 0 and 65535 (both inclusive)"
@@ -66,7 +67,7 @@ STUB = Stub.of(
 )
 
 
-def check(options: dict[str, Any], **fields: Any) -> Findings:
+def check(options: dict[str, Any]) -> Findings:
     return check_definitions(
         (
             Definition(
@@ -78,7 +79,6 @@ def check(options: dict[str, Any], **fields: Any) -> Findings:
             for path, value in options.items()
         ),
         STUB,
-        **fields,
     )
 
 
@@ -296,13 +296,6 @@ def test_a_machine_with_unknown_modules_may_have_further_options() -> None:
     ]
 
 
-def test_hints_say_when_the_list_may_be_of_another_tree() -> None:
-    [problem] = check({"services.new": 1}, stale="the list is stale").problems
-    assert str(problem.hint).endswith("; the list is stale")
-    [problem] = check({"services.nginx.enable": 1}, stale="the list is stale").problems
-    assert "stale" not in str(problem.hint)
-
-
 def test_a_documentations_list_is_said_to_be_one() -> None:
     stub = Stub.of([Declaration(path=("a",), type="string")], Provenance(complete=False))
     [problem] = check_definitions([Definition(model_path="o", path=("b",), value=1)], stub).problems
@@ -338,7 +331,7 @@ def test_the_closest_of_twenty_thousand_is_found_at_once() -> None:
         ],
         Provenance(),
     )
-    start = time.perf_counter()
+    start = time.process_time()
     assert closest(("services", "s1234", "option7"), stub.root)
     assert not closest(("quux", "option7x"), stub.root)
-    assert time.perf_counter() - start < 2  # a fraction of it, on a machine with nothing else to do
+    assert time.process_time() - start < 2  # a fraction of it

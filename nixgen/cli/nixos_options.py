@@ -1,0 +1,114 @@
+"""``nixgen inputs options``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder
+
+if TYPE_CHECKING:
+    from nixgen.options.stub import Stub
+    from nixgen.workspace import Workspace
+
+__all__ = ["options"]
+
+
+def options(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[WORD]...",
+            help="Only look: list the options that have these words in their paths.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Read an options.json of NixOS's documentation, in place of the pinned nixpkgs.",
+            show_default=False,
+        ),
+    ] = None,
+    override_input: OverrideInput = None,
+    project: ProjectFolder = Path(),
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Read the options that NixOS has into nixos-options.json; infra.py is checked against it from then on."""
+    from nixgen import optionlist
+    from nixgen.cli.progress import working
+    from nixgen.errors import UsageError
+    from nixgen.workspace import Workspace
+
+    workspace = Workspace.open(project, check_options=False)
+    if words:
+        if source or override_input:
+            raise UsageError(
+                "words only look into the list that is there",
+                hint="leave them out to read the options, then look",
+            )
+        _find(workspace, words, json=json)
+        return
+    if source is None:
+        overrides = workspace.overrides(override_input)
+        with working("evaluating the options of NixOS", quiet=json):
+            stub = optionlist.read_tree(workspace, overrides=overrides, debug=debug)
+    elif override_input:
+        raise UsageError(
+            "--from and --override-input are two places to read from", hint="give one of them"
+        )
+    else:
+        stub = optionlist.read_documentation(source)
+    _write(workspace, stub, json=json)
+
+
+def _write(workspace: Workspace, stub: Stub, *, json: bool) -> None:
+    from nixgen.cli import console
+
+    path = workspace.options.path
+    changed = workspace.options.write(stub)
+    source = stub.provenance
+    if json:
+        console.print_json(
+            {
+                "schema": "nixgen/options-report/1",
+                "file": path.name,
+                "changed": changed,
+                "options": stub.count,
+                "release": source.release,
+                "pin": source.pin,
+                "complete": source.complete,
+                "modules": dict(source.modules),
+            }
+        )
+        return
+    release = f" of NixOS {source.release}" if source.release else ""
+    console.say(f"{'wrote  ' if changed else 'same   '} {path.name}: {stub.count} options{release}")
+    refused = len(workspace.options.problems)
+    if refused:
+        console.note(
+            f"infra.py sets {refused} option{'' if refused == 1 else 's'} that it refuses; see: nixgen generate"
+        )
+
+
+def _find(workspace: Workspace, words: list[str], *, json: bool) -> None:
+    from nixgen.cli import console
+    from nixgen.optionlist import find
+
+    found = list(find(workspace, words))
+    if json:
+        console.print_json(
+            {
+                "schema": "nixgen/options-found/1",
+                "options": [{"option": match.option, "type": match.type} for match in found],
+            }
+        )
+        return
+    console.print_options((match.option, match.type) for match in found)
+    if not found:
+        console.note(f"no option has {' and '.join(words)} in its path")
