@@ -23,7 +23,7 @@ from nixgen.options.types import (
     String,
     Type,
 )
-from nixgen.options.values import Kind, kind
+from nixgen.options.values import Kind, kind, starts_with_slash
 
 __all__ = ["advice", "example"]
 
@@ -40,7 +40,12 @@ def advice(value: Any, wanted: Type) -> str | None:
     for written, converted in _conversions(value):
         if answer(converted, wanted).verdict is Verdict.FITS:
             return f"write {written}"
-    if kind(value) is Kind.DERIVATION and _takes_strings(wanted):
+    if kind(value) is Kind.STRING and _takes(wanted, Path) and not starts_with_slash(value):
+        return f"write an absolute path, or Source({value!r}) for a file of the project"
+    if kind(value) is Kind.STRING and _ATTRIBUTE.fullmatch(value) and _takes(wanted, Package):
+        package = f"Package({value!r})"
+        return f"write [{package}]" if _is_list(wanted) else f"write {package}"
+    if kind(value) is Kind.DERIVATION and _takes(wanted, String):
         return 'a path in it is written with /, as in Package("nginx") / "bin/nginx"'
     choices = [choice for found in wanted.alternatives for choice in _choices(found)]
     if isinstance(value, str):
@@ -73,10 +78,6 @@ def _conversions(value: Any) -> Iterator[tuple[str, Any]]:
         case _:
             pass
     yield from ((repr(item), item) for item in converted)
-    if kind(value) is Kind.STRING and _ATTRIBUTE.fullmatch(value):
-        package = PackageModel(value)
-        yield f"Package({value!r})", package
-        yield f"[Package({value!r})]", [package]
     if kind(value) is Kind.LIST and len(value) == 1:
         yield _written(value[0]), value[0]
     elif kind(value) is not Kind.LIST:
@@ -93,8 +94,17 @@ def _written(value: Any) -> str:
     return text if kind(value) is not Kind.TEXT and len(text) <= 60 else "…"
 
 
-def _takes_strings(wanted: Type) -> bool:
-    return any(isinstance(found, String) for found in wanted.alternatives)
+def _takes(wanted: Type, kind_of_type: type) -> bool:
+    """Whether an alternative, or what it is a list of, is of that kind."""
+    return any(
+        isinstance(found, kind_of_type)
+        or (isinstance(found, ListOf) and _takes(found.element, kind_of_type))
+        for found in wanted.alternatives
+    )
+
+
+def _is_list(wanted: Type) -> bool:
+    return all(isinstance(found, ListOf) for found in wanted.alternatives)
 
 
 def _choices(alternative: Alternative) -> Iterator[str]:

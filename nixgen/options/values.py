@@ -81,5 +81,17 @@ def shown(value: Any) -> str:
             return f"{type(value).__name__}({name!r})"
         case Text():
             return "text with references"
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
+    text = repr(_as_written(value))
+    name = "list" if isinstance(value, tuple) else type(value).__name__
+    return f"{name} {text if len(text) <= 60 else text[:57] + '…'}"
+
+
+def _as_written(value: Any) -> Any:
+    """Models keep lists as tuples; people write lists."""
+    match value:
+        case tuple():
+            return [_as_written(item) for item in value]
+        case dict():
+            return {name: _as_written(item) for name, item in value.items()}
+        case _:
+            return value
