@@ -27,6 +27,8 @@ __all__ = ["SCHEMA", "Declaration", "Provenance", "Stub"]
 
 SCHEMA = "nixgen/options/1"
 
+#: for errors; `nixgen.options.project` says where it is
+_NAME = "nixos-options.json"
 #: names that no option has, for what an object says of itself
 _TYPE = ""
 _FREEFORM = "..."
@@ -144,6 +146,9 @@ class Stub:
         schema = document.get("schema") if isinstance(document, dict) else None
         if schema != SCHEMA:
             raise _unreadable(path, f"has the schema {schema!r}; this nixgen reads {SCHEMA!r}")
+        for name in ("source", "types", "renamed", "removed", "options"):
+            if not isinstance(document.get(name), dict):
+                raise _unreadable(path, f"has no object {name}")
         try:
             return cls(
                 provenance=Provenance(**document["source"]),
@@ -189,7 +194,7 @@ class Stub:
         try:
             return self.types[str(number)]
         except KeyError:
-            raise _unreadable(Path("nixos-options.json"), f"has no type {number}") from None
+            raise _unreadable(Path(_NAME), f"has no type {number}") from None
 
     def options(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """The path of every option that still is one, and the description of its type; sorted."""
@@ -257,7 +262,12 @@ class _Place:
 
     def _below(self, name: str) -> Node | None:
         content = self._members.get(name)
-        return None if content is None else _Place(self._stub, content, (*self._path, name))
+        if content is None:
+            return None
+        path = (*self._path, name)
+        if not isinstance(content, (int, dict)):
+            raise _unreadable(Path(_NAME), f"has neither a type nor a set at {show(path)}")
+        return _Place(self._stub, content, path)
 
 
 def _unreadable(path: Path, why: str) -> LockError:
@@ -313,7 +323,7 @@ def _walk(
     rest = [(path, tree)]
     while rest:
         at, members = rest.pop()
-        if isinstance(members, int):
+        if not isinstance(members, Mapping):
             yield at, members
             continue
         if _TYPE in members:

@@ -93,14 +93,21 @@ def test_nodes(stub: Stub) -> None:
     assert root.child("a.b").child("c").read_only  # type: ignore[union-attr]
 
 
+def _document(**fields: Any) -> str:
+    document = json.loads(Stub.of(DECLARATIONS, PROVENANCE).text())
+    return json.dumps({**document, **fields})
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("{", "cannot be read"),
         ("[]", "has the schema None"),
         ('{"schema": "nixgen/options/9"}', "has the schema 'nixgen/options/9'"),
-        ('{"schema": "nixgen/options/1"}', "is incomplete: 'source'"),
-        ('{"schema": "nixgen/options/1", "source": {"x": 1}}', "is incomplete"),
+        ('{"schema": "nixgen/options/1"}', "has no object source"),
+        (_document(source={"x": 1}), "is incomplete"),
+        (_document(readOnly=None), "is incomplete"),
+        (_document(options=[]), "has no object options"),
     ],
 )
 def test_a_wrong_file_says_what_to_do(tmp_path: Path, text: str, said: str) -> None:
@@ -121,6 +128,15 @@ def test_a_type_that_is_not_in_the_table(tmp_path: Path, stub: Stub) -> None:
     assert read is not None
     with pytest.raises(LockError, match="has no type"):
         list(read.options())
+
+
+def test_what_is_no_option(tmp_path: Path) -> None:
+    path = tmp_path / "nixos-options.json"
+    path.write_text(_document(options={"services": {"web": "boolean"}}))
+    read = Stub.read(path)
+    assert read is not None
+    with pytest.raises(LockError, match=r"neither a type nor a set at services\.web"):
+        read.root.child("services").child("web")  # type: ignore[union-attr]
 
 
 def test_no_file_is_no_stub(tmp_path: Path) -> None:
