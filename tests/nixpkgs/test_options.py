@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ import pytest
 
 from nixgen.models import Package
 from nixgen.optionlist import read_tree
+from nixgen.options.definitions import definitions
 from nixgen.options.fitting import Verdict, answer, answer_at
 from nixgen.options.grammar import parse
+from nixgen.options.project import FILE
 from nixgen.options.stub import Stub
 from nixgen.options.tree import is_placeholder, show
 from nixgen.options.types import Type, Unknown
@@ -98,6 +101,16 @@ def test_the_list(stub: Stub) -> None:
     assert any(stub.removed.values()), "why options were removed is known"
     assert stub.provenance.release
     assert len(stub.text()) < 700_000
+
+
+def test_what_the_real_nixos_takes_is_no_problem(stub: Stub, tmp_path: Path) -> None:
+    """test_machines.py evaluates the same project."""
+    folder = tmp_path / "features"
+    shutil.copytree(Path(__file__).parent / "features", folder)
+    (folder / FILE).write_text(stub.text())
+    options = Workspace.open(folder).options
+    assert len(list(definitions(options.project))) > 4
+    assert (options.problems, options.notes) == ((), ())
 
 
 def test_nearly_every_description_is_understood(stub: Stub, record_property) -> None:
