@@ -73,7 +73,7 @@ class ProjectOptions:
         :raises LockError: flake-inputs.json is missing or wrong.
         """
         pin = self._inputs().pins.get(_INPUT)
-        return None if pin is None else str(pin.fields.get("narHash") or pin.version)
+        return None if pin is None else str(pin.fields.get("narHash") or pin.origin)
 
     @cached_property
     def modules(self) -> Mapping[str, str]:
