@@ -6,13 +6,14 @@
   environment: the name of one of `environments`, or null.
   environments: name → { MACHINE = module laid over it; }.
   images: name → file: { nixgen, pkgs, ... }: image.
+  kubernetes: name → { module, overlays = { ENVIRONMENT = module laid over it; }; }.
   machines: name → { module, system }.
   packages: attribute names that are targets themselves.
   packageNames: attribute name → attribute path on nixpkgs, where they differ.
   tests: name → { module, nodes }.
 
   # Output
-  { machines, images, tests, packages }: sets of derivations.
+  { machines, images, kubernetes, tests, packages }: sets of derivations.
 */
 {
   base,
@@ -23,6 +24,7 @@
   environment,
   environments,
   images,
+  kubernetes,
   machines,
   packages,
   packageNames,
@@ -66,6 +68,23 @@ in
   ) machines;
 
   images = builtins.mapAttrs (_: file: import file { inherit nixgen; inherit (nixgen) pkgs; }) images;
+
+  kubernetes = builtins.mapAttrs (
+    name: application:
+    nixgen.kubernetes {
+      inherit name;
+      # a wrong environment is an error here, too, where none need change anything
+      modules = builtins.seq overlays (
+        [ application.module ]
+        ++ (
+          if environment != null && application.overlays ? ${environment} then
+            [ application.overlays.${environment} ]
+          else
+            [ ]
+        )
+      );
+    }
+  ) kubernetes;
 
   tests = builtins.mapAttrs (
     name:

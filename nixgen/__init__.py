@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from nixgen.descriptor import read_descriptor
     from nixgen.models import (
+        Application,
         Boot,
         Builder,
         Cache,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         Upstream,
         User,
         Volume,
+        Workload,
         mk_after,
         mk_before,
         mk_default,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Application",
     "Boot",
     "Builder",
     "Cache",
@@ -84,6 +87,7 @@ __all__ = [
     "Upstream",
     "User",
     "Volume",
+    "Workload",
     "mk_after",
     "mk_before",
     "mk_default",

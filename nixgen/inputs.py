@@ -21,7 +21,10 @@ SCHEMA = "nixgen/inputs/1"
 DEBIAN = "debian"
 
 #: input → what a tree of it has at least
-_MARKS: Mapping[str, tuple[str, ...]] = {"nixpkgs": ("default.nix", "nixos/lib")}
+_MARKS: Mapping[str, tuple[str, ...]] = {
+    "kubenix": ("modules/k8s.nix",),
+    "nixpkgs": ("default.nix", "nixos/lib"),
+}
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com"}
 #: What `nixgen inputs update` finds out.
 _LOCKED = frozenset({"rev", "narHash"})

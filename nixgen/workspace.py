@@ -19,6 +19,7 @@ from nixgen.inputs import FILE as INPUTS_FILE
 from nixgen.inputs import Inputs
 from nixgen.jsontext import JsonText
 from nixgen.load import load_project
+from nixgen.lowering import KINDS
 from nixgen.models import Cache, Package, Project, Secret, Source, Text, packages_of, walk
 from nixgen.options.project import ProjectOptions
 from nixgen.overrides import parse_overrides
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from nixgen.render.channel import ChannelText
 
 __all__ = ["Workspace"]
-
-_KINDS = ("machines", "images", "tests", "packages")
 
 
 @attrs.define(slots=False)
@@ -146,10 +145,10 @@ class Workspace:
         """
         known = tuple(self.target_origins())
         chosen: set[str] = set()
-        for name in tuple(wanted) or _KINDS:
+        for name in tuple(wanted) or KINDS:
             matching = [attr for attr in known if name in (attr, attr.partition(".")[0])]
-            if not matching and name not in _KINDS:
-                close = difflib.get_close_matches(name, [*known, *_KINDS], n=1)
+            if not matching and name not in KINDS:
+                close = difflib.get_close_matches(name, [*known, *KINDS], n=1)
                 raise UsageError(
                     f"the project has no target {name!r}",
                     hint=f"did you mean {close[0]}?" if close else "`nixgen list` names them",

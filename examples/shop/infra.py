@@ -1,6 +1,7 @@
-"""The whole story: nginx in front of a Node service and redis, on two machines and in two images, with tests."""
+"""The whole story: nginx in front of a Node service and redis, on two machines, in two images and in a cluster, with tests."""
 
 from nixgen import (
+    Application,
     ConfigFile,
     Environment,
     HttpCheck,
@@ -14,6 +15,7 @@ from nixgen import (
     TcpCheck,
     Test,
     User,
+    Workload,
     text,
 )
 
@@ -81,6 +83,19 @@ proxy = Service(
     depends_on=[api],
 )
 
+api_image = Image("api", service=api)
+redis_image = Image("redis", service=cache)
+
+# The same services in a cluster, where a Service's name is its address.
+shop = Application(
+    "shop",
+    namespace="shop",
+    workloads=[
+        Workload(api, image=api_image, replicas=2, environment={"REDIS": "redis:6379"}),
+        Workload(cache, image=redis_image),
+    ],
+)
+
 web = Machine("web", services=[proxy, api], packages=[curl], memory=768)
 db = Machine("db", services=[cache], packages=[curl])
 
@@ -115,7 +130,8 @@ with subtest("what is not public is closed"):
 project = Project(
     "shop",
     machines=[web, db],
-    images=[Image("api", service=api), Image("redis", service=cache)],
+    images=[api_image, redis_image],
+    applications=[shop],
     tests=[smoke],
     environments=[Environment("staging", variables={"TARGET": "staging"})],
 )

@@ -45,6 +45,8 @@ rec {
   genAttrs = names: f: builtins.listToAttrs (map (name: nameValuePair name (f name)) names);
   mapAttrs' = f: set: builtins.listToAttrs (mapAttrsToList f set);
 
+  last = list: builtins.elemAt list (builtins.length list - 1);
+
   /** Elements in order, without repetitions. */
   unique = builtins.foldl' (seen: x: if builtins.elem x seen then seen else seen ++ [ x ]) [ ];
 

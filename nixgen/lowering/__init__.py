@@ -1,7 +1,15 @@
 """Project → expressions, one for each file of the generated tree. Pure: no I/O, no clock, no host paths."""
 
 from nixgen.lowering.builders import machine_lines
-from nixgen.lowering.project import lower, target_origins
+from nixgen.lowering.kubenix import needs_packages
+from nixgen.lowering.project import KINDS, lower, target_origins
 from nixgen.lowering.tests import implied_packages
 
-__all__ = ["implied_packages", "lower", "machine_lines", "target_origins"]
+__all__ = [
+    "KINDS",
+    "implied_packages",
+    "lower",
+    "machine_lines",
+    "needs_packages",
+    "target_origins",
+]

@@ -10,8 +10,6 @@ from nixgen.syntax import Expr
 
 __all__ = ["sandbox"]
 
-#: Ports below this need a capability when the service is not root; /proc/sys/net/ipv4/ip_unprivileged_port_start
-_PRIVILEGED_BELOW = 1024
 _PROTECT_SYSTEM = {"strict": nix.Str("strict"), "full": nix.Str("full"), "system": nix.Bool(True)}
 _ON = nix.Bool(True)
 #: field of `Hardening` that opens them → directives that are on while it is False
@@ -62,7 +60,7 @@ def _capabilities(service: Service) -> dict[str, Expr]:
     given = service.hardening.capabilities
     if service.runs_as_root:
         return {"CapabilityBoundingSet": strings(given)} if given else {}
-    binds = any(port.number < _PRIVILEGED_BELOW for port in service.ports)
+    binds = any(port.privileged for port in service.ports)
     held = sorted({*given, *(["CAP_NET_BIND_SERVICE"] if binds else [])})
     config: dict[str, Expr] = {"AmbientCapabilities": strings(held)} if held else {}
     if held or not service.hardening.new_privileges:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nixgen import syntax as nix
+from nixgen.lowering.identity import identity
 from nixgen.lowering.scope import Scope
-from nixgen.models import CommandCheck, Image
+from nixgen.models import CommandCheck, Image, Service
 from nixgen.syntax import Expr
 
-__all__ = ["DEFAULT_ID", "image_expression"]
-
-#: Whom an image runs as when its service names no user: "nobody" on Debian and elsewhere.
-DEFAULT_ID = 65534
-#: The id of a service's user that has none of its own; the first that Debian gives to people.
-_FIRST_ID = 1000
+__all__ = ["image_expression"]
 
 
 def image_expression(image: Image) -> Expr:
@@ -26,7 +24,7 @@ def image_expression(image: Image) -> Expr:
     }
     variables: dict[str, Expr] = {}
     bindings: dict[str, Expr] = {"name": nix.Str(image.name), "tag": nix.Str(image.tag)}
-    uid = gid = DEFAULT_ID
+    uid, gid = identity(service)
     if service is not None:
         variables = {name: scope.word(value) for name, value in service.environment.items()}
         config["ExposedPorts"] = nix.AttrSet(
@@ -37,19 +35,8 @@ def image_expression(image: Image) -> Expr:
             config["Healthcheck"] = nix.AttrSet({"Test": nix.List((nix.Str("CMD"), *words))})
         if service.user is not None:
             user = service.user
-            uid = _FIRST_ID if user.uid is None else user.uid
-            gid = uid if user.gid is None else user.gid
-            bindings["users"] = nix.AttrSet(
-                {
-                    user.name: nix.AttrSet(
-                        {
-                            "uid": nix.Int(uid),
-                            "gid": nix.Int(gid),
-                            "home": nix.Str(user.home or "/"),
-                        }
-                    )
-                }
-            )
+            account = {"uid": uid, "gid": gid, "home": user.home or "/"}
+            bindings["users"] = nix.quote({user.name: account})
     config["User"] = nix.Str(f"{uid}:{gid}")
     for package in (*image.packages, *(service.packages if service else ())):
         scope.package(package)
@@ -58,9 +45,21 @@ def image_expression(image: Image) -> Expr:
         tuple(_assignment(name, variables[name]) for name in sorted(variables))
     )
     bindings["config"] = nix.AttrSet(config)
+    extra = tuple(_files_of_setup(scope, service)) if service else ()
+    if extra:
+        bindings["extra"] = nix.List(extra)
     bindings["contents"] = nix.List(tuple(map(scope.package, scope.packages)))
     body = nix.Call(nix.Select(nix.Var("nixgen"), ("image",)), (nix.AttrSet(bindings),))
     return nix.Function(("nixgen", "pkgs"), scope.wrap(nix.Mark(body, image.origin)), ellipsis=True)
+
+
+def _files_of_setup(scope: Scope, service: Service) -> Iterator[Expr]:
+    """What the commands that run before the service mention, and nothing of the configuration names. Packages among it
+    are part of the contents.
+    """
+    words = (word for command in service.setup for word in command)
+    mentioned = (part for word in words for part in scope.parts(word))
+    yield from dict.fromkeys(part for part in mentioned if isinstance(part, nix.Var))
 
 
 def _assignment(name: str, value: Expr) -> Expr:

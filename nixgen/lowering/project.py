@@ -8,16 +8,30 @@ from typing import TYPE_CHECKING
 
 from nixgen import syntax as nix
 from nixgen.lowering.builders import machine_lines
+from nixgen.lowering.kubenix import (
+    application_module,
+    changes_application,
+    overlay_application,
+)
 from nixgen.lowering.nixos import changes, machine_module, overlay_module
 from nixgen.lowering.oci import image_expression
 from nixgen.lowering.scope import strings
 from nixgen.lowering.tests import test_module
-from nixgen.models import Environment, Machine, Origin, Project, Test, packages_of
+from nixgen.models import Application, Environment, Machine, Origin, Project, Test, packages_of
 
 if TYPE_CHECKING:
     from nixgen.syntax import Expr
 
-__all__ = ["lower", "target_origins"]
+__all__ = ["KINDS", "lower", "target_origins"]
+
+#: Kinds of targets, in the order in which people see them, and the field of a project that holds each.
+KINDS = {
+    "machines": "machines",
+    "images": "images",
+    "kubernetes": "applications",
+    "tests": "tests",
+    "packages": "packages",
+}
 
 
 def lower(project: Project) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]]:
@@ -34,6 +48,8 @@ def lower(project: Project) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]
         files[f"machines/{machine.name}.nix"] = partial(machine_module, machine, project.machines)
     for image in project.images:
         files[f"images/{image.name}.nix"] = partial(image_expression, image)
+    for application in project.applications:
+        files[f"kubernetes/{application.name}.nix"] = partial(application_module, application)
     for test in project.tests:
         files[f"tests/{test.name}.nix"] = partial(test_module, test)
     for environment in project.environments:
@@ -41,6 +57,11 @@ def lower(project: Project) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]
             files[f"environments/{environment.name}/{machine.name}.nix"] = partial(
                 overlay_module, machine, environment
             )
+        for application in project.applications:
+            if changes_application(environment, application):
+                files[_overlay(environment, application)] = partial(
+                    overlay_application, application, environment
+                )
     if project.builders:
         files["builders"] = partial(machine_lines, project)
     return files
@@ -50,8 +71,8 @@ def target_origins(project: Project) -> Mapping[str, Origin | None]:
     """Every target of the project, in the project's order, with the place it was written at."""
     return {
         f"{kind}.{item.name}": item.origin
-        for kind in ("machines", "images", "tests", "packages")
-        for item in getattr(project, kind)
+        for kind, field in KINDS.items()
+        for item in getattr(project, field)
     }
 
 
@@ -73,6 +94,15 @@ def _default(project: Project) -> Expr:
             ),
         ),
         ("images", _files("images", (image.name for image in project.images))),
+        (
+            "kubernetes",
+            nix.AttrSet(
+                {
+                    application.name: _application(project, application)
+                    for application in project.applications
+                }
+            ),
+        ),
         (
             "machines",
             nix.AttrSet({machine.name: _machine(machine) for machine in project.machines}),
@@ -106,6 +136,24 @@ def _changed(project: Project, environment: Environment) -> Iterable[Machine]:
 def _machine(machine: Machine) -> Expr:
     module = nix.Path(f"./machines/{machine.name}.nix")
     return nix.AttrSet({"module": module, "system": nix.Str(machine.system)})
+
+
+def _overlay(environment: Environment, application: Application) -> str:
+    return f"environments/{environment.name}/kubernetes/{application.name}.nix"
+
+
+def _application(project: Project, application: Application) -> Expr:
+    overlays = {
+        environment.name: nix.Path(f"./{_overlay(environment, application)}")
+        for environment in project.environments
+        if changes_application(environment, application)
+    }
+    return nix.AttrSet(
+        {
+            "module": nix.Path(f"./kubernetes/{application.name}.nix"),
+            "overlays": nix.AttrSet(overlays),
+        }
+    )
 
 
 def _test(test: Test) -> Expr:

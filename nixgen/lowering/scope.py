@@ -19,7 +19,19 @@ __all__ = ["Scope", "attribute", "strings"]
 _EXCLUDED_FROM_ROOT = ("generated", "result")
 
 _TAKEN = frozenset(
-    {"builtins", "config", "lib", "name", "nixgen", "nodes", "pkgs", "true", "false", "null"}
+    {
+        "builtins",
+        "config",
+        "kubenix",
+        "lib",
+        "name",
+        "nixgen",
+        "nodes",
+        "pkgs",
+        "true",
+        "false",
+        "null",
+    }
 )
 _KEYWORDS = frozenset(
     {"if", "then", "else", "assert", "with", "let", "in", "rec", "inherit", "or", "import"}
@@ -77,6 +89,12 @@ class Scope:
     def library_path(self, path: str) -> Expr:
         """A file of the Nix library beside the generated files."""
         return nix.Path(f"{self._generated}/lib/{path}")
+
+    def share(self, name: str, expression: Expr) -> Expr:
+        """A variable for what is said more than once, named after ``name``."""
+        fresh = self._fresh(name)
+        self._bindings[fresh] = expression
+        return nix.Var(fresh)
 
     def package(self, package: Package) -> Expr:
         self._packages.setdefault(package.name, package)

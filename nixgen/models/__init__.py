@@ -12,13 +12,15 @@ project at once.
 """
 
 from nixgen.models._core import Model, Origin, caller
-from nixgen.models._text import Interpolated, Text, text
+from nixgen.models._text import Interpolated, Text, plain_text, text
 from nixgen.models.builders import Builder
 from nixgen.models.check import check, packages_of, require_valid, walk
 from nixgen.models.cluster import ClusterMember, Ec2, Ingress, SecurityGroup, Subnet, Volume
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
 from nixgen.models.hardening import Hardening
+from nixgen.models.image import Image
+from nixgen.models.kubernetes import Application, Workload, port_name
 from nixgen.models.machine import Machine
 from nixgen.models.network import Interface, Network
 from nixgen.models.nixos import (
@@ -31,7 +33,7 @@ from nixgen.models.nixos import (
     option_path,
     options_at,
 )
-from nixgen.models.platform import Cache, Environment, Image, Overlay, Project, Test, Upstream
+from nixgen.models.platform import Cache, Environment, Overlay, Project, Test, Upstream
 from nixgen.models.service import (
     CommandCheck,
     HealthCheck,
@@ -43,6 +45,7 @@ from nixgen.models.service import (
 )
 
 __all__ = [
+    "Application",
     "Boot",
     "Builder",
     "Cache",
@@ -82,6 +85,7 @@ __all__ = [
     "Upstream",
     "User",
     "Volume",
+    "Workload",
     "caller",
     "check",
     "mk_after",
@@ -91,6 +95,8 @@ __all__ = [
     "option_path",
     "options_at",
     "packages_of",
+    "plain_text",
+    "port_name",
     "require_valid",
     "text",
     "walk",

@@ -62,6 +62,11 @@ class Model:
         yield from ()
 
 
+def at(value: Model) -> str | None:
+    """Where the user wrote it, for messages."""
+    return str(value.origin) if value.origin else None
+
+
 def checked(*checks: Check) -> dict[str, Any]:
     """Field metadata that carries the checks of the field."""
     return {CHECKS: checks}

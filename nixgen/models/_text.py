@@ -13,7 +13,7 @@ import attrs
 
 from nixgen.models._core import Check, Fault, Model
 
-__all__ = ["Interpolated", "Text", "text"]
+__all__ = ["Interpolated", "Text", "plain_text", "text"]
 
 _PLACEHOLDER = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<name>[^}]*)\}")
 
@@ -77,6 +77,13 @@ def text(template: str, /, **references: Any) -> Text:
     if unused:
         raise ValueError(f"text() never uses {', '.join(sorted(unused))}")
     return Text(parts=tuple(part for part in parts if part != ""))
+
+
+def plain_text(value: Any) -> str | None:
+    """The text of a word that mentions no store path; None when it does."""
+    parts = value.parts if isinstance(value, Text) else (value,)
+    literals = [part for part in parts if isinstance(part, str)]
+    return "".join(literals) if len(literals) == len(parts) else None
 
 
 def textual(is_secret: Any) -> Check:

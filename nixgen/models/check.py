@@ -13,13 +13,18 @@ import attrs
 
 from nixgen.collector import paused_collector
 from nixgen.errors import ModelError, Problem
+from nixgen.models import kubernetes_rules
 from nixgen.models._core import Fault, Model, field_checks
+from nixgen.models._core import at as _at
 from nixgen.models._text import Text
 from nixgen.models.builders import Builder
 from nixgen.models.cluster_rules import conflicts
 from nixgen.models.files import Package, Secret
+from nixgen.models.image import Image
+from nixgen.models.kubernetes import Application, Workload
+from nixgen.models.kubernetes_rules import workloads_of
 from nixgen.models.machine import Machine
-from nixgen.models.platform import Cache, Environment, Image, Overlay, Project, Test
+from nixgen.models.platform import Cache, Environment, Overlay, Project, Test
 from nixgen.models.service import Service, User
 
 __all__ = ["Visit", "check", "packages_of", "require_valid", "walk"]
@@ -115,6 +120,8 @@ _ADDRESSED_BY_NAME = (
     Environment,
     Cache,
     Builder,
+    Application,
+    Workload,
 )
 
 _MODEL_FIELDS: dict[type, tuple[str, ...]] = {}
@@ -181,18 +188,28 @@ def _problem(path: str, value: Model, fault: Fault, content: Any) -> Problem:
     return Problem((path + suffix).lstrip(".") or "project", message, where=where, hint=hint)
 
 
-def _at(value: Model) -> str | None:
-    return str(value.origin) if value.origin else None
-
-
 def _unique_names(project: Project) -> Iterator[Problem]:
-    for kind in ("machines", "images", "tests", "packages", "environments", "caches", "builders"):
+    for kind in _NAMED:
         yield from _duplicates(kind, getattr(project, kind))
     for machine in project.machines:
         yield from _duplicates(f"machines.{machine.name}.services", machine.services)
         yield from _duplicates(f"machines.{machine.name}.users", machine.users)
     for test in project.tests:
         yield from _duplicates(f"tests.{test.name}.machines", test.machines)
+    for application in project.applications:
+        yield from _duplicates(f"applications.{application.name}.workloads", application.workloads)
+
+
+_NAMED = (
+    "machines",
+    "images",
+    "applications",
+    "tests",
+    "packages",
+    "environments",
+    "caches",
+    "builders",
+)
 
 
 def _duplicates(path: str, items: tuple[Any, ...]) -> Iterator[Problem]:
@@ -313,6 +330,8 @@ def _services(project: Project) -> Iterator[tuple[str, Service]]:
     for image in project.images:
         if image.service is not None:
             yield f"images.{image.name}.service", image.service
+    for path, _, workload in workloads_of(project):
+        yield f"{path}.service", workload.service
 
 
 def _dependencies_exist(project: Project) -> Iterator[Problem]:
@@ -344,18 +363,17 @@ def _tests_use_known_machines(project: Project) -> Iterator[Problem]:
 
 
 def _environments_change_something(project: Project) -> Iterator[Problem]:
-    declared = {
-        name
-        for machine in project.machines
-        for service in machine.services
-        for name in service.environment
-    }
+    placed = (
+        *(service for machine in project.machines for service in machine.services),
+        *(workload.service for _, _, workload in workloads_of(project)),
+    )
+    declared = {name for service in placed for name in service.environment}
     for environment in project.environments:
         for name in environment.variables:
             if name not in declared:
                 yield Problem(
                     f"environments.{environment.name}.variables[{name!r}]",
-                    "no service on a machine declares this variable",
+                    "no service on a machine or in an application declares this variable",
                     where=_at(environment),
                     hint="give it a default in a Service(environment={…})",
                 )
@@ -436,4 +454,5 @@ _RULES = (
     _environments_change_something,
     _overlays_have_machines,
     _clusters_agree,
+    *kubernetes_rules.RULES,
 )

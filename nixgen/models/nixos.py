@@ -203,7 +203,7 @@ def mk_after(value: Any) -> Property:
 
 @attrs.frozen(eq=False)
 class NixModule(Model):
-    """A NixOS module that is written by hand.
+    """A NixOS module, or a kubenix module of an application, that is written by hand.
 
     :param path: of its file or folder, relative to the folder of infra.py; ``..`` is allowed.
     """

@@ -1,4 +1,4 @@
-"""What machines are part of: images, tests, environments, caches, and the project that holds them all."""
+"""What machines are part of: tests, environments, caches, and the project that holds them all."""
 
 from __future__ import annotations
 
@@ -25,16 +25,15 @@ from nixgen.models._core import (
 )
 from nixgen.models.builders import Builder
 from nixgen.models.files import Package, package_list, textual_value
+from nixgen.models.image import Image
+from nixgen.models.kubernetes import Application
 from nixgen.models.machine import Machine, module_list
 from nixgen.models.nixos import NixModule, as_options, option_values
-from nixgen.models.service import ENVIRONMENT_NAME, Service, Word
+from nixgen.models.service import ENVIRONMENT_NAME, Word
 
-__all__ = ["Cache", "Environment", "Image", "Overlay", "Project", "Test", "Upstream"]
+__all__ = ["Cache", "Environment", "Overlay", "Project", "Test", "Upstream"]
 
 _TARGET = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a name", example="smoke")
-# https://github.com/opencontainers/distribution-spec: one path component of a repository name, and a tag
-_IMAGE = pattern(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*", what="an image name", example="api")
-_TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", what="an image tag", example="1.4.2")
 _URL = pattern(
     r"(https?|file)://[^\s?#]+", what="the URL of a binary cache", example="https://cache.nixos.org"
 )
@@ -48,34 +47,6 @@ _CACHE = pattern(
     what="the address of a cache",
     example="s3://bucket/prefix?region=eu-central-1",
 )
-
-
-@attrs.frozen(eq=False)
-class Image(Model):
-    """An OCI image: one service's program as the entrypoint, with nothing but its closure.
-
-    :param service: what it runs; or give ``command``.
-    :param packages: additional packages whose programs are on the PATH.
-    """
-
-    name: str = attrs.field(metadata=checked(_IMAGE))
-    service: Service | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(instance(Service, what="a Service")))
-    )
-    command: tuple[Word, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(textual_value))
-    )
-    packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
-    )
-    tag: str = attrs.field(default="latest", kw_only=True, metadata=checked(_TAG))
-    labels: Mapping[str, str] = attrs.field(
-        factory=dict, kw_only=True, converter=as_dict, metadata=checked(mapping(string, string))
-    )
-
-    def faults(self) -> Iterator[Fault]:
-        if self.service is None and not self.command:
-            yield "", "runs nothing", "give service=… or command=[…]"
 
 
 @attrs.frozen(eq=False)
@@ -212,6 +183,12 @@ class Project(Model):
         kw_only=True,
         converter=as_tuple,
         metadata=checked(each(instance(Image, what="an Image"))),
+    )
+    applications: tuple[Application, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(each(instance(Application, what="an Application"))),
     )
     tests: tuple[Test, ...] = attrs.field(
         default=(),

@@ -78,6 +78,11 @@ class Port(Model):
         default=True, kw_only=True, metadata=checked(instance(bool, what="True or False"))
     )
 
+    @property
+    def privileged(self) -> bool:
+        """Whether Linux leaves it to root, unless told otherwise: /proc/sys/net/ipv4/ip_unprivileged_port_start."""
+        return self.number < 1024
+
 
 @attrs.frozen(eq=False)
 class HttpCheck(Model):

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["ChannelTarget", "ChannelText"]
 
 #: Kinds of targets and what stands before their names in a flake, whose outputs are one flat set.
-_FLAKE = {"machines": "machine-", "images": "image-", "tests": "test-", "packages": ""}
+_FLAKE = {
+    "machines": "machine-",
+    "images": "image-",
+    "kubernetes": "kubernetes-",
+    "tests": "test-",
+    "packages": "",
+}
 
 
 @frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -80,16 +81,27 @@ def _library() -> Mapping[str, bytes]:
     }
 
 
-#: top folder of a generated file → its template
+#: where a generated file is → its template
 _TEMPLATES = {
-    "": "default.nix.j2",
-    "machines": "machine.nix.j2",
-    "images": "image.nix.j2",
-    "tests": "test.nix.j2",
-    "environments": "environment.nix.j2",
+    "*.nix": "default.nix.j2",
+    "machines/*.nix": "machine.nix.j2",
+    "images/*.nix": "image.nix.j2",
+    "kubernetes/*.nix": "application.nix.j2",
+    "tests/*.nix": "test.nix.j2",
+    "environments/*/*.nix": "environment.nix.j2",
+    "environments/*/kubernetes/*.nix": "application-environment.nix.j2",
 }
 #: a file that is not Nix → its template
 _PLAIN_TEMPLATES = {"builders": "builders.j2"}
+
+
+def _template_of(path: str) -> str:
+    depth = path.count("/")
+    return next(
+        name
+        for place, name in _TEMPLATES.items()
+        if place.count("/") == depth and fnmatchcase(path, place)
+    )
 
 
 def render(
@@ -112,8 +124,7 @@ def _render(
             tree[path] = _template(_PLAIN_TEMPLATES[path]).render(lines=lines).encode()
             continue
         printed = nix.print_file(content)
-        folder = path.partition("/")[0] if "/" in path else ""
-        text = _template(_TEMPLATES[folder]).render(body=NixText(printed.text))
+        text = _template(_template_of(path)).render(body=NixText(printed.text))
         above = text.count("\n") - printed.text.count("\n")
         tree[path] = text.encode()
         spans[path] = tuple(

@@ -34,6 +34,7 @@ PACKAGES = """
     writeText = name: text: build name "cat > $out <<'END'\\n${text}\\nEND\\n";
     program = build "program" "echo > $out";
     data = build "data" "echo > $out";
+    beside = build "beside" "echo > $out";
   }
 """
 
@@ -46,6 +47,7 @@ def test_image_json(tree):
           tag = "1";
           config = {{ Entrypoint = [ "${{pkgs.data}}" "a \\"b\\"" ]; User = "1500:1500"; }};
           contents = [ pkgs.program ];
+          extra = [ pkgs.beside ];
           users.api = {{ uid = 1500; gid = 1501; home = "/srv"; }};
         }}
     """)
@@ -55,7 +57,7 @@ def test_image_json(tree):
 
     closure = {Path(entry["path"]).name.partition("-")[2]: entry for entry in image.pop("closure")}
     root = image.pop("root")
-    assert set(closure) == {"api-root", "data", "program"}
+    assert set(closure) == {"api-root", "beside", "data", "program"}
     assert closure["api-root"]["path"] == root
     assert closure["api-root"]["references"] == [closure["program"]["path"]]
     assert closure["data"]["references"] == []

@@ -117,6 +117,7 @@ def test_python_leaves_its_own_store_path_alone(base: Base) -> None:
 def test_an_image_describes_itself_and_its_closure(base: Base) -> None:
     expression = (
         'image { name = "t"; contents = [ pkgs.curl pkgs.cacert ]; users.app = { uid = 7; gid = 8; home = "/"; };'
+        ' extra = [ (pkgs.writeText "beside" "x") ];'
         ' config = { Cmd = [ "${pkgs.openssl}/bin/openssl" "a\\"narHash\\":\\n" ]; }; }'
     )
     document = json.loads(Path(base.path(expression)).read_text())
@@ -125,6 +126,7 @@ def test_an_image_describes_itself_and_its_closure(base: Base) -> None:
     assert document["root"] in paths
     assert document["config"]["Cmd"][0].removesuffix("/bin/openssl") in paths
     assert {r for entry in document["closure"] for r in entry["references"]} <= paths
+    assert any(path.endswith("-beside") for path in paths)
     root = Path(document["root"])
     assert "app:x:7:8::/:" in (root / "etc/passwd").read_text()
     assert (root / "etc/ssl/certs/ca-certificates.crt").read_text().count("BEGIN CERTIFICATE") > 50

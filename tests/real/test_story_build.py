@@ -13,7 +13,14 @@ import pytest
 
 pytestmark = pytest.mark.real
 
-TARGETS = ["machines.web", "machines.db", "images.api", "images.redis", "tests.smoke"]
+TARGETS = [
+    "machines.web",
+    "machines.db",
+    "images.api",
+    "images.redis",
+    "kubernetes.shop",
+    "tests.smoke",
+]
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,7 @@ def test_an_edit_rebuilds_what_it_touches_and_nothing_else(shop):
         "machines.db": "cached",
         "images.api": "built",
         "images.redis": "cached",
+        "kubernetes.shop": "cached",
         "tests.smoke": "built",
     }
     changed = {attr for attr, path in outputs(edited).items() if path != before[attr]}
@@ -103,11 +111,11 @@ def test_an_edit_rebuilds_what_it_touches_and_nothing_else(shop):
     assert set(statuses(again).values()) == {"cached"}
 
 
-def test_an_edited_model_rewrites_one_file(shop):
+def test_an_edited_model_rewrites_the_files_that_say_it(shop):
     infra = shop.folder / "infra.py"
     infra.write_text(infra.read_text().replace('"Visit counter"', '"Counts visits"'))
     document = shop.document("generate")
-    assert document["written"] == ["machines/db.nix"]
+    assert document["written"] == ["kubernetes/shop.nix", "machines/db.nix"]
     assert document["removed"] == []
 
 

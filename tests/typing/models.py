@@ -1,6 +1,7 @@
 """Checked by mypy, never run: what the constructors accept and refuse. An ignore that is not needed is an error."""
 
 from nixgen import (
+    Application,
     Environment,
     HttpCheck,
     Image,
@@ -13,6 +14,7 @@ from nixgen import (
     Source,
     Test,
     User,
+    Workload,
     text,
 )
 
@@ -28,10 +30,13 @@ service = Service(
     user=User("api", uid=1),
 )
 machine = Machine("web", services=[service], packages=(nginx,), memory=512)
+image = Image("api", service=service)
+workload = Workload(service, image=image, replicas=2, environment={"A": "c"}, labels={"a": "b"})
 Project(
     "p",
     machines=[machine],
-    images=[Image("api", service=service)],
+    images=[image],
+    applications=[Application("shop", namespace="shop", workloads=[workload])],
     tests=[Test("t", machines=[machine])],
 )
 Environment("prod", variables={"A": text("x")})
@@ -40,6 +45,8 @@ Port("80")  # type: ignore[arg-type]
 Machine("web", memory="1")  # type: ignore[arg-type]
 Machine("web", memroy=1)  # type: ignore[call-arg]
 Service("api")  # type: ignore[call-arg]
+Workload(service)  # type: ignore[call-arg]
+Workload(service, image="api:latest")  # type: ignore[arg-type]
 Project("p", [machine])  # type: ignore[call-arg]
 service.name = "x"  # type: ignore[misc]
 nginx + "x"  # type: ignore[operator]

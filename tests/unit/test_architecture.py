@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "nixgen"
 
 #: What each part may import; architecture.md draws the same line. Everything may raise `nixgen.errors`.
-PARTS = {"debian", "cache", "oci", "vm"}
+PARTS = {"debian", "cache", "kubernetes", "oci", "vm"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "collector": set(),
@@ -54,10 +54,12 @@ ALLOWED: dict[str, set[str]] = {
     "secretscan": {"workspace", "driver", "cache"},
     "pipeline": {"overrides", "stamp", "pins", "workspace", "driver", *PARTS},
     "caching": {"pipeline", "secretscan", "workspace", "driver", "cache"},
+    "manifests": {"pipeline", "workspace", "driver", "kubernetes", "lowering", "models"},
     "warming": {"pipeline", "workspace", "driver", "cache"},
     "cli": {
         "pipeline",
         "caching",
+        "manifests",
         "warming",
         "secretscan",
         "optionlist",

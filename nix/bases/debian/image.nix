@@ -5,6 +5,7 @@
   name, tag: of the image.
   config: the OCI image configuration's `config` object; store paths in it become part of the image.
   contents: packages whose programs appear in /bin and whose data appears below /usr/share and /etc.
+  extra: store paths that belong to the image though its configuration names none of them.
   users: name → { uid, gid, home }, for /etc/passwd and /etc/group.
 
   # Output
@@ -19,6 +20,7 @@
   tag ? "latest",
   config ? { },
   contents ? [ ],
+  extra ? [ ],
   users ? { },
 }:
 let
@@ -78,7 +80,8 @@ derivation {
   exportReferencesGraph.closure = [
     description
     root
-  ];
+  ]
+  ++ extra;
   builder = "${busybox}/bin/busybox";
   args = [
     "sh"

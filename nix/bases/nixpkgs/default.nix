@@ -3,11 +3,11 @@
 
   # Inputs
   system: such as "x86_64-linux".
-  inputs: name → tree, as ../../lib/inputs.nix gives them; nixpkgs must be among them.
+  inputs: name → tree, as ../../lib/inputs.nix gives them; nixpkgs must be among them, and kubenix for applications.
   packageNames: attribute name → attribute path of nixpkgs ("python3" = "python311"), where they differ.
 
   # Output
-  { lib, pkgs, machine, image, test }, as ../../default.nix describes them.
+  { lib, pkgs, machine, image, kubernetes, test }, as ../../default.nix describes them.
 */
 {
   system,
@@ -15,16 +15,20 @@
   packageNames ? { },
 }:
 let
-  nixpkgs =
+  # A tree that is what its name says, or an error in words.
+  input =
+    name: landmark:
     let
       tree =
-        inputs.nixpkgs
-          or (throw ''the input "nixpkgs" is not pinned; add it to flake-inputs.json, or pass inputs.nixpkgs'');
+        inputs.${name}
+          or (throw ''the input "${name}" is not pinned; add it to flake-inputs.json, or pass inputs.${name}'');
     in
-    if builtins.pathExists (tree + "/nixos/lib/eval-config.nix") then
+    if builtins.pathExists (tree + "/${landmark}") then
       tree
     else
-      throw ''the input "nixpkgs" is no nixpkgs: ${toString tree} has no nixos/lib/eval-config.nix'';
+      throw ''the input "${name}" is no ${name}: ${toString tree} has no ${landmark}'';
+  nixpkgs = input "nixpkgs" "nixos/lib/eval-config.nix";
+  kubenix = input "kubenix" "modules/k8s.nix";
 
   renamed = _final: previous: builtins.mapAttrs (name: find name previous) packageNames;
   find =
@@ -45,5 +49,6 @@ in
   inherit (pkgs) lib;
   machine = import ./machine.nix { inherit nixpkgs pkgs system; };
   image = import ./image.nix { inherit pkgs; };
+  kubernetes = import ./kubernetes.nix { inherit kubenix nixpkgs pkgs; };
   test = import ./test.nix { inherit pkgs; };
 }

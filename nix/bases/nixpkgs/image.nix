@@ -1,10 +1,11 @@
 /**
-  { name, tag, config, contents ? [ ], users ? { } } → a derivation whose $out is an image.json
+  { name, tag, config, contents ? [ ], extra ? [ ], users ? { } } → a derivation whose $out is an image.json
   (nixgen/image/1, docs/contracts.md §4).
 
   # Inputs
   config: the OCI image configuration; store paths in it become part of the image.
   contents: packages whose programs appear in /bin.
+  extra: store paths that belong to the image though its configuration names none of them.
   users: name → { uid, gid, home }.
 */
 { pkgs }:
@@ -13,6 +14,7 @@
   tag,
   config,
   contents ? [ ],
+  extra ? [ ],
   users ? { },
 }:
 let
@@ -80,7 +82,8 @@ derivation {
   exportReferencesGraph.closure = [
     root
     references
-  ];
+  ]
+  ++ extra;
   jq = "${pkgs.jq}/bin/jq";
   inherit references;
   image = {

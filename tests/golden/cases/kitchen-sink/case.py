@@ -1,6 +1,7 @@
 """Every field of every model at least once, with data that tries to become code."""
 
 from nixgen import (
+    Application,
     Boot,
     Builder,
     CommandCheck,
@@ -25,6 +26,7 @@ from nixgen import (
     Test,
     TmpfilesRule,
     User,
+    Workload,
     mk_before,
     mk_default,
     mk_force,
@@ -153,13 +155,50 @@ metal = Machine(
     modules=[NixModule("hosts/metal.nix"), NixModule("../shared")],
 )
 
+https = Port(443, name="https")
+shop = Service(
+    "shop",
+    description="Sells ${things}",
+    command=[script],
+    setup=[[bash / "bin/bash", "-c", text("$(${b}) $$HOME $$", b=bash)], ["/bin/true"]],
+    environment={"MODE": "dev", "NASTY": nasty, "DOLLARS": "$(MODE) $$(x) a$", "SITE": web_root, "DB": "db:5432", "RUNTIME_DIRECTORY": "own"},
+    ports=[https, Port(53, protocol="udp", public=False)],
+    health=HttpCheck("/health?full=1", port=https, status=204, contains="it's up"),
+    secrets=[Secret("db.password"), Secret("token")],
+    user=User("shop", uid=1200, gid=1300),
+    state_directory="shop/data",
+    runtime_directory="shop",
+    depends_on=[store],
+)
+queue = Service("queue", command=[redis.program], ports=[Port(6380)], health=TcpCheck())
+mailer = Service("mailer", command=[bash.program], health=CommandCheck([redis / "bin/redis-cli", "ping", "$(x)"]), depends_on=[queue])
+cleaner = Service("cleaner", command=[bash.program], user=User("root"), environment={"MODE": "dev"}, hardening=Hardening(filesystem="full", capabilities=["CAP_CHOWN"], new_privileges=True, system_calls=[]))
+images = {name: Image(name, service=service) for name, service in {"shop": shop, "queue": queue, "mailer": mailer, "cleaner": cleaner}.items()}
+
 project = Project(
     "kitchen-sink",
     machines=[front, back, metal],
+    applications=[
+        Application(
+            "shop",
+            namespace="web-shop",
+            registry="registry.example.org:5000/team",
+            kubernetes_version="1.29",
+            labels={"example.org/team": "web", "tier": "any"},
+            modules=[NixModule("cluster/ingress.nix")],
+            workloads=[
+                Workload(shop, image=images["shop"], environment={"DB": "database:5432"}, storage=2048, labels={"tier": "front"}),
+                Workload(queue, image=images["queue"], replicas=3),
+            ],
+        ),
+        Application("jobs", workloads=[Workload(mailer, image=images["mailer"]), Workload(cleaner, image=images["cleaner"], replicas=0)]),
+        Application("more", namespace="web-shop", create_namespace=False, workloads=[Workload(mailer, image=images["mailer"])]),
+    ],
     images=[
         Image("app", service=app, packages=[redis], tag="1.2.3", labels={"org.opencontainers.image.title": nasty}),
         Image("tool", command=[bash.program, "-c", "echo hi"]),
         Image("store", service=store),
+        *images.values(),
     ],
     tests=[Test("derived", machines=[front, back]), Test("written", machines=[back], script='start_all()\nback.succeed("echo ${HOME} \'\'")\n')],
     packages=[flask, redis],

@@ -106,5 +106,5 @@ rec {
     if candidate != null then
       "did you mean `${showPath (prefix ++ [ candidate ])}`"
     else
-      "known here: ${concatStringsSep ", " (map (each: showPath (prefix ++ [ each ])) names)}";
+      "known here: ${concatStringsSep ", " (map showName names)}";
 }

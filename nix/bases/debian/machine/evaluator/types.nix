@@ -71,7 +71,7 @@ let
     value: isString value || isInt value || isBool value || isPath value || isPackage value;
 in
 rec {
-  inherit isPackage;
+  inherit isPackage scalar;
 
   bool = scalar "true or false" isBool;
   int = scalar "an integer" isInt;
@@ -141,8 +141,13 @@ rec {
   /**
     A set of names that the user chooses; definitions of one name are merged by `type`.
   */
-  attrsOf = type: {
-    name = "a set, each value ${type.name}";
+  attrsOf = type: attrsOfNamed type.name (_: type);
+
+  /**
+    The same, where the type depends on the name: `typeOf` takes it; `description` is what a value is called in messages.
+  */
+  attrsOfNamed = description: typeOf: {
+    name = "a set, each value ${description}";
     merge =
       context: optionPath: definitions:
       let
@@ -152,7 +157,9 @@ rec {
         names = attrNames (foldl' (all: definition: all // definition.value) { } checked);
         merged = map (name: {
           inherit name;
-          result = context.mergeOption (optionPath ++ [ name ]) type (context.select name checked);
+          result = context.mergeOption (optionPath ++ [ name ]) (typeOf name) (
+            context.select name checked
+          );
         }) names;
       in
       listToAttrs (

@@ -21,8 +21,32 @@ import ./lib/project.nix {
   };
   images = {
     app = ./images/app.nix;
+    cleaner = ./images/cleaner.nix;
+    mailer = ./images/mailer.nix;
+    queue = ./images/queue.nix;
+    shop = ./images/shop.nix;
     store = ./images/store.nix;
     tool = ./images/tool.nix;
+  };
+  kubernetes = {
+    jobs = {
+      module = ./kubernetes/jobs.nix;
+      overlays = {
+        prod = ./environments/prod/kubernetes/jobs.nix;
+        staging = ./environments/staging/kubernetes/jobs.nix;
+      };
+    };
+    more = {
+      module = ./kubernetes/more.nix;
+      overlays = { };
+    };
+    shop = {
+      module = ./kubernetes/shop.nix;
+      overlays = {
+        prod = ./environments/prod/kubernetes/shop.nix;
+        staging = ./environments/staging/kubernetes/shop.nix;
+      };
+    };
   };
   lock = ../debian.lock.json;
   machines = {

@@ -10,6 +10,7 @@ import ./lib/project.nix {
   inherit base environment inputs system;
   environments = { };
   images = { };
+  kubernetes = { };
   lock = ../debian.lock.json;
   machines = {
     bare = {

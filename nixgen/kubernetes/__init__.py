@@ -1,0 +1,1 @@
+"""Manifests: what an application is to a cluster, read, ordered and written."""

@@ -1,0 +1,65 @@
+"""Manifests as text: YAML for people and kubectl, or one JSON List."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import yaml
+
+__all__ = ["to_json", "to_yaml"]
+
+# Text that every YAML takes for text, unquoted: YAML 1.1 and 1.2 and the parsers of Python and Go disagree about what is a
+# number (1e3, 08, 0o7, 1_000, 12:30), a date or a boolean (y, on), so everything that begins like one is quoted.
+_PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9_./@+=~()'$%?;-]|:(?=[^\s])| (?=[A-Za-z0-9_./(]))*")
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+
+def to_yaml(resources: Iterable[Mapping[str, Any]]) -> str:
+    """A stream of documents, one a resource; keys keep their order. Any YAML parser reads back the same values."""
+    import yaml
+
+    return yaml.dump_all(
+        resources,
+        Dumper=_dumper(),
+        explicit_start=True,
+        default_flow_style=False,
+        allow_unicode=True,
+        sort_keys=False,
+        # never folded: a line is a line
+        width=2**31,
+    )
+
+
+def to_json(resources: Iterable[Mapping[str, Any]]) -> str:
+    """One ``List``, which kubectl reads as well."""
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(resources)}
+    return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
+
+
+@cache
+def _dumper() -> type[yaml.SafeDumper]:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+            return True
+
+    def represent(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=_style(value))
+
+    Dumper.add_representer(str, represent)
+    return Dumper
+
+
+def _style(value: str) -> str | None:
+    if "\n" in value and value.replace("\n", "").isprintable():
+        # lines as they are; what begins or ends with a space, PyYAML puts between double quotes all the same
+        return "|"
+    if value.lower() not in _WORDS and _PLAIN.fullmatch(value):
+        return None
+    return '"'

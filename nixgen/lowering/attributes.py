@@ -1,0 +1,34 @@
+"""Nested data as attribute sets, the way people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nixgen import syntax as nix
+from nixgen.syntax import Expr
+
+__all__ = ["folded"]
+
+
+def folded(value: Any) -> Expr:
+    """Data with expressions among it, as `nixgen.syntax.quote` takes it. A set of one attribute is written as a path:
+    ``spec.replicas = 1``, not ``spec = { replicas = 1; }``.
+    """
+    if isinstance(value, Mapping):
+        return nix.AttrSet(
+            {
+                path: folded(item)
+                for path, item in (_path((key,), item) for key, item in value.items())
+            }
+        )
+    if isinstance(value, (list, tuple)):
+        return nix.List(tuple(map(folded, value)))
+    return nix.quote(value)
+
+
+def _path(path: tuple[str, ...], value: Any) -> tuple[tuple[str, ...], Any]:
+    while isinstance(value, Mapping) and len(value) == 1:
+        ((key, value),) = value.items()
+        path = (*path, key)
+    return path, value

@@ -1,0 +1,57 @@
+"""OCI images of services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from nixgen.models._core import (
+    Fault,
+    Model,
+    as_dict,
+    as_tuple,
+    checked,
+    each,
+    instance,
+    mapping,
+    optional,
+    pattern,
+    string,
+)
+from nixgen.models.files import Package, package_list, textual_value
+from nixgen.models.service import Service, Word
+
+__all__ = ["Image"]
+
+# https://github.com/opencontainers/distribution-spec: one path component of a repository name, and a tag
+_IMAGE = pattern(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*", what="an image name", example="api")
+_TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", what="an image tag", example="1.4.2")
+
+
+@attrs.frozen(eq=False)
+class Image(Model):
+    """An OCI image: one service's program as the entrypoint, with nothing but the closure of what the service mentions.
+
+    :param service: what it runs; or give ``command``.
+    :param packages: additional packages whose programs are on the PATH.
+    """
+
+    name: str = attrs.field(metadata=checked(_IMAGE))
+    service: Service | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(instance(Service, what="a Service")))
+    )
+    command: tuple[Word, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(textual_value))
+    )
+    packages: tuple[Package, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
+    )
+    tag: str = attrs.field(default="latest", kw_only=True, metadata=checked(_TAG))
+    labels: Mapping[str, str] = attrs.field(
+        factory=dict, kw_only=True, converter=as_dict, metadata=checked(mapping(string, string))
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        if self.service is None and not self.command:
+            yield "", "runs nothing", "give service=… or command=[…]"

@@ -1,0 +1,89 @@
+"""kubernetes.json as Python reads it: what Nix wrote, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nixgen.errors import InputError
+from nixgen.kubernetes.document import Group, Reference, parse_document, read_document
+
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+DEPLOYMENT = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "api", "namespace": "shop"},
+    "spec": {},
+}
+DOCUMENT: dict[str, Any] = {
+    "schema": "nixgen/kubernetes/1",
+    "name": "shop",
+    "version": "1.34",
+    "namespace": "shop",
+    "groups": [
+        {
+            "name": "namespaces",
+            "needs": [],
+            "objects": [
+                {"apiVersion": "v1", "kind": "Namespace", "name": "shop", "namespace": None}
+            ],
+        },
+        {
+            "name": "objects",
+            "needs": ["namespaces"],
+            "objects": [
+                {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api", "namespace": "shop"}
+            ],
+        },
+    ],
+    "resources": {"apiVersion": "v1", "kind": "List", "items": [NAMESPACE, DEPLOYMENT]},
+}
+
+
+def test_reads_what_nix_wrote(tmp_path: Path) -> None:
+    (tmp_path / "k.json").write_text(json.dumps(DOCUMENT))
+    found = read_document(tmp_path / "k.json")
+    assert (found.name, found.version, found.namespace) == ("shop", "1.34", "shop")
+    assert found.resources == (NAMESPACE, DEPLOYMENT)
+    deployment = Reference(api_version="apps/v1", kind="Deployment", namespace="shop", name="api")
+    assert found.groups[1] == Group(name="objects", needs=("namespaces",), resources=(deployment,))
+    assert str(deployment) == "shop/deployment/api"
+    assert str(Reference.of(NAMESPACE)) == "namespace/shop"
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(DOCUMENT), **fields}
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ([], "its schema is"),
+        ({}, "its schema is None"),
+        (changed(schema="nixgen/kubernetes/2"), "nixgen/kubernetes/2"),
+        (changed(more=1), "its keys are"),
+        (changed(version=1), "is no text"),
+        (changed(namespace=1), "is no text"),
+        (changed(groups=[{}]), "KeyError"),
+        (changed(groups=None), "TypeError"),
+        (changed(resources={}), "KeyError"),
+        (changed(resources={"items": [{}]}), "KeyError"),
+        (changed(groups=[]), "its groups are not its resources in order"),
+        (changed(groups=DOCUMENT["groups"][::-1]), "its groups are not its resources in order"),
+    ],
+)
+def test_anything_else_is_told_and_how_to_mend_it(value: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        parse_document(value, "kubernetes.shop")
+    assert caught.value.message.startswith("kubernetes.shop is no rendered application")
+    assert "nixgen generate" in (caught.value.hint or "")
+
+
+def test_a_file_that_is_no_json(tmp_path: Path) -> None:
+    (tmp_path / "k.json").write_bytes(b"\xff{")
+    with pytest.raises(InputError, match="is not JSON"):
+        read_document(tmp_path / "k.json")
