@@ -19,6 +19,7 @@ _HINTS = {
     errno.EROFS: "the file system is mounted read-only; use a copy of the project that can be written",
     errno.EACCES: "make it writable for this user",
     errno.EPERM: "make it writable for this user",
+    errno.ENOENT: "no folder can be made there; choose another place",
     errno.ENOTDIR: "something that is no folder is in the way; move it",
     errno.EEXIST: "a file is in the way where a folder should be; move it",
     errno.EISDIR: "a folder is in the way; move it",

@@ -25,6 +25,7 @@ VERBS = {
     "cache": "Push to, look after, serve and sign for a binary cache on S3.",
     "secret": "Look for the values of secrets where everybody can read them.",
     "image": "Assemble OCI images and run them.",
+    "k8s": "Render Kubernetes manifests.",
     "test": "Boot the machines of a test and run it.",
     "inputs": "Show, update and check the pins and the Debian lock.",
     "descriptor": "Read and write machine.json, the machines of a cluster on EC2.",

@@ -35,6 +35,7 @@ __all__ = [
     "print_generated",
     "print_images",
     "print_json",
+    "print_manifests",
     "print_notes",
     "print_options",
     "print_table",
@@ -94,6 +95,18 @@ def print_json(document: Any) -> None:
 def json_text(document: Any) -> str:
     """A JSON document as nixgen prints and writes it."""
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def print_manifests(text: str, form: str) -> None:
+    """Manifests, in colours for a person and as they are for a program."""
+    if _plain(sys.stdout):
+        print(text, end="")
+        return
+    from rich.syntax import Syntax
+
+    # the terminal's own colours, on its own background; nothing is wrapped that is to be copied
+    shown = Syntax(text.rstrip("\n"), form, theme="ansi_dark", background_color="default")
+    out().print(shown)
 
 
 def print_targets(origins: Mapping[str, str | None]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -161,6 +164,30 @@ def test_differences_are_plain_off_a_terminal(capsys: Capture) -> None:
     lines = ["--- a\n", "+++ b\n", "@@ -1 +1 @@\n", "-old\n", "+new\n", " same\n"]
     console.print_diff(lines)
     assert capsys.readouterr().out == "".join(lines)
+
+
+MANIFEST = "---\nkind: Namespace\nmetadata:\n  name: shop\n"
+
+
+def test_manifests_are_as_they_are_for_a_program(capsys: Capture) -> None:
+    console.print_manifests(MANIFEST, "yaml")
+    assert capsys.readouterr().out == MANIFEST
+
+
+def test_manifests_have_colours_for_a_person_and_no_other_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    console.print_manifests(MANIFEST, "yaml")
+    shown = sys.stdout.getvalue()
+    assert "\x1b[" in shown
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == MANIFEST
 
 
 def test_findings(capsys: Capture) -> None:

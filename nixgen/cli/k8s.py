@@ -1,0 +1,119 @@
+"""``nixgen k8s``"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, verb
+
+if TYPE_CHECKING:
+    from nixgen.kubernetes.document import Document
+
+app = verb("Render Kubernetes manifests.")
+
+_FORMATS = ("yaml", "json")
+
+
+@app.callback()
+def k8s() -> None:
+    """Render Kubernetes manifests."""
+
+
+@app.command("render")
+def render(
+    applications: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[APP]...",
+            help="Applications of infra.py; all when none is given.",
+            show_default=False,
+        ),
+    ] = None,
+    project: ProjectFolder = Path(),
+    base: Base = "debian",
+    env: Env = None,
+    override_input: OverrideInput = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="yaml, or json: one List of all.")
+    ] = "yaml",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Write a file for each application instead of printing.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Print the manifests of applications, as kubectl takes them. Nothing is built, and no cluster is asked.
+
+    Resources come in an order in which they can be applied: namespaces first. Images are named as they will be in the registry;
+    Secrets must be in the cluster already.
+    """
+    from nixgen import manifests
+    from nixgen.cli import console
+    from nixgen.cli.progress import build_progress
+    from nixgen.errors import UsageError
+    from nixgen.workspace import Workspace
+
+    if form not in _FORMATS:
+        raise UsageError(f"there is no format {form!r}", hint=f"use {' or '.join(_FORMATS)}")
+    workspace = Workspace.open(project)
+    with build_progress(quiet=json) as observe:
+        documents = manifests.rendered(
+            workspace,
+            applications or (),
+            base=base,
+            environment=env,
+            overrides=workspace.overrides(override_input),
+            debug=debug,
+            observe=observe,
+        )
+    written = {} if out is None else _write(out, documents, form)
+    if json:
+        console.print_json(
+            {
+                "schema": "nixgen/manifests/1",
+                "base": base,
+                "environment": env,
+                "applications": [document.value for document in documents],
+                "files": written,
+            }
+        )
+    elif out is None:
+        resources = [resource for document in documents for resource in document.resources]
+        console.print_manifests(_text(resources, form), form)
+    else:
+        for file, changed in written.items():
+            console.say(f"{'wrote    ' if changed else 'unchanged'} {file}")
+
+
+def _write(out: Path, documents: Iterable[Document], form: str) -> dict[str, bool]:
+    """Each file, and whether it changed. Files that stay the same keep their time."""
+    from nixgen.disk import write_atomically
+
+    written: dict[str, bool] = {}
+    for document in documents:
+        file = out / f"{document.name}.{form}"
+        data = _text(document.resources, form).encode()
+        try:
+            changed = file.read_bytes() != data
+        except OSError:
+            changed = True
+        if changed:
+            write_atomically(file, data)
+        written[str(file)] = changed
+    return written
+
+
+def _text(resources: Iterable[Mapping[str, Any]], form: str) -> str:
+    from nixgen.kubernetes.manifest import to_json, to_yaml
+
+    return to_yaml(resources) if form == "yaml" else to_json(resources)
