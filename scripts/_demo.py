@@ -106,6 +106,13 @@ def images() -> str:
     return f"{image['ref']}: {image['size'] / 1e6:.1f} MB in {len(image['layers'])} layers"
 
 
+def manifests() -> str:
+    """The same services for a cluster; rendered without one."""
+    rendered = json.loads(nixgen("k8s", "render", "--format", "json"))["items"]
+    names = ", ".join(f"{item['kind']} {item['metadata']['name']}" for item in rendered)
+    return f"{len(rendered)} resources: {names}"
+
+
 def run_image() -> str:
     """Start the container, ask it over HTTP, stop it."""
     print("\n$ nixgen image run images.api", file=sys.stderr, flush=True)
@@ -155,6 +162,7 @@ STEPS: dict[str, Callable[[], str]] = {
     "substitute": substitute,
     "assemble images": images,
     "run the container": run_image,
+    "render for a cluster": manifests,
     "boot and test": boot,
     "a deliberate fault": fault,
 }
