@@ -168,9 +168,9 @@ def _engine(_folder: Path) -> Iterator[Finding]:
 
 
 def _emulator(_folder: Path) -> Iterator[Finding]:
-    from importlib.util import find_spec
+    from nixgen.cache.emulator import installed
 
-    ok = find_spec("moto") is not None
+    ok = installed()
     yield Finding(
         name="S3 emulator",
         ok=ok,

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from nixgen.cache.emulator import installed
 from nixgen.cache.location import CacheLocation
 from nixgen.cache.s3 import Bucket
 from nixgen.disk import write_atomically
@@ -36,7 +36,7 @@ def embedded_s3(
     :raises MissingToolError: the extra ``emulator`` is not installed.
     :raises CacheError: it does not start, or the directory cannot be made.
     """
-    if find_spec("moto") is None or find_spec("flask") is None:
+    if not installed():
         raise MissingToolError(
             "the S3 emulator is not installed",
             hint="install it with: pip install 'nixgen[emulator]'",

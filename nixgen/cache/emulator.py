@@ -13,13 +13,19 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-__all__ = ["main"]
+__all__ = ["installed", "main"]
 
 _Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def installed() -> bool:
+    """Whether the extra ``emulator`` is there; moto alone, as Debian packages it, comes without what its server imports."""
+    return all(find_spec(name) is not None for name in ("moto", "flask", "flask_cors"))
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "driver": {"disk"},
     **{part: {"driver", "disk"} for part in PARTS},
     "cache": {"driver", "disk", "pushed"},
-    "doctor": {"driver"},
+    "doctor": {"driver", "cache"},
     "testing": {"driver", "models"},
     "workspace": {
         "disk",

@@ -58,6 +58,17 @@ def test_a_mirror_may_be_named(nothing: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (mirror.ok, mirror.mend) == (True, None)
 
 
+def test_moto_without_its_server_is_no_emulator(
+    nothing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Debian's python3-moto leaves it."""
+    monkeypatch.setattr(
+        "nixgen.cache.emulator.find_spec", lambda name: None if name == "flask_cors" else name
+    )
+    emulator = by_name(nothing)["S3 emulator"]
+    assert (emulator.ok, emulator.mend) == (False, "pip install 'nixgen[emulator]'")
+
+
 def test_a_program_that_fails_is_no_nix(nothing: Path) -> None:
     broken = nothing / "bin/nix-instantiate"
     broken.write_text("#!/bin/sh\nexit 1\n")
