@@ -86,7 +86,10 @@ class Tree:
         return done.stderr
 
     def derivations(self, drv: str) -> dict[str, Any]:
-        """Everything that is built on the way to a .drv: base name without hash → derivation."""
+        """Everything that is built on the way to a .drv: base name without hash → derivation, in the form of Nix 2.8.
+
+        Newer ones put it all below ``derivations``, and structured attributes beside ``env`` instead of into it.
+        """
         done = self.run(
             "nix",
             "--extra-experimental-features",
@@ -96,10 +99,12 @@ class Tree:
             drv,
         )
         assert done.returncode == 0, done.stderr[-3000:]
-        return {
-            Path(path).name.partition("-")[2]: found
-            for path, found in json.loads(done.stdout).items()
-        }
+        shown = json.loads(done.stdout)
+        found = shown.get("derivations", shown)
+        for derivation in found.values():
+            if "structuredAttrs" in derivation:
+                derivation["env"]["__json"] = json.dumps(derivation["structuredAttrs"])
+        return {Path(path).name.partition("-")[2]: derivation for path, derivation in found.items()}
 
 
 @pytest.fixture(scope="session")
