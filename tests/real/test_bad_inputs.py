@@ -258,7 +258,8 @@ def test_ended_at_any_moment_the_next_run_succeeds(hello, delay, how):
         _, errors = child.communicate(timeout=60)
     if how == signal.SIGINT and child.returncode:
         assert child.returncode == 130, errors
-        assert "everything finished so far is kept" in errors
+        # on a busy computer it may still have been loading, with nothing to say yet
+        assert not errors or "everything finished so far is kept" in errors
         assert "Traceback" not in errors
     hello("cache", "push")
     assert hello.document("build")["targets"][0]["status"] == "cached"
