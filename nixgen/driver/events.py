@@ -48,6 +48,7 @@ _FAILED = re.compile(
     r"(?:builder for|[Cc]annot build|hash mismatch in fixed-output derivation) '([^']+\.drv)'(.*)",
     re.DOTALL,
 )
+_PLAN = re.compile(r"th(?:is|ese (\d+)) derivations? will be built:")
 _DEPENDENCY = re.compile(r"Reason:\s*\d+ dependenc")
 
 # src/build-remote/build-remote.cc; the words are the same in 2.8 and 2.34
@@ -218,6 +219,7 @@ class EventParser:
     _failed: set[str] = field(factory=set, init=False)
     _progress: dict[int, list[int]] = field(factory=dict, init=False)
     _received: dict[int, int] = field(factory=dict, init=False)
+    _planned: int = field(default=0, init=False)
     _machines: dict[str, str] = field(factory=dict, init=False)
     # what ssh says comes as plain lines, before Nix says which machine it is about
     _spoken: deque[str] = field(factory=lambda: deque(maxlen=30), init=False)
@@ -300,6 +302,9 @@ class EventParser:
             self._progress[activity] = [done, expected, running, failed]
             if activity == _COPY_PATHS:
                 return (Progress("copies", done, expected, running, failed),)
+            if self._planned:
+                # Nix 2.34 (not 2.26) expects a derivation twice, as something to have and as something to build
+                expected = min(expected, max(self._planned, done + running + failed))
             progress = Progress("builds", done, expected, running, failed)
             return (progress, *self._ends(before, running, failed))
         return ()
@@ -334,6 +339,8 @@ class EventParser:
             return (
                 BuilderMismatch(drv, system, tuple(filter(None, features.strip("[]").split(", ")))),
             )
+        if plan := _PLAN.match(text):
+            self._planned = self._planned or int(plan[1] or 1)
         if level == _ERROR_LEVEL:
             found = _FAILED.search(text)
             if found and not _DEPENDENCY.search(text):

@@ -1,4 +1,4 @@
-"""The recording is what Nix 2.8.0 said of: web → dep, broken → bad (exit 7), alsobad (exit 1)."""
+"""The recording, where no other is named, is what Nix 2.8.0 said of: web → dep, broken → bad (exit 7), alsobad (exit 1)."""
 
 import json
 import time
@@ -27,7 +27,8 @@ from nixgen.driver.events import (
     drv_name,
 )
 
-RECORDING = (Path(__file__).parent / "driver_recordings/nix-2.8-keep-going.log").read_bytes()
+RECORDINGS = Path(__file__).parent / "driver_recordings"
+RECORDING = (RECORDINGS / "nix-2.8-keep-going.log").read_bytes()
 
 
 def parse(*documents: object) -> list[Event]:
@@ -37,13 +38,22 @@ def parse(*documents: object) -> list[Event]:
     return [event for line in lines for event in parser.feed(line)]
 
 
-def recorded() -> list[Event]:
+def recorded(recording: bytes = RECORDING) -> list[Event]:
     parser = EventParser()
-    return [event for line in RECORDING.splitlines() for event in parser.feed(line)]
+    return [event for line in recording.splitlines() for event in parser.feed(line)]
 
 
 def names(kind: type) -> list[str]:
     return [drv_name(event.drv) for event in recorded() if isinstance(event, kind)]
+
+
+def test_nix_2_34_counts_no_build_twice():
+    """Of web → dep, and two."""
+    recording = RECORDINGS / "nix-2.34-built.log"
+    counts = [event for event in recorded(recording.read_bytes()) if isinstance(event, Progress)]
+    builds = [(each.done, each.expected) for each in counts if each.what == "builds"]
+    assert max(expected for _, expected in builds) == 3
+    assert builds[-1] == (3, 3)
 
 
 def test_a_recorded_run_is_understood():
