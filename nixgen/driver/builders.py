@@ -63,7 +63,7 @@ _MEANINGS = (
         "add the user to trusted-users in its nix.conf",
     ),
     (
-        r"unexpected end-of-file|Broken pipe|[Cc]onnection (?:reset|closed|to)",
+        r"unexpected end-of-file|disconnected unexpectedly|Broken pipe|[Cc]onnection (?:reset|closed|to)",
         "closed the connection",
         None,
     ),
