@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from emulated import conditional_writes
 
 from nixgen.cache.channel import REGISTRY, pack, publish, require_name, require_url
 from nixgen.cache.embedded import embedded_s3
@@ -230,6 +231,7 @@ def test_the_same_files_give_the_same_bytes(tmp_path):
         }
 
 
+@conditional_writes
 def test_channels_that_are_published_at_once_are_all_in_the_registry():
     names = [f"channel-{number}" for number in range(6)]
     with embedded_s3() as location, Bucket(location) as bucket, ThreadPoolExecutor(6) as pool:

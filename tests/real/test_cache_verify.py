@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve, frozen
+from emulated import conditional_writes
 
 from nixgen.cache.codec import Codec
 from nixgen.cache.embedded import embedded_s3
@@ -429,6 +430,7 @@ def test_keys_rotate_without_a_client_noticing(cache: Pushed, root, tmp_path: Pa
     assert (last["changed"], len(last["refused"])) == (0, whole)
 
 
+@conditional_writes
 def test_a_rotation_undoes_nobodys_writing(cache: Pushed) -> None:
     ours, theirs = SecretKey.generate("ours"), SecretKey.generate("theirs")
     raced: list[str] = []
