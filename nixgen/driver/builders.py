@@ -28,18 +28,20 @@ _ADDRESS = re.compile(
     r"(?:(?:ssh|ssh-ng)://)?(?P<destination>(?:[^@/\s]+@)?(?P<host>[^@:/?\s]+))(?::(?P<port>[0-9]+))?(?:\?.*)?"
 )
 _EMPTY = {"", "-"}
+_OTHER_KEY = (
+    r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key .*has changed",
+    "shows another host key than the one that is known",
+    "compare host_key with /etc/ssh/ssh_host_*_key.pub there",
+)
+_UNKNOWN_KEY = (
+    r"No \S+ host key is known|Host key verification failed",
+    "has a host key that nobody vouches for",
+    "give Builder(host_key=…) what /etc/ssh/ssh_host_ed25519_key.pub says there",
+)
 #: what ssh or Nix say → what that means, and what to look at beside the connection itself
 _MEANINGS = (
-    (
-        r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key .*has changed",
-        "shows another host key than the one that is known",
-        "compare host_key with /etc/ssh/ssh_host_*_key.pub there",
-    ),
-    (
-        r"No \S+ host key is known|Host key verification failed",
-        "has a host key that nobody vouches for",
-        "give Builder(host_key=…) what /etc/ssh/ssh_host_ed25519_key.pub says there",
-    ),
+    _OTHER_KEY,
+    _UNKNOWN_KEY,
     (r"Could not resolve hostname.*", "has a host name that cannot be resolved", None),
     (
         r"Identity file .* not accessible|UNPROTECTED PRIVATE KEY|Load key .*",
@@ -146,6 +148,9 @@ class BuildMachine:
         """Why it could not be used, from what ssh and Nix said."""
         words = tuple(filter(None, (word.strip() for word in words)))
         what, hint, said = _meaning(words)
+        if (what, hint) == _UNKNOWN_KEY[1:] and self.host_key:
+            # Nix since 2.31 gives the port to ssh and files the key without it; one that differs is then new to ssh
+            _, what, hint = _OTHER_KEY
         detail = f": {said}" if said and said not in what else ""
         return BuilderError(
             f"the builder {self.shown} {what}{detail}{where}",

@@ -48,6 +48,10 @@ _FAILED = re.compile(
     r"(?:builder for|[Cc]annot build|hash mismatch in fixed-output derivation) '([^']+\.drv)'(.*)",
     re.DOTALL,
 )
+# nobody may build it: Nix since 2.30 says so of each derivation, older ones end without naming one
+_NOWHERE = re.compile(
+    r"Reason:\s*(?:local builds are disabled|required system or feature not available)"
+)
 _PLAN = re.compile(r"th(?:is|ese (\d+)) derivations? will be built:")
 _DEPENDENCY = re.compile(r"Reason:\s*\d+ dependenc")
 
@@ -343,7 +347,7 @@ class EventParser:
             self._planned = self._planned or int(plan[1] or 1)
         if level == _ERROR_LEVEL:
             found = _FAILED.search(text)
-            if found and not _DEPENDENCY.search(text):
+            if found and not _DEPENDENCY.search(text) and not _NOWHERE.search(text):
                 drv = found[1]
                 if drv in self._failed:
                     return ()

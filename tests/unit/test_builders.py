@@ -303,10 +303,20 @@ def test_why_a_builder_could_not_be_used(said: str, message: str) -> None:
     assert error.exit_status == 3
 
 
-def log_of(name: str, machines: str = BIG) -> tuple[BuildLog, list[nix.Event]]:
+def test_of_a_builder_whose_key_is_known_an_unknown_key_is_another() -> None:
+    said = ["Host key verification failed."]
+    known = base64.b64encode(b"ssh-ed25519 AAAA").decode()
+    for key, message in (("-", "nobody vouches for"), (known, "shows another host key")):
+        machine = BuildMachine.parse(f"ssh-ng://nix@b:44 x86_64-linux /k 1 1 - - {key}")
+        assert message in machine.error(said).message
+
+
+def log_of(
+    name: str, machines: str = BIG, *, nix_version: str = "2.8"
+) -> tuple[BuildLog, list[nix.Event]]:
     log = BuildLog(builders=Builders.parse(machines))
     seen: list[nix.Event] = []
-    for line in (RECORDINGS / f"nix-2.8-remote{name}.log").read_bytes().splitlines():
+    for line in (RECORDINGS / f"nix-{nix_version}-remote{name}.log").read_bytes().splitlines():
         log.feed(line, seen.append)
     return log, seen
 
@@ -405,6 +415,16 @@ def test_a_build_that_no_builder_takes(features: bytes) -> None:
     error = log.builder_error()
     assert error is not None
     assert error.message == "no builder can build vm: it needs x86_64-linux with kvm, nixos-test"
+
+
+def test_a_derivation_that_nobody_may_build_has_not_failed() -> None:
+    """Nix 2.34 names it as one that has."""
+    log, seen = log_of("-unusable", "# gone\nssh-ng://root@127.0.0.1:29223", nix_version="2.34")
+    assert not any(isinstance(event, BuildFailed) for event in seen)
+    assert any("local builds are disabled" in line for line in log.errors)
+    error = log.builder_error()
+    assert error is not None
+    assert error.message == "the builder gone (127.0.0.1) cannot be reached: Connection refused"
 
 
 def test_what_ssh_said_of_one_machine_is_not_held_against_another() -> None:
