@@ -39,6 +39,7 @@ def fetch(urls: Iterable[str], *, what: str) -> tuple[str, bytes]:
         except urllib.error.HTTPError as error:
             missing += error.code in {404, 410}
             failures.append(f"{url}: {error.code} {error.reason}")
+            error.close()
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             failures.append(f"{url}: {getattr(error, 'reason', error)}")
     if failures and missing == len(failures):

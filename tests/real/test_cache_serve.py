@@ -246,7 +246,7 @@ def test_ctrl_c_ends_it_in_no_time_even_under_a_client_that_does_not_read(starte
         child.send_signal(signal.SIGINT)
         began = time.monotonic()
         assert child.wait(10) == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5, "the client is waited for no longer than that"
     assert child.stderr.read() == ""
 
 
@@ -255,8 +255,9 @@ def test_it_says_who_can_reach_it_and_logs_on_request(started):
     assert url.startswith("http://127.0.0.1:")
     assert f"extra-trusted-public-keys '{KEY}'" in said
     assert "whoever reaches port" in child.stderr.readline()
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
         urllib.request.urlopen(f"{url}/nar/none", timeout=20)
+    caught.value.close()
     assert child.stderr.readline() == "127.0.0.1 GET /nar/none 404 13\n"
 
 
