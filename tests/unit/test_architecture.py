@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "stamp": set(),
     "pushed": set(),
     "reads": set(),
+    "gitignore": set(),
     "models": {"collector"},
     "syntax": set(),
     "lowering": {"models", "syntax"},
