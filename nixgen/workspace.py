@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 import attrs
 
 from nixgen.disk import write_atomically
-from nixgen.errors import ModelError, Problem, UsageError
+from nixgen.errors import ModelError, UsageError
 from nixgen.inputs import FILE as INPUTS_FILE
 from nixgen.inputs import Inputs
 from nixgen.jsontext import JsonText
 from nixgen.load import load_project
 from nixgen.lowering import KINDS
-from nixgen.models import Cache, Package, Project, Secret, Source, Text, packages_of, walk
+from nixgen.models import Cache, Package, Project, Secret, Source, packages_of, sources_of, walk
 from nixgen.options.project import ProjectOptions
 from nixgen.overrides import parse_overrides
 from nixgen.reads import Reads, recording
 from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan
+from nixgen.sources import Sources
 
 if TYPE_CHECKING:
     from nixgen.render.channel import ChannelText
@@ -159,28 +160,21 @@ class Workspace:
     def _relative(self, where: str) -> str:
         return where.removeprefix(f"{self.root}/")
 
-    def _sources(self) -> Iterator[tuple[str, Source]]:
-        """Local sources with their model path, in a stable order, each path once."""
-        seen: set[int] = set()
-        for path, value in walk(self.project):
-            parts = value.parts if isinstance(value, Text) else (value,)
-            for part in parts:
-                if isinstance(part, Source) and id(part) not in seen:
-                    seen.add(id(part))
-                    yield path, part
+    @cached_property
+    def sources(self) -> Sources:
+        """The local sources as they were when the project was opened; `look` for what they are now."""
+        return self.look()
+
+    def look(self) -> Sources:
+        return Sources(str(self.root))
+
+    def _sources(self) -> tuple[tuple[str, Source], ...]:
+        """Local sources with their model path, in a stable order."""
+        return tuple(sources_of(self.project))
 
     def _require_sources(self) -> None:
         """A source that is not there would fail in Nix, far from where it was written."""
-        problems = [
-            Problem(
-                path,
-                f"there is no {source.path} in the project",
-                where=self._relative(str(source.origin)) if source.origin else None,
-                hint="create it, or correct the path; it is relative to the folder of infra.py",
-            )
-            for path, source in self._sources()
-            if not (self.root / source.path).exists()
-        ]
+        problems = tuple(self.sources.problems(self._sources()))
         if problems:
             raise ModelError(problems)
 
@@ -191,7 +185,7 @@ class Workspace:
         from nixgen.lowering import lower
         from nixgen.render import render
 
-        return render(lower(self.project))
+        return render(lower(self.project, self.sources.ignored(self._sources())))
 
     def plan_generated(self) -> Changes:
         tree, _ = self._rendered
@@ -238,13 +232,8 @@ class Workspace:
             if name.partition(".")[0] == "nixgen" and (file := getattr(module, "__file__", None))
         }
         tree, _ = self._rendered
-        sources = {
-            path
-            for _, source in self._sources()
-            for path in _entries(
-                str(self.root / source.path), frozenset({*NEVER_COPIED, *source.exclude})
-            )
-        }
+        look = self.look()
+        sources = {path for _, source in self._sources() for path in look.dependencies(source)}
         own = {str(self.generated / path) for path in tree}
         read = {self.lock_path, self.inputs_path, self.options.path, self.root / "infra.py"}
         library = map(str, library_files())
@@ -257,11 +246,9 @@ class Workspace:
         """
         tree, _ = self._rendered
         found = {self.lock_path, self.root / INPUTS_FILE, *(self.generated / path for path in tree)}
+        look = self.look()
         for _, source in self._sources():
-            excluded = frozenset({*NEVER_COPIED, *source.exclude})
-            # the kernel's idea of a/../b would follow a link at a
-            top = os.path.normpath(self.root / source.path)
-            found.update(map(Path, _entries(top, excluded)))
+            found.update(Path(entry.path) for entry in look.listing(source).entries)
         return {
             os.path.relpath(path, self.root): path
             for path in sorted(found)
@@ -299,41 +286,9 @@ class Workspace:
         )
 
     def sources_digest(self) -> bytes:
-        """SHA-256 over the local sources: names, executable bits and contents, as Nix will see them."""
+        """SHA-256 over the local sources, as Nix will see them."""
+        look = self.look()
         digest = hashlib.sha256()
-        for source in sorted({(item.path, item.exclude) for _, item in self._sources()}):
-            digest.update(repr(source).encode())
-            for file in _files(self.root / source[0], frozenset({*NEVER_COPIED, *source[1]})):
-                digest.update(b"%d %s\0" % (len(file[1]), file[0]))
-                digest.update(file[1])
+        for _, source in self._sources():
+            digest.update(look.digest(source))
         return digest.digest()
-
-
-#: what lib/lib/source.nix leaves out of every source
-NEVER_COPIED = (".git", ".hg", ".nixgen", ".svn")
-
-
-def _files(
-    path: Path, excluded: frozenset[str], prefix: bytes = b""
-) -> Iterator[tuple[bytes, bytes]]:
-    """(name and kind, content) of everything below ``path``, sorted."""
-    if path.is_symlink():
-        yield prefix + b" link", os.fsencode(path.readlink())
-    elif path.is_dir():
-        for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
-            if entry.name not in excluded:
-                yield from _files(
-                    Path(entry.path), excluded, prefix + b"/" + os.fsencode(entry.name)
-                )
-    else:
-        kind = b" executable" if os.access(path, os.X_OK) else b" file"
-        yield prefix + kind, path.read_bytes()
-
-
-def _entries(path: str, excluded: frozenset[str]) -> Iterator[str]:
-    """Everything below ``path`` and itself; a folder's own time tells of additions."""
-    yield path
-    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
-        for entry in os.scandir(path):
-            if entry.name not in excluded:
-                yield from _entries(entry.path, excluded)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nixgen import syntax as nix
+from nixgen.gitignore import IgnoreTable
 from nixgen.lowering.builders import machine_lines
 from nixgen.lowering.kubenix import (
     application_module,
@@ -16,8 +17,18 @@ from nixgen.lowering.kubenix import (
 from nixgen.lowering.nixos import changes, machine_module, overlay_module
 from nixgen.lowering.oci import image_expression
 from nixgen.lowering.scope import strings
+from nixgen.lowering.sources import IGNORED, ignored
 from nixgen.lowering.tests import test_module
-from nixgen.models import Application, Environment, Machine, Origin, Project, Test, packages_of
+from nixgen.models import (
+    Application,
+    Environment,
+    Machine,
+    Origin,
+    Project,
+    Test,
+    packages_of,
+    sources_of,
+)
 
 if TYPE_CHECKING:
     from nixgen.syntax import Expr
@@ -33,13 +44,19 @@ KINDS = {
     "packages": "packages",
 }
 
+_NO_RULES = IgnoreTable()
 
-def lower(project: Project) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]]:
+
+def lower(
+    project: Project, table: IgnoreTable = _NO_RULES
+) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]]:
     """The files of the generated tree: path below ``generated/`` → what makes its expression, or its lines when it
     is not Nix, when it is called.
 
     One at a time, so that a large project is never in memory as expressions. The project is sound
     (`nixgen.models.require_valid`); lowering has no errors of its own.
+
+    :param table: what .gitignore files say of the project's sources.
     """
     files: dict[str, Callable[[], Expr | tuple[str, ...]]] = {
         "default.nix": partial(_default, project)
@@ -62,6 +79,9 @@ def lower(project: Project) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]
                 files[_overlay(environment, application)] = partial(
                     overlay_application, application, environment
                 )
+    ignoring = [source for _, source in sources_of(project) if source.gitignore]
+    if ignoring:
+        files[IGNORED] = partial(ignored, ignoring, table)
     if project.builders:
         files["builders"] = partial(machine_lines, project)
     return files

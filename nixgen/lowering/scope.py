@@ -8,15 +8,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from nixgen import syntax as nix
+from nixgen.lowering.sources import IGNORED, rules
 from nixgen.models import ConfigFile, Package, Source, Text
 
 if TYPE_CHECKING:
     from nixgen.syntax import Expr
 
 __all__ = ["Scope", "attribute", "strings"]
-
-#: A source that is the whole project leaves out what is made from it.
-_EXCLUDED_FROM_ROOT = ("generated", "result")
 
 _TAKEN = frozenset(
     {
@@ -135,14 +133,19 @@ class Scope:
         return nix.Call(_pkgs("writeTextFile"), (nix.AttrSet(arguments),))
 
     def _source(self, source: Source) -> Expr:
-        path = source.path.strip("/") or "."
-        excluded = {*source.exclude, *(_EXCLUDED_FROM_ROOT if path in {".", ".."} else ())}
         arguments: dict[str, Expr] = {
             "name": nix.Str(source.store_name),
-            "path": self.project_path(path),
+            "path": self.project_path(source.relative_path),
         }
-        if excluded:
-            arguments["exclude"] = strings(sorted(excluded))
+        if source.gitignore:
+            table = nix.Call(nix.Var("import"), (nix.Path(f"{self._generated}/{IGNORED}"),))
+            arguments["ignored"] = nix.Select(table, (source.relative_path,))
+        if source.include is not None:
+            arguments["include"] = rules(source.include_rules)
+        if source.exclude:
+            arguments["exclude"] = rules(source.exclude_rules)
+        if source.holds_project:
+            arguments["without"] = nix.List(tuple(map(self.project_path, source.PRODUCTS)))
         function = nix.Call(nix.Var("import"), (self.library_path("lib/source.nix"),))
         return nix.Call(function, (nix.AttrSet(arguments),))
 

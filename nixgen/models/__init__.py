@@ -14,7 +14,7 @@ project at once.
 from nixgen.models._core import Model, Origin, caller
 from nixgen.models._text import Interpolated, Text, plain_text, text
 from nixgen.models.builders import Builder
-from nixgen.models.check import check, packages_of, require_valid, walk
+from nixgen.models.check import check, packages_of, require_valid, sources_of, walk
 from nixgen.models.cluster import ClusterMember, Ec2, Ingress, SecurityGroup, Subnet, Volume
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
@@ -98,6 +98,7 @@ __all__ = [
     "plain_text",
     "port_name",
     "require_valid",
+    "sources_of",
     "text",
     "walk",
 ]

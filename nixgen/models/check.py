@@ -19,7 +19,7 @@ from nixgen.models._core import at as _at
 from nixgen.models._text import Text
 from nixgen.models.builders import Builder
 from nixgen.models.cluster_rules import conflicts
-from nixgen.models.files import Package, Secret
+from nixgen.models.files import Package, Secret, Source
 from nixgen.models.image import Image
 from nixgen.models.kubernetes import Application, Workload
 from nixgen.models.kubernetes_rules import workloads_of
@@ -27,7 +27,7 @@ from nixgen.models.machine import Machine
 from nixgen.models.platform import Cache, Environment, Overlay, Project, Test
 from nixgen.models.service import Service, User
 
-__all__ = ["Visit", "check", "packages_of", "require_valid", "walk"]
+__all__ = ["Visit", "check", "packages_of", "require_valid", "sources_of", "walk"]
 
 
 class Visit:
@@ -431,6 +431,16 @@ def packages_of(project: Project) -> Iterator[tuple[str, Package]]:
     visit = Visit(project)
     for index, package in _packages(visit):
         yield visit.path(index), package
+
+
+def sources_of(root: Model) -> Iterator[tuple[str, Source]]:
+    """Every `Source` that a model mentions anywhere, once, with its model path; a text stands for what is in it."""
+    seen: set[int] = set()
+    for path, value in walk(root):
+        for part in value.parts if isinstance(value, Text) else (value,):
+            if isinstance(part, Source) and id(part) not in seen:
+                seen.add(id(part))
+                yield path, part
 
 
 def _packages(visit: Visit) -> Iterator[tuple[int, Package]]:

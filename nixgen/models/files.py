@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import attrs
 
+from nixgen.gitignore import InexpressibleError, Rule, parse_pattern
 from nixgen.models._core import (
     Fault,
     Model,
@@ -78,22 +80,78 @@ def relative_inside(value: Any) -> Iterator[Fault]:
         yield "", f"{value!r} is not a path relative to the project", 'for example "app"'
 
 
+def _gitignore_pattern(value: Any) -> Iterator[Fault]:
+    faulty = False
+    for fault in string(value):
+        faulty = True
+        yield fault
+    if faulty:
+        return
+    rule = parse_pattern(value)
+    if rule is None:
+        hint = (
+            "it is read as a line of a .gitignore file: *.log, /build/, docs/**/*.md or !keep.log"
+        )
+        yield "", f"{value!r} is not a pattern that could match anything", hint
+        return
+    try:
+        _ = rule.posix
+    except InexpressibleError as error:
+        yield "", f"{value!r} cannot be said in Nix: {error}", "write it otherwise"
+
+
+def _some(value: Any) -> Iterator[Fault]:
+    if value == ():
+        yield "", "is empty, so nothing would be copied", "leave it away to copy everything"
+
+
 @attrs.frozen(eq=False)
 class Source(Model, Interpolated):
-    """A file or folder of the project, copied to the store as it is.
+    """A file or folder of the project, copied to the store without what .gitignore files leave out.
 
     :param path: relative to the folder of infra.py; ``..`` is allowed.
-    :param exclude: names left out wherever they occur, such as ``node_modules``; version control is always left out.
+    :param include: copy only this, and all below it. Patterns as in .gitignore files, from ``path``; of those that match the
+        last decides.
+    :param exclude: leave this out, too: further lines of a .gitignore file in ``path``, with the last word. Version control is
+        always left out, and so are folders with nothing in them.
+    :param gitignore: whether .gitignore files count.
     :param name: what the store path ends in; the last part of ``path`` unless given.
     """
 
     path: str = attrs.field(metadata=checked(relative_inside))
-    exclude: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(string))
+    include: tuple[str, ...] | None = attrs.field(
+        default=None,
+        kw_only=True,
+        converter=as_tuple,
+        metadata=checked(optional(each(_gitignore_pattern)), _some),
     )
+    exclude: tuple[str, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_gitignore_pattern))
+    )
+    gitignore: bool = attrs.field(default=True, kw_only=True, metadata=checked(boolean))
     name: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_STORE_NAME))
     )
+
+    #: What is made from a project, beside infra.py: no part of a source that holds the whole project.
+    PRODUCTS: ClassVar = ("generated", "result")
+
+    @property
+    def relative_path(self) -> str:
+        """Its path from the project's folder, as short as it can be said; ``.`` for that folder itself."""
+        return posixpath.normpath(self.path)
+
+    @property
+    def holds_project(self) -> bool:
+        return set(self.relative_path.split("/")) <= {".", ".."}
+
+    @property
+    def include_rules(self) -> tuple[Rule, ...]:
+        return _rules(self.include or ())
+
+    @property
+    def exclude_rules(self) -> tuple[Rule, ...]:
+        return _rules(self.exclude)
 
     @property
     def store_name(self) -> str:
@@ -103,6 +161,11 @@ class Source(Model, Interpolated):
         if self.name is None and isinstance(self.path, str):
             for _, message, hint in _STORE_NAME(self.store_name):
                 yield ".path", message, f"{hint}; or give name=…"
+
+
+def _rules(patterns: tuple[str, ...]) -> tuple[Rule, ...]:
+    """Patterns that have been checked."""
+    return tuple(rule for rule in map(parse_pattern, patterns) if rule is not None)
 
 
 @attrs.frozen(eq=False)

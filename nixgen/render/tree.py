@@ -81,8 +81,9 @@ def _library() -> Mapping[str, bytes]:
     }
 
 
-#: where a generated file is → its template
+#: where a generated file is → its template, the first that fits
 _TEMPLATES = {
+    "ignored.nix": "ignored.nix.j2",
     "*.nix": "default.nix.j2",
     "machines/*.nix": "machine.nix.j2",
     "images/*.nix": "image.nix.j2",

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nixgen import syntax as nix
+from nixgen.gitignore import IgnoreTable, parse
 from nixgen.lowering import implied_packages, lower, target_origins
 from nixgen.lowering.scope import Scope
 from nixgen.lowering.unitfile import command_line, environment_value
@@ -207,10 +208,65 @@ def test_environments_change_only_who_declares_the_variable() -> None:
 
 
 def test_a_whole_project_as_source_leaves_out_what_is_made_from_it() -> None:
-    service = Service("s", command=["/bin/s", Source(".", name="all")])
-    assert '"generated"' in printed(
-        Project("p", machines=[Machine("m", services=[service])]), "machines/m.nix"
+    def module(path: str) -> str:
+        service = Service("s", command=["/bin/s", Source(path, name="all")])
+        return printed(Project("p", machines=[Machine("m", services=[service])]), "machines/m.nix")
+
+    without = "without = [\n      ../../generated\n      ../../result\n    ];"
+    assert without in module(".")
+    assert without in module("app/../..")
+    assert "without" not in module("app")
+
+
+def test_rules_of_gitignore_files_stand_once_and_where_they_are_read() -> None:
+    shared = tuple(parse(b"*.log\n!keep.log\n/build/\n"))
+    table = IgnoreTable(
+        rules={".": {"": shared, "web/css": tuple(parse(b"/a b.css"))}},
+        places={"api": (".", "api"), "web": (".", "web")},
     )
+    service = Service(
+        "s",
+        command=["/bin/s", Source("api"), Source("web/"), Source("raw", gitignore=False)],
+        environment={"ONE": Source("other.txt")},
+    )
+    project = Project("p", machines=[Machine("m", services=[service])])
+    files = lower(project, table)
+    assert nix.print_expr(files["ignored.nix"]()) == IGNORED
+    module = printed(project, "machines/m.nix")
+    assert module.count("ignored = (import ../ignored.nix)") == 3
+    assert 'ignored = (import ../ignored.nix)."other.txt";' in module
+    assert "raw" not in IGNORED
+    without = Project("p", machines=[Machine("m", services=[Service("s", command=["/bin/s"])])])
+    assert "ignored.nix" not in lower(without)
+
+
+IGNORED = """\
+let
+  rules = {
+    "." = {
+      "" = [
+        { name = "[^/]*[.]log"; }
+        {
+          name = "keep[.]log";
+          negated = true;
+        }
+        { path = "build/"; }
+      ];
+      "web/css" = [ { path = "a b[.]css"; } ];
+    };
+  };
+in
+{
+  "other.txt" = { };
+  api = {
+    place = "api";
+    rules = rules.".";
+  };
+  web = {
+    place = "web";
+    rules = rules.".";
+  };
+}"""
 
 
 def test_targets_are_told_with_their_place() -> None:

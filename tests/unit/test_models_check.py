@@ -136,6 +136,30 @@ FAULTS = {
         with_service(command=["/x", Source("/etc")]),
         "machines.m.services.api.command[1].path",
     ),
+    "a pattern without end": (
+        with_service(command=["/x", Source("app", exclude=["*.log", "[a"])]),
+        "machines.m.services.api.command[1].exclude[1]",
+    ),
+    "a pattern that is a comment": (
+        with_service(command=["/x", Source("app", include=["# all"])]),
+        "machines.m.services.api.command[1].include[0]",
+    ),
+    "a pattern of two lines": (
+        with_service(command=["/x", Source("app", include=["a\nb"])]),
+        "machines.m.services.api.command[1].include[0]",
+    ),
+    "a pattern that Nix cannot say": (
+        with_service(command=["/x", Source("app", exclude=["[éè]"])]),
+        "machines.m.services.api.command[1].exclude[0]",
+    ),
+    "patterns in one text": (
+        with_service(command=["/x", Source("app", include="*.py")]),  # type: ignore[arg-type]
+        "machines.m.services.api.command[1].include",
+    ),
+    "nothing included": (
+        with_service(command=["/x", Source("app", include=[])]),
+        "machines.m.services.api.command[1].include",
+    ),
     "package name": (Project("p", packages=[Package("a.b")]), "packages.a.b.name"),
     "test without machines": (Project("p", tests=[Test("t", machines=[])]), "tests.t.machines"),
     "unknown machine": (

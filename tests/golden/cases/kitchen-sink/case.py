@@ -36,7 +36,8 @@ from nixgen import (
 bash = Package("bash")
 flask = Package("flask", nixpkgs="python3Packages.flask", debian=["python3-flask"])
 redis = Package("redis", main="redis-server")
-web_root = Source("site", exclude=["node_modules", "debug.log"], name="web-root")
+web_root = Source("site", include=["/*.html", "css/", "!*.map"], exclude=["node_modules", "debug.log", "!css/**/debug.log"], name="web-root")
+everything = Source(".", gitignore=False, name="everything")
 token = Secret("api-token")
 db_password = Secret("db-password", file="/run/keys/db")
 
@@ -76,7 +77,7 @@ front = Machine(
     services=[app, store],
     packages=[bash],
     users=[User("ops", uid=2000, system=False, groups=["wheel"])],
-    files={"motd": literal, "app/config.d/10-site.conf": ConfigFile("site.conf", text("root ${r}", r=web_root))},
+    files={"motd": literal, "everything": ConfigFile("everything", text("${e}", e=everything)), "app/config.d/10-site.conf": ConfigFile("site.conf", text("root ${r}", r=web_root))},
     memory=2048,
     cores=4,
     disk=8192,

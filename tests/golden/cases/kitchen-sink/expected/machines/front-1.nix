@@ -2,6 +2,15 @@
 # A NixOS module; it may be imported by any NixOS configuration.
 { pkgs, ... }:
 let
+  everything = import ../lib/lib/source.nix {
+    name = "everything";
+    path = ../../.;
+    without = [
+      ../../generated
+      ../../result
+    ];
+  };
+  everything2 = pkgs.writeText "everything" "${everything}";
   literalTxt = pkgs.writeText "literal.txt" "\${pkgs.evil} ''\${x} $HOME %n \\ \" 'quoted' \t$$\n";
   siteConf = pkgs.writeText "site.conf" "root ${webRoot}";
   startSh = pkgs.writeTextFile {
@@ -14,8 +23,21 @@ let
   };
   webRoot = import ../lib/lib/source.nix {
     exclude = [
-      "debug.log"
-      "node_modules"
+      { name = "node_modules"; }
+      { name = "debug[.]log"; }
+      {
+        negated = true;
+        path = "css/(.*/)?debug[.]log";
+      }
+    ];
+    ignored = (import ../ignored.nix).site;
+    include = [
+      { path = "[^/]*[.]html"; }
+      { name = "css/"; }
+      {
+        name = "[^/]*[.]map";
+        negated = true;
+      }
     ];
     name = "web-root";
     path = ../../site;
@@ -24,6 +46,10 @@ in
 {
   environment.etc."app/config.d/10-site.conf" = {
     source = siteConf;
+  };
+
+  environment.etc.everything = {
+    source = everything2;
   };
 
   environment.etc.motd = {

@@ -1,0 +1,102 @@
+"""The .gitignore files of a disk, and whose they are. Paths are bytes, as the disk has them."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import attrs
+
+from nixgen.gitignore import Rule, Scope, decision, parse
+
+__all__ = ["GITIGNORE", "Gitignores", "below", "relative"]
+
+GITIGNORE = b".gitignore"
+_REPOSITORY = b".git"
+
+
+def below(folder: bytes, name: bytes) -> bytes:
+    return b"%s/%s" % (folder, name) if folder and name else folder or name
+
+
+def relative(folder: bytes, path: bytes) -> bytes:
+    """The path from a folder that holds it; empty for the folder itself."""
+    return path[len(folder) :].removeprefix(b"/")
+
+
+def _holds(folder: bytes, path: bytes) -> bool:
+    return folder == path or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+@attrs.define
+class Gitignores:
+    """Each file is read once.
+
+    :param root: folder of the project.
+    """
+
+    root: bytes
+    _rules: dict[bytes, tuple[Rule, ...]] = attrs.field(factory=dict, init=False)
+
+    def repository(self, place: bytes) -> bytes:
+        """The folder from which .gitignore files count for ``place``.
+
+        :raises OSError: a .gitignore file cannot be read.
+        """
+        found = self._nearest(place)
+        if found is not None and _holds(found, self.root):
+            project = relative(found, self.root)
+            if self.culprit(found, project, folder=True) is not None:
+                found = None
+        return found or os.path.commonpath((self.root, place))
+
+    def _nearest(self, place: bytes) -> bytes | None:
+        while not os.path.lexists(below(place, _REPOSITORY)):
+            parent = os.path.dirname(place)  # noqa: PTH120
+            if parent == place:
+                return None
+            place = parent
+        return place
+
+    def marks(self, place: bytes, repository: bytes) -> set[bytes]:
+        """Paths, there or not, by which another repository would be found."""
+        found: set[bytes] = set()
+        while True:
+            mark = below(place, _REPOSITORY)
+            # the folder itself changes with every commit
+            found.add(below(mark, b"HEAD") if os.path.isdir(mark) else mark)  # noqa: PTH112
+            if place == repository or place == os.path.dirname(place):  # noqa: PTH120
+                return found
+            place = os.path.dirname(place)  # noqa: PTH120
+
+    def scope(self, repository: bytes, folder: bytes) -> Scope:
+        """The rules of one folder of a repository. Like git, this follows no link.
+
+        :raises OSError: the file is there, and cannot be read.
+        """
+        path = os.path.join(repository, folder, GITIGNORE)  # noqa: PTH118
+        found = self._rules.get(path)
+        if found is None:
+            found = ()
+            try:
+                regular = stat.S_ISREG(os.lstat(path).st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                regular = False
+            if regular:
+                with open(path, "rb") as stream:  # noqa: PTH123
+                    found = tuple(parse(stream.read()))
+            self._rules[path] = found
+        return Scope(folder, found)
+
+    def culprit(self, repository: bytes, path: bytes, *, folder: bool) -> tuple[bytes, int] | None:
+        """The file and line that leave out a path of a repository, or a folder that it is in."""
+        scopes: list[Scope] = []
+        parts = path.split(b"/") if path else []
+        for depth, part in enumerate(parts):
+            above = b"/".join(parts[:depth])
+            scopes.append(self.scope(repository, above))
+            found = decision(scopes, below(above, part), folder=folder or depth + 1 < len(parts))
+            if found is not None and not found[1].negated:
+                scope, rule = found
+                return os.path.join(repository, scope.folder, GITIGNORE), rule.line  # noqa: PTH118
+        return None
