@@ -1,0 +1,159 @@
+"""What an edit of a source changes: nothing when git would not see it either, else the derivations that use the source."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nixgen.pipeline import evaluated
+from nixgen.workspace import Workspace
+
+pytestmark = pytest.mark.real
+
+INFRA = """
+from nixgen import ConfigFile, Machine, Package, Project, Service, Source, text
+
+def machine(name, source):
+    return Machine(name, services=[Service("run", command=["/bin/sh", source])])
+
+project = Project("p", machines=[
+    machine("web", Source("web")),
+    machine("code", Source("code", include=["*.py"], exclude=["test_*"])),
+    machine("beside", Source("../shared")),
+    machine("file", Source("motd.txt")),
+    machine("none", "-c"),
+])
+"""
+FILES = {
+    ".gitignore": "node_modules/\n*.log\n",
+    "infra/infra.py": INFRA,
+    "infra/motd.txt": "Hello",
+    "infra/web/index.html": "1",
+    "infra/web/.gitignore": "/dist\n",
+    "infra/web/dist/index.js": "1",
+    "infra/web/node_modules/left-pad/index.js": "1",
+    "infra/web/run.sh": "1",
+    "infra/code/main.py": "1",
+    "infra/code/test_main.py": "1",
+    "infra/code/README": "1",
+    "shared/data": "1",
+    "shared/x.log": "1",
+}
+NAMES = ("web", "code", "beside", "file", "none")
+
+
+@pytest.fixture(scope="module")
+def locked(example) -> Path:
+    """A project's lock; writing one anew for each test takes longer than all that is tested here."""
+    nixgen = example("hello")
+    nixgen("inputs", "update")
+    return nixgen.folder
+
+
+@pytest.fixture
+def repository(tmp_path: Path, locked: Path) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "infra/web/link").symlink_to("run.sh")
+    for name in ("flake-inputs.json", "debian.lock.json"):
+        shutil.copy(locked / name, tmp_path / "infra" / name)
+    return tmp_path
+
+
+def derivations(repository: Path) -> tuple[dict[str, str], bool]:
+    """Machine → its derivation, and whether Nix was asked."""
+    said: list[object] = []
+    targets = evaluated(Workspace.open(repository / "infra"), observe=said.append)
+    found = {target.attr.removeprefix("machines."): target.drv for target in targets}
+    assert set(found) == set(NAMES)
+    return found, bool(said)
+
+
+def replace_link(repository: Path) -> None:
+    (repository / "infra/web/link").unlink()
+    (repository / "infra/web/link").symlink_to("index.html")
+
+
+UNSEEN: dict[str, Callable[[Path], object]] = {
+    "an ignored file": lambda r: (r / "infra/web/dist/index.js").write_text("2"),
+    "a file in an ignored folder": lambda r: (r / "infra/web/node_modules/new").write_text("2"),
+    "no ignored folder": lambda r: shutil.rmtree(r / "infra/web/node_modules"),
+    "an ignored file beside the project": lambda r: (r / "shared/x.log").write_text("2"),
+    "an ignored file in a folder of its own": lambda r: [
+        (r / "infra/web/logs").mkdir(),
+        (r / "infra/web/logs/1.log").write_text("2"),
+    ],
+    "a file that is not included": lambda r: (r / "infra/code/README").write_text("2"),
+    "an excluded file": lambda r: (r / "infra/code/test_main.py").write_text("2"),
+    "version control": lambda r: (r / ".git/HEAD").write_text("2"),
+}
+SEEN: dict[str, tuple[Callable[[Path], object], set[str]]] = {
+    "a file": (lambda r: (r / "infra/web/index.html").write_text("2"), {"web"}),
+    "the right to run": (lambda r: (r / "infra/web/run.sh").chmod(0o755), {"web"}),
+    "a link": (replace_link, {"web"}),
+    "an included file": (lambda r: (r / "infra/code/main.py").write_text("2"), {"code"}),
+    "a new included file": (lambda r: (r / "infra/code/new.py").write_text("2"), {"code"}),
+    "a file beside the project": (lambda r: (r / "shared/data").write_text("2"), {"beside"}),
+    "a single file": (lambda r: (r / "infra/motd.txt").write_text("2"), {"file"}),
+    "a rule": (lambda r: (r / ".gitignore").write_text("node_modules/\n"), {"beside"}),
+    # the file is a part of the source, too
+    "a rule in the source": (lambda r: (r / "infra/web/.gitignore").write_text(""), {"web"}),
+}
+
+
+def test_what_git_does_not_see_changes_nothing_and_is_not_evaluated(repository: Path) -> None:
+    before, asked = derivations(repository)
+    assert asked
+    for what, edit in UNSEEN.items():
+        edit(repository)
+        assert derivations(repository) == (before, False), what
+
+
+@pytest.mark.slow
+def test_what_is_copied_changes_what_uses_it(repository: Path) -> None:
+    before, _ = derivations(repository)
+    for what, (edit, users) in SEEN.items():
+        edit(repository)
+        after, asked = derivations(repository)
+        assert asked, what
+        assert {name for name in NAMES if before[name] != after[name]} == users, what
+        before = after
+
+
+def test_a_flake_copies_the_same(repository: Path) -> None:
+    """In pure evaluation the tree is a store path, and so is all that it names."""
+    workspace = Workspace.open(repository / "infra")
+    workspace.write_generated()
+    call = (
+        "import ./infra/generated/lib/lib/source.nix {\n"
+        "  ignored = (import ./infra/generated/ignored.nix).web;\n"
+        '  name = "web";\n'
+        "  path = ./infra/web;\n"
+        "}"
+    )
+    (repository / "flake.nix").write_text(f"{{ outputs = _: {{ web = {call}; }}; }}")
+    (repository / "web.nix").write_text(call)
+    options = ["--option", "build-users-group", "", "--extra-experimental-features", "nix-command flakes"]  # fmt: skip
+
+    def path(*words: str) -> str:
+        done = subprocess.run(words, cwd=repository, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip().strip('"')
+
+    shutil.rmtree(repository / ".git")  # of which Nix would want to know more
+    flake = path("nix", "eval", f"path:{repository}#web", *options)
+    plain = path("nix-instantiate", "--eval", "--read-write-mode", "web.nix", *options[:3])
+    assert flake == plain
+    entries = workspace.sources.listing(
+        workspace.project.machines[0].services[0].command[1]
+    ).entries
+    assert sorted(file.relative_to(plain).as_posix() for file in Path(plain).rglob("*")) == sorted(
+        entry.name.decode() for entry in entries if entry.name
+    ) == [".gitignore", "index.html", "link", "run.sh"]  # fmt: skip
