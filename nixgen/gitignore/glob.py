@@ -62,7 +62,7 @@ _CLASSES: Final = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Glob:
     """Tokens in order, for the whole of a name or path."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 import attrs
 
@@ -48,7 +50,7 @@ class Rule:
         return self.glob.python.fullmatch(subject) is not None
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Scope:
     """The rules of one file, for what lies in its folder.
 
@@ -58,6 +60,33 @@ class Scope:
 
     folder: bytes
     rules: tuple[Rule, ...]
+
+    def deciding(self, path: bytes, name: bytes, *, folder: bool) -> Rule | None:
+        """The last rule that matches.
+
+        :param path: relative to the scope's folder.
+        """
+        # most paths match none of many rules, and that is one question
+        if not self._names.fullmatch(name) and not self._paths.fullmatch(path):
+            return None
+        for rule in reversed(self.rules):
+            if rule.matches(path if rule.whole_path else name, folder=folder):
+                return rule
+        return None
+
+    @cached_property
+    def _names(self) -> re.Pattern[bytes]:
+        return _any(rule for rule in self.rules if not rule.whole_path)
+
+    @cached_property
+    def _paths(self) -> re.Pattern[bytes]:
+        return _any(rule for rule in self.rules if rule.whole_path)
+
+
+def _any(rules: Iterable[Rule]) -> re.Pattern[bytes]:
+    alternatives = [b"(?:%s)" % rule.glob.python.pattern for rule in rules]
+    # without any, what never matches
+    return re.compile(b"|".join(alternatives) or b"(?!)", re.DOTALL)
 
 
 def parse(content: bytes) -> Iterator[Rule]:
@@ -105,9 +134,9 @@ def decision(scopes: Sequence[Scope], path: bytes, *, folder: bool) -> tuple[Sco
     name = path.rpartition(b"/")[2]
     for scope in reversed(scopes):
         inner = path[len(scope.folder) + 1 :] if scope.folder else path
-        for rule in reversed(scope.rules):
-            if rule.matches(inner if rule.whole_path else name, folder=folder):
-                return scope, rule
+        rule = scope.deciding(inner, name, folder=folder)
+        if rule is not None:
+            return scope, rule
     return None
 
 

@@ -7,7 +7,7 @@ import stat
 
 import attrs
 
-from nixgen.gitignore import Rule, Scope, decision, parse
+from nixgen.gitignore import Scope, decision, parse
 
 __all__ = ["GITIGNORE", "Gitignores", "below", "relative"]
 
@@ -28,6 +28,16 @@ def _holds(folder: bytes, path: bytes) -> bool:
     return folder == path or path.startswith(folder.rstrip(b"/") + b"/")
 
 
+def _content(path: bytes) -> bytes:
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return b""
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    with open(path, "rb") as stream:  # noqa: PTH123
+        return stream.read()
+
+
 @attrs.define
 class Gitignores:
     """Each file is read once.
@@ -36,7 +46,7 @@ class Gitignores:
     """
 
     root: bytes
-    _rules: dict[bytes, tuple[Rule, ...]] = attrs.field(factory=dict, init=False)
+    _scopes: dict[tuple[bytes, bytes], Scope] = attrs.field(factory=dict, init=False)
 
     def repository(self, place: bytes) -> bytes:
         """The folder from which .gitignore files count for ``place``.
@@ -74,19 +84,11 @@ class Gitignores:
 
         :raises OSError: the file is there, and cannot be read.
         """
-        path = os.path.join(repository, folder, GITIGNORE)  # noqa: PTH118
-        found = self._rules.get(path)
+        found = self._scopes.get((repository, folder))
         if found is None:
-            found = ()
-            try:
-                regular = stat.S_ISREG(os.lstat(path).st_mode)
-            except (FileNotFoundError, NotADirectoryError):
-                regular = False
-            if regular:
-                with open(path, "rb") as stream:  # noqa: PTH123
-                    found = tuple(parse(stream.read()))
-            self._rules[path] = found
-        return Scope(folder, found)
+            rules = parse(_content(os.path.join(repository, folder, GITIGNORE)))  # noqa: PTH118
+            found = self._scopes[repository, folder] = Scope(folder, tuple(rules))
+        return found
 
     def culprit(self, repository: bytes, path: bytes, *, folder: bool) -> tuple[bytes, int] | None:
         """The file and line that leave out a path of a repository, or a folder that it is in."""
