@@ -26,17 +26,20 @@ _HINTS = {
 }
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Replace ``path`` in one step, creating its folder: readers see the old bytes or the new ones, whatever kills us.
 
+    :param mode: of the file; the usual one, less the user's umask, when None.
     :raises StoreError: the disk is full, read-only or not ours.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # the usual mode, less the user's umask: these are to be read and committed
+            # the usual mode: these are to be read and committed
             with open(temporary, "xb") as stream:  # noqa: PTH123
+                if mode is not None:
+                    os.fchmod(stream.fileno(), mode)
                 stream.write(content)
             os.replace(temporary, path)  # noqa: PTH105
         except BaseException:

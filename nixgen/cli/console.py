@@ -41,6 +41,7 @@ __all__ = [
     "print_table",
     "print_targets",
     "print_test",
+    "print_text",
     "report_error",
     "say",
 ]
@@ -79,6 +80,11 @@ def _paint(text: str, style: str, stream: Any) -> str:
 def say(message: str) -> None:
     """One line of result."""
     print(message)
+
+
+def print_text(text: str) -> None:
+    """Text as it is."""
+    print(text, end="")
 
 
 def note(message: str) -> None:

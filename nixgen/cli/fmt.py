@@ -2,46 +2,118 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, verb
+
+if TYPE_CHECKING:
+    from nixgen.driver.formatting import Report
 
 app = verb()
 
 
 @app.command("fmt")
 def fmt(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            show_default=False,
+            help="Files, or folders of them; - is standard input. When none is given, all of the project's but what is "
+            "generated or ignored by git.",
+        ),
+    ] = None,
     project: ProjectFolder = Path(),
     check: Annotated[
         bool,
-        typer.Option("--check", help="Change nothing; exit with 1 when a file is not formatted."),
+        typer.Option(
+            "--check",
+            help="Change nothing; print a diff and exit with 1 when a file is not formatted.",
+        ),
     ] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Format hand-written Nix files."""
+    """Format hand-written Nix files with nixfmt, as RFC 166 asks."""
     from nixgen.cli import console
-    from nixgen.driver.formatting import format_files, hand_written
-    from nixgen.errors import StaleError
+    from nixgen.driver.formatting import Formatter, Report, format_files
+    from nixgen.driver.runner import SubprocessRunner
 
-    files = hand_written(project.resolve())
-    result = format_files(files, check=check)
-    if json:
-        console.print_json(
-            {
-                "schema": "nixgen/fmt/1",
-                "formatter": result.formatter,
-                "changed": [str(path) for path in result.changed],
-                "checked": len(files),
-            }
-        )
+    runner = SubprocessRunner()
+    if files and "-" in files:
+        _require_alone(files, json=json)
+        report = Report((Formatter.find(runner).format("<stdin>", sys.stdin.buffer.read()),))
+        _print_text(report, check=check)
     else:
-        for path in result.changed:
-            console.say(f"{'not formatted' if check else 'formatted'}: {path}")
-        if not result.changed:
-            console.say(f"{len(files)} hand-written Nix files, all formatted")
-    if check and result.changed:
-        raise StaleError(f"{len(result.changed)} files are not formatted", hint="run `nixgen fmt`")
+        chosen = tuple(_chosen(files or (), project))
+        # without anything to format, nothing has to be there to format it
+        report = (
+            format_files(chosen, Formatter.find(runner), write=not check) if chosen else Report(())
+        )
+        if json:
+            console.print_json(report.document())
+        else:
+            _print(report, check=check)
+    report.require(check=check)
+
+
+def _require_alone(files: Sequence[str], *, json: bool) -> None:
+    from nixgen.errors import UsageError
+
+    if len(files) > 1:
+        raise UsageError("- is standard input, and cannot stand beside files")
+    if json:
+        raise UsageError("what - prints is the formatted text", hint="leave --json away")
+
+
+def _chosen(files: Iterable[str], project: Path) -> Iterator[tuple[str, Path]]:
+    """What is to be formatted, by the name that the user knows it by."""
+    from nixgen.errors import UsageError
+    from nixgen.sources import hand_written
+
+    named = [Path(file) for file in files]
+    missing = [str(path) for path in named if not path.exists()]
+    if missing:
+        raise UsageError(
+            f"there is no {' and no '.join(missing)}",
+            hint="paths are relative to the current folder",
+        )
+    if not named:
+        yield from ((name, project / name) for name in hand_written(project))
+    for path in named:
+        if path.is_dir():
+            yield from ((str(path / name), path / name) for name in hand_written(path))
+        else:
+            yield str(path), path
+
+
+def _print_text(report: Report, *, check: bool) -> None:
+    from nixgen.cli import console
+    from nixgen.driver.formatting import Formatted
+
+    for result in report.results:
+        if isinstance(result, Formatted):
+            if check:
+                console.print_diff(result.difference())
+            else:
+                console.print_text(result.after.decode())
+
+
+def _print(report: Report, *, check: bool) -> None:
+    from nixgen.cli import console
+
+    for each in report.changed:
+        if check:
+            console.print_diff(each.difference())
+        else:
+            console.say(f"formatted {each.name}")
+    count = len(report.results)
+    if not count:
+        console.say("there are no hand-written Nix files")
+    elif not report.changed and not report.rejected:
+        console.say(f"{count} hand-written Nix file{'s are' if count > 1 else ' is'} formatted")

@@ -9,7 +9,8 @@ link are left out of every source.
 ``nix/lib/source.nix`` does the same in Nix, with the rules that `Sources.ignored` collects.
 """
 
+from nixgen.sources.handwritten import hand_written
 from nixgen.sources.look import Sources
 from nixgen.sources.walk import Entry, Listing
 
-__all__ = ["Entry", "Listing", "Sources"]
+__all__ = ["Entry", "Listing", "Sources", "hand_written"]

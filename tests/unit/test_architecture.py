@@ -76,6 +76,7 @@ ALLOWED: dict[str, set[str]] = {
         "descriptor",
         "models",
         "scaffold",
+        "sources",
         "render",
         "disk",
         "driver",
