@@ -40,6 +40,12 @@ from nixgen.syntax.text import (
 
 __all__ = ["layout"]
 
+#: More inherited names than this stand on lines of their own.
+_INHERITED_ON_A_LINE: Final = 3
+_FORMALS_ON_A_LINE: Final = 2
+#: Keys of at most this many plain names are short: what stands beside them stays there, however long it is.
+_SHORT_KEY: Final = 4
+
 
 def layout(page: Page, expr: n.Expr, pad: str) -> None:
     """Append the lines of an expression; ``pad`` stands in front of each."""
@@ -76,26 +82,33 @@ def _parenthesised(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> 
 
 def _atom(form: Callable[[Any], str]) -> Callable[[Page, Any, str, str, str], None]:
     def lay(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
-        page.lines.append(f"{pad}{head}{form(node)}{tail}")
+        page.place_flat(form(node), pad, head, tail)
 
     return lay
 
 
 def _str(page: Page, node: n.Str, pad: str, head: str, tail: str) -> None:
-    """Beside its key however long it is: a line break would not make it any shorter."""
     text = node.value
     if has_escapes(text) is None:
-        page.lines.append(f'{pad}{head}"{text}"{tail}')
+        _beside(page, f'"{text}"', pad, head, tail)
     elif "\n" in text and fits_indented(text):
         body = escape_indented(text, before_antiquotation=False)
         _indented(page, body, pad, head, tail)
     else:
-        page.lines.append(f"{pad}{head}{quoted(text)}{tail}")
+        _beside(page, quoted(text), pad, head, tail)
+
+
+def _beside(page: Page, text: str, pad: str, head: str, tail: str) -> None:
+    """Beside a short key however long it is: a line break would not make it much shorter."""
+    if '"' in head or head.count(".") >= _SHORT_KEY:
+        page.place_flat(text, pad, head, tail)
+    else:
+        page.place(f"{pad}{head}{text}{tail}")
 
 
 def _interpolation(page: Page, node: n.Interpolation, pad: str, head: str, tail: str) -> None:
     if not on_lines(node.parts):
-        page.place(f"{pad}{head}{compact(node, page.marks)}{tail}")
+        _beside(page, compact(node, page.marks), pad, head, tail)
         return
     last = len(node.parts) - 1
     body = [
@@ -203,7 +216,7 @@ def _inherit(page: Page, node: n.Inherit, pad: str) -> None:
     head, *names = inherit_words(node, page.marks)
     text = " ".join((head, *names))
     line = f"{pad}{text};"
-    if len(line) <= WIDTH:
+    if len(text) < WIDTH and len(names) <= _INHERITED_ON_A_LINE:
         page.place(line)
         return
     page.place(pad + head)
@@ -227,7 +240,7 @@ def _function(page: Page, node: n.Function, pad: str, head: str, tail: str) -> N
     formals = formal_texts(node, page.marks)
     text = formals_text(formals)
     plain = all(formal.default is None for formal in node.formals)
-    if plain and len(pad) + len(text) <= WIDTH:
+    if plain and len(node.formals) <= _FORMALS_ON_A_LINE and len(text) <= WIDTH:
         page.place(pad + text)
     else:
         page.place(f"{pad}{{")
@@ -252,7 +265,7 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
     *leading, last = node.arguments
     if _opens(last):
         lead = flat(n.Call(node.function, leading) if leading else node.function, page.marks, CALL)
-        if lead is not None and len(pad) + len(head) + len(lead) + len(" {") <= WIDTH:
+        if lead is not None and len(head) + len(lead) + len(" {") <= WIDTH:
             page.settle_next()
             _operand(page, last, SELECT, pad, f"{head}{lead} ", tail)
             return

@@ -9,6 +9,7 @@ from nixgen.syntax.nodes import Expr
 
 __all__ = ["STEP", "WIDTH", "Page", "Span"]
 
+#: Columns of a line, without its indentation: as nixfmt counts.
 WIDTH: Final = 100
 STEP: Final = "  "
 
@@ -46,7 +47,7 @@ class Page:
     def place_flat(self, text: str, pad: str, head: str, tail: str) -> None:
         """A one-line form, below its key if it does not fit beside it."""
         line = f"{pad}{head}{text}{tail}"
-        if len(line) > WIDTH and head[-3:] == " = ":
+        if len(line) - len(pad) > WIDTH and head[-3:] == " = ":
             self.lines.append(pad + head[:-1])
             line = f"{pad}{STEP}{text}{tail}"
         self.lines.append(line)
@@ -58,7 +59,7 @@ class Page:
         text = flat(node, self.marks)
         if text is not None:
             line = f"{pad}{head}{text}{tail}"
-            if len(line) <= WIDTH:
+            if len(line) - len(pad) <= WIDTH:
                 self.place(line)
                 return True
         self.marks.clear()

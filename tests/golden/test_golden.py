@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import rfc166
 
 from nixgen.load import load_project
 from nixgen.lowering import lower
@@ -49,6 +50,14 @@ def test_generates_what_is_expected(
         assert text == present[path], (
             f"{path} differs; run pytest tests/golden --regenerate, and review"
         )
+
+
+@rfc166.WANTED
+def test_every_expected_file_has_the_form_of_rfc_166(tmp_path: Path) -> None:
+    files = sorted(CASES.rglob("*.nix"))
+    formed = rfc166.formatted([file.read_text() for file in files], tmp_path / "formed")
+    for file, text in zip(files, formed, strict=True):
+        assert file.read_text() == text, file
 
 
 @pytest.mark.real

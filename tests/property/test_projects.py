@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import rfc166
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,3 +151,22 @@ def test_generation_depends_on_nothing_else(project: Project) -> None:
     second, _ = render(lower(project))
     assert first == second
     assert not any(str(Path.cwd()).encode() in data for data in first.values())
+
+
+@rfc166.WANTED
+def test_generated_files_have_the_form_of_rfc_166(holds, tmp_path: Path) -> None:
+    def law(found: list[Project]) -> list[bool]:
+        trees = [
+            [
+                data.decode()
+                for path, data in render(lower(project))[0].items()
+                if path.endswith(".nix") and not path.startswith("lib/")
+            ]
+            for project in found
+        ]
+        formed = iter(
+            rfc166.formatted([text for tree in trees for text in tree], tmp_path / "formed")
+        )
+        return [[next(formed) for _ in tree] == tree for tree in trees]
+
+    holds(projects(), law)

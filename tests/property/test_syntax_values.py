@@ -8,6 +8,7 @@ import os.path
 import sys
 
 import pytest
+import rfc166
 from hypothesis import strategies as st
 
 from nixgen import syntax
@@ -85,6 +86,27 @@ def test_values(nix, holds):
         return [same(*pair) for pair in zip(values, read, strict=True)]
 
     holds(VALUES, law)
+
+
+# nixfmt moves what stands beside a key that is as long as a line, and breaks the smallest number in two
+_FORMED = st.recursive(
+    st.none() | st.booleans() | INTS.filter(lambda number: number > -(2**63)) | TEXTS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(NAMES.filter(lambda name: len(name) < 30), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@rfc166.WANTED
+def test_values_have_the_form_of_rfc_166(holds, tmp_path):
+    def law(values):
+        texts = [syntax.print_file(syntax.quote(value)).text for value in values]
+        formed = rfc166.formatted(texts, tmp_path / "formed")
+        return [left == right for left, right in zip(texts, formed, strict=True)]
+
+    holds(_FORMED, law)
 
 
 @pytest.mark.parametrize("texts", [NASTY, SCRIPTS, TEXTS], ids=["nasty", "scripts", "any"])

@@ -7,7 +7,12 @@
   environment ? null,
 }:
 import ./lib/project.nix {
-  inherit base environment inputs system;
+  inherit
+    base
+    environment
+    inputs
+    system
+    ;
   environments = { };
   images = { };
   kubernetes = { };
