@@ -13,6 +13,7 @@ import attrs
 
 from nixgen.driver.builders import Builders, BuildMachine, ask_version
 from nixgen.driver.command import Command
+from nixgen.driver.formatting import Formatter
 from nixgen.driver.process import APT_PACKAGES
 from nixgen.driver.runner import SubprocessRunner
 from nixgen.errors import NixgenError
@@ -131,6 +132,21 @@ def _programs(_folder: Path) -> Iterator[Finding]:
             needed_for=purpose,
             mend=None if path else f"apt-get install {APT_PACKAGES[program]}",
         )
+
+
+def _formatter(_folder: Path) -> Iterator[Finding]:
+    try:
+        Formatter.find(SubprocessRunner())
+        trouble = None
+    except NixgenError as error:
+        trouble = error.message
+    yield Finding(
+        name="nixfmt",
+        ok=trouble is None,
+        detail=trouble or _version("nixfmt", "--version") or "of RFC 166",
+        needed_for="nixgen fmt",
+        mend="nix profile install nixpkgs#nixfmt" if trouble else None,
+    )
 
 
 def _acceleration(_folder: Path) -> Iterator[Finding]:
@@ -262,6 +278,7 @@ _LOOKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     _nix,
     _mirror,
     _programs,
+    _formatter,
     _acceleration,
     _engine,
     _emulator,

@@ -46,6 +46,7 @@ def test_without_any_program_everything_is_named_and_nothing_raises(nothing: Pat
     assert missing["Nix"] == "apt-get install nix-bin"
     assert missing["qemu-system-x86_64"] == "apt-get install qemu-system-x86"
     assert missing["mksquashfs"] == "apt-get install squashfs-tools"
+    assert missing["nixfmt"] == "nix profile install nixpkgs#nixfmt"
     assert missing["container engine"] == "apt-get install podman"
     assert "NIXGEN_DEBIAN_MIRROR" in (missing["Debian mirror"] or "")
     assert all(missing.values()), "whatever is missing has a command that mends it"
