@@ -51,10 +51,12 @@ let
     else if environments ? ${environment} then
       environments.${environment}
     else
-      throw ''
-        the project has no environment "${environment}"; it has: ${
-          if environments == { } then "none" else builtins.concatStringsSep ", " (builtins.attrNames environments)
-        }'';
+      throw ''the project has no environment "${environment}"; it has: ${
+        if environments == { } then
+          "none"
+        else
+          builtins.concatStringsSep ", " (builtins.attrNames environments)
+      }'';
   overlay = name: if overlays ? ${name} then [ overlays.${name} ] else [ ];
 in
 {
@@ -67,7 +69,13 @@ in
     }
   ) machines;
 
-  images = builtins.mapAttrs (_: file: import file { inherit nixgen; inherit (nixgen) pkgs; }) images;
+  images = builtins.mapAttrs (
+    _: file:
+    import file {
+      inherit nixgen;
+      inherit (nixgen) pkgs;
+    }
+  ) images;
 
   kubernetes = builtins.mapAttrs (
     name: application:

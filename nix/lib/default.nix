@@ -31,7 +31,9 @@ rec {
     toJSON
     ;
 
-  /** x, when the condition holds, as a list of one or none. */
+  /**
+    x, when the condition holds, as a list of one or none.
+  */
   optional = condition: x: if condition then [ x ] else [ ];
   optionals = condition: list: if condition then list else [ ];
   optionalAttrs = condition: set: if condition then set else { };
@@ -47,10 +49,14 @@ rec {
 
   last = list: builtins.elemAt list (builtins.length list - 1);
 
-  /** Elements in order, without repetitions. */
+  /**
+    Elements in order, without repetitions.
+  */
   unique = builtins.foldl' (seen: x: if builtins.elem x seen then seen else seen ++ [ x ]) [ ];
 
-  concatMapStringsSep = separator: f: list: concatStringsSep separator (map f list);
+  concatMapStringsSep =
+    separator: f: list:
+    concatStringsSep separator (map f list);
   concatStrings = concatStringsSep "";
   concatLines = list: concatStrings (map (line: line + "\n") list);
   hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
@@ -68,11 +74,15 @@ rec {
     else
       text;
 
-  /** One word of a POSIX shell. */
+  /**
+    One word of a POSIX shell.
+  */
   escapeShellArg = arg: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString arg)}'";
   escapeShellArgs = concatMapStringsSep " " escapeShellArg;
 
-  /** The program that a package is for. */
+  /**
+    The program that a package is for.
+  */
   getExe = package: "${package}/bin/${package.meta.mainProgram or package.pname or package.name}";
   getExe' = package: name: "${package}/bin/${name}";
   getBin = package: package;

@@ -86,10 +86,8 @@ let
 
   tree =
     name: pin:
-    builtins.addErrorContext
-      ''while fetching the input "${name}" from ${origin.${pin.type} pin}${
-        if pin ? rev then ", commit ${pin.rev}" else ""
-      }''
-      (fetch.${pin.type} name pin);
+    builtins.addErrorContext ''while fetching the input "${name}" from ${origin.${pin.type} pin}${
+      if pin ? rev then ", commit ${pin.rev}" else ""
+    }'' (fetch.${pin.type} name pin);
 in
 builtins.mapAttrs tree (lib.filterAttrs (_: pin: pin.type != "debian") pins) // overrides

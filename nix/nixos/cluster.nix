@@ -57,9 +57,7 @@ in
         "worker"
       ]) "What the machine is in the cluster.";
       master = required types.str "Name of the cluster's master; a master's own.";
-      members = required (types.attrsOf (
-        types.nullOr types.str
-      )) "Name of each member, itself included, and its address where it is known.";
+      members = required (types.attrsOf (types.nullOr types.str)) "Name of each member, itself included, and its address where it is known.";
       podNetwork = optional (types.nullOr types.str) null "Addresses of pods.";
     }) null "The machine's place in a cluster.";
 

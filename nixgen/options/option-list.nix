@@ -60,7 +60,12 @@ let
 
   # Documentation follows the same rule: what is below a hidden option may have no end.
   visible = option: option.visible or true;
-  shows = option: !builtins.elem (visible option) [ false "shallow" ];
+  shows =
+    option:
+    !builtins.elem (visible option) [
+      false
+      "shallow"
+    ];
 
   reading = option: builtins.addErrorContext "while reading the option ${lib.showOption option.loc}";
   below = option: reading option (option.type.getSubOptions option.loc);
@@ -92,9 +97,9 @@ let
 
   walk =
     options:
-    lib.concatMap (
-      option: [ option ] ++ lib.optionals (shows option) (walk (below option))
-    ) (lib.filter own (lib.collect lib.isOption options));
+    lib.concatMap (option: [ option ] ++ lib.optionals (shows option) (walk (below option))) (
+      lib.filter own (lib.collect lib.isOption options)
+    );
   all = walk evaluated.options;
 
   # Submodules have an option _module.args, which tells where they are; those with a freeform type list its options, too.

@@ -32,7 +32,9 @@ let
     debian = {
       inherit system;
       busybox = "/busybox";
-      runBusybox = name: env: _: env // { outPath = "/stub/${name}"; };
+      runBusybox =
+        name: env: _:
+        env // { outPath = "/stub/${name}"; };
       unpacked = name: "/unpacked/${name}";
       closureOf = names: names;
       roots = {
@@ -106,7 +108,8 @@ let
   };
 
   # The text of a file, or where it comes from.
-  contents = file: if file.text or null != null then file.text else file.source.text or "${file.source}";
+  contents =
+    file: if file.text or null != null then file.text else file.source.text or "${file.source}";
 
   both =
     name:

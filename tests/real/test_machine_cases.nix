@@ -20,9 +20,14 @@ let
         nodes = { };
       };
     };
-  service = modules: (evaluate (map (value: { systemd.services.app = value; }) modules)).systemd.services.app;
-  ports = modules: (evaluate (map (value: { networking.firewall.allowedTCPPorts = value; }) modules)).networking.firewall.allowedTCPPorts;
-  hostName = modules: (evaluate (map (value: { networking.hostName = value; }) modules)).networking.hostName;
+  service =
+    modules: (evaluate (map (value: { systemd.services.app = value; }) modules)).systemd.services.app;
+  ports =
+    modules:
+    (evaluate (map (value: { networking.firewall.allowedTCPPorts = value; }) modules))
+    .networking.firewall.allowedTCPPorts;
+  hostName =
+    modules: (evaluate (map (value: { networking.hostName = value; }) modules)).networking.hostName;
   render =
     services:
     import (machine + "/units.nix") {
@@ -99,58 +104,68 @@ in
       (lib.mkIf false 2)
     ]
   ];
-  linesJoin = (service [
-    { preStart = lib.mkAfter "second"; }
-    { preStart = "first"; }
-  ]).preStart;
+  linesJoin =
+    (service [
+      { preStart = lib.mkAfter "second"; }
+      { preStart = "first"; }
+    ]).preStart;
 
   # sets
-  environmentMerges = (service [
-    {
-      environment = {
-        A = "1";
-        B = null;
-      };
-    }
-    { environment.C = 2; }
-    { environment.A = lib.mkForce "3"; }
-  ]).environment;
-  undefinedNamesVanish = builtins.attrNames (service [ { environment.A = lib.mkIf false "1"; } ]).environment;
-  unitListsConcatenate = (service [
-    { serviceConfig.ExecStartPre = "one"; }
-    { serviceConfig.ExecStartPre = [ "two" ]; }
-  ]).serviceConfig.ExecStartPre;
-  unitScalarsConflict = fails (service [
-    { serviceConfig.Restart = "no"; }
-    { serviceConfig.Restart = "always"; }
-  ]).serviceConfig;
+  environmentMerges =
+    (service [
+      {
+        environment = {
+          A = "1";
+          B = null;
+        };
+      }
+      { environment.C = 2; }
+      { environment.A = lib.mkForce "3"; }
+    ]).environment;
+  undefinedNamesVanish =
+    builtins.attrNames
+      (service [ { environment.A = lib.mkIf false "1"; } ]).environment;
+  unitListsConcatenate =
+    (service [
+      { serviceConfig.ExecStartPre = "one"; }
+      { serviceConfig.ExecStartPre = [ "two" ]; }
+    ]).serviceConfig.ExecStartPre;
+  unitScalarsConflict =
+    fails
+      (service [
+        { serviceConfig.Restart = "no"; }
+        { serviceConfig.Restart = "always"; }
+      ]).serviceConfig;
 
   # modules
-  importsOfEveryKind = (evaluate [
-    {
-      imports = [
-        { networking.firewall.allowedTCPPorts = [ 1 ]; }
-        ({ name, ... }: { networking.hosts."10.0.0.1" = [ name ]; })
-        { imports = [ ./test_machine_imported.nix ]; }
-      ];
-      config.networking.firewall.allowedTCPPorts = [ 3 ];
-    }
-  ]).networking;
-  conditionReadsConfiguration = (evaluate [
-    (
-      { config, lib, ... }:
+  importsOfEveryKind =
+    (evaluate [
       {
-        config = lib.mkIf (config.networking.hostName == "web") { networking.firewall.enable = false; };
+        imports = [
+          { networking.firewall.allowedTCPPorts = [ 1 ]; }
+          ({ name, ... }: { networking.hosts."10.0.0.1" = [ name ]; })
+          { imports = [ ./test_machine_imported.nix ]; }
+        ];
+        config.networking.firewall.allowedTCPPorts = [ 3 ];
       }
-    )
-  ]).networking.firewall.enable;
-  falseConditionOverEverything = (evaluate [
-    ({ lib, ... }: lib.mkIf false { networking.hostName = "no"; })
-  ]).networking.hostName;
+    ]).networking;
+  conditionReadsConfiguration =
+    (evaluate [
+      (
+        { config, lib, ... }:
+        {
+          config = lib.mkIf (config.networking.hostName == "web") { networking.firewall.enable = false; };
+        }
+      )
+    ]).networking.firewall.enable;
+  falseConditionOverEverything =
+    (evaluate [
+      ({ lib, ... }: lib.mkIf false { networking.hostName = "no"; })
+    ]).networking.hostName;
 
   # units
-  unit =
-    (render {
+  unit = (
+    render {
       web = {
         description = "Web";
         wantedBy = [ "multi-user.target" ];
@@ -180,7 +195,8 @@ in
           "/b"
         ];
       };
-    });
+    }
+  );
   scriptUnit = (render { job.script = "work"; })."job.service".text;
   disabledUnit = render {
     off = {
@@ -190,10 +206,12 @@ in
   };
 
   # vm.json, but for its closure
-  machineDocument = documentOf (recorded.machine {
-    name = "web";
-    modules = [ { } ];
-  });
+  machineDocument = documentOf (
+    recorded.machine {
+      name = "web";
+      modules = [ { } ];
+    }
+  );
   networked =
     let
       target = recorded.machine {

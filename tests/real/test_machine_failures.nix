@@ -21,12 +21,22 @@ let
       inherit ((evaluate [ { users = config; } ]).users) users groups;
     });
   recorded = import ./test_machine_recorded.nix { inherit machine; };
-  system = module: (recorded.machine { name = "web"; modules = [ module ]; }).toplevel.etc.commands;
+  system =
+    module:
+    (recorded.machine {
+      name = "web";
+      modules = [ module ];
+    }).toplevel.etc.commands;
   cases = {
     unknownOption = evaluate [ { services.nginx.enable = true; } ];
-    misspelt = (evaluate [ { systemd.services.app.serviceconfig.Restart = "no"; } ]).systemd.services.app;
-    wrongType = (evaluate [ { networking.firewall.allowedTCPPorts = [ "80" ]; } ]).networking.firewall.allowedTCPPorts;
-    wrongPort = (evaluate [ { networking.firewall.allowedTCPPorts = [ 65536 ]; } ]).networking.firewall.allowedTCPPorts;
+    misspelt =
+      (evaluate [ { systemd.services.app.serviceconfig.Restart = "no"; } ]).systemd.services.app;
+    wrongType =
+      (evaluate [ { networking.firewall.allowedTCPPorts = [ "80" ]; } ])
+      .networking.firewall.allowedTCPPorts;
+    wrongPort =
+      (evaluate [ { networking.firewall.allowedTCPPorts = [ 65536 ]; } ])
+      .networking.firewall.allowedTCPPorts;
     notASet = evaluate [ { networking = true; } ];
     conflict =
       (evaluate [

@@ -13,7 +13,9 @@ import machine {
   debian = {
     system = "x86_64-linux";
     busybox = "/busybox";
-    runBusybox = name: env: _: env // { outPath = "/stub/${name}"; };
+    runBusybox =
+      name: env: _:
+      env // { outPath = "/stub/${name}"; };
     unpacked = name: "/unpacked/${name}";
     closureOf = names: names;
     roots = {

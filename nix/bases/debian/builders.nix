@@ -7,7 +7,9 @@
   shell,
 }:
 rec {
-  /** A file. executable: with the right to run.  destination: below $out, such as /bin/start; $out itself when empty. */
+  /**
+    A file. executable: with the right to run.  destination: below $out, such as /bin/start; $out itself when empty.
+  */
   writeTextFile =
     {
       name,
@@ -47,10 +49,14 @@ rec {
       destination = "/bin/${name}";
     };
 
-  /** As nixpkgs' runCommand, but with busybox and no stdenv: variables and a POSIX script that makes $out. */
+  /**
+    As nixpkgs' runCommand, but with busybox and no stdenv: variables and a POSIX script that makes $out.
+  */
   runCommand = runBusybox;
 
-  /** Links to everything below several trees; folders are merged, and of equal names the first counts. */
+  /**
+    Links to everything below several trees; folders are merged, and of equal names the first counts.
+  */
   symlinkJoin =
     { name, paths }:
     runBusybox name { paths = toString paths; } ''
@@ -64,6 +70,8 @@ rec {
       done
     '';
 
-  /** The name that symlinkJoin has in newer trees. */
+  /**
+    The name that symlinkJoin has in newer trees.
+  */
   buildEnv = symlinkJoin;
 }

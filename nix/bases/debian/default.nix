@@ -41,7 +41,9 @@ let
   runBusybox = import ./run.nix { inherit system busybox; };
 
   unpackWith = import ./unpacked.nix { inherit runBusybox leaveOut; };
-  unpacked = builtins.mapAttrs (name: entry: unpackWith name entry (fetch name entry)) locked.packages;
+  unpacked = builtins.mapAttrs (
+    name: entry: unpackWith name entry (fetch name entry)
+  ) locked.packages;
 
   units = import ./units.nix {
     inherit
@@ -103,7 +105,9 @@ let
     inherit (locked) roots;
     inherit (units) package closureOf;
     unpacked =
-      name: unpacked.${name} or (throw "the Debian lock has no package ${name}; run `nixgen inputs update debian`");
+      name:
+      unpacked.${name}
+        or (throw "the Debian lock has no package ${name}; run `nixgen inputs update debian`");
   };
 in
 {

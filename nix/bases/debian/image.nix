@@ -52,7 +52,14 @@ let
     inherit nearby;
     passwd = lib.concatLines (
       lib.mapAttrsToList (
-        user: { uid, gid, home ? "/", ... }: "${user}:x:${toString uid}:${toString gid}::${home}:/bin/sh"
+        user:
+        {
+          uid,
+          gid,
+          home ? "/",
+          ...
+        }:
+        "${user}:x:${toString uid}:${toString gid}::${home}:/bin/sh"
       ) everybody
     );
     group = lib.concatLines (lib.mapAttrsToList (group: gid: "${group}:x:${toString gid}:") groups);

@@ -39,7 +39,10 @@ let
   nameOf = package: unitOf.${package} or package;
   membersOf = unit: locked.units.${unit} or [ unit ];
   dependsOf =
-    unit: filter (other: other != unit) (map nameOf (concatMap (m: locked.packages.${m}.depends) (membersOf unit)));
+    unit:
+    filter (other: other != unit) (
+      map nameOf (concatMap (m: locked.packages.${m}.depends) (membersOf unit))
+    );
 
   # Nearest first: what a package itself asks for wins over what its dependencies bring.
   closure =
@@ -59,7 +62,9 @@ let
       shell = if open == { } then "${busybox}/bin/sh" else "${package "bash"}/bin/bash";
       substitute = builtins.replaceStrings [ "@out@" ] [ "$out" ];
       lines =
-        map (name: "export ${name}=\"\\\${${name}-${substitute environment.${name}}}\"") (attrNames environment)
+        map (name: "export ${name}=\"\\\${${name}-${substitute environment.${name}}}\"") (
+          attrNames environment
+        )
         ++ map (number: "exec ${number}<${substitute open.${number}}") (attrNames open);
     in
     ''
@@ -80,22 +85,32 @@ let
       main = locked.packages.${unit} or locked.packages.${builtins.head members};
       needs = import ./programs.nix members;
       dependencies = closure (dependsOf unit);
-      replace = if needs.replace == [ ] then { from = ""; to = ""; files = ""; } else builtins.head needs.replace;
+      replace =
+        if needs.replace == [ ] then
+          {
+            from = "";
+            to = "";
+            files = "";
+          }
+        else
+          builtins.head needs.replace;
     in
-    runBusybox (sanitise "${unit}-${withoutEpoch main.version}") {
-      inherit (architecture) loader triplet;
-      inherit busybox leaveOut patchelf;
-      debs = map (member: fetch member locked.packages.${member}) members;
-      deps = map (dependency: units.${dependency}) dependencies;
-      inherit (needs) binDirs dlopen finish;
-      replaceFiles = replace.files;
-      replaceFrom = replace.from;
-      replaceTo = replace.to;
-      wrap = concatStringsSep "\n" (builtins.attrValues (mapAttrs wrapper needs.programs));
-    } ''
-      . ${./unpack.sh}
-      . ${./patch.sh}
-    '';
+    runBusybox (sanitise "${unit}-${withoutEpoch main.version}")
+      {
+        inherit (architecture) loader triplet;
+        inherit busybox leaveOut patchelf;
+        debs = map (member: fetch member locked.packages.${member}) members;
+        deps = map (dependency: units.${dependency}) dependencies;
+        inherit (needs) binDirs dlopen finish;
+        replaceFiles = replace.files;
+        replaceFrom = replace.from;
+        replaceTo = replace.to;
+        wrap = concatStringsSep "\n" (builtins.attrValues (mapAttrs wrapper needs.programs));
+      }
+      ''
+        . ${./unpack.sh}
+        . ${./patch.sh}
+      '';
 
   withoutEpoch =
     version:
@@ -106,8 +121,7 @@ let
 
   # Store names: letters, digits and +-._?=
   sanitise =
-    text:
-    concatStringsSep "-" (filter builtins.isString (builtins.split "[^A-Za-z0-9+._=-]+" text));
+    text: concatStringsSep "-" (filter builtins.isString (builtins.split "[^A-Za-z0-9+._=-]+" text));
 
   units = listToAttrs (
     map (unit: {
@@ -121,7 +135,8 @@ let
 
   package =
     name:
-    units.${nameOf name} or (throw "the Debian lock has no package ${name}; name it in infra.py (Package(debian=(\"${name}\",))), then run `nixgen inputs update debian`");
+    units.${nameOf name}
+    or (throw "the Debian lock has no package ${name}; name it in infra.py (Package(debian=(\"${name}\",))), then run `nixgen inputs update debian`");
 in
 {
   inherit package;

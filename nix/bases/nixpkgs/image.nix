@@ -41,7 +41,8 @@ let
     };
   }
   // users;
-  lines = line: lib.concatStrings (lib.mapAttrsToList (user: account: line user account + "\n") accounts);
+  lines =
+    line: lib.concatStrings (lib.mapAttrsToList (user: account: line user account + "\n") accounts);
   passwd = lines (
     user:
     {

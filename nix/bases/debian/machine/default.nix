@@ -227,7 +227,8 @@ let
         ln -s "$toplevel/etc" "$out/etc"
         ln -s "$toplevel/init" "$out/init"
         ln -s "$description" "$out/vm.json"
-      '')
+      ''
+    )
     // {
       inherit config;
       inherit (node.system) files;
@@ -305,10 +306,7 @@ let
         inherit (debian) system;
         inherit (config) name;
         testScript =
-          if isFunction config.testScript then
-            config.testScript { nodes = configs; }
-          else
-            config.testScript;
+          if isFunction config.testScript then config.testScript { nodes = configs; } else config.testScript;
         nodes = map (node: nodes.${node}.description) names;
       };
     in

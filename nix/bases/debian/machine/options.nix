@@ -119,7 +119,9 @@ let
       };
     };
     fileSystems = option (attrsOf (submodule fileSystem)) { };
-    swapDevices = option (listOf (submodule { device = option str ""; })) [ ];
+    swapDevices = option (listOf (submodule {
+      device = option str "";
+    })) [ ];
   };
 
   # Those of ../../../nixos/cluster.nix, which says what they mean.

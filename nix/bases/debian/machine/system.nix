@@ -242,53 +242,52 @@ let
       fail "environment.etc.${name} has neither `text` nor `source`"
   ) config.environment.etc;
 
-  files =
-    {
-      passwd = text users.passwd;
-      group = text users.group;
-      shadow = text users.shadow;
-      hostname = lines [ config.networking.hostName ];
-      hosts = lines (
-        [
-          "127.0.0.1 localhost"
-          "::1 localhost"
-          "127.0.1.1 ${ownNames}"
-        ]
-        ++ hosts
-      );
-      # Fixed, so that systemd does not take this for the first boot of a new machine.
-      machine-id = lines [ (hashString "md5" "nixgen ${config.networking.hostName}") ];
-      "nsswitch.conf" = lines [
-        "passwd: files systemd"
-        "group: files systemd"
-        "shadow: files"
-        "hosts: files dns myhostname"
-        "services: files"
-        "protocols: files"
-      ];
-      "resolv.conf" = lines resolver;
-      fstab = text "";
-      inherit profile;
-      "nixgen/network" = lines network;
-      "nixgen/firewall.nft" = text (import ./firewall.nix firewall);
-      "systemd/journald.conf.d/nixgen.conf" = text "[Journal]\nStorage=volatile\nRateLimitBurst=0\n";
-      "systemd/system/default.target".link = "/usr/lib/systemd/system/multi-user.target";
-      "modules-load.d/nixos.conf" = lines config.boot.kernelModules;
-      "sysctl.d/60-nixos.conf" = lines sysctl;
-      "tmpfiles.d/00-nixgen.conf" = lines config.systemd.tmpfiles.rules;
-    }
-    // listToAttrs authorizedKeys
-    // prefixed "systemd/system/" (
-      masks (
-        # the initrd loads what the base needs; what a machine asks for beyond that is systemd's to load
-        filter (
-          unit: !(unit == "systemd-modules-load.service" && config.boot.kernelModules != [ ])
-        ) masked.units
-      )
+  files = {
+    passwd = text users.passwd;
+    group = text users.group;
+    shadow = text users.shadow;
+    hostname = lines [ config.networking.hostName ];
+    hosts = lines (
+      [
+        "127.0.0.1 localhost"
+        "::1 localhost"
+        "127.0.1.1 ${ownNames}"
+      ]
+      ++ hosts
+    );
+    # Fixed, so that systemd does not take this for the first boot of a new machine.
+    machine-id = lines [ (hashString "md5" "nixgen ${config.networking.hostName}") ];
+    "nsswitch.conf" = lines [
+      "passwd: files systemd"
+      "group: files systemd"
+      "shadow: files"
+      "hosts: files dns myhostname"
+      "services: files"
+      "protocols: files"
+    ];
+    "resolv.conf" = lines resolver;
+    fstab = text "";
+    inherit profile;
+    "nixgen/network" = lines network;
+    "nixgen/firewall.nft" = text (import ./firewall.nix firewall);
+    "systemd/journald.conf.d/nixgen.conf" = text "[Journal]\nStorage=volatile\nRateLimitBurst=0\n";
+    "systemd/system/default.target".link = "/usr/lib/systemd/system/multi-user.target";
+    "modules-load.d/nixos.conf" = lines config.boot.kernelModules;
+    "sysctl.d/60-nixos.conf" = lines sysctl;
+    "tmpfiles.d/00-nixgen.conf" = lines config.systemd.tmpfiles.rules;
+  }
+  // listToAttrs authorizedKeys
+  // prefixed "systemd/system/" (
+    masks (
+      # the initrd loads what the base needs; what a machine asks for beyond that is systemd's to load
+      filter (
+        unit: !(unit == "systemd-modules-load.service" && config.boot.kernelModules != [ ])
+      ) masked.units
     )
-    // prefixed "systemd/system-generators/" (masks masked.generators)
-    // prefixed "systemd/system/" units
-    // declared;
+  )
+  // prefixed "systemd/system-generators/" (masks masked.generators)
+  // prefixed "systemd/system/" units
+  // declared;
 
   etc = import ./etc.nix {
     inherit (debian) runBusybox;
@@ -300,81 +299,85 @@ let
     attrNames config.environment.etc
   );
 
-  commands =
-    [ "chmod 0600 /etc/shadow" ]
-    ++ concatMap (
-      name:
-      let
-        file = config.environment.etc.${name};
-        path = shellQuote "/etc/${name}";
-        owner = "${toString (users.uidOf file.user)}:${toString (users.gidOf file.group)}";
-      in
-      [
-        "chown ${owner} ${path}"
-        "chmod ${file.mode} ${path}"
-      ]
-    ) owned
-    ++ concatMap (home: [
-      "mkdir -p ${shellQuote home.path}"
-      "chown ${toString home.uid}:${toString home.gid} ${shellQuote home.path}"
-      "chmod 0700 ${shellQuote home.path}"
-    ]) users.homes;
+  commands = [
+    "chmod 0600 /etc/shadow"
+  ]
+  ++ concatMap (
+    name:
+    let
+      file = config.environment.etc.${name};
+      path = shellQuote "/etc/${name}";
+      owner = "${toString (users.uidOf file.user)}:${toString (users.gidOf file.group)}";
+    in
+    [
+      "chown ${owner} ${path}"
+      "chmod ${file.mode} ${path}"
+    ]
+  ) owned
+  ++ concatMap (home: [
+    "mkdir -p ${shellQuote home.path}"
+    "chown ${toString home.uid}:${toString home.gid} ${shellQuote home.path}"
+    "chmod 0700 ${shellQuote home.path}"
+  ]) users.homes;
 in
 # Options are checked when they are read, and nothing else reads these.
-builtins.deepSeq [
-  config.boot
-  config.fileSystems
-  config.networking.interfaces
-  config.nixgen
-  config.swapDevices
-  config.system.stateVersion
-] (
-  (debian.runBusybox "machine-${config.networking.hostName}"
-    {
-      inherit (debian) busybox;
-      inherit
-        etc
-        kernel
-        userland
-        systemPackages
-        ;
-      dataLinks = import ./data-links.nix {
-        inherit (debian) runBusybox;
-        roots = [ etc ] ++ systemPackages;
-      };
-      passAsFile = [ "commands" ];
-      commands = concatStringsSep "" (map (line: line + "\n") commands);
-    }
-    ''
-      set -eu
-      mkdir -p "$out/root/usr/lib" "$out/root/usr" "$out/sw/bin"
-      cp -dR "$etc" "$out/root/etc"
-      chmod -R u+w "$out/root/etc"
-      ln -s root/etc "$out/etc"
-      ln -s "$kernel/lib/modules" "$out/root/usr/lib/modules"
-      echo "$out/root:$dataLinks:$userland" > "$out/lower"
-
-      # The first package that has a program of a name wins, as in PATH.
-      for package in $systemPackages; do
-        for program in "$package"/bin/* "$package"/sbin/*; do
-          name=$(basename "$program")
-          if [ -e "$program" ] && [ ! -e "$out/sw/bin/$name" ]; then
-            ln -s "$program" "$out/sw/bin/$name"
-          fi
-        done
-      done
-
+builtins.deepSeq
+  [
+    config.boot
+    config.fileSystems
+    config.networking.interfaces
+    config.nixgen
+    config.swapDevices
+    config.system.stateVersion
+  ]
+  (
+    (debian.runBusybox "machine-${config.networking.hostName}"
       {
-        echo "#!$busybox/bin/busybox sh"
-        echo "# First program on the machine's own root: what a read-only store cannot hold, then systemd."
-        echo "PATH=$busybox/bin"
-        echo "ln -s $out /run/current-system"
-        cat "$commandsPath"
-        echo "exec /usr/lib/systemd/systemd"
-      } > "$out/init"
-      chmod 0755 "$out/init"
-    '')
-  // {
-    inherit files;
-  }
-)
+        inherit (debian) busybox;
+        inherit
+          etc
+          kernel
+          userland
+          systemPackages
+          ;
+        dataLinks = import ./data-links.nix {
+          inherit (debian) runBusybox;
+          roots = [ etc ] ++ systemPackages;
+        };
+        passAsFile = [ "commands" ];
+        commands = concatStringsSep "" (map (line: line + "\n") commands);
+      }
+      ''
+        set -eu
+        mkdir -p "$out/root/usr/lib" "$out/root/usr" "$out/sw/bin"
+        cp -dR "$etc" "$out/root/etc"
+        chmod -R u+w "$out/root/etc"
+        ln -s root/etc "$out/etc"
+        ln -s "$kernel/lib/modules" "$out/root/usr/lib/modules"
+        echo "$out/root:$dataLinks:$userland" > "$out/lower"
+
+        # The first package that has a program of a name wins, as in PATH.
+        for package in $systemPackages; do
+          for program in "$package"/bin/* "$package"/sbin/*; do
+            name=$(basename "$program")
+            if [ -e "$program" ] && [ ! -e "$out/sw/bin/$name" ]; then
+              ln -s "$program" "$out/sw/bin/$name"
+            fi
+          done
+        done
+
+        {
+          echo "#!$busybox/bin/busybox sh"
+          echo "# First program on the machine's own root: what a read-only store cannot hold, then systemd."
+          echo "PATH=$busybox/bin"
+          echo "ln -s $out /run/current-system"
+          cat "$commandsPath"
+          echo "exec /usr/lib/systemd/systemd"
+        } > "$out/init"
+        chmod 0755 "$out/init"
+      ''
+    )
+    // {
+      inherit files;
+    }
+  )

@@ -47,9 +47,7 @@ let
   section = name: lines: concatStringsSep "" (map (line: line + "\n") ([ "[${name}]" ] ++ lines));
 
   # systemd.exec(5): quotes protect spaces, and C-style escapes hold between them.
-  environmentLine =
-    name: value:
-    "Environment=" + builtins.toJSON "${name}=${showValue value}";
+  environmentLine = name: value: "Environment=" + builtins.toJSON "${name}=${showValue value}";
 
   searchPath =
     packages:
@@ -65,7 +63,9 @@ let
     settings: removeAttrs settings (filter (name: settings.${name} == null) (attrNames settings));
 
   # A snippet becomes a program of its own.
-  program = name: role: text: writeScript "${name}-${role}" text;
+  program =
+    name: role: text:
+    writeScript "${name}-${role}" text;
 
   asList = value: if isList value then value else [ value ];
 

@@ -61,7 +61,12 @@ let
         + "with `users.groups.${name} = { };`"
       );
 
-  allGroups = mapAttrs (_: gid: { inherit gid; members = [ ]; }) base.groups // groups;
+  allGroups =
+    mapAttrs (_: gid: {
+      inherit gid;
+      members = [ ];
+    }) base.groups
+    // groups;
 
   # Give numbers to the names that have none: `candidates` without the taken ones, in order.
   allocate =

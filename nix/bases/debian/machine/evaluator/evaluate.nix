@@ -126,10 +126,7 @@ let
   collect =
     file: module:
     if isPath module || isString module then
-      if builtins.elem (toString module) provided then
-        [ ]
-      else
-        collect (toString module) (import module)
+      if builtins.elem (toString module) provided then [ ] else collect (toString module) (import module)
     else if isFunction module then
       collect file (call file module)
     else if !isAttrs module then
@@ -142,9 +139,7 @@ let
         stray = attrNames (removeAttrs module (structural ++ [ "config" ]));
       in
       if module ? options then
-        broken (locate "options" module ownFile) (
-          "a module declares options of its own, and ${baseHint}"
-        )
+        broken (locate "options" module ownFile) ("a module declares options of its own, and ${baseHint}")
       else if isStructured && stray != [ ] then
         broken (locate (head stray) module ownFile) (
           "a module that has `config` must define everything inside it, and "
@@ -180,8 +175,7 @@ let
     path: tree: definitions:
     let
       expand =
-        definition:
-        map (value: definition // { inherit value; }) (properties.pushDown definition.value);
+        definition: map (value: definition // { inherit value; }) (properties.pushDown definition.value);
       expanded = concatMap expand definitions;
       wrong = filter (definition: !isAttrs definition.value) expanded;
       unknown = concatMap (

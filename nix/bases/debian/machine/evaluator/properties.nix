@@ -36,8 +36,7 @@ let
     value:
     let
       type = typeOf value;
-      wrap =
-        part: builtins.mapAttrs (_: content: value // { inherit content; }) part;
+      wrap = part: builtins.mapAttrs (_: content: value // { inherit content; }) part;
     in
     if type == "merge" then
       builtins.concatMap pushDown value.contents

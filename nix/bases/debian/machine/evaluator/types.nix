@@ -151,9 +151,7 @@ rec {
     merge =
       context: optionPath: definitions:
       let
-        checked = check "a set" (
-          value: isAttrs value && !isPackage value
-        ) context optionPath definitions;
+        checked = check "a set" (value: isAttrs value && !isPackage value) context optionPath definitions;
         names = attrNames (foldl' (all: definition: all // definition.value) { } checked);
         merged = map (name: {
           inherit name;
@@ -192,9 +190,12 @@ rec {
       let
         single = scalar unitValue.name unitScalar;
         repeated = listOf single;
-        asList = definition: definition // {
-          value = if isList definition.value then definition.value else [ definition.value ];
-        };
+        asList =
+          definition:
+          definition
+          // {
+            value = if isList definition.value then definition.value else [ definition.value ];
+          };
       in
       if any (definition: isList definition.value) definitions then
         repeated.merge context optionPath (map asList definitions)
