@@ -43,9 +43,11 @@ class Gitignores:
     """Each file is read once.
 
     :param root: folder of the project.
+    :param looked_at: paths, there or not, that would have to change for other files or other rules to count.
     """
 
     root: bytes
+    looked_at: set[bytes] = attrs.field(factory=set, init=False)
     _scopes: dict[tuple[bytes, bytes], Scope] = attrs.field(factory=dict, init=False)
 
     def repository(self, place: bytes) -> bytes:
@@ -61,23 +63,16 @@ class Gitignores:
         return found or os.path.commonpath((self.root, place))
 
     def _nearest(self, place: bytes) -> bytes | None:
-        while not os.path.lexists(below(place, _REPOSITORY)):
+        while True:
+            mark = below(place, _REPOSITORY)
+            # the folder itself changes with every commit
+            self.looked_at.add(below(mark, b"HEAD") if os.path.isdir(mark) else mark)  # noqa: PTH112
+            if os.path.lexists(mark):
+                return place
             parent = os.path.dirname(place)  # noqa: PTH120
             if parent == place:
                 return None
             place = parent
-        return place
-
-    def marks(self, place: bytes, repository: bytes) -> set[bytes]:
-        """Paths, there or not, by which another repository would be found."""
-        found: set[bytes] = set()
-        while True:
-            mark = below(place, _REPOSITORY)
-            # the folder itself changes with every commit
-            found.add(below(mark, b"HEAD") if os.path.isdir(mark) else mark)  # noqa: PTH112
-            if place == repository or place == os.path.dirname(place):  # noqa: PTH120
-                return found
-            place = os.path.dirname(place)  # noqa: PTH120
 
     def scope(self, repository: bytes, folder: bytes) -> Scope:
         """The rules of one folder of a repository. Like git, this follows no link.
@@ -86,8 +81,9 @@ class Gitignores:
         """
         found = self._scopes.get((repository, folder))
         if found is None:
-            rules = parse(_content(os.path.join(repository, folder, GITIGNORE)))  # noqa: PTH118
-            found = self._scopes[repository, folder] = Scope(folder, tuple(rules))
+            path = os.path.join(repository, folder, GITIGNORE)  # noqa: PTH118
+            self.looked_at.add(path)
+            found = self._scopes[repository, folder] = Scope(folder, tuple(parse(_content(path))))
         return found
 
     def culprit(self, repository: bytes, path: bytes, *, folder: bool) -> tuple[bytes, int] | None:

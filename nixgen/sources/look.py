@@ -58,9 +58,8 @@ class Sources:
         digest = hashlib.sha256()
         with readable():
             for entry in self.listing(source).entries:
-                content = entry.content()
-                head = f"{entry.kind} {len(entry.name)} {len(content)} ".encode()
-                digest.update(head + entry.name + content)
+                digest.update(f"{entry.kind} {len(entry.name)} ".encode())
+                digest.update(entry.name + entry.digest())
         return digest.digest()
 
     def dependencies(self, source: Source) -> frozenset[str]:
@@ -69,7 +68,8 @@ class Sources:
         :raises InputError: something is not there or cannot be read.
         """
         listing = self.listing(source)
-        return listing.decisive.union(entry.path for entry in listing.entries)
+        rules = map(os.fsdecode, self.gitignores.looked_at if source.gitignore else ())
+        return listing.folders.union((entry.path for entry in listing.entries), rules)
 
     def problems(self, sources: Iterable[tuple[str, Source]]) -> Iterator[Problem]:
         """Sources that would fail in Nix, far from where they were written, or be empty.

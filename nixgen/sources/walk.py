@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import attrs
 
 from nixgen.gitignore import Scope, decision, is_ignored
 from nixgen.models import Source
-from nixgen.sources.gitignores import GITIGNORE, Gitignores, below, relative
+from nixgen.sources.gitignores import Gitignores, below, relative
 
 __all__ = ["Entry", "Listing", "walk"]
 
@@ -33,17 +34,17 @@ class Entry:
     name: bytes
     kind: Kind
 
-    def content(self) -> bytes:
-        """What a store path holds of it beside its name and kind: the bytes of a file, the target of a link.
+    def digest(self) -> bytes:
+        """SHA-256 of what a store path holds of it beside its name and kind: the bytes of a file, the target of a link.
 
         :raises OSError: it cannot be read.
         """
         if self.kind == "folder":
-            return b""
+            return hashlib.sha256().digest()
         if self.kind == "link":
-            return os.fsencode(os.readlink(self.path))  # noqa: PTH115
+            return hashlib.sha256(os.fsencode(os.readlink(self.path))).digest()  # noqa: PTH115
         with open(self.path, "rb") as stream:  # noqa: PTH123
-            return stream.read()
+            return hashlib.file_digest(stream, "sha256").digest()
 
 
 @attrs.frozen(kw_only=True)
@@ -53,14 +54,14 @@ class Listing:
     :param repository: the folder from which .gitignore files count.
     :param place: path of the source from there.
     :param entries: what is copied: the source itself, then by name, folders before what is in them.
-    :param decisive: paths, there or not, that decide about the entries.
+    :param folders: that were gone through, and of which nothing may be copied.
     :param scopes: the .gitignore files that count and have rules, outermost first, with their folders in the repository.
     """
 
     repository: bytes
     place: bytes
     entries: tuple[Entry, ...]
-    decisive: frozenset[str]
+    folders: frozenset[str]
     scopes: tuple[Scope, ...]
 
 
@@ -87,7 +88,7 @@ def walk(source: Source, place: bytes, gitignores: Gitignores) -> Listing:
         repository=repository,
         place=here,
         entries=entries,
-        decisive=frozenset(map(os.fsdecode, step.decisive)),
+        folders=frozenset(map(os.fsdecode, step.folders)),
         scopes=tuple(step.scopes),
     )
 
@@ -109,7 +110,7 @@ class _Walk:
     ignores: bool
     inclusions: Scope | None
     exclusions: Scope
-    decisive: set[bytes] = attrs.field(factory=set, init=False)
+    folders: set[bytes] = attrs.field(factory=set, init=False)
     scopes: list[Scope] = attrs.field(factory=list, init=False)
 
     def entries(self) -> Iterator[Entry]:
@@ -122,14 +123,12 @@ class _Walk:
 
     def _above(self) -> Iterator[Scope]:
         """The .gitignore files from the repository to the folder that the source is in."""
-        self.decisive |= self.gitignores.marks(self.top, self.repository)
         parts = self.here.split(b"/") if self.here else []
         for depth in range(len(parts)):
             yield from self._scope(b"/".join(parts[:depth]))
 
     def _scope(self, folder: bytes) -> tuple[Scope, ...]:
         """Of one folder of the repository: none when it has no rules."""
-        self.decisive.add(os.path.join(self.repository, folder, GITIGNORE))  # noqa: PTH118
         scope = self.gitignores.scope(self.repository, folder)
         if not scope.rules:
             return ()
@@ -143,7 +142,7 @@ class _Walk:
         :param chosen: the last inclusion that speaks of it, by position; -1 for none.
         """
         here, path = below(self.here, name), below(self.top, name)
-        self.decisive.add(path)
+        self.folders.add(path)
         if self.ignores:
             scopes += self._scope(here)
         deciding = (*scopes, self.exclusions)
