@@ -1,4 +1,4 @@
-"""The Nix files of this repository that people write."""
+"""Nix text that people write: the files of this repository, and its templates."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rfc166
 
+from nixgen.render.channel import ChannelTarget, ChannelText
 from nixgen.sources import hand_written
 
 REPOSITORY = Path(__file__).parents[2]
@@ -21,3 +22,20 @@ def test_they_have_the_form_of_rfc_166(tmp_path: Path) -> None:
         name for name, *pair in zip(names, texts, formed, strict=True) if len(set(pair)) > 1
     ]
     assert differing == [], "run `nixgen fmt`"
+
+
+@rfc166.WANTED
+def test_so_have_the_files_of_a_channel(tmp_path: Path) -> None:
+    attrs = ("machines.web", "images.api", "packages.redis")
+    text = ChannelText(
+        name="shop",
+        project="shop",
+        tree="project/generated",
+        base="debian",
+        environment=None,
+        substituters=("https://cache.example.org", "https://other.example.org"),
+        keys=("cache-1:AAAA",),
+        targets=tuple(ChannelTarget(attr, "x86_64-linux", "/nix/store/x") for attr in attrs),
+    )
+    texts = [data.decode() for data in text.files().values()]
+    assert rfc166.formatted(texts, tmp_path / "formed") == texts
