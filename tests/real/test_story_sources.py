@@ -127,6 +127,34 @@ def test_what_is_copied_changes_what_uses_it(repository: Path) -> None:
         before = after
 
 
+def test_ignored_folders_are_not_read(repository: Path) -> None:
+    """Not even when they are large; by Nix, that is. Python: tests/unit/test_sources.py."""
+    for package in range(100):
+        folder = repository / f"infra/web/node_modules/p{package}"
+        folder.mkdir()
+        for number in range(100):
+            (folder / f"{number}.js").write_text("")
+    Workspace.open(repository / "infra").write_generated()
+    (repository / "web.nix").write_text(
+        "builtins.scopedImport\n"
+        "  { builtins = builtins // {\n"
+        "      readDir = path: builtins.trace (toString path) (builtins.readDir path);\n"
+        "      path = it: builtins.path (it // {\n"
+        "        filter = path: type: builtins.trace path (it.filter path type); });\n"
+        "  }; }\n"
+        "  ./infra/generated/lib/lib/source.nix\n"
+        '  { ignored = (import ./infra/generated/ignored.nix).web; path = ./infra/web; name = "web"; }'
+    )
+    done = subprocess.run(
+        ["nix-instantiate", "--eval", "--option", "build-users-group", "", "web.nix"],
+        cwd=repository, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    seen = {
+        line.partition("infra/web")[2] for line in done.stderr.splitlines() if "trace: " in line
+    }
+    assert seen == {"", "/.gitignore", "/dist", "/index.html", "/link", "/node_modules", "/run.sh"}
+
+
 def test_a_flake_copies_the_same(repository: Path) -> None:
     """In pure evaluation the tree is a store path, and so is all that it names."""
     workspace = Workspace.open(repository / "infra")
