@@ -13,7 +13,6 @@
     ignored folder is looked at.
   exclude: further rules, for paths from `path`, that have the last word.
   include: rules of what is copied, each for all below it, too; everything when null.
-  without: paths that are never copied.
 
   # Example
   source { name = "app"; path = ../app; exclude = [ { name = "node_modules/"; } { name = ".*[.]log"; } ]; }
@@ -24,7 +23,6 @@
   ignored ? { },
   exclude ? [ ],
   include ? null,
-  without ? [ ],
 }:
 let
   inherit (builtins)
@@ -52,7 +50,13 @@ let
     ".svn"
   ];
   place = ignored.place or "";
-  left = map toString without;
+
+  # What is made from a project is no part of it: this library is a part of its generated/, and nix-build leaves a result beside it.
+  generated = toString ../..;
+  made = [
+    generated
+    "${dirOf generated}/result"
+  ];
 
   below = folder: name: if folder == "" then name else "${folder}/${name}";
   from = skipped: text: substring skipped (stringLength text) text;
@@ -120,7 +124,7 @@ let
         in
         if elem name neverCopied || holds (active ++ exclusions) [ entry ] then
           [ ]
-        else if left != [ ] && elem (toString (path + "/${own}")) left then
+        else if elem (toString path + "/${own}") made then
           [ ]
         else if entry.isFolder then
           if inside == [ ] then [ ] else [ own ] ++ inside

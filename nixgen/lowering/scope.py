@@ -144,8 +144,6 @@ class Scope:
             arguments["include"] = rules(source.include_rules)
         if source.exclude:
             arguments["exclude"] = rules(source.exclude_rules)
-        if source.holds_project:
-            arguments["without"] = nix.List(tuple(map(self.project_path, source.PRODUCTS)))
         function = nix.Call(nix.Var("import"), (self.library_path("lib/source.nix"),))
         return nix.Call(function, (nix.AttrSet(arguments),))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import attrs
 
@@ -133,17 +133,10 @@ class Source(Model, Interpolated):
         default=None, kw_only=True, metadata=checked(optional(_STORE_NAME))
     )
 
-    #: What is made from a project, beside infra.py: no part of a source that holds the whole project.
-    PRODUCTS: ClassVar = ("generated", "result")
-
     @property
     def relative_path(self) -> str:
         """Its path from the project's folder, as short as it can be said; ``.`` for that folder itself."""
         return posixpath.normpath(self.path)
-
-    @property
-    def holds_project(self) -> bool:
-        return set(self.relative_path.split("/")) <= {".", ".."}
 
     @property
     def include_rules(self) -> tuple[Rule, ...]:

@@ -18,6 +18,8 @@ __all__ = ["Entry", "Listing", "walk"]
 
 #: what lib/lib/source.nix leaves out of every source, too
 _NEVER_COPIED = frozenset({b".git", b".hg", b".nixgen", b".svn"})
+#: beside infra.py
+_MADE = (b"generated", b"result")
 
 Kind = Literal["file", "executable", "folder", "link"]
 
@@ -72,13 +74,12 @@ def walk(source: Source, place: bytes, gitignores: Gitignores) -> Listing:
     """
     repository = gitignores.repository(place)
     here = relative(repository, place)
-    without = source.PRODUCTS if source.holds_project else ()
     step = _Walk(
         gitignores=gitignores,
         top=place,
         repository=repository,
         here=here,
-        without=frozenset(below(gitignores.root, os.fsencode(name)) for name in without),
+        made=frozenset(below(gitignores.root, name) for name in _MADE),
         ignores=source.gitignore,
         inclusions=None if source.include is None else Scope(here, source.include_rules),
         exclusions=Scope(here, source.exclude_rules),
@@ -97,7 +98,7 @@ def walk(source: Source, place: bytes, gitignores: Gitignores) -> Listing:
 class _Walk:
     """
     :param here: the source, from its repository.
-    :param without: paths on disk that are made from the project.
+    :param made: paths on disk that are made from the project, and no part of it.
     :param ignores: whether .gitignore files count.
     :param inclusions: None when everything is wanted.
     """
@@ -106,7 +107,7 @@ class _Walk:
     top: bytes
     repository: bytes
     here: bytes
-    without: frozenset[bytes]
+    made: frozenset[bytes]
     ignores: bool
     inclusions: Scope | None
     exclusions: Scope
@@ -149,7 +150,7 @@ class _Walk:
         found: list[Entry] = []
         with os.scandir(path) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.name in _NEVER_COPIED or entry.path in self.without:
+                if entry.name in _NEVER_COPIED or entry.path in self.made:
                     continue
                 place, own = below(here, entry.name), below(name, entry.name)
                 folder = entry.is_dir(follow_symlinks=False)

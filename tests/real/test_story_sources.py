@@ -127,6 +127,32 @@ def test_what_is_copied_changes_what_uses_it(repository: Path) -> None:
         before = after
 
 
+@pytest.mark.parametrize("path", [".", ".."])
+def test_what_is_made_from_a_project_is_no_part_of_it(repository: Path, path: str) -> None:
+    infra = repository / "infra/infra.py"
+    infra.write_text(
+        "from nixgen import Machine, Project, Service, Source\n"
+        f's = Service("s", command=["/bin/sh", Source("{path}", name="all")])\n'
+        'project = Project("p", machines=[Machine("m", services=[s])])\n'
+    )
+    workspace = Workspace.open(repository / "infra")
+    workspace.write_generated()
+    (repository / "infra/result").symlink_to("/nix/store")
+    (repository / "infra/code/generated").mkdir()
+    (repository / "infra/code/generated/parser.py").write_text("")
+    done = subprocess.run(
+        ["nix-instantiate", "--eval", "--read-write-mode", "--option", "build-users-group", "", "-E",
+         f'import ./infra/generated/lib/lib/source.nix {{ ignored = (import ./infra/generated/ignored.nix)."{path}"; path = ./infra/. + "/{path}"; name = "all"; }}'],
+        cwd=repository, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    copied = Path(done.stdout.strip().strip('"'))
+    found = {file.relative_to(copied).as_posix() for file in copied.rglob("*")}
+    source = workspace.project.machines[0].services[0].command[1]
+    assert found == {entry.name.decode() for entry in workspace.look().listing(source).entries[1:]}
+    assert any(name.endswith("code/generated/parser.py") for name in found)
+    assert not any(name.endswith(("default.nix", "result")) for name in found)
+
+
 def test_ignored_folders_are_not_read(repository: Path) -> None:
     """Not even when they are large; by Nix, that is. Python: tests/unit/test_sources.py."""
     for package in range(100):

@@ -207,17 +207,6 @@ def test_environments_change_only_who_declares_the_variable() -> None:
     assert "environments/prod/b.nix" not in lower(project)
 
 
-def test_a_whole_project_as_source_leaves_out_what_is_made_from_it() -> None:
-    def module(path: str) -> str:
-        service = Service("s", command=["/bin/s", Source(path, name="all")])
-        return printed(Project("p", machines=[Machine("m", services=[service])]), "machines/m.nix")
-
-    without = "without = [\n      ../../generated\n      ../../result\n    ];"
-    assert without in module(".")
-    assert without in module("app/../..")
-    assert "without" not in module("app")
-
-
 def test_rules_of_gitignore_files_stand_once_and_where_they_are_read() -> None:
     shared = tuple(parse(b"*.log\n!keep.log\n/build/\n"))
     table = IgnoreTable(

@@ -5,10 +5,6 @@ let
   everything = import ../lib/lib/source.nix {
     name = "everything";
     path = ../../.;
-    without = [
-      ../../generated
-      ../../result
-    ];
   };
   everything2 = pkgs.writeText "everything" "${everything}";
   literalTxt = pkgs.writeText "literal.txt" "\${pkgs.evil} ''\${x} $HOME %n \\ \" 'quoted' \t$$\n";
