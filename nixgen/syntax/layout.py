@@ -43,6 +43,10 @@ __all__ = ["layout"]
 #: More inherited names than this stand on lines of their own.
 _INHERITED_ON_A_LINE: Final = 3
 _FORMALS_ON_A_LINE: Final = 2
+#: Operators that make one set, list or text of two.
+_COMBINING: Final = frozenset({"++", "//", "+"})
+#: Operator in front, the operand itself, the least rank that needs no parentheses.
+_Operand = tuple[str, n.Expr, int]
 #: Keys of at most this many plain names are short: what stands beside them stays there, however long it is.
 _SHORT_KEY: Final = 4
 
@@ -171,17 +175,19 @@ def _list(page: Page, node: n.List, pad: str, head: str, tail: str) -> None:
 
 
 def _attr_set(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> None:
-    start = "rec {" if node.recursive else "{"
-    bindings = node.bindings
     # In a list or as an argument, one short binding stays on the line; below a key it never does.
-    beside = head[-3:] != " = " or not bindings
+    beside = head[-3:] != " = " or not node.bindings
     if beside and page.place_if_flat(node, pad, head, tail):
         return
-    page.lines.append(f"{pad}{head}{start}")
+    _spread(page, node, pad, head, tail)
+
+
+def _spread(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> None:
+    page.lines.append(f"{pad}{head}{'rec {' if node.recursive else '{'}")
     if page.spaced and not pad and not head:
-        _paragraphs(page, bindings)
+        _paragraphs(page, node.bindings)
     else:
-        _bindings(page, bindings, pad + STEP)
+        _bindings(page, node.bindings, pad + STEP)
     page.lines.append(f"{pad}}}{tail}")
 
 
@@ -270,7 +276,10 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
             _operand(page, last, SELECT, pad, f"{head}{lead} ", tail)
             return
         page.marks.clear()
-    pad = page.below(pad, head)
+    below = page.below(pad, head)
+    if head and page.place_if_flat(node, below, "", tail):
+        return
+    pad = below
     _operand(page, node.function, CALL, pad, "", "")
     for argument in leading:
         _operand(page, argument, SELECT, pad + STEP, "", "")
@@ -279,12 +288,9 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
 
 def _opens(node: n.Expr) -> bool:
     """Whether a node's first line may stand at the end of another, as ``{`` and ``[`` may."""
-    while isinstance(node, n.Mark):
-        node = node.expr
-    if isinstance(node, n.AttrSet):
-        return bool(node.bindings)
-    if isinstance(node, n.List):
-        return bool(node.items)
+    node = _bare(node)
+    if _is_collection(node):
+        return True
     if isinstance(node, n.Lambda):
         return _opens(node.body)
     if isinstance(node, n.Call):
@@ -318,22 +324,65 @@ def _not(page: Page, node: n.Not, pad: str, head: str, tail: str) -> None:
 
 
 def _binary(page: Page, node: n.BinaryOp, pad: str, head: str, tail: str) -> None:
-    """On one line, or one operand per line, operators first; a list or set opens beside its key."""
+    """On one line, or one operand per line, operators first; a list or set opens beside its key, alone or as ``a // {``."""
+    operands = _chain(node)
+    combined = head[-3:] == " = " and len(operands) == 2 and node.operator in _COMBINING
+    last = _bare(operands[-1][1]) if combined else None
+    if isinstance(last, n.AttrSet) and last.bindings and _after(page, operands, pad, head, tail):
+        return
     if page.place_if_flat(node, pad, head, tail):
         return
-    operands = _chain(node)
-    if node.operator not in {"++", "//"} or not isinstance(operands[0][1], n.List | n.AttrSet):
-        pad, head = page.below(pad, head), ""
-    last = len(operands) - 1
+    if isinstance(last, n.List) and last.items and _after(page, operands, pad, head, tail):
+        return
+    if node.operator not in _COMBINING or not _is_collection(operands[0][1]):
+        pad = page.below(pad, head)
+        if head and page.place_if_flat(node, pad, "", tail):
+            return
+        head = ""
+    end = len(operands) - 1
     for position, (operator, operand, least) in enumerate(operands):
         start = f"{operator} " if position else head
-        _operand(page, operand, least, pad, start, tail if position == last else "")
+        _operand(page, operand, least, pad, start, tail if position == end else "")
 
 
-def _chain(node: n.BinaryOp) -> list[tuple[str, n.Expr, int]]:
+def _after(page: Page, operands: list[_Operand], pad: str, head: str, tail: str) -> bool:
+    """``key = a // {`` and what the set or list holds on lines of its own, if ``a`` fits there."""
+    (_, first, least), (operator, second, _) = operands
+    text = None if _is_collection(first) else flat(first, page.marks, least)
+    if text is None or len(f"{head}{text} {operator} {{") > WIDTH:
+        page.marks.clear()
+        return False
+    page.settle_next()
+    begin = len(page.lines) + 1
+    marks = []
+    while isinstance(second, n.Mark):
+        marks.append(second.origin)
+        second = second.expr
+    lay: Callable[[Page, Any, str, str, str], None] = (
+        _spread if isinstance(second, n.AttrSet) else _list
+    )
+    lay(page, second, pad, f"{head}{text} {operator} ", tail)
+    page.spans.extend((begin, len(page.lines), origin) for origin in reversed(marks))
+    return True
+
+
+def _bare(node: n.Expr) -> n.Expr:
+    while isinstance(node, n.Mark):
+        node = node.expr
+    return node
+
+
+def _is_collection(node: n.Expr) -> bool:
+    node = _bare(node)
+    return (isinstance(node, n.List) and bool(node.items)) or (
+        isinstance(node, n.AttrSet) and bool(node.bindings)
+    )
+
+
+def _chain(node: n.BinaryOp) -> list[_Operand]:
     """``a ++ b ++ c`` as its operands, however it associates: operator in front, operand, least rank."""
     _, least_left, least_right = OPERATORS[node.operator]
-    operands: list[tuple[str, n.Expr, int]] = []
+    operands: list[_Operand] = []
     current: n.Expr = node
     if least_left > least_right:
         while isinstance(current, n.BinaryOp) and current.operator == node.operator:

@@ -50,13 +50,25 @@ builtins.mapAttrs (_: modules: [ imported ] ++ modules) {
   ];
 
   # lists by key
-  environmentBySet = [ deployment (container { env.B.value = "b"; env.A.value = "a"; }) ];
+  environmentBySet = [
+    deployment
+    (container {
+      env.B.value = "b";
+      env.A.value = "a";
+    })
+  ];
   environmentByList = [
     deployment
     (container {
       env = [
-        { name = "B"; value = "b"; }
-        { name = "A"; value = "a"; }
+        {
+          name = "B";
+          value = "b";
+        }
+        {
+          name = "A";
+          value = "a";
+        }
       ];
     })
   ];
@@ -64,8 +76,14 @@ builtins.mapAttrs (_: modules: [ imported ] ++ modules) {
     deployment
     (container {
       env = [
-        { name = "B"; value = "b"; }
-        { name = "A"; value = "a"; }
+        {
+          name = "B";
+          value = "b";
+        }
+        {
+          name = "A";
+          value = "a";
+        }
       ];
     })
     ({ lib, ... }: container { env.A.value = lib.mkForce "c"; })
@@ -78,33 +96,92 @@ builtins.mapAttrs (_: modules: [ imported ] ++ modules) {
   ];
   listReplaced = [
     deployment
-    (container { env = [ { name = "A"; value = "a"; } ]; })
-    ({ lib, ... }: container { env = lib.mkForce [ { name = "B"; value = "b"; } ]; })
+    (container {
+      env = [
+        {
+          name = "A";
+          value = "a";
+        }
+      ];
+    })
+    (
+      { lib, ... }:
+      container {
+        env = lib.mkForce [
+          {
+            name = "B";
+            value = "b";
+          }
+        ];
+      }
+    )
   ];
-  nameIsAnother = [ deployment (container { env.A = { name = "B"; value = "b"; }; }) ];
+  nameIsAnother = [
+    deployment
+    (container {
+      env.A = {
+        name = "B";
+        value = "b";
+      };
+    })
+  ];
   keyWithAProperty = [
     deployment
-    ({ lib, ... }: container { env = [ { name = lib.mkDefault "A"; value = "a"; } ]; })
+    (
+      { lib, ... }:
+      container {
+        env = [
+          {
+            name = lib.mkDefault "A";
+            value = "a";
+          }
+        ];
+      }
+    )
   ];
-  emptyLists = [ deployment (container { env = [ ]; ports = { }; command = [ ]; }) ];
+  emptyLists = [
+    deployment
+    (container {
+      env = [ ];
+      ports = { };
+      command = [ ];
+    })
+  ];
   mountsByPath = [
     deployment
     (container {
       volumeMounts = {
         "/tmp".name = "tmp";
-        "/srv" = { name = "srv"; readOnly = true; };
+        "/srv" = {
+          name = "srv";
+          readOnly = true;
+        };
       };
     })
-    (pod { volumes = { tmp.emptyDir = { }; srv.persistentVolumeClaim.claimName = "srv"; }; })
+    (pod {
+      volumes = {
+        tmp.emptyDir = { };
+        srv.persistentVolumeClaim.claimName = "srv";
+      };
+    })
   ];
   orderOfContainers = [
     deployment
     (container { image = "a"; })
     (pod {
       initContainers = [
-        { name = "setup-2"; image = "b"; }
-        { name = "setup-10"; image = "c"; }
-        { name = "setup-1"; image = "a"; }
+        {
+          name = "setup-2";
+          image = "b";
+        }
+        {
+          name = "setup-10";
+          image = "c";
+        }
+        {
+          name = "setup-1";
+          image = "a";
+        }
       ];
     })
     ({ lib, ... }: pod { initContainers.setup-10.env.A.value = lib.mkForce "x"; })
@@ -112,20 +189,44 @@ builtins.mapAttrs (_: modules: [ imported ] ++ modules) {
   portsWithoutNames = [
     (service {
       ports = [
-        { port = 80; protocol = "TCP"; }
-        { port = 53; protocol = "UDP"; targetPort = 5353; }
+        {
+          port = 80;
+          protocol = "TCP";
+        }
+        {
+          port = 53;
+          protocol = "UDP";
+          targetPort = 5353;
+        }
       ];
     })
   ];
   portsOfBothKinds = [
-    (service { ports = [ { name = "b"; port = 1; } { name = "a"; port = 2; } ]; })
+    (service {
+      ports = [
+        {
+          name = "b";
+          port = 1;
+        }
+        {
+          name = "a";
+          port = 2;
+        }
+      ];
+    })
     (service { ports.c.port = 3; })
   ];
   targetsAreNamesOrNumbers = [
     (service {
       ports = {
-        a = { port = 1; targetPort = "http"; };
-        b = { port = 2; targetPort = 8080; };
+        a = {
+          port = 1;
+          targetPort = "http";
+        };
+        b = {
+          port = 2;
+          targetPort = 8080;
+        };
       };
     })
   ];
@@ -155,9 +256,27 @@ builtins.mapAttrs (_: modules: [ imported ] ++ modules) {
     deployment
     { kubernetes.resources.deployments.api.spec.replicas = 3; }
   ];
-  imported = [ { imports = [ deployment ({ ... }: { imports = [ (container { image = "a"; }) ]; }) ]; } ];
-  agreeing = [ deployment (container { image = "a"; }) (container { image = "a"; }) ];
-  nullIsNothing = [ deployment (container { image = null; args = null; resources = null; }) ];
+  imported = [
+    {
+      imports = [
+        deployment
+        ({ ... }: { imports = [ (container { image = "a"; }) ]; })
+      ];
+    }
+  ];
+  agreeing = [
+    deployment
+    (container { image = "a"; })
+    (container { image = "a"; })
+  ];
+  nullIsNothing = [
+    deployment
+    (container {
+      image = null;
+      args = null;
+      resources = null;
+    })
+  ];
   orderOfResources = [
     deployment
     {
@@ -172,13 +291,32 @@ builtins.mapAttrs (_: modules: [ imported ] ++ modules) {
   ];
 
   # failures
-  conflict = [ deployment (container { image = "a"; }) (container { image = "b"; }) ];
-  wrongType = [ deployment (container { image = 1; }) ];
-  wrongListItem = [ deployment (container { command = [ 1 ]; }) ];
+  conflict = [
+    deployment
+    (container { image = "a"; })
+    (container { image = "b"; })
+  ];
+  wrongType = [
+    deployment
+    (container { image = 1; })
+  ];
+  wrongListItem = [
+    deployment
+    (container { command = [ 1 ]; })
+  ];
   wrongVersion = [ { kubernetes.version = "1.0"; } ];
   noPort = [ (service { ports.a.protocol = "TCP"; }) ];
-  noVolume = [ deployment (container { volumeMounts."/a".readOnly = true; }) ];
-  itemWithoutKey = [ deployment (container { env = [ { value = "x"; } ]; }) ];
+  noVolume = [
+    deployment
+    (container { volumeMounts."/a".readOnly = true; })
+  ];
+  itemWithoutKey = [
+    deployment
+    (container { env = [ { value = "x"; } ]; })
+  ];
   unknownResource = [ { kubernetes.resources.deploymentz.api = { }; } ];
-  unknownField = [ deployment (container { imagee = "x"; }) ];
+  unknownField = [
+    deployment
+    (container { imagee = "x"; })
+  ];
 }

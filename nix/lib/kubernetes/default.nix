@@ -90,9 +90,7 @@ let
 
   membersOf =
     group:
-    filter (
-      item: elem item.kind group.kinds || (group.name == last && !elem item.kind listed)
-    ) items;
+    filter (item: elem item.kind group.kinds || (group.name == last && !elem item.kind listed)) items;
   present = filter (group: membersOf group != [ ]) order;
   groups = genList (
     index:

@@ -40,9 +40,7 @@ let
     if isList value then
       map said value
     else if isAttrs value then
-      mapAttrs (_: said) (
-        lib.filterAttrs (name: field: field != null && !lib.hasPrefix "_" name) value
-      )
+      mapAttrs (_: said) (lib.filterAttrs (name: field: field != null && !lib.hasPrefix "_" name) value)
     else
       value;
 

@@ -62,7 +62,9 @@ let
     type: special:
     let
       fields = subset.types.${type};
-      tree = mapAttrs (_: notation: option (types.nullOr (typeOf (withoutMark notation))) null) fields // special;
+      tree =
+        mapAttrs (_: notation: option (types.nullOr (typeOf (withoutMark notation))) null) fields
+        // special;
       required = filter (field: match ".*!" fields.${field} != null) (attrNames fields);
     in
     {

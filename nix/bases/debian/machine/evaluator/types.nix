@@ -155,9 +155,7 @@ rec {
         names = attrNames (foldl' (all: definition: all // definition.value) { } checked);
         merged = map (name: {
           inherit name;
-          result = context.mergeOption (optionPath ++ [ name ]) (typeOf name) (
-            context.select name checked
-          );
+          result = context.mergeOption (optionPath ++ [ name ]) (typeOf name) (context.select name checked);
         }) names;
       in
       listToAttrs (

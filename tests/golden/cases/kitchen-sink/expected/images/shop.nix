@@ -12,8 +12,21 @@ let
   };
   webRoot = import ../lib/lib/source.nix {
     exclude = [
-      "debug.log"
-      "node_modules"
+      { name = "node_modules"; }
+      { name = "debug[.]log"; }
+      {
+        negated = true;
+        path = "css/(.*/)?debug[.]log";
+      }
+    ];
+    ignored = (import ../ignored.nix).site;
+    include = [
+      { path = "[^/]*[.]html"; }
+      { name = "css/"; }
+      {
+        name = "[^/]*[.]map";
+        negated = true;
+      }
     ];
     name = "web-root";
     path = ../../site;

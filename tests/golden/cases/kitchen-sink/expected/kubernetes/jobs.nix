@@ -80,19 +80,19 @@ in
               containers.mailer = {
                 image = "localhost/mailer:latest";
                 imagePullPolicy = "Never";
-                livenessProbe = mailerCheck // { timeoutSeconds = 5; };
+                livenessProbe = mailerCheck // {
+                  timeoutSeconds = 5;
+                };
                 readinessProbe = mailerCheck;
                 securityContext = {
                   allowPrivilegeEscalation = false;
                   capabilities.drop = [ "ALL" ];
                   readOnlyRootFilesystem = true;
                 };
-                startupProbe =
-                  mailerCheck
-                  // {
-                    failureThreshold = 60;
-                    periodSeconds = 1;
-                  };
+                startupProbe = mailerCheck // {
+                  failureThreshold = 60;
+                  periodSeconds = 1;
+                };
                 volumeMounts."/tmp".name = "tmp";
               };
               enableServiceLinks = false;

@@ -80,7 +80,9 @@ in
                 automountServiceAccountToken = false;
                 containers.queue = {
                   image = "registry.example.org:5000/team/queue:latest";
-                  livenessProbe = queueCheck // { timeoutSeconds = 5; };
+                  livenessProbe = queueCheck // {
+                    timeoutSeconds = 5;
+                  };
                   ports.tcp-6380 = {
                     containerPort = 6380;
                     protocol = "TCP";
@@ -91,12 +93,10 @@ in
                     capabilities.drop = [ "ALL" ];
                     readOnlyRootFilesystem = true;
                   };
-                  startupProbe =
-                    queueCheck
-                    // {
-                      failureThreshold = 60;
-                      periodSeconds = 1;
-                    };
+                  startupProbe = queueCheck // {
+                    failureThreshold = 60;
+                    periodSeconds = 1;
+                  };
                   volumeMounts."/tmp".name = "tmp";
                 };
                 enableServiceLinks = false;
@@ -125,28 +125,26 @@ in
               metadata.labels = shopLabels;
               spec = {
                 automountServiceAccountToken = false;
-                containers.shop =
-                  shopContainer
-                  // {
-                    livenessProbe = shopCheck // { timeoutSeconds = 5; };
-                    ports = {
-                      https = {
-                        containerPort = 443;
-                        protocol = "TCP";
-                      };
-                      udp-53 = {
-                        containerPort = 53;
-                        protocol = "UDP";
-                      };
-                    };
-                    readinessProbe = shopCheck;
-                    startupProbe =
-                      shopCheck
-                      // {
-                        failureThreshold = 60;
-                        periodSeconds = 1;
-                      };
+                containers.shop = shopContainer // {
+                  livenessProbe = shopCheck // {
+                    timeoutSeconds = 5;
                   };
+                  ports = {
+                    https = {
+                      containerPort = 443;
+                      protocol = "TCP";
+                    };
+                    udp-53 = {
+                      containerPort = 53;
+                      protocol = "UDP";
+                    };
+                  };
+                  readinessProbe = shopCheck;
+                  startupProbe = shopCheck // {
+                    failureThreshold = 60;
+                    periodSeconds = 1;
+                  };
+                };
                 enableServiceLinks = false;
                 initContainers = [
                   (

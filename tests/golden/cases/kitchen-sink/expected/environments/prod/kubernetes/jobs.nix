@@ -3,6 +3,5 @@
 { lib, ... }:
 {
   kubernetes.resources.deployments.cleaner.spec.template.spec.containers.cleaner.env.MODE.value =
-    lib.mkForce
-      "prod";
+    lib.mkForce "prod";
 }
