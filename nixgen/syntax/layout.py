@@ -16,7 +16,6 @@ from nixgen.syntax.inline import (
     CALL,
     LOWEST,
     NOT,
-    OPERATORS,
     RANKS,
     SELECT,
     compact,
@@ -29,6 +28,7 @@ from nixgen.syntax.inline import (
     selectable,
 )
 from nixgen.syntax.page import STEP, WIDTH, Page
+from nixgen.syntax.shape import Operand, bare, chain, is_collection, is_simple, opens
 from nixgen.syntax.text import (
     attr_path,
     comment_lines,
@@ -45,8 +45,6 @@ _INHERITED_ON_A_LINE: Final = 3
 _FORMALS_ON_A_LINE: Final = 2
 #: Operators that make one set, list or text of two.
 _COMBINING: Final = frozenset({"++", "//", "+"})
-#: Operator in front, the operand itself, the least rank that needs no parentheses.
-_Operand = tuple[str, n.Expr, int]
 #: Keys of at most this many plain names are short: what stands beside them stays there, however long it is.
 _SHORT_KEY: Final = 4
 
@@ -73,7 +71,7 @@ def _operand(  # noqa: PLR0917 (the layout signature and a rank)
 def _parenthesised(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
     if page.place_if_flat(node, pad, f"{head}(", f"){tail}"):
         return
-    if isinstance(node, n.Lambda | n.Call):
+    if isinstance(bare(node), n.Lambda | n.Call):
         _lay(page, node, pad, f"{head}(", f"){tail}")
     else:
         page.place(f"{pad}{head}(")
@@ -163,6 +161,10 @@ def _has_attr(page: Page, node: n.HasAttr, pad: str, head: str, tail: str) -> No
 def _list(page: Page, node: n.List, pad: str, head: str, tail: str) -> None:
     if len(node.items) < 2 and page.place_if_flat(node, pad, head, tail):
         return
+    _spread_list(page, node, pad, head, tail)
+
+
+def _spread_list(page: Page, node: n.List, pad: str, head: str, tail: str) -> None:
     inner = pad + STEP
     page.place(f"{pad}{head}[")
     for item in node.items:
@@ -180,6 +182,22 @@ def _attr_set(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> No
     if beside and page.place_if_flat(node, pad, head, tail):
         return
     _spread(page, node, pad, head, tail)
+
+
+def _laid_out(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
+    """As `_lay`, but a set or list that holds something takes lines of its own, however short it is."""
+    begin = len(page.lines) + 1
+    marks = []
+    while isinstance(node, n.Mark):
+        marks.append(node.origin)
+        node = node.expr
+    if isinstance(node, n.AttrSet) and node.bindings:
+        _spread(page, node, pad, head, tail)
+    elif isinstance(node, n.List) and node.items:
+        _spread_list(page, node, pad, head, tail)
+    else:
+        _lay(page, node, pad, head, tail)
+    page.spans.extend((begin, len(page.lines), origin) for origin in reversed(marks))
 
 
 def _spread(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> None:
@@ -255,7 +273,11 @@ def _function(page: Page, node: n.Function, pad: str, head: str, tail: str) -> N
             f"{pad}{STEP}{formal}{end}" for formal, end in zip(formals, ends, strict=True)
         )
         page.lines.append(f"{pad}}}:")
-    _lay(page, node.body, pad, "", tail)
+    if isinstance(bare(node.body), n.AttrSet):
+        # nobody reads a module on one line
+        _laid_out(page, node.body, pad, "", tail)
+    else:
+        _lay(page, node.body, pad, "", tail)
 
 
 def _lambda(page: Page, node: n.Lambda, pad: str, head: str, tail: str) -> None:
@@ -268,12 +290,24 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
     """On one line, or with the last argument opening at the end of the line, or one per line."""
     if page.place_if_flat(node, pad, head, tail):
         return
+    simple = is_simple(node)
+    text = flat(node, page.marks) if simple else None
+    if text is not None:
+        _beside(page, text, pad, head, tail)
+        return
+    page.marks.clear()
     *leading, last = node.arguments
-    if _opens(last):
+    beside = opens(last)
+    if beside or rank(last) < SELECT:
         lead = flat(n.Call(node.function, leading) if leading else node.function, page.marks, CALL)
-        if lead is not None and len(head) + len(lead) + len(" {") <= WIDTH:
+        if lead is not None and (simple or len(f"{head}{lead} {{") <= WIDTH):
             page.settle_next()
-            _operand(page, last, SELECT, pad, f"{head}{lead} ", tail)
+            if beside:
+                _operand(page, last, SELECT, pad, f"{head}{lead} ", tail)
+            else:
+                page.place(f"{pad}{head}{lead} (")
+                _lay(page, last, pad + STEP, "", "")
+                page.place(f"{pad}){tail}")
             return
         page.marks.clear()
     below = page.below(pad, head)
@@ -284,22 +318,6 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
     for argument in leading:
         _operand(page, argument, SELECT, pad + STEP, "", "")
     _operand(page, last, SELECT, pad + STEP, "", tail)
-
-
-def _opens(node: n.Expr) -> bool:
-    """Whether a node's first line may stand at the end of another, as ``{`` and ``[`` may."""
-    node = _bare(node)
-    if _is_collection(node):
-        return True
-    if isinstance(node, n.Lambda):
-        return _opens(node.body)
-    if isinstance(node, n.Call):
-        return _opens(node.arguments[-1])
-    if isinstance(node, n.Str):
-        return fits_indented(node.value)
-    return isinstance(node, n.Function) or (
-        isinstance(node, n.Interpolation) and on_lines(node.parts)
-    )
 
 
 # --- operators ---
@@ -325,79 +343,40 @@ def _not(page: Page, node: n.Not, pad: str, head: str, tail: str) -> None:
 
 def _binary(page: Page, node: n.BinaryOp, pad: str, head: str, tail: str) -> None:
     """On one line, or one operand per line, operators first; a list or set opens beside its key, alone or as ``a // {``."""
-    operands = _chain(node)
+    operands = chain(node)
     combined = head[-3:] == " = " and len(operands) == 2 and node.operator in _COMBINING
-    last = _bare(operands[-1][1]) if combined else None
+    last = bare(operands[-1][1]) if combined else None
     if isinstance(last, n.AttrSet) and last.bindings and _after(page, operands, pad, head, tail):
         return
     if page.place_if_flat(node, pad, head, tail):
         return
     if isinstance(last, n.List) and last.items and _after(page, operands, pad, head, tail):
         return
-    if node.operator not in _COMBINING or not _is_collection(operands[0][1]):
+    if node.operator not in _COMBINING or not is_collection(operands[0][1]):
         pad = page.below(pad, head)
-        if head and page.place_if_flat(node, pad, "", tail):
+        whole = head and not (last and is_collection(last))
+        if whole and page.place_if_flat(node, pad, "", tail):
             return
         head = ""
     end = len(operands) - 1
     for position, (operator, operand, least) in enumerate(operands):
         start = f"{operator} " if position else head
-        _operand(page, operand, least, pad, start, tail if position == end else "")
+        if (not position and head[-3:] == " = ") or isinstance(bare(operand), n.AttrSet):
+            _laid_out(page, operand, pad, start, tail if position == end else "")
+        else:
+            _operand(page, operand, least, pad, start, tail if position == end else "")
 
 
-def _after(page: Page, operands: list[_Operand], pad: str, head: str, tail: str) -> bool:
+def _after(page: Page, operands: list[Operand], pad: str, head: str, tail: str) -> bool:
     """``key = a // {`` and what the set or list holds on lines of its own, if ``a`` fits there."""
     (_, first, least), (operator, second, _) = operands
-    text = None if _is_collection(first) else flat(first, page.marks, least)
+    text = None if is_collection(first) else flat(first, page.marks, least)
     if text is None or len(f"{head}{text} {operator} {{") > WIDTH:
         page.marks.clear()
         return False
     page.settle_next()
-    begin = len(page.lines) + 1
-    marks = []
-    while isinstance(second, n.Mark):
-        marks.append(second.origin)
-        second = second.expr
-    lay: Callable[[Page, Any, str, str, str], None] = (
-        _spread if isinstance(second, n.AttrSet) else _list
-    )
-    lay(page, second, pad, f"{head}{text} {operator} ", tail)
-    page.spans.extend((begin, len(page.lines), origin) for origin in reversed(marks))
+    _laid_out(page, second, pad, f"{head}{text} {operator} ", tail)
     return True
-
-
-def _bare(node: n.Expr) -> n.Expr:
-    while isinstance(node, n.Mark):
-        node = node.expr
-    return node
-
-
-def _is_collection(node: n.Expr) -> bool:
-    node = _bare(node)
-    return (isinstance(node, n.List) and bool(node.items)) or (
-        isinstance(node, n.AttrSet) and bool(node.bindings)
-    )
-
-
-def _chain(node: n.BinaryOp) -> list[_Operand]:
-    """``a ++ b ++ c`` as its operands, however it associates: operator in front, operand, least rank."""
-    _, least_left, least_right = OPERATORS[node.operator]
-    operands: list[_Operand] = []
-    current: n.Expr = node
-    if least_left > least_right:
-        while isinstance(current, n.BinaryOp) and current.operator == node.operator:
-            operands.append((node.operator, current.left, least_left))
-            current = current.right
-        operands.append((node.operator, current, least_right))
-        return operands
-    while isinstance(current, n.BinaryOp) and current.operator == node.operator:
-        operands.append((node.operator, current.right, least_right))
-        current = current.left
-        if least_left == least_right:  # comparisons do not chain
-            break
-    operands.append((node.operator, current, least_left))
-    operands.reverse()
-    return operands
 
 
 # --- wrappers ---
