@@ -292,7 +292,7 @@ def test_environments_change_only_applications_that_declare_the_variable() -> No
     )
     files = lower(project)
     overlay = nix.print_file(files["environments/prod/kubernetes/loud.nix"]()).text
-    assert 'env.LEVEL.value =\n    lib.mkForce\n      "$$(2)"' in overlay
+    assert 'env.LEVEL.value =\n    lib.mkForce "$$(2)"' in overlay
     assert "environments/prod/kubernetes/quiet.nix" not in files
     assert "environments/dev/kubernetes/loud.nix" not in files
 
