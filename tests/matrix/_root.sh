@@ -19,9 +19,9 @@ packages=(
   # nixgen and its tests, as pyproject.toml names them
   python3-attr python3-boto3 python3-cryptography python3-jinja2 python3-jsonschema python3-rich
   python3-typer python3-urllib3 python3-waitress python3-yaml python3-zstandard
-  python3-flask-cors python3-hatchling python3-hypothesis python3-moto python3-pytest python3-pytest-xdist
+  python3-flask-cors python3-hatchling python3-hypothesis python3-moto python3-pip python3-pytest python3-pytest-xdist
   # what they start
-  ca-certificates debian-archive-keyring docker-registry git gpgv jq nix-bin openssh-client openssh-server procps skopeo squashfs-tools xz-utils
+  busybox-static ca-certificates debian-archive-keyring docker-registry git gpgv jq nix-bin openssh-client openssh-server procps skopeo squashfs-tools xz-utils
 )
 
 # The comment at the top of the script.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 import time
@@ -158,7 +159,10 @@ def test_nix_copies_what_was_pushed_through_faults(
     assert nar_hashes(tree["root"], tree["half"], store=store) == wanted
     stranger = str(SecretKey.generate("faults-1").public)
     refused = copy_from(s3.url, tmp_path / "other", stranger, tree["root"], expect=1)
-    assert "lacks a valid signature" in refused.stderr
+    assert re.search(
+        "lacks a (valid signature|signature by a trusted key)",  # 2.8, 2.26
+        refused.stderr,
+    )
     for folder in (store, tmp_path / "other"):  # store paths are read-only
         for directory, _, _ in os.walk(folder):
             Path(directory).chmod(0o700)

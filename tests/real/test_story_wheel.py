@@ -70,7 +70,8 @@ def test_it_carries_what_it_needs(wheel):
     assert not [name for name in names if name.startswith(("tests/", "bench/", "scripts/"))]
 
 
-def test_it_works_away_from_the_checkout(installed, command_line):
+def test_it_works_away_from_the_checkout(installed, command_line, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # which may name the checkout
     where = subprocess.run(
         [installed.folder / "env/bin/python", "-c", "import nixgen; print(nixgen.__file__)"],
         cwd="/", check=True, capture_output=True, text=True,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import random
 import subprocess
 import tempfile
 from pathlib import Path
+
+from nixgen.driver._path_info import parse
 
 __all__ = ["NIX", "build_tree", "copy_from", "nar_hashes"]
 
@@ -105,8 +106,7 @@ def nar_hashes(*paths: str, store: Path | None = None) -> dict[str, tuple[str, i
             *("--recursive", "--json", *paths, *NIX),
         ],
         capture_output=True,
-        text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return {info["path"]: (info["narHash"], info["narSize"]) for info in json.loads(done.stdout)}
+    assert done.returncode == 0, done.stderr.decode()
+    return {path: (info.nar_hash, info.nar_size) for path, info in parse(done.stdout).items()}
