@@ -18,6 +18,7 @@ _IN_DEBIAN = {
     "attrs": "python3-attr",
     "moto": "python3-moto python3-flask-cors",
     "boto3-stubs": None,
+    "kubernetes-validate": None,  # its tests say that it is not there
     "mypy": None,
     "pyyaml": "python3-yaml",
     "ruff": None,
