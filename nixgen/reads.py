@@ -54,13 +54,18 @@ class Reads:
             writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (
                 mode is None and flags & _WRITING
             )
-            if writes and "__pycache__" not in os.fsdecode(path):
+            if writes and not _is_bytecode(os.fsdecode(path)):
                 self.volatile = True
             self._path(path)
         elif event in {"os.listdir", "os.scandir"}:
             self._path(arguments[0])
         elif event.startswith(_VOLATILE):
             self.volatile = True
+
+
+def _is_bytecode(path: str) -> bool:
+    """Whether Python keeps a compiled module there, for itself."""
+    return "__pycache__" in path or bool(sys.pycache_prefix and path.startswith(sys.pycache_prefix))
 
 
 class _Environ(MutableMapping[str, str]):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from nixgen.debian.components import components
 from nixgen.debian.index import Entry, Index, parse
 from nixgen.debian.policy import Policy, default_policy
-from nixgen.debian.resolve import parse_relations, resolve
+from nixgen.debian.resolve import Resolution, parse_relations, resolve
 from nixgen.errors import ModelError
 
 PLAIN = Policy(units={})
@@ -27,8 +29,15 @@ def package(name: str, version: str = "1", *, archive: str = "debian", **fields:
     )
 
 
+def resolved(
+    wanted: Iterable[str], *entries: Entry, policy: Policy = PLAIN, **options: Any
+) -> Resolution:
+    with Index.of(entries) as index:
+        return resolve(wanted, index, policy=policy, **options)
+
+
 def names(*entries: Entry, want: str = "app", policy: Policy = PLAIN) -> set[str]:
-    return set(resolve([want], Index.of(entries), policy=policy).packages)
+    return set(resolved([want], *entries, policy=policy).packages)
 
 
 def test_dependencies_and_pre_dependencies_are_followed() -> None:
@@ -80,21 +89,16 @@ def test_a_provider_asked_for_by_name_is_preferred() -> None:
         package("gawk", provides="awk"),
         package("mawk", provides="awk"),
     )
-    assert set(resolve(["app"], Index.of(entries), policy=PLAIN).packages) == {"app", "gawk"}
-    assert set(resolve(["app", "mawk"], Index.of(entries), policy=PLAIN).packages) == {
-        "app",
-        "mawk",
-    }
+    assert names(*entries) == {"app", "gawk"}
+    assert set(resolved(["app", "mawk"], *entries).packages) == {"app", "mawk"}
 
 
 def test_the_security_archive_wins_by_version() -> None:
-    index = Index.of(
-        [
-            package("app", "1.0-1+deb12u2", archive="debian-security"),
-            package("app", "1.0-1+deb12u1"),
-        ]
+    entries = (
+        package("app", "1.0-1+deb12u2", archive="debian-security"),
+        package("app", "1.0-1+deb12u1"),
     )
-    locked = resolve(["app"], index, policy=PLAIN).packages["app"]
+    locked = resolved(["app"], *entries).packages["app"]
     assert (locked.version, locked.archive) == ("1.0-1+deb12u2", "debian-security")
 
 
@@ -116,10 +120,9 @@ def test_policy_drops_edges_but_not_what_was_asked_for() -> None:
 
 def test_every_unknown_name_is_reported_with_what_is_close() -> None:
     with pytest.raises(ModelError) as caught:
-        resolve(
+        resolved(
             ["redsi-tools", "nonsense-qqqq"],
-            Index.of([package("redis-tools")]),
-            policy=PLAIN,
+            package("redis-tools"),
             paths={"redsi-tools": ("packages.redsi", "infra.py:3")},
         )
     first, second = caught.value.problems
@@ -135,9 +138,7 @@ def test_a_missing_dependency_names_who_needs_it() -> None:
 
 
 def test_overrides_replace_the_table() -> None:
-    found = resolve(
-        ["nginx"], Index.of([package("my-nginx")]), overrides={"nginx": ("my-nginx",)}, policy=PLAIN
-    )
+    found = resolved(["nginx"], package("my-nginx"), overrides={"nginx": ("my-nginx",)})
     assert found.roots == {"nginx": ("my-nginx",)}
 
 

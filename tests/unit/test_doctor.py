@@ -19,7 +19,7 @@ def doctor(*arguments: str, cwd: Path, path: str) -> subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, "-c", CODE, "doctor", *arguments],
         cwd=cwd,
-        env={"PATH": path},
+        env={"PATH": path, "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
         capture_output=True,
         text=True,
         check=False,

@@ -123,6 +123,19 @@ def test_what_cannot_be_watched_is_volatile(
     assert reads.volatile
 
 
+def test_what_python_keeps_for_itself_is_not_written_by_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("VALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sys.pycache_prefix", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    with recording() as reads:
+        exec("import only_here", {})
+    assert list((tmp_path / "elsewhere").rglob("only_here.*.pyc"))
+    assert not reads.volatile
+
+
 def test_recording_ends(tmp_path: Path) -> None:
     with recording() as reads:
         pass

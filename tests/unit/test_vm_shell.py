@@ -59,7 +59,8 @@ def ready(shell: Shell) -> Shell:
         ("cat", 0, b""),
         ("if", None, b""),
         ("cat <<X\nhere $((1+1))\nX", 0, b"here 2\n"),
-        ("head -c 300000 /dev/zero", 0, b"\0" * 300_000),
+        # named, for pytest puts the name of a test into the environment
+        pytest.param("head -c 300000 /dev/zero", 0, b"\0" * 300_000, id="large"),
     ],
 )
 def test_status_and_output(
