@@ -10,7 +10,7 @@
   packageNames: attribute name → attribute path on nixpkgs, where they differ.
 
   # Output
-  { lib, pkgs, machine, image, kubernetes, test }, as docs/contracts.md (1) says.
+  { lib, pkgs, machine, image, kubernetes, test, shell }, as docs/contracts.md (1) says.
 
   # Example
   (import ./nix { base = "debian"; system = "x86_64-linux"; lock = ./debian.lock.json; }).pkgs.nginx

@@ -3,6 +3,7 @@
 
   # Inputs
   base, system, inputs, pins, lock: see ./default.nix.
+  name: of the project.
   environment: the name of one of `environments`, or null.
   environments: name → { MACHINE = module laid over it; }.
   images: name → file: { nixgen, pkgs, ... }: image.
@@ -11,9 +12,10 @@
   packages: attribute names that are targets themselves.
   packageNames: attribute name → attribute path on nixpkgs, where they differ.
   tests: name → { module, nodes }.
+  tools: attribute names of packages for who works on the project.
 
   # Output
-  { machines, images, kubernetes, tests, packages }: sets of derivations.
+  { machines, images, kubernetes, tests, packages, shells }: sets of derivations; on the nixpkgs base also `formatter`.
 */
 {
   base,
@@ -21,6 +23,7 @@
   inputs,
   pins,
   lock,
+  name,
   environment,
   environments,
   images,
@@ -29,6 +32,7 @@
   packages,
   packageNames,
   tests,
+  tools,
 }:
 let
   nixgenFor =
@@ -119,4 +123,12 @@ in
       value = nixgen.pkgs.${name};
     }) packages
   );
+
+  shells.default = nixgen.shell {
+    inherit name;
+    packages = map (tool: nixgen.pkgs.${tool}) (
+      builtins.fromJSON (builtins.readFile ./lib/requirements.json) ++ tools
+    );
+  };
 }
+// (if nixgen ? formatter then { inherit (nixgen) formatter; } else { })

@@ -185,7 +185,9 @@ class Workspace:
         from nixgen.lowering import lower
         from nixgen.render import render
 
-        return render(lower(self.project, self.sources.ignored(self._sources())))
+        inputs = self.inputs if self.inputs_path.exists() else None
+        ignored = self.sources.ignored(self._sources())
+        return render(lower(self.project, ignored, inputs=inputs))
 
     def plan_generated(self) -> Changes:
         tree, _ = self._rendered

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nixgen import syntax as nix
 from nixgen.gitignore import IgnoreTable
 from nixgen.lowering.builders import machine_lines
+from nixgen.lowering.flake import flake, flake_lock, has_flake
 from nixgen.lowering.kubenix import (
     application_module,
     changes_application,
@@ -31,6 +32,7 @@ from nixgen.models import (
 )
 
 if TYPE_CHECKING:
+    from nixgen.inputs import Inputs
     from nixgen.syntax import Expr
 
 __all__ = ["KINDS", "lower", "target_origins"]
@@ -48,7 +50,7 @@ _NO_RULES = IgnoreTable()
 
 
 def lower(
-    project: Project, table: IgnoreTable = _NO_RULES
+    project: Project, table: IgnoreTable = _NO_RULES, *, inputs: Inputs | None = None
 ) -> Mapping[str, Callable[[], Expr | tuple[str, ...]]]:
     """The files of the generated tree: path below ``generated/`` → what makes its expression, or its lines when it
     is not Nix, when it is called.
@@ -57,6 +59,7 @@ def lower(
     (`nixgen.models.require_valid`); lowering has no errors of its own.
 
     :param table: what .gitignore files say of the project's sources.
+    :param inputs: of the flake; without a nixpkgs among them there is none.
     """
     files: dict[str, Callable[[], Expr | tuple[str, ...]]] = {
         "default.nix": partial(_default, project)
@@ -82,6 +85,9 @@ def lower(
     ignoring = [source for _, source in sources_of(project) if source.gitignore]
     if ignoring:
         files[IGNORED] = partial(ignored, ignoring, table)
+    if inputs is not None and has_flake(inputs):
+        files["flake.nix"] = partial(flake, project, inputs)
+        files["flake.lock"] = partial(flake_lock, inputs)
     if project.builders:
         files["builders"] = partial(machine_lines, project)
     return files
@@ -101,6 +107,7 @@ def _default(project: Project) -> Expr:
     arguments: list[nix.Inherit | tuple[str, Expr]] = [
         nix.Inherit(("base", "environment", "inputs", "system")),
         ("lock", nix.Path("../debian.lock.json")),
+        ("name", nix.Str(project.name)),
         (
             "environments",
             nix.AttrSet(
@@ -131,6 +138,7 @@ def _default(project: Project) -> Expr:
         ("pins", nix.Path("../flake-inputs.json")),
         ("packages", strings(package.name for package in project.packages)),
         ("tests", nix.AttrSet({test.name: _test(test) for test in project.tests})),
+        ("tools", strings(package.name for package in project.tools)),
     ]
     return nix.Function(
         (

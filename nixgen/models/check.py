@@ -206,6 +206,7 @@ _NAMED = (
     "applications",
     "tests",
     "packages",
+    "tools",
     "environments",
     "caches",
     "builders",

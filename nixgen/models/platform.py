@@ -169,7 +169,11 @@ class Cache(Model):
 
 @attrs.frozen(eq=False)
 class Project(Model):
-    """A whole platform. infra.py defines one, as ``project``."""
+    """A whole platform. infra.py defines one, as ``project``.
+
+    :param tools: whose programs are for people who work on the project, beside those that nixgen itself needs: in
+        ``nixgen shell`` and ``nix develop``.
+    """
 
     name: str = attrs.field(metadata=checked(_TARGET))
     machines: tuple[Machine, ...] = attrs.field(
@@ -197,6 +201,9 @@ class Project(Model):
         metadata=checked(each(instance(Test, what="a Test"))),
     )
     packages: tuple[Package, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
+    )
+    tools: tuple[Package, ...] = attrs.field(
         default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
     )
     environments: tuple[Environment, ...] = attrs.field(

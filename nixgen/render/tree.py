@@ -83,8 +83,9 @@ def _library() -> Mapping[str, bytes]:
 
 #: where a generated file is → its template, the first that fits
 _TEMPLATES = {
+    "default.nix": "default.nix.j2",
+    "flake.nix": "flake.nix.j2",
     "ignored.nix": "ignored.nix.j2",
-    "*.nix": "default.nix.j2",
     "machines/*.nix": "machine.nix.j2",
     "images/*.nix": "image.nix.j2",
     "kubernetes/*.nix": "application.nix.j2",
@@ -93,7 +94,7 @@ _TEMPLATES = {
     "environments/*/kubernetes/*.nix": "application-environment.nix.j2",
 }
 #: a file that is not Nix → its template
-_PLAIN_TEMPLATES = {"builders": "builders.j2"}
+_PLAIN_TEMPLATES = {"builders": "builders.j2", "flake.lock": "flake.lock.j2"}
 
 
 def _template_of(path: str) -> str:

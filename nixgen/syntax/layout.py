@@ -283,7 +283,16 @@ def _function(page: Page, node: n.Function, pad: str, head: str, tail: str) -> N
 def _lambda(page: Page, node: n.Lambda, pad: str, head: str, tail: str) -> None:
     if page.place_if_flat(node, pad, head, tail):
         return
-    _lay(page, node.body, pad, f"{head}{node.parameter}: ", tail)
+    parameters, body = f"{node.parameter}:", node.body
+    while isinstance(body, n.Lambda):
+        parameters, body = f"{parameters} {body.parameter}:", body.body
+    if head[-3:] == " = " and isinstance(body, n.Call):
+        # below a key, what is called begins on a line of its own
+        pad = page.below(pad, head)
+        page.place(f"{pad}{parameters}")
+        _lay(page, body, pad, "", tail)
+    else:
+        _lay(page, body, pad, f"{head}{parameters} ", tail)
 
 
 def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:

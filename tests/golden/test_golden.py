@@ -1,4 +1,4 @@
-"""Each folder of cases/ is a project (case.py) and the tree it must generate (expected/).
+"""Each folder of cases/ is a project (case.py, with flake-inputs.json if it has pins) and the tree it must generate (expected/).
 
 ``pytest tests/golden --regenerate`` rewrites expected/; review the difference with git.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import rfc166
 
+from nixgen.inputs import Inputs
 from nixgen.load import load_project
 from nixgen.lowering import lower
 from nixgen.render import render
@@ -21,7 +22,9 @@ CASES = Path(__file__).parent / "cases"
 
 def generated(case: Path, tmp_path: Path) -> dict[str, bytes]:
     shutil.copy(case / "case.py", tmp_path / "infra.py")
-    tree, _ = render(lower(load_project(tmp_path)))
+    pins = case / "flake-inputs.json"
+    inputs = Inputs.read(pins) if pins.exists() else None
+    tree, _ = render(lower(load_project(tmp_path), inputs=inputs))
     # the library is the repository's own nix/, and is tested as such
     return {path: data for path, data in tree.items() if not path.startswith("lib/")}
 

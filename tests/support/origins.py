@@ -11,8 +11,9 @@ import os
 import subprocess
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from attrs import frozen
@@ -68,15 +69,22 @@ def serving(folder: Path) -> Iterator[str]:
 
 @frozen
 class Origins:
-    """A folder with ``tree/``, and the same as a repository, ``repo/``, and as ``tree.tar.gz``."""
+    """A folder with ``tree/``, and the same as a repository, ``repo/``, and as ``tree.tar.gz``.
+
+    In each the file ``text`` says which version it is.
+    """
 
     folder: Path
 
     @classmethod
-    def make(cls, folder: Path) -> Origins:
-        folder.mkdir(parents=True, exist_ok=True)
+    def make(cls, folder: Path, files: Mapping[str, str] = MappingProxyType({})) -> Origins:
+        """:param files: beside ``text``."""
         made = cls(folder)
-        (folder / "repo").mkdir()
+        for place in (made.tree, made.repo):
+            for name, text in files.items():
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_text(text)
+            place.mkdir(parents=True, exist_ok=True)
         git("init", "--quiet", "--initial-branch", "main", cwd=made.repo)
         made.change("first")
         return made
@@ -103,7 +111,6 @@ class Origins:
 
     def change(self, text: str) -> None:
         """Another version of all three."""
-        self.tree.mkdir(exist_ok=True)
         for folder in (self.tree, self.repo):
             (folder / "text").write_text(text)
         git("add", ".", cwd=self.repo)

@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "gitignore": set(),
     "models": {"collector", "gitignore"},
     "syntax": set(),
-    "lowering": {"gitignore", "models", "syntax"},
+    "lowering": {"gitignore", "inputs", "models", "syntax"},
     "sources": {"gitignore", "models"},
     "descriptor": {"models", "jsontext", "schemas"},
     "options": {"models", "collector", "disk", "inputs"},

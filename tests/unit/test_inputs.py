@@ -42,7 +42,7 @@ SOUND: dict[str, dict[str, Any]] = {
     },
     "gitlab": {
         "type": "gitlab",
-        "host": "gitlab.example.org:8443",
+        "host": "gitlab.example.org",
         "owner": "group/subgroup",
         "repo": "a",
         "ref": "v1",
@@ -97,7 +97,7 @@ def test_every_type_with_every_field_is_sound(tmp_path: Path, kind: str) -> None
     ("kind", "origin"),
     [
         ("github", "https://github.example.org/NixOS/nixpkgs"),
-        ("gitlab", "https://gitlab.example.org:8443/group/subgroup/a"),
+        ("gitlab", "https://gitlab.example.org/group/subgroup/a"),
         ("git", "ssh://git@example.org/a.git"),
         ("tarball", "https://example.org/a.tar.gz?x=1"),
         ("path", "../vendor/a b"),
@@ -141,6 +141,7 @@ def test_what_is_not_json_is_told_with_its_line(tmp_path: Path) -> None:
         ("github", {"narHash": HASH.replace("=", "")}, "inputs.x.narHash: must be sha256-…"),
         ("github", {"owner": "a/b"}, "inputs.x.owner: must be the name of an owner"),
         ("github", {"host": "https://x"}, "inputs.x.host: must be a host name"),
+        ("github", {"host": "x.org:80"}, "inputs.x.host: must be a host name without a port"),
         ("github", {"ref": "a..b"}, "inputs.x.ref: must be a branch or tag"),
         ("github", {"ref": "-x"}, "inputs.x.ref: must be a branch or tag"),
         ("github", {"lastModified": True}, "inputs.x.lastModified: must be seconds since 1970"),
@@ -230,7 +231,7 @@ def test_everything_is_told_at_once_in_the_order_of_the_lines(tmp_path: Path) ->
     ]
     assert [problem.where for problem in error.problems] == [
         "flake-inputs.json:16",
-        "flake-inputs.json:25",
+        "flake-inputs.json:26",
     ]
 
 

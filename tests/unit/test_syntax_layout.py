@@ -94,6 +94,32 @@ CASES = {
         }
         """,
     ),
+    "a call in a function below a key": (
+        nix.AttrSet(
+            {"x": nix.Lambda("y", nix.Lambda("z", nix.Call(F, (nix.quote({"c": 1, "d": 2}),))))}
+        ),
+        """
+        {
+          x =
+            y: z:
+            f {
+              c = 1;
+              d = 2;
+            };
+        }
+        """,
+    ),
+    "a set in a function below a key": (
+        nix.AttrSet({"x": nix.Lambda("y", nix.Lambda("z", nix.quote({"c": 1, "d": 2})))}),
+        """
+        {
+          x = y: z: {
+            c = 1;
+            d = 2;
+          };
+        }
+        """,
+    ),
     "arguments one per line": (
         nix.Call(F, (TWO, LONG)),
         f"""

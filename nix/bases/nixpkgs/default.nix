@@ -7,7 +7,8 @@
   packageNames: attribute name → attribute path of nixpkgs ("python3" = "python311"), where they differ.
 
   # Output
-  { lib, pkgs, machine, image, kubernetes, test }, as ../../default.nix describes them.
+  { lib, pkgs, machine, image, kubernetes, test, shell }, as ../../default.nix describes them, and `formatter`: a package whose program
+  formats Nix.
 */
 {
   system,
@@ -43,6 +44,9 @@ let
     config = { };
     overlays = [ renamed ];
   };
+
+  # The official one, for whole trees, which newer nixpkgs have; then what was there before it.
+  formatter = pkgs.nixfmt-tree or pkgs.nixfmt-rfc-style or pkgs.nixpkgs-fmt;
 in
 {
   inherit pkgs;
@@ -51,4 +55,6 @@ in
   image = import ./image.nix { inherit pkgs; };
   kubernetes = import ./kubernetes.nix { inherit kubenix nixpkgs pkgs; };
   test = import ./test.nix { inherit pkgs; };
+  shell = import ./shell.nix { inherit formatter pkgs; };
+  inherit formatter;
 }

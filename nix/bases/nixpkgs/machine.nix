@@ -1,5 +1,8 @@
 /**
-  { name, modules } → the machine's system.build.toplevel, and beside it `config`, as evaluated.
+  { name, modules } → the machine's system.build.toplevel, and beside it
+    config: as evaluated.
+    nixos: all of the evaluation, as nixosConfigurations of a flake has it.
+    vm: the same machine with QEMU's devices, whose bin/run-…-vm starts it; root is logged in on its console.
 
   A generated machine says what runs on it, not what disk it boots from. The defaults here let it be evaluated and
   built as it is; a configuration that imports the module for real hardware brings its own and wins.
@@ -29,9 +32,30 @@ let
       system.stateVersion = lib.mkDefault lib.trivial.release;
     };
 
-  evaluated = import (nixpkgs + "/nixos/lib/eval-config.nix") {
-    inherit system;
-    modules = [ defaults ] ++ modules;
-  };
+  evaluate =
+    more:
+    import (nixpkgs + "/nixos/lib/eval-config.nix") {
+      inherit system;
+      modules = [ defaults ] ++ modules ++ more;
+    };
+  nixos = evaluate [ ];
+
+  # The option moved in 21.05.
+  loggedIn =
+    { lib, options, ... }:
+    {
+      _file = "nixgen's virtual machines";
+      services.${if options.services ? getty then "getty" else "mingetty"}.autologinUser =
+        lib.mkDefault "root";
+    };
+  vm = evaluate [
+    (nixpkgs + "/nixos/modules/virtualisation/qemu-vm.nix")
+    loggedIn
+  ];
 in
-evaluated.config.system.build.toplevel // { inherit (evaluated) config; }
+nixos.config.system.build.toplevel
+// {
+  inherit (nixos) config;
+  inherit nixos;
+  inherit (vm.config.system.build) vm;
+}

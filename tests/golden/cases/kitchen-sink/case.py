@@ -203,6 +203,7 @@ project = Project(
     ],
     tests=[Test("derived", machines=[front, back]), Test("written", machines=[back], script='start_all()\nback.succeed("echo ${HOME} \'\'")\n')],
     packages=[flask, redis],
+    tools=[bash, Package("ripgrep")],
     environments=[
         Environment("prod", variables={"MODE": "prod", "ROOT": text("${r}/prod", r=web_root)}),
         Environment("dev"),

@@ -68,6 +68,7 @@ import ./lib/project.nix {
       system = "x86_64-linux";
     };
   };
+  name = "kitchen-sink";
   packageNames = {
     flask = "python3Packages.flask";
   };
@@ -89,4 +90,8 @@ import ./lib/project.nix {
       nodes = [ "back" ];
     };
   };
+  tools = [
+    "bash"
+    "ripgrep"
+  ];
 }

@@ -23,8 +23,10 @@ import ./lib/project.nix {
       system = "x86_64-linux";
     };
   };
+  name = "minimal";
   packageNames = { };
   packages = [ ];
   pins = ../flake-inputs.json;
   tests = { };
+  tools = [ ];
 }
