@@ -32,13 +32,13 @@ from nixgen.driver.runner import Runner, SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import UsageError
 from nixgen.overrides import OPTION, fingerprint
+from nixgen.workspace import SHELL, Workspace
 
 if TYPE_CHECKING:
     from nixgen.debian.lock import Lock
     from nixgen.oci.build import ImageReport
     from nixgen.oci.engine import RunningContainer
     from nixgen.vm.report import TestResult
-    from nixgen.workspace import Workspace
 
 __all__ = [
     "BASES",
@@ -51,6 +51,7 @@ __all__ = [
     "results",
     "run_test",
     "running",
+    "shell",
 ]
 
 BASES = ("debian", "nixpkgs")
@@ -256,8 +257,8 @@ class _Evaluation:
         return cls(
             workspace=workspace,
             attrs_wanted=attrs_wanted,
-            origins=workspace.target_origins(),
-            lock=_lock(workspace, base, observe),
+            origins={**workspace.target_origins(), SHELL: None},
+            lock=_lock(workspace, base, observe, shell=SHELL in attrs_wanted),
             base=base,
             environment=environment,
             system=system,
@@ -453,12 +454,14 @@ def _require_known(
         )
 
 
-def _lock(workspace: Workspace, base: str, observe: Observer) -> Lock | None:
+def _lock(
+    workspace: Workspace, base: str, observe: Observer, *, shell: bool = False
+) -> Lock | None:
     if base != "debian":
         return None
     from nixgen.pins import ensure_lock
 
-    return ensure_lock(workspace, lambda text: observe(Message(3, text)))
+    return ensure_lock(workspace, lambda text: observe(Message(3, text)), shell=shell)
 
 
 def _mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
@@ -477,6 +480,34 @@ def _mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
                 security=mirrors.security[index % len(mirrors.security) :],
             )
         )
+
+
+# the shell
+
+
+def shell(
+    workspace: Workspace,
+    *,
+    jobs: int | None = None,
+    builders: str | None = None,
+    debug: bool = False,
+    observe: Observer = _ignore,
+) -> Path:
+    """The tools of the project and what nixgen itself runs, from Debian packages: a folder with ``bin/``, kept as long as
+    the project is there.
+
+    :raises InputError, WorkError, OutsideError: as `build`.
+    """
+    built = build(
+        workspace,
+        (SHELL,),
+        jobs=jobs,
+        builders=builders,
+        gcroots=workspace.state / "shell" / "gcroots",
+        debug=debug,
+        observe=observe,
+    ).require()
+    return Path(built.targets[0].out)
 
 
 # images

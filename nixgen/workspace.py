@@ -24,13 +24,16 @@ from nixgen.models import Cache, Package, Project, Secret, Source, packages_of, 
 from nixgen.options.project import ProjectOptions
 from nixgen.overrides import parse_overrides
 from nixgen.reads import Reads, recording
-from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan
+from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan, requirements
 from nixgen.sources import Sources
 
 if TYPE_CHECKING:
     from nixgen.render.channel import ChannelText
 
-__all__ = ["Workspace"]
+__all__ = ["SHELL", "Workspace"]
+
+#: The target with the tools of who works on the project. It is no part of the platform, so it must be asked for.
+SHELL = "shells.default"
 
 
 @attrs.define(slots=False)
@@ -140,11 +143,12 @@ class Workspace:
         }
 
     def select(self, wanted: Iterable[str] = ()) -> tuple[str, ...]:
-        """The targets that are meant: whole kinds (``images``), single ones, or all when nothing is named.
+        """The targets that are meant: whole kinds (``images``), single ones, or all when nothing is named; that of the shell only
+        when it is named.
 
         :raises UsageError: nothing is called that.
         """
-        known = tuple(self.target_origins())
+        known = (*self.target_origins(), SHELL)
         chosen: set[str] = set()
         for name in tuple(wanted) or KINDS:
             matching = [attr for attr in known if name in (attr, attr.partition(".")[0])]
@@ -215,6 +219,10 @@ class Workspace:
         for package in implied_packages(self.project.tests):
             wanted.setdefault(package.name, package.debian)
         return wanted
+
+    def required_packages(self) -> tuple[str, ...]:
+        """Attribute names of what nixgen itself runs, which shells have beside the project's tools."""
+        return requirements()
 
     def package_places(self) -> Mapping[str, tuple[str, str | None]]:
         """Attribute name → (model path, the user's ``file:line``)."""

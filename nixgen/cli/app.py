@@ -27,6 +27,7 @@ VERBS = {
     "image": "Assemble OCI images and run them.",
     "k8s": "Render Kubernetes manifests.",
     "test": "Boot the machines of a test and run it.",
+    "shell": "Start a shell or a command with the tools of the project.",
     "inputs": "Show, update and check the pins and the Debian lock.",
     "descriptor": "Read and write machine.json, the machines of a cluster on EC2.",
     "fmt": "Format hand-written Nix files.",
@@ -72,8 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     interruption = _Interruption()
     signal.signal(signal.SIGTERM, interruption)
     signal.signal(signal.SIGINT, interruption)
-    debug = "--debug" in arguments
-    as_json = "--json" in arguments
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in own
+    as_json = "--json" in own
     try:
         result = typer.main.get_command(app).main(
             args=list(arguments), prog_name="nixgen", standalone_mode=False

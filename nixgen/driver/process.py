@@ -1,7 +1,7 @@
 """One child process with an owner: started in its own process group, stopped in order.
 
 `spawn` is for children that live beside us (a server, QEMU); `nixgen.driver.runner` is for those
-that we wait for.
+that we wait for. `replace` is for what comes instead of us.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from typing import IO, TypeAlias
+from typing import IO, NoReturn, TypeAlias
 
 from nixgen.driver.command import Command
 from nixgen.errors import MissingToolError, OutsideError
@@ -23,6 +24,7 @@ __all__ = [
     "missing_tool",
     "open_child",
     "remaining",
+    "replace",
     "spawn",
     "stop",
 ]
@@ -88,10 +90,14 @@ def open_child(
             ) from error
         raise missing_tool(command.program) from error
     except PermissionError as error:
-        raise MissingToolError(
-            f"{command.program} cannot be executed: {error.strerror}",
-            hint="check the file's permissions and the mount it lies on",
-        ) from error
+        raise _not_executable(command.program, error) from error
+
+
+def _not_executable(program: str, error: OSError) -> MissingToolError:
+    return MissingToolError(
+        f"{program} cannot be executed: {error.strerror}",
+        hint="check the file's permissions and the mount it lies on",
+    )
 
 
 def stop(child: subprocess.Popen[bytes], *, grace: float = GRACE_SECONDS) -> None:
@@ -147,3 +153,21 @@ def spawn(
 def remaining(deadline: float | None) -> float | None:
     """Seconds until a `time.monotonic` instant, at least zero; None when there is none."""
     return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def replace(command: Command) -> NoReturn:
+    """Become the command: it has this process's terminal, signals and exit status.
+
+    :raises MissingToolError: it is not installed, or cannot be executed.
+    """
+    environment = {**os.environ, **command.env}
+    if command.cwd is not None:
+        os.chdir(command.cwd)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvpe(command.program, command.argv, environment)  # noqa: S606 - words, no shell
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise missing_tool(command.program) from error
+    except OSError as error:
+        raise _not_executable(command.program, error) from error

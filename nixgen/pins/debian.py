@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from nixgen.debian.lock import Lock, read_lock, write_lock
@@ -13,32 +13,45 @@ from nixgen.errors import LockError
 from nixgen.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from nixgen.inputs import Pin
 
 __all__ = ["Versions", "ensure_lock", "lacking", "lock_summary", "update_lock"]
 
 #: ``package:architecture`` → (version before, version after); None where there is none.
 Versions = dict[str, tuple[str | None, str | None]]
+#: attribute name → the Debian packages that the project names for it, if any
+Wanted = Mapping[str, tuple[str, ...]]
 
 
-def ensure_lock(workspace: Workspace, tell: Callable[[str], None]) -> Lock:
+def ensure_lock(workspace: Workspace, tell: Callable[[str], None], *, shell: bool = False) -> Lock:
     """The Debian lock, resolved now when the project needs packages that it does not have.
 
+    :param shell: also what nixgen itself runs, for a shell; once locked, it stays so.
     :param tell: hears what takes a moment.
     :raises LockError: it is there and wrong.
     :raises ModelError: a package does not exist; every such is named with its line.
     :raises MirrorError: the index cannot be had.
     """
     lock = read_lock(workspace.lock_path) if workspace.lock_path.exists() else None
-    if lock is not None and _covers(lock, workspace.wanted_packages()):
+    wanted = _wanted(workspace, lock, shell=shell)
+    if lock is not None and _covers(lock, wanted):
         return lock
     tell("resolving Debian packages into debian.lock.json")
-    return _resolve(workspace, workspace.inputs.debian, tell)
+    return _resolve(workspace, workspace.inputs.debian, wanted, tell)
 
 
-def _covers(lock: Lock, wanted: Mapping[str, tuple[str, ...]]) -> bool:
+def _wanted(workspace: Workspace, lock: Lock | None, *, shell: bool) -> Wanted:
+    """Attribute name → the Debian packages that the project names for it, if any."""
+    known = [architecture.roots for architecture in lock.architectures.values()] if lock else []
+    required = {
+        name: ()
+        for name in workspace.required_packages()
+        if shell or any(name in roots for roots in known)
+    }
+    return {**required, **workspace.wanted_packages()}
+
+
+def _covers(lock: Lock, wanted: Wanted) -> bool:
     return all(
         name in architecture.roots and (not debian or architecture.roots[name] == debian)
         for architecture in lock.architectures.values()
@@ -46,8 +59,7 @@ def _covers(lock: Lock, wanted: Mapping[str, tuple[str, ...]]) -> bool:
     )
 
 
-def _resolve(workspace: Workspace, pin: Pin, tell: Callable[[str], None]) -> Lock:
-    wanted = workspace.wanted_packages()
+def _resolve(workspace: Workspace, pin: Pin, wanted: Wanted, tell: Callable[[str], None]) -> Lock:
     lock = resolve_lock(
         wanted,
         suite=pin.fields["suite"],
@@ -88,10 +100,11 @@ def update_lock(workspace: Workspace, pin: Pin, tell: Callable[[str], None]) -> 
     :raises ModelError: a package does not exist; every such is named with its line.
     :raises MirrorError: the index cannot be had.
     """
-    before: dict[str, str] = {}
+    old = None
     with contextlib.suppress(LockError):  # a broken lock is what an update is for
-        before = _versions(read_lock(workspace.lock_path))
-    after = _versions(_resolve(workspace, pin, tell))
+        old = read_lock(workspace.lock_path)
+    before = _versions(old) if old else {}
+    after = _versions(_resolve(workspace, pin, _wanted(workspace, old, shell=False), tell))
     return {
         package: (before.get(package), after.get(package))
         for package in sorted({*before, *after})

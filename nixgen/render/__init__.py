@@ -1,6 +1,6 @@
 """Expressions → files: templates, the file tree, and writing it without losing anything."""
 
-from nixgen.render.resources import library_files, nix_library, template_folder
+from nixgen.render.resources import library_files, nix_library, requirements, template_folder
 from nixgen.render.tree import FileTree, SourceMap, render
 from nixgen.render.write import Changes, apply, difference, plan
 
@@ -14,5 +14,6 @@ __all__ = [
     "nix_library",
     "plan",
     "render",
+    "requirements",
     "template_folder",
 ]

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["default_inputs", "library_files", "nix_library", "template_folder"]
+__all__ = [
+    "default_inputs",
+    "library_files",
+    "nix_library",
+    "requirements",
+    "template_folder",
+]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -26,6 +33,11 @@ def nix_library() -> Path:
 def default_inputs() -> Path:
     """The flake-inputs.json that new projects start with."""
     return _resource("flake-inputs.json")
+
+
+def requirements() -> tuple[str, ...]:
+    """Attribute names of what nixgen itself runs, for shells; the library reads the same file."""
+    return tuple(json.loads((nix_library() / "lib/requirements.json").read_text()))
 
 
 def library_files() -> Iterator[Path]:

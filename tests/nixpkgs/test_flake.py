@@ -30,6 +30,7 @@ project = Project(
 )
 """
 SYSTEM = "x86_64-linux"
+FEATURES = ("--extra-experimental-features", "nix-command flakes")
 PACKAGES = {"hello": "packages.hello", "image-web": "images.web", "machine-web": "machines.web"}
 OUTPUTS = {**PACKAGES, "test-up": "tests.up"}
 
@@ -39,7 +40,9 @@ class Flake:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.tree = os.environ["NIXGEN_NIXPKGS"]
+        # once in the store, it need not be read anew for every command
+        add = ("nix", *FEATURES, "store", "add-path", "--name", "source")
+        self.tree = self.run(*add, os.environ["NIXGEN_NIXPKGS"]).strip()
 
     def run(self, *words: str) -> str:
         alone = ("--option", "build-users-group", "", "--option", "substituters", "")
@@ -55,9 +58,8 @@ class Flake:
         return done.stdout
 
     def nix(self, *words: str, place: str = "./generated") -> str:
-        features = ("--extra-experimental-features", "nix-command flakes")
         override = ("--override-input", "nixpkgs", f"path:{self.tree}")
-        return self.run("nix", *features, *words[:-1], *override, f"{place}{words[-1]}")
+        return self.run("nix", *FEATURES, *words[:-1], *override, f"{place}{words[-1]}")
 
     def value(self, output: str, function: str = "x: x") -> Any:
         return json.loads(self.nix("eval", "--json", "--apply", function, f"#{output}"))

@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     **{part: {"driver", "disk"} for part in PARTS},
     "cache": {"driver", "disk", "pushed"},
     "doctor": {"driver", "cache"},
+    "shells": {"disk", "driver"},
     "testing": {"driver", "models"},
     "workspace": {
         "disk",
@@ -71,6 +72,7 @@ ALLOWED: dict[str, set[str]] = {
         "pushed",
         "stamp",
         "workspace",
+        "shells",
         "doctor",
         "inputs",
         "descriptor",

@@ -6,7 +6,7 @@
   lock: path of debian.lock.json.
 
   # Output
-  { lib, pkgs, machine, image, kubernetes, test }, as docs/contracts.md (1) says, and `debian`, the parts that machines use.
+  { lib, pkgs, machine, image, kubernetes, test, shell }, as docs/contracts.md (1) says, and `debian`, the parts that machines use.
 */
 { system, lock }:
 let
@@ -115,4 +115,5 @@ in
   inherit (import ./machine { inherit debian lib pkgs; }) machine test;
   image = import ./image.nix { inherit debian pkgs; };
   kubernetes = import ./kubernetes { inherit lib pkgs; };
+  shell = import ./shell.nix { inherit runBusybox; };
 }

@@ -1,0 +1,77 @@
+"""``nixgen shell``"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nixgen.cli.options import Builders, Debug, Jobs, Json, ProjectFolder, verb
+
+app = verb()
+
+
+@app.command("shell", context_settings={"allow_interspersed_args": False})
+def shell(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[COMMAND]...",
+            help="What to run there, and its arguments (after --, should nixgen know one of them); your own shell when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    project: ProjectFolder = Path(),
+    print_path: Annotated[
+        bool,
+        typer.Option(
+            "--print-path",
+            help='Only print the folder of the programs, as for direnv: PATH_add "$(nixgen shell --print-path)".',
+        ),
+    ] = False,
+    jobs: Jobs = None,
+    builders: Builders = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Start a shell, or a command, with the project's tools and what nixgen itself runs on PATH, all from Debian packages.
+
+    From nixpkgs, the same is: nix develop ./generated
+    """
+    import shutil
+    import sys
+
+    from nixgen import pipeline, shells
+    from nixgen.cli import console
+    from nixgen.cli.progress import build_progress
+    from nixgen.driver.process import replace
+    from nixgen.workspace import Workspace
+
+    workspace = Workspace.open(project)
+    with build_progress(quiet=json or print_path) as observe:
+        tools = pipeline.shell(
+            workspace, jobs=jobs, builders=builders, debug=debug, observe=observe
+        )
+    variables = shells.environment(
+        workspace.project.name,
+        tools,
+        program=Path(found).absolute() if (found := shutil.which(sys.argv[0])) else None,
+        given=os.environ,
+    )
+    if json:
+        console.print_json(
+            {
+                "schema": "nixgen/shell/1",
+                "path": f"{tools}/bin",
+                "programs": sorted(each.name for each in (tools / "bin").iterdir()),
+                "variables": variables,
+            }
+        )
+    elif print_path:
+        console.say(f"{tools}/bin")
+    elif words:
+        replace(shells.command(words, variables))
+    else:
+        replace(shells.interactive(os.environ.get("SHELL"), variables, workspace.state / "shell"))
