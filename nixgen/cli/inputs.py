@@ -155,24 +155,31 @@ def _raise_for(done: Iterable[Update]) -> None:
 def check(
     names: Names = None, project: ProjectFolder = Path(), json: Json = False, debug: Debug = False
 ) -> None:
-    """Fetch every pin anew and compare: is it there, has it its hash, does the Debian lock cover the project."""
+    """Fetch every pin anew and compare: is it there, has it its hash, does the Debian lock cover the project, does the flake
+    say the same.
+    """
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress
     from nixgen.errors import OutsideError, StaleError
     from nixgen.inputs import FILE, Inputs
+    from nixgen.pins import NOT_PINNED, check_flake, require_updatable
     from nixgen.pins import check as check_pin
-    from nixgen.pins import require_updatable
     from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
     pins = require_updatable(Inputs.read(workspace.root / FILE, unlocked=True), names or (), None)
     done: list[Checked] = []
-    width = max((len(pin.name) for pin in pins), default=0)
+    width = max(len(name) for name in ("flake", *(pin.name for pin in pins)))
     for pin in pins:
         with fetch_progress(quiet=json) as observe:
             done.append(check_pin(workspace, pin, observe=observe))
         if not json:
             console.print_checked(done[-1], width)
+    locked = all(each.detail != NOT_PINNED for each in done)
+    if not names and locked and (flake := check_flake(workspace)):
+        done.append(flake)
+        if not json:
+            console.print_checked(flake, width)
     if json:
         console.print_json(
             {"schema": "nixgen/inputs-check/1", "inputs": [each.to_json() for each in done]}

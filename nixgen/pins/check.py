@@ -20,7 +20,10 @@ from nixgen.pins.debian import lacking, lock_summary
 from nixgen.pins.update import tree_reference
 from nixgen.workspace import Workspace
 
-__all__ = ["Checked", "check"]
+__all__ = ["NOT_PINNED", "Checked", "check", "check_flake"]
+
+NOT_PINNED = "it is not pinned yet"
+"""The detail of an entry that `nixgen inputs update` has still to fill in."""
 
 State = Literal["ok", "differs", "unreachable"]
 
@@ -55,6 +58,26 @@ def check(workspace: Workspace, pin: Pin, *, observe: Callable[[Event], None]) -
         return _tree(workspace, pin, Path(cache), observe)
 
 
+def check_flake(workspace: Workspace) -> Checked | None:
+    """Whether the flake of a generated project says what the pins say; None when there is none, nor should be.
+
+    :raises LockError: flake-inputs.json is wrong, or a pin is not locked.
+    """
+    if not workspace.generated.exists():
+        return None
+    changes = workspace.plan_generated()
+    files = ("flake.nix", "flake.lock")
+    stale = [name for name in files if name in changes.written or name in changes.removed]
+    if stale:
+        detail = (
+            f"{' and '.join(stale)} in generated/ {'say' if stale[1:] else 'says'} something else"
+        )
+        return Checked(name="flake", state="differs", detail=detail, mend="nixgen generate")
+    if not (workspace.generated / "flake.lock").exists():
+        return None
+    return Checked(name="flake", state="ok", detail="generated/flake.lock says the same")
+
+
 def _debian(workspace: Workspace, pin: Pin) -> Checked:
     update = f"nixgen inputs update {pin.name}"
     try:
@@ -72,7 +95,7 @@ def _debian(workspace: Workspace, pin: Pin) -> Checked:
 def _tree(workspace: Workspace, pin: Pin, cache: Path, observe: Callable[[Event], None]) -> Checked:
     if pin.type != "path" and "narHash" not in pin.fields:
         update = f"nixgen inputs update {pin.name}"
-        return Checked(name=pin.name, state="differs", detail="it is not pinned yet", mend=update)
+        return Checked(name=pin.name, state="differs", detail=NOT_PINNED, mend=update)
     reference = {k: v for k, v in pin.locked.items() if k not in {"narHash", "lastModified"}}
     try:
         found = fetch_tree(

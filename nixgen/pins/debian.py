@@ -19,6 +19,8 @@ __all__ = ["Versions", "ensure_lock", "lacking", "lock_summary", "update_lock"]
 
 #: ``package:architecture`` → (version before, version after); None where there is none.
 Versions = dict[str, tuple[str | None, str | None]]
+#: what a machine can be → Debian's name for it, as nix/bases/debian/architectures.nix has it
+_ARCHITECTURES = {"aarch64-linux": "arm64", "x86_64-linux": "amd64"}
 #: attribute name → the Debian packages that the project names for it, if any
 Wanted = Mapping[str, tuple[str, ...]]
 
@@ -87,6 +89,12 @@ def lacking(workspace: Workspace, pin: Pin) -> list[str]:
     missing = [name for name in pin.fields["architectures"] if name not in lock.architectures]
     if missing:
         said.append(f"it lacks the architecture {', '.join(missing)}")
+    for machine in workspace.project.machines:
+        architecture = _ARCHITECTURES[machine.system]
+        if architecture not in pin.fields["architectures"]:
+            said.append(
+                f"{architecture} is not among its architectures, for machines.{machine.name}"
+            )
     wanted = workspace.wanted_packages()
     packages = [name for name in wanted if not _covers(lock, {name: wanted[name]})]
     if packages:

@@ -57,7 +57,7 @@ class Tree:
             check=False,
         )
 
-    def source(self, body: str, *, package_names: str = "{ }") -> str:
+    def source(self, body: str, *, package_names: str = "{ }", system: str = "x86_64-linux") -> str:
         """An expression with ``base`` and ``generated`` (of the shop) in scope."""
         if not self.shop.exists():
             shutil.copytree(REPOSITORY / "examples/shop", self.shop)
@@ -65,7 +65,7 @@ class Tree:
         return f"""
             let
               base = import {REPOSITORY}/nix/bases/nixpkgs {{
-                system = "x86_64-linux";
+                system = "{system}";
                 inputs.nixpkgs = {os.environ["NIXGEN_NIXPKGS"]};
                 packageNames = {package_names};
               }};

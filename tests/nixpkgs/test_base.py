@@ -141,6 +141,15 @@ def test_an_image(tree):
     assert image["root"] in attributes["exportReferencesGraph"]["closure"]
 
 
+def test_images_and_tests_are_linux(tree):
+    for what, arguments in (
+        ("images", '{ name = "a"; tag = "b"; config = { }; }'),
+        ("tests", '{ name = "a"; modules = [ ]; }'),
+    ):
+        message = tree.fails(f"base.{what[:-1]} {arguments}", system="x86_64-darwin")
+        assert f"there are no {what} of x86_64-darwin, only of Linux" in message
+
+
 def test_packages_by_another_name(tree):
     names = '{ "greeter" = "hello"; "deep" = "python3Packages.requests"; }'
     assert "-hello-" in tree.instantiate("base.pkgs.greeter", package_names=names)

@@ -214,6 +214,32 @@ def test_every_pin_is_compared_with_what_is_there(
     assert project.inputs["git"] == entry
 
 
+def test_the_flake_says_what_the_pins_say(origins: Origins, project: Project) -> None:
+    nixpkgs = origins.folder / "nixpkgs"
+    (nixpkgs / "nixos/lib").mkdir(parents=True)
+    (nixpkgs / "default.nix").write_text("1")
+    project.pin('"nixpkgs": {"type": "path", "path": "../origins/nixpkgs"}')
+    assert "flake" not in project.nixgen("inputs", "check").stdout
+    project.nixgen("generate")
+    assert (
+        "ok          flake    generated/flake.lock says" in project.nixgen("inputs", "check").stdout
+    )
+    # an update brings the flake with it; an edit does not
+    done = project.nixgen("inputs", "update", "nixpkgs")
+    assert "generated" not in done.stderr
+    project.pin(
+        '"nixpkgs": {"type": "path", "path": "../origins/nixpkgs"},'
+        f'"repo": {{"type": "git", "url": "file://{origins.repo}"}}'
+    )
+    done = project.nixgen("inputs", "update", "repo")
+    assert "wrote   generated/flake.lock" in done.stderr
+    assert origins.commit in (project.nixgen.folder / "generated/flake.lock").read_text()
+    project.file.write_text(project.file.read_text().replace(origins.commit, LOST))
+    rows = project.nixgen.document("inputs", "check", expect=3)["inputs"]
+    assert [row["state"] for row in rows] == ["ok", "unreachable", "differs"]
+    assert rows[-1]["mend"] == "nixgen generate"
+
+
 def test_every_row_comes_before_the_verdict(origins: Origins, project: Project) -> None:
     project.pin(f"""
       "a": {{ "type": "tarball", "url": "https://git.invalid/a", "narHash": "{OTHER}" }},

@@ -64,7 +64,7 @@ def workspace(tmp_path: Path) -> Workspace:
 def nix(monkeypatch: pytest.MonkeyPatch) -> Nix:
     scripted = Nix()
     monkeypatch.setattr(pipeline, "nix_identity", lambda: "a nix")
-    monkeypatch.setattr(pipeline, "_lock", lambda *_: object())
+    monkeypatch.setattr(pipeline, "_lock", lambda *_, **_named: object())
     monkeypatch.setattr(pipeline, "_mirrors", lambda *_: iter(["first", "second", "third"]))
     monkeypatch.setattr(pipeline, "evaluate", scripted.evaluate)
     monkeypatch.setattr(pipeline, "realise", scripted.realise)

@@ -45,6 +45,13 @@ let
     overlays = [ renamed ];
   };
 
+  linux =
+    what: value:
+    if pkgs.stdenv.hostPlatform.isLinux then
+      value
+    else
+      throw "there are no ${what} of ${system}, only of Linux: pass the system x86_64-linux, or aarch64-linux";
+
   # The official one, for whole trees, which newer nixpkgs have; then what was there before it.
   formatter = pkgs.nixfmt-tree or pkgs.nixfmt-rfc-style or pkgs.nixpkgs-fmt;
 in
@@ -52,9 +59,9 @@ in
   inherit pkgs;
   inherit (pkgs) lib;
   machine = import ./machine.nix { inherit nixpkgs pkgs system; };
-  image = import ./image.nix { inherit pkgs; };
+  image = linux "images" (import ./image.nix { inherit pkgs; });
   kubernetes = import ./kubernetes.nix { inherit kubenix nixpkgs pkgs; };
-  test = import ./test.nix { inherit pkgs; };
+  test = linux "tests" (import ./test.nix { inherit pkgs; });
   shell = import ./shell.nix { inherit formatter pkgs; };
   inherit formatter;
 }
