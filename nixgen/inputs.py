@@ -44,6 +44,12 @@ class Pin:
     where: str
 
     @property
+    def is_locked(self) -> bool:
+        """Whether it says exactly what it is, as far as its type can."""
+        exact = {"path": set(), DEBIAN: set(), "tarball": {"narHash"}}.get(self.type, _LOCKED)
+        return self.fields.keys() >= exact
+
+    @property
     def origin(self) -> str:
         """Where it comes from, as people write it: a URL, or a path."""
         fields = self.fields

@@ -31,7 +31,7 @@ Names = Annotated[
 def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """What the project is pinned to."""
     from nixgen.cli import console
-    from nixgen.inputs import FILE, Inputs, described
+    from nixgen.inputs import DEBIAN, FILE, Inputs, described
     from nixgen.pins import lock_summary
     from nixgen.workspace import Workspace
 
@@ -66,7 +66,7 @@ def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = Fal
         console.say(
             f"{lock['suite']} {architecture}: {lock['packages']} packages, {size} to download at most"
         )
-    if not summary:
+    if not summary and any(pin.type == DEBIAN for pin in pins.values()):
         console.say(
             "no Debian lock yet; the first `nixgen build` or `nixgen inputs update` writes it"
         )
@@ -98,10 +98,11 @@ def update(
     from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
-    pins = require_updatable(Inputs.read(workspace.root / FILE, unlocked=True), names or (), to)
+    file = workspace.root / FILE
+    pins = require_updatable(Inputs.read(file, unlocked=True), names or (), to)
     done: list[Update] = []
     for pin in pins:
-        with fetch_progress(quiet=json) as observe:
+        with fetch_progress(pin.name, quiet=json) as observe:
             done.append(update_pin(workspace, pin, to=to, explicit=bool(names), observe=observe))
         if not json:
             _say_update(done[-1])
@@ -112,7 +113,8 @@ def update(
                 "inputs": {each.name: each.to_json() for each in done},
             }
         )
-    if any(each.changed for each in done) and workspace.generated.exists():
+    locked = all(pin.is_locked for pin in Inputs.read(file, unlocked=True).pins.values())
+    if any(each.changed for each in done) and locked and workspace.generated.exists():
         # the lock of the flake says the same; a project that is not generated yet stays so
         for path in workspace.write_generated().written:
             console.note(f"wrote   {workspace.generated.name}/{path}")
@@ -162,8 +164,8 @@ def check(
     from nixgen.cli.progress import fetch_progress
     from nixgen.errors import OutsideError, StaleError
     from nixgen.inputs import FILE, Inputs
-    from nixgen.pins import NOT_PINNED, check_flake, require_updatable
     from nixgen.pins import check as check_pin
+    from nixgen.pins import check_flake, require_updatable
     from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
@@ -171,12 +173,11 @@ def check(
     done: list[Checked] = []
     width = max(len(name) for name in ("flake", *(pin.name for pin in pins)))
     for pin in pins:
-        with fetch_progress(quiet=json) as observe:
+        with fetch_progress(pin.name, quiet=json) as observe:
             done.append(check_pin(workspace, pin, observe=observe))
         if not json:
             console.print_checked(done[-1], width)
-    locked = all(each.detail != NOT_PINNED for each in done)
-    if not names and locked and (flake := check_flake(workspace)):
+    if not names and all(pin.is_locked for pin in pins) and (flake := check_flake(workspace)):
         done.append(flake)
         if not json:
             console.print_checked(flake, width)
@@ -190,5 +191,6 @@ def check(
             f"{states.count('unreachable')} of {len(states)} could not be checked",
             hint="check the network, and run it again",
         )
-    if "differs" in states:
-        raise StaleError(f"{states.count('differs')} of {len(states)} are not as they should be")
+    if count := states.count("differs"):
+        said = "is not what it should be" if count == 1 else "are not what they should be"
+        raise StaleError(f"{count} of {len(states)} {said}")

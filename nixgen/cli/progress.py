@@ -284,7 +284,7 @@ def bytes_progress(what: str) -> Iterator[Progress]:
 
 
 @contextlib.contextmanager
-def fetch_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
+def fetch_progress(what: str, *, quiet: bool) -> Iterator[Callable[[Any], None]]:
     """Bytes of what is being downloaded; without a terminal a line for what took a moment."""
     if quiet or not is_live():
         received: dict[str, int] = {}
@@ -304,7 +304,7 @@ def fetch_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
 
         yield _ignore if quiet else plain
         return
-    with bytes_progress("fetching") as progress:
+    with bytes_progress(f"fetching {what}") as progress:
         task = progress.add_task("", total=None)
 
         def live(event: Any) -> None:

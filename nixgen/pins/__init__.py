@@ -1,11 +1,10 @@
 """The pins of a workspace: what they are checked against, how they move on, and the lock of its Debian packages."""
 
-from nixgen.pins.check import NOT_PINNED, Checked, check, check_flake
+from nixgen.pins.check import Checked, check, check_flake
 from nixgen.pins.debian import ensure_lock, lock_summary
 from nixgen.pins.update import Update, require_updatable, update
 
 __all__ = [
-    "NOT_PINNED",
     "Checked",
     "Update",
     "check",

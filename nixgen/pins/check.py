@@ -20,10 +20,7 @@ from nixgen.pins.debian import lacking, lock_summary
 from nixgen.pins.update import tree_reference
 from nixgen.workspace import Workspace
 
-__all__ = ["NOT_PINNED", "Checked", "check", "check_flake"]
-
-NOT_PINNED = "it is not pinned yet"
-"""The detail of an entry that `nixgen inputs update` has still to fill in."""
+__all__ = ["Checked", "check", "check_flake"]
 
 State = Literal["ok", "differs", "unreachable"]
 
@@ -61,7 +58,7 @@ def check(workspace: Workspace, pin: Pin, *, observe: Callable[[Event], None]) -
 def check_flake(workspace: Workspace) -> Checked | None:
     """Whether the flake of a generated project says what the pins say; None when there is none, nor should be.
 
-    :raises LockError: flake-inputs.json is wrong, or a pin is not locked.
+    :raises LockError: flake-inputs.json is wrong, or a pin of it is not locked.
     """
     if not workspace.generated.exists():
         return None
@@ -93,9 +90,9 @@ def _debian(workspace: Workspace, pin: Pin) -> Checked:
 
 
 def _tree(workspace: Workspace, pin: Pin, cache: Path, observe: Callable[[Event], None]) -> Checked:
-    if pin.type != "path" and "narHash" not in pin.fields:
+    if not pin.is_locked:
         update = f"nixgen inputs update {pin.name}"
-        return Checked(name=pin.name, state="differs", detail=NOT_PINNED, mend=update)
+        return Checked(name=pin.name, state="differs", detail="it is not pinned yet", mend=update)
     reference = {k: v for k, v in pin.locked.items() if k not in {"narHash", "lastModified"}}
     try:
         found = fetch_tree(

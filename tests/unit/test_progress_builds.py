@@ -151,7 +151,7 @@ def test_pushes_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_fetches_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.fetch_progress(quiet=False) as observe:
+    with progress.fetch_progress("big", quiet=False) as observe:
         feed(observe, FETCH)
     assert capsys.readouterr().err.splitlines() == [
         "resolving Debian packages",
@@ -191,7 +191,7 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str], terminal: io.Str
         feed(observe, PUSH)
     with progress.image_progress(quiet=True) as observe:
         feed(observe, IMAGES)
-    with progress.fetch_progress(quiet=True) as observe:
+    with progress.fetch_progress("big", quiet=True) as observe:
         feed(observe, FETCH)
     with progress.test_progress(quiet=True, serial=True) as observe:
         feed(observe, TEST)
@@ -233,11 +233,12 @@ def test_a_terminal_gets_the_live_views(terminal: io.StringIO) -> None:
         feed(observe, PUSH)
     with progress.image_progress(quiet=False) as observe:
         feed(observe, IMAGES)
-    with progress.fetch_progress(quiet=False) as observe:
+    with progress.fetch_progress("big", quiet=False) as observe:
         feed(observe, FETCH[:7])
     drawn = terminal.getvalue()
     for part in ("1/3 built", "failed redis", "pushing", "12.3 MB", "layers", "2.0 MB"):
         assert part in drawn
+    assert "fetching big" in drawn
     assert "45.0/90.0 MB" in drawn
     assert "https://x/[big]" in drawn
     # a view that vanishes shows the cursor again
