@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
+from importlib.util import source_from_cache
 from typing import Any
 
 import attrs
@@ -46,15 +47,23 @@ class Reads:
             return
         self.paths.add(os.path.abspath(os.fsdecode(path if path is not None else ".")))  # noqa: PTH100
 
+    def _source_of(self, bytecode: str) -> None:
+        """A module that is found compiled is not opened itself, and is what the code depends on."""
+        with contextlib.suppress(ValueError):  # the name it is written under before it is complete
+            self._path(source_from_cache(bytecode))
+
     def _event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             path, mode, flags = arguments
             if isinstance(path, int) or path is None:
                 return
+            if _is_bytecode(os.fsdecode(path)):
+                self._source_of(os.fsdecode(path))
+                return
             writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (
                 mode is None and flags & _WRITING
             )
-            if writes and not _is_bytecode(os.fsdecode(path)):
+            if writes:
                 self.volatile = True
             self._path(path)
         elif event in {"os.listdir", "os.scandir"}:

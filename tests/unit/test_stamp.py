@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -130,10 +131,14 @@ def test_what_python_keeps_for_itself_is_not_written_by_the_code(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("sys.pycache_prefix", str(tmp_path / "elsewhere"))
     monkeypatch.setattr("sys.dont_write_bytecode", False)
-    with recording() as reads:
-        exec("import only_here", {})
-    assert list((tmp_path / "elsewhere").rglob("only_here.*.pyc"))
-    assert not reads.volatile
+    for _ in ("compiled", "found compiled"):
+        monkeypatch.delitem(sys.modules, "only_here", raising=False)
+        with recording() as reads:
+            exec("import only_here", {})
+        assert list((tmp_path / "elsewhere").rglob("only_here.*.pyc"))
+        assert not reads.volatile
+        mine = {path for path in reads.paths if "only_here" in path}
+        assert mine == {str(tmp_path / "only_here.py")}, "the source counts, and nothing else"
 
 
 def test_recording_ends(tmp_path: Path) -> None:
