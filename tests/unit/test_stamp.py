@@ -33,7 +33,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "sibling.py").write_text('NAME = "shop"\n')
     (tmp_path / "app/deep").mkdir(parents=True)
     (tmp_path / "app/deep/server.js").write_text("1")
-    (tmp_path / "flake-inputs.json").write_text("{}")
+    (tmp_path / "flake-inputs.json").write_text('{"schema": "nixgen/inputs/1", "inputs": {}}')
     (tmp_path / "out").write_text("built")
     (tmp_path / "root").symlink_to(tmp_path / "out")
     workspace = Workspace.open(tmp_path)
