@@ -27,7 +27,7 @@ VERBS = {
     "image": "Assemble OCI images and run them.",
     "k8s": "Render Kubernetes manifests.",
     "test": "Boot the machines of a test and run it.",
-    "shell": "Start a shell or a command with the tools of the project.",
+    "shell": "Start a shell, or a command, with the project's tools.",
     "inputs": "Show, update and check the pins and the Debian lock.",
     "descriptor": "Read and write machine.json, the machines of a cluster on EC2.",
     "fmt": "Format hand-written Nix files.",

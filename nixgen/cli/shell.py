@@ -36,9 +36,9 @@ def shell(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Start a shell, or a command, with the project's tools and what nixgen itself runs on PATH, all from Debian packages.
+    """Start a shell, or a command, with the project's tools.
 
-    From nixpkgs, the same is: nix develop ./generated
+    They come first on PATH, with what nixgen itself runs, all from Debian packages. From nixpkgs, the same is: nix develop ./generated
     """
     import shutil
     import sys
