@@ -30,8 +30,10 @@ _UNREACHABLE = re.compile(
 )
 _MISMATCH = re.compile(r"hash mismatch")
 _INPUTS = "flake-inputs.json"
-# the words of nix/lib/inputs.nix
-_INPUT = re.compile(r"while fetching the input \"(.+?)\" from (.+?)(?:, commit ([0-9a-f]{40}))?$")
+# the words of nix/lib/inputs.nix, but not the line of source that says them, which traces show, too
+_INPUT = re.compile(
+    r"^\s*(?:…\s*)?while fetching the input \"(.+?)\" from (.+?)(?:, commit ([0-9a-f]{40}))?$"
+)
 _WRONG_INPUT = re.compile(r'the input "(.+?)" ')
 # fetchTarball; inputs.nix itself, for git; builtins.path, for folders, which says no hash
 _OTHER_HASH = re.compile(r"hash mismatch|is not what is pinned|store path mismatch")

@@ -180,5 +180,12 @@ def test_an_input_that_cannot_be_had_is_told_by_its_name(said, message, status):
     assert not any("retrying" in line for line in fault.details)
 
 
+def test_the_line_of_source_that_says_it_is_not_what_is_said():
+    source = """   90|   builtins.addErrorContext ''while fetching the input "${name}" from ${origin}''"""
+    fault = input_fault(["error: unable to download 'x'", source, FETCHING])
+    assert fault is not None
+    assert fault.message == "the input it cannot be fetched from https://git.invalid/a b"
+
+
 def test_other_trouble_is_no_inputs():
     assert input_fault(["error: unable to download 'https://x': HTTP error 404"]) is None
