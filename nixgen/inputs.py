@@ -13,7 +13,7 @@ from nixgen.errors import LockError, Problem
 from nixgen.jsontext import JsonPath, JsonText, shown
 from nixgen.schemas import faults
 
-__all__ = ["DEBIAN", "FILE", "SCHEMA", "Inputs", "Pin", "described", "missing_marks"]
+__all__ = ["BASE_INPUTS", "DEBIAN", "FILE", "SCHEMA", "Inputs", "Pin", "described", "missing_marks"]
 
 FILE = "flake-inputs.json"
 SCHEMA = "nixgen/inputs/1"
@@ -25,6 +25,8 @@ _MARKS: Mapping[str, tuple[str, ...]] = {
     "kubenix": ("modules/k8s.nix",),
     "nixpkgs": ("default.nix", "nixos/lib"),
 }
+#: What the nixpkgs base reads.
+BASE_INPUTS = tuple(_MARKS)
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com"}
 #: What `nixgen inputs update` finds out.
 _LOCKED = frozenset({"rev", "narHash"})

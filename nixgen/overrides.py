@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nixgen.errors import UsageError
-from nixgen.inputs import FILE, Inputs, missing_marks
+from nixgen.inputs import BASE_INPUTS, FILE, Inputs, missing_marks
 
 __all__ = ["OPTION", "fingerprint", "parse_overrides"]
 
@@ -51,7 +51,8 @@ def parse_overrides(words: Iterable[str], inputs: Inputs) -> Mapping[str, Path]:
 
 
 def _name_problems(name: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
-    trees = [*inputs.trees]
+    # what the nixpkgs base reads need not be pinned to be given
+    trees = sorted({*inputs.trees, *BASE_INPUTS})
     if name in trees:
         return
     close = difflib.get_close_matches(name, trees, n=1)
@@ -59,11 +60,7 @@ def _name_problems(name: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
         f"{FILE} has a lock of Debian packages in {name!r}, which no folder can stand for"
         if name in inputs.pins
         else f"{FILE} has no input {name!r}",
-        f"did you mean {close[0]}?"
-        if close
-        else f"it has {', '.join(trees)}"
-        if trees
-        else f"add an entry to {FILE} first; only what is pinned there can be overridden",
+        f"did you mean {close[0]}?" if close else f"there are {', '.join(trees)}",
     )
 
 

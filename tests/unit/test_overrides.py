@@ -45,8 +45,8 @@ def test_a_tree_by_its_name(
         ("=/x", "takes NAME=PATH as one word", "nixpkgs=PATH"),
         ("nixpkgs=", "takes NAME=PATH as one word", "nixpkgs=PATH"),
         ("nixpgks={tmp}", "no input 'nixpgks'", "did you mean nixpkgs?"),
-        ("zzz={tmp}", "no input 'zzz'", "it has kubenix, nixpkgs, systems"),
-        ("debian={tmp}", "a lock of Debian packages", "it has"),
+        ("zzz={tmp}", "no input 'zzz'", "there are kubenix, nixpkgs, systems"),
+        ("debian={tmp}", "a lock of Debian packages", "there are"),
         ("kubenix={tmp}/none", "/none, given for the input 'kubenix', does not exist", "unpacked"),
         ("kubenix={tmp}/file", "/file, given for the input 'kubenix', is a file", "unpacked"),
         ("nixpkgs={tmp}", "is no nixpkgs tree: it has no default.nix and no nixos/lib", "checkout"),
@@ -78,12 +78,13 @@ def test_all_that_is_wrong_is_said_at_once(inputs: Inputs, tree: Path) -> None:
         assert part in said
 
 
-def test_a_project_that_pins_no_tree_can_override_none(tmp_path: Path) -> None:
+def test_what_the_base_reads_can_be_given_without_a_pin(tmp_path: Path) -> None:
     document = {"schema": "nixgen/inputs/1", "inputs": {}}
     (tmp_path / "flake-inputs.json").write_text(json.dumps(document))
-    with pytest.raises(UsageError) as caught:
-        parse_overrides([f"nixpkgs={tmp_path}"], Inputs.read(tmp_path / "flake-inputs.json"))
-    assert "add an entry to flake-inputs.json" in (caught.value.hint or "")
+    (tmp_path / "default.nix").touch()
+    (tmp_path / "nixos/lib").mkdir(parents=True)
+    inputs = Inputs.read(tmp_path / "flake-inputs.json")
+    assert parse_overrides([f"nixpkgs={tmp_path}"], inputs) == {"nixpkgs": tmp_path.resolve()}
 
 
 def test_a_changed_tree_has_another_fingerprint(tree: Path) -> None:
