@@ -35,19 +35,23 @@
   tools,
 }:
 let
-  nixgenFor =
-    system:
-    import ./. {
-      inherit
-        base
-        system
-        inputs
-        pins
-        lock
-        packageNames
-        ;
-    };
-  nixgen = nixgenFor system;
+  # One for each system and not for each machine: reading nixpkgs or the lock anew costs more than a small machine.
+  instances = builtins.listToAttrs (
+    map (system: {
+      name = system;
+      value = import ./. {
+        inherit
+          base
+          system
+          inputs
+          pins
+          lock
+          packageNames
+          ;
+      };
+    }) ([ system ] ++ map (machine: machine.system) (builtins.attrValues machines))
+  );
+  nixgen = instances.${system};
 
   overlays =
     if environment == null then
@@ -67,7 +71,7 @@ in
   machines = builtins.mapAttrs (
     name:
     { module, system }:
-    (nixgenFor system).machine {
+    instances.${system}.machine {
       inherit name;
       modules = [ module ] ++ overlay name;
     }
