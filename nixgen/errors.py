@@ -71,6 +71,7 @@ class NixgenError(Exception):
     :param hint: what to do next, one sentence or a command.
     :param where: the user's ``file:line`` that it comes from, when known.
     :param details: further lines, such as the tail of a log; printed as they are.
+    :param problems: each with a place of its own, where one error tells of several.
     """
 
     exit_status: ClassVar[int] = 1
@@ -82,12 +83,14 @@ class NixgenError(Exception):
         hint: str | None = None,
         where: str | None = None,
         details: Iterable[str] = (),
+        problems: Iterable[Problem] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.where = where
         self.details = tuple(details)
+        self.problems = tuple(problems)
 
 
 class InputError(NixgenError):
@@ -103,17 +106,27 @@ class ProjectLoadError(InputError):
 
 
 class Problem:
-    """One fault of a project: where in the model, where in the user's file, what is wrong."""
+    """One fault of a project: where in the model, or which target, where in the user's file, what is wrong.
 
-    __slots__ = ("hint", "message", "path", "where")
+    :param details: further lines, printed as they are.
+    """
+
+    __slots__ = ("details", "hint", "message", "path", "where")
 
     def __init__(
-        self, path: str, message: str, *, where: str | None = None, hint: str | None = None
+        self,
+        path: str,
+        message: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        details: Iterable[str] = (),
     ) -> None:
         self.path = path
         self.message = message
         self.where = where
         self.hint = hint
+        self.details = tuple(details)
 
     def __repr__(self) -> str:
         return f"Problem({self.path!r}, {self.message!r}, where={self.where!r})"
@@ -123,28 +136,14 @@ class ModelError(InputError):
     """Every problem of a project, in model order."""
 
     def __init__(self, problems: Iterable[Problem], *, hint: str | None = None) -> None:
-        self.problems = tuple(problems)
-        count = len(self.problems)
-        super().__init__(f"the project has {count} problem{'' if count == 1 else 's'}", hint=hint)
+        problems = tuple(problems)
+        count = len(problems)
+        message = f"the project has {count} problem{'' if count == 1 else 's'}"
+        super().__init__(message, hint=hint, problems=problems)
 
 
 class FileError(InputError):
-    """A file that pins or describes something.
-
-    :param problems: each with its place in the file.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str | None = None,
-        where: str | None = None,
-        details: Iterable[str] = (),
-        problems: Iterable[Problem] = (),
-    ) -> None:
-        super().__init__(message, hint=hint, where=where, details=details)
-        self.problems = tuple(problems)
+    """A file that pins or describes something; each problem has its place in it."""
 
 
 class LockError(FileError):

@@ -90,7 +90,9 @@ def run(arguments: Sequence[str]) -> int:
         return _interrupted()
     except NixgenError as error:
         if debug:
-            raise
+            import traceback
+
+            traceback.print_exception(error)
         from nixgen.cli.console import report_error
 
         report_error(error, as_json=as_json)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from nixgen.errors import FileError, ModelError, NixgenError, Problem
+from nixgen.errors import NixgenError, Problem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -261,14 +261,13 @@ def human_size(count: int) -> str:
 
 def report_error(error: NixgenError, *, as_json: bool = False) -> None:
     """What happened, where in the user's file, what to do next."""
-    problems = error.problems if isinstance(error, ModelError | FileError) else ()
     if as_json and not _printed:
-        print_json(_error_document(error, problems))
+        print_json(_error_document(error, error.problems))
     lines = [f"{_paint('error', 'bold red', sys.stderr)}: {error.message}"]
     if error.where:
         lines.append(f"  at {_paint(error.where, 'cyan', sys.stderr)}")
     lines.extend(f"  {detail}" for detail in error.details)
-    for problem in problems:
+    for problem in error.problems:
         lines.extend(_problem_lines(problem))
     if error.hint:
         lines.append(f"  {_paint('hint', 'bold green', sys.stderr)}: {error.hint}")
@@ -279,6 +278,7 @@ def _problem_lines(problem: Problem) -> Iterable[str]:
     yield f"  {_paint(problem.path, 'bold', sys.stderr)}: {problem.message}"
     if problem.where:
         yield f"    at {_paint(problem.where, 'cyan', sys.stderr)}"
+    yield from (f"    {detail}" for detail in problem.details)
     if problem.hint:
         yield f"    {_paint('hint', 'bold green', sys.stderr)}: {problem.hint}"
 
@@ -297,6 +297,7 @@ def _error_document(error: NixgenError, problems: Iterable[Problem]) -> dict[str
                 "message": problem.message,
                 "where": problem.where,
                 "hint": problem.hint,
+                "details": list(problem.details),
             }
             for problem in problems
         ],

@@ -102,10 +102,11 @@ def test_problems_are_all_shown_with_their_lines(project: Path) -> None:
     assert document["exit"] == 2
 
 
-def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+def test_debug_shows_the_traceback_and_what_is_always_told(tmp_path: Path) -> None:
     done = nixgen_("list", "--debug", cwd=tmp_path)
-    assert done.returncode != 0
-    assert "Traceback" in done.stderr
+    assert done.returncode == 2
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith(nixgen_("list", cwd=tmp_path).stderr)
 
 
 def test_generate_then_check(project: Path) -> None:
