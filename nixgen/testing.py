@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from nixgen.driver.command import Command, Completed
 
@@ -63,11 +63,22 @@ class ScriptedRunner:
             raise expected.completed
         return expected.completed
 
-    def lines(self, command: Command, on_line: Callable[[bytes], None]) -> Completed:
+    def lines(
+        self,
+        command: Command,
+        on_line: Callable[[bytes], None],
+        *,
+        on_output: Callable[[bytes], None] | None = None,
+        on_tick: Callable[[int], None] | None = None,  # noqa: ARG002 - a script takes no time
+    ) -> Completed:
         completed = self.run(command)
         for line in completed.stderr.splitlines():
             on_line(line)
-        return completed
+        if on_output is None:
+            return completed
+        for line in completed.stdout.splitlines():
+            on_output(line)
+        return evolve(completed, stdout=b"")
 
     def assert_finished(self) -> None:
         """Every expected command has come."""

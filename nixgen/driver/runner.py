@@ -35,10 +35,20 @@ class Runner(Protocol):
         """
         ...
 
-    def lines(self, command: Command, on_line: Callable[[bytes], None]) -> Completed:
+    def lines(
+        self,
+        command: Command,
+        on_line: Callable[[bytes], None],
+        *,
+        on_output: Callable[[bytes], None] | None = None,
+        on_tick: Callable[[int], None] | None = None,
+    ) -> Completed:
         """Run to the end, giving each line of standard error (without its newline) to ``on_line``
         as it comes; standard output is captured. Errors as for `run`; whatever ``on_line`` raises
         stops the child and passes through.
+
+        :param on_output: gets the lines of standard output, which is then not captured.
+        :param on_tick: gets the child's process id a few times a second, as long as it runs; may raise, too.
         """
         ...
 
@@ -58,29 +68,35 @@ class SubprocessRunner:
         status, stdout = self._pump(command, stderr.extend)
         return Completed(status=status, stdout=stdout, stderr=bytes(stderr))
 
-    def lines(self, command: Command, on_line: Callable[[bytes], None]) -> Completed:
+    def lines(
+        self,
+        command: Command,
+        on_line: Callable[[bytes], None],
+        *,
+        on_output: Callable[[bytes], None] | None = None,
+        on_tick: Callable[[int], None] | None = None,
+    ) -> Completed:
         tail: collections.deque[bytes] = collections.deque(maxlen=_TAIL_LINES)
-        pending = bytearray()
 
         def deliver(line: bytes) -> None:
             tail.append(line)
             on_line(line)
 
-        def split(chunk: bytes) -> None:
-            pending.extend(chunk)
-            if b"\n" not in chunk:
-                return
-            *complete, rest = bytes(pending).split(b"\n")
-            pending[:] = rest
-            for line in complete:
-                deliver(line)
-
-        status, stdout = self._pump(command, split)
-        if pending:
-            deliver(bytes(pending))
+        errors = _Lines(deliver)
+        output = None if on_output is None else _Lines(on_output)
+        status, stdout = self._pump(command, errors, output, on_tick)
+        for lines in (output, errors):
+            if lines is not None:
+                lines.end()
         return Completed(status=status, stdout=stdout, stderr=b"\n".join(tail))
 
-    def _pump(self, command: Command, on_stderr: Callable[[bytes], object]) -> tuple[int, bytes]:
+    def _pump(
+        self,
+        command: Command,
+        on_stderr: Callable[[bytes], object],
+        on_stdout: Callable[[bytes], object] | None = None,
+        on_tick: Callable[[int], None] | None = None,
+    ) -> tuple[int, bytes]:
         end = None if command.deadline is None else time.monotonic() + command.deadline
         child = open_child(
             command,
@@ -91,7 +107,14 @@ class SubprocessRunner:
         stdout = bytearray()
         with child:
             try:
-                finished = _exchange(child, command.stdin, stdout.extend, on_stderr, end)
+                finished = _exchange(
+                    child,
+                    command.stdin,
+                    on_stdout or stdout.extend,
+                    on_stderr,
+                    end,
+                    on_tick=on_tick,
+                )
                 if finished:
                     # Both pipes are closed, but the child may still be running.
                     finished = _wait(child, end)
@@ -103,6 +126,27 @@ class SubprocessRunner:
                 details=(f"command: {command}",),
             )
         return child.returncode, bytes(stdout)
+
+
+class _Lines:
+    """Cuts what comes in pieces into lines."""
+
+    def __init__(self, deliver: Callable[[bytes], None]) -> None:
+        self._deliver = deliver
+        self._pending = bytearray()
+
+    def __call__(self, chunk: bytes) -> None:
+        self._pending.extend(chunk)
+        if b"\n" in chunk:
+            *complete, rest = bytes(self._pending).split(b"\n")
+            self._pending[:] = rest
+            for line in complete:
+                self._deliver(line)
+
+    def end(self) -> None:
+        """A last line may lack its newline."""
+        if self._pending:
+            self._deliver(bytes(self._pending))
 
 
 def _wait(child: subprocess.Popen[bytes], end: float | None) -> bool:
@@ -119,9 +163,12 @@ def _exchange(
     on_stdout: Callable[[bytes], object],
     on_stderr: Callable[[bytes], object],
     end: float | None,
+    *,
+    on_tick: Callable[[int], None] | None = None,
 ) -> bool:
     """Feed and drain the child until its pipes close or it ends; False when the deadline passes."""
     unsent = memoryview(stdin or b"")
+    ticked = time.monotonic()
     with selectors.DefaultSelector() as selector:
         for stream, sink in ((child.stdout, on_stdout), (child.stderr, on_stderr)):
             assert stream is not None  # noqa: S101 - opened as pipes
@@ -135,6 +182,9 @@ def _exchange(
             if left == 0:
                 return False
             ready = selector.select(_POLL_SECONDS if left is None else min(left, _POLL_SECONDS))
+            if on_tick is not None and time.monotonic() - ticked >= _POLL_SECONDS:
+                ticked = time.monotonic()
+                on_tick(child.pid)
             for key, _ in ready:
                 if key.fileobj is child.stdin:
                     try:

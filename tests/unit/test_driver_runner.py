@@ -59,6 +59,31 @@ def test_lines_come_one_by_one_and_an_unfinished_last_line_counts():
     assert done.stderr_tail(1) == ("c",)
 
 
+def test_output_is_given_in_lines_to_who_asks_for_it():
+    said: list[bytes] = []
+    printed: list[bytes] = []
+    done = RUNNER.lines(
+        sh("printf 'a\\nb\\nc'; echo no >&2"), said.append, on_output=printed.append
+    )
+    assert (said, printed, done.stdout) == ([b"no"], [b"a", b"b", b"c"], b"")
+
+
+def test_ticks_come_while_a_child_runs_and_may_end_it():
+    seen: list[int] = []
+
+    def tick(process: int) -> None:
+        seen.append(process)
+        if len(seen) == 3:
+            raise ZeroDivisionError
+
+    started = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        RUNNER.lines(sh("sleep 60"), lambda _: None, on_tick=tick)
+    assert 0.5 < time.monotonic() - started < 30
+    assert len(set(seen)) == 1
+    assert not alive(seen[0])
+
+
 def test_a_missing_program_names_the_package():
     with pytest.raises(MissingToolError, match="nix-frobnicate is not installed") as caught:
         RUNNER.run(Command(argv=("nix-frobnicate",)))
