@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from nixgen.driver.evaluation import evaluate
+from nixgen.driver.evaluation import Tree, evaluate
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import UsageError, VerifyError
-from nixgen.pipeline import Built, Observer, Substituters
+from nixgen.evaluating import Observer
+from nixgen.pipeline import Built, Substituters
 
 if TYPE_CHECKING:
     from nixgen.cache.channel import ChannelUrls
@@ -344,15 +345,14 @@ def publish_channel(
         },
     )
     with channel.unpacked(archive) as folder:
-        found = evaluate(
-            folder / name / text.tree / "default.nix",
-            [each.attr for each in built.targets],
-            runner=runner,
-            options=options,
+        tree = Tree(
+            file=folder / name / text.tree / "default.nix",
             base=built.base,
             environment=built.environment,
             mirrors="",  # as it is where nobody sets it, in pure evaluation above all
         )
+        attrs = [each.attr for each in built.targets]
+        found = evaluate(tree, attrs, runner=runner, options=options).require()
     for mine, theirs in zip(built.targets, found, strict=True):
         if mine.outputs != theirs.outputs:
             raise VerifyError(

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nixgen.driver.documents import evaluate_documents
+from nixgen.driver.evaluation import Tree
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import SubprocessRunner
 from nixgen.errors import UsageError
+from nixgen.evaluating import NO_OVERRIDES, base_lock, blame, offered_mirrors, require_known
 from nixgen.kubernetes.document import Document, parse_document
 from nixgen.lowering import needs_packages
-from nixgen.pipeline import _NO_OVERRIDES, _lock, _mirrors, _require_known
 
 if TYPE_CHECKING:
     from nixgen.models import Application
@@ -30,7 +31,7 @@ def rendered(
     *,
     base: str = "debian",
     environment: str | None = None,
-    overrides: Mapping[str, Path] = _NO_OVERRIDES,
+    overrides: Mapping[str, Path] = NO_OVERRIDES,
     debug: bool = False,
     observe: Callable[[Any], None] = lambda _event: None,
 ) -> tuple[Document, ...]:
@@ -41,24 +42,25 @@ def rendered(
     :raises EvaluationError: Nix rejects the generated tree.
     :raises OutsideError: no Nix; or no mirror, where a manifest names a store path.
     """
-    _require_known(workspace, base, environment, overrides)
+    require_known(workspace, base, environment, overrides)
     chosen = _select(workspace, names)
     workspace.write_generated()
     runner = SubprocessRunner()
     packages = any(map(needs_packages, chosen.values()))
-    lock = _lock(workspace, base, observe) if packages else None
-    values = evaluate_documents(
-        workspace.generated / "default.nix",
-        chosen,
-        runner=runner,
-        options=NixOptions.of_host(),
+    lock = base_lock(workspace, base, observe) if packages else None
+    tree = Tree(
+        file=workspace.generated / "default.nix",
         base=base,
         environment=environment,
         inputs=overrides,
-        mirrors=next(_mirrors(lock, runner)) if lock else None,
-        locate=workspace.locate,
-        origins=workspace.target_origins(),
-        debug=debug,
+        mirrors=next(offered_mirrors(lock, runner)) if lock else None,
+    )
+    values = evaluate_documents(
+        tree,
+        chosen,
+        runner=runner,
+        options=NixOptions.of_host(),
+        blame=blame(workspace, tree, debug=debug),
     )
     return tuple(map(parse_document, values, chosen))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,12 +10,9 @@ from pathlib import Path
 from nixgen.errors import UsageError
 from nixgen.inputs import BASE_INPUTS, FILE, Inputs, missing_marks
 
-__all__ = ["OPTION", "fingerprint", "parse_overrides"]
+__all__ = ["OPTION", "parse_overrides"]
 
 OPTION = "--override-input"
-
-#: what changes without a change of what is evaluated
-_IGNORED = frozenset({".git", ".hg", ".svn"})
 
 
 def parse_overrides(words: Iterable[str], inputs: Inputs) -> Mapping[str, Path]:
@@ -78,45 +74,3 @@ def _tree_problems(name: str, given: str, tree: Path) -> Iterator[tuple[str, str
             f"{given} is no {name} tree: it has no {' and no '.join(missing)}",
             f"give the top folder of a checkout of {name}",
         )
-
-
-def fingerprint(tree: Path) -> str:
-    """What an evaluation that read the tree depends on: the name of a store path; of any other tree the names, kinds, sizes
-    and times of everything in it. Its contents would take minutes to read.
-
-    :raises UsageError: something in it cannot be read.
-    """
-    store = os.environ.get("NIX_STORE_DIR", "/nix/store")
-    if tree.is_relative_to(store):
-        return str(tree)
-    digest = hashlib.sha256()
-    try:
-        for entry in _entries(str(tree), ""):
-            digest.update(entry)
-    except OSError as error:
-        raise UsageError(
-            f"{error.filename} cannot be read: {error.strerror}",
-            hint=f"make it readable, or give another tree with {OPTION}",
-        ) from error
-    return f"{tree} {digest.hexdigest()}"
-
-
-def _entries(folder: str, prefix: str) -> Iterator[bytes]:
-    """One record an entry, in the order of their names, folder by folder. os, not pathlib: nixpkgs has 50,000 of them."""
-    with os.scandir(folder) as scan:
-        entries = sorted(scan, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name in _IGNORED:
-            continue
-        name = prefix + entry.name
-        if entry.is_dir(follow_symlinks=False):
-            yield b"d %s\0" % os.fsencode(name)
-            yield from _entries(entry.path, name + "/")
-        else:
-            found = entry.stat(follow_symlinks=False)
-            yield b"%o %d %d %s\0" % (
-                found.st_mode,
-                found.st_size,
-                found.st_mtime_ns,
-                os.fsencode(name),
-            )

@@ -10,32 +10,27 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from nixgen import stamp
 from nixgen.driver.build import BuildReport, realise
 from nixgen.driver.builders import Builders
-from nixgen.driver.capabilities import nix_identity
-from nixgen.driver.evaluation import Target, evaluate
-from nixgen.driver.evaluation_cache import EvaluationCache, evaluation_key
-from nixgen.driver.events import Message
-from nixgen.driver.nix import NixOptions
+from nixgen.driver.evaluation import Evaluated, Limits, Target, nix_files
 from nixgen.driver.process import missing_tool
+from nixgen.driver.report import TargetResult
 from nixgen.driver.roots import Roots
-from nixgen.driver.runner import Runner, SubprocessRunner
+from nixgen.driver.runner import SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import UsageError
-from nixgen.overrides import OPTION, fingerprint
+from nixgen.evaluating import BASES, NO_OVERRIDES, Evaluation, Observer, local_trees
 from nixgen.workspace import SHELL, Workspace
 
 if TYPE_CHECKING:
-    from nixgen.debian.lock import Lock
     from nixgen.oci.build import ImageReport
     from nixgen.oci.engine import RunningContainer
     from nixgen.vm.report import TestResult
@@ -47,16 +42,13 @@ __all__ = [
     "build",
     "build_images",
     "builder_systems",
+    "dry_run",
     "evaluated",
     "results",
     "run_test",
     "running",
     "shell",
 ]
-
-BASES = ("debian", "nixpkgs")
-Observer = Callable[[Any], None]
-_NO_OVERRIDES: Mapping[str, Path] = MappingProxyType({})
 
 
 @attrs.frozen(kw_only=True)
@@ -84,7 +76,7 @@ class Built:
         return [
             path
             for result in self.report.results
-            if result.status != "failed"
+            if result.status in {"built", "cached"}
             for path in result.target.outputs.values()
         ]
 
@@ -107,27 +99,83 @@ def evaluated(
     base: str = "debian",
     environment: str | None = None,
     system: str | None = None,
-    overrides: Mapping[str, Path] = _NO_OVERRIDES,
+    overrides: Mapping[str, Path] = NO_OVERRIDES,
+    limits: Limits | None = None,
     debug: bool = False,
     observe: Observer = _ignore,
-) -> tuple[Target, ...]:
-    """Generate and evaluate, or remember an equal evaluation; nothing is built.
+) -> Evaluated:
+    """Generate and evaluate, as far as equal evaluations are not remembered; nothing is built. Targets that are wrong are in
+    the outcome, not raised.
 
     :param system: of everything but machines, which say themselves; Nix's own when None.
     :param overrides: see `nixgen.overrides`.
-    :raises InputError, EvaluationError, OutsideError: as `build`.
+    :param limits: see `build`.
+    :raises InputError, OutsideError: as `build`.
+    :raises EvaluationError: the tree as a whole is wrong.
     """
-    evaluation = _Evaluation.prepare(
+    return Evaluation.prepare(
         workspace,
         targets,
         base=base,
         environment=environment,
         system=system,
         overrides=overrides,
+        limits=limits,
+        debug=debug,
+        observe=observe,
+    ).evaluated()
+
+
+def dry_run(
+    workspace: Workspace,
+    targets: Iterable[str] = (),
+    *,
+    base: str = "debian",
+    environment: str | None = None,
+    overrides: Mapping[str, Path] = NO_OVERRIDES,
+    limits: Limits | None = None,
+    keep_going: bool = True,
+    debug: bool = False,
+    observe: Observer = _ignore,
+) -> Built:
+    """What `build` would do: targets are ``cached``, or it ``would build`` them. With nothing to evaluate, no program starts.
+
+    :raises InputError, EvaluationError, OutsideError: as `build`.
+    """
+    started, moment = time.monotonic(), datetime.now(UTC)
+    targets = tuple(targets)
+    evaluation = Evaluation.prepare(
+        workspace,
+        targets,
+        base=base,
+        environment=environment,
+        overrides=overrides,
+        limits=limits,
+        keep_going=keep_going,
         debug=debug,
         observe=observe,
     )
-    return evaluation.remembered() or evaluation.run(next(evaluation.mirrors()))
+    found = evaluation.evaluated().require()
+    valid = Store.of_host().valid(path for target in found for path in target.outputs.values())
+    report = BuildReport(
+        results=tuple(
+            TargetResult(
+                target=target,
+                status="cached" if valid.issuperset(target.outputs.values()) else "would build",
+            )
+            for target in found
+        ),
+        seconds=time.monotonic() - started,
+    )
+    _remember(evaluation, stamp.DRY_RUN, targets, report)
+    return Built(
+        report=report,
+        origins=evaluation.origins,
+        base=base,
+        environment=environment,
+        started=moment,
+        seconds=time.monotonic() - started,
+    )
 
 
 def build(
@@ -139,9 +187,10 @@ def build(
     jobs: int | None = None,
     builders: str | None = None,
     system: str | None = None,
-    overrides: Mapping[str, Path] = _NO_OVERRIDES,
+    overrides: Mapping[str, Path] = NO_OVERRIDES,
     gcroots: Path | None = None,
     substituters: Substituters | None = None,
+    limits: Limits | None = None,
     keep_going: bool = True,
     debug: bool = False,
     observe: Observer = _ignore,
@@ -157,8 +206,10 @@ def build(
     :param jobs: builds at a time on this computer; with 0, builders do everything.
     :param builders: who else may build: names of the project's builders with commas between, ``all``, ``none``, or the path
         of a machines file, with a slash in it. Nix's own configuration counts when None.
+    :param limits: what evaluating may use of this computer; `Limits.of_host` when None.
+    :param keep_going: whether other targets are finished when one fails. Nothing is built before everything is evaluated.
     :raises InputError: a target, base, environment or builder that does not exist, or a wrong lock.
-    :raises EvaluationError: Nix rejects the generated tree.
+    :raises EvaluationError: Nix rejects targets; all of them are told.
     :raises OutsideError: no Nix, no mirror, no space, no builder when one is needed.
     """
     started, moment = time.monotonic(), datetime.now(UTC)
@@ -169,13 +220,15 @@ def build(
             "with no jobs on this computer, no builders and no cache to fetch from, nothing can be built",
             hint="add --builders all or --from CACHE, or leave --jobs 0 out",
         )
-    evaluation = _Evaluation.prepare(
+    evaluation = Evaluation.prepare(
         workspace,
         targets,
         base=base,
         environment=environment,
         system=system,
         overrides=overrides,
+        limits=limits,
+        keep_going=keep_going,
         debug=debug,
         observe=observe,
     )
@@ -191,9 +244,8 @@ def build(
     roots = gcroots or usual
     with _using(chosen, evaluation) as equipped:
         report = _realised(equipped, roots, keep_going=keep_going, jobs=jobs, builders=chosen)
-    usual_inputs = system is None and not overrides
-    if report.ok and usual_inputs and roots == usual and not workspace.reads.volatile:
-        _remember(workspace, (targets, base, environment), report, roots)
+    if report.ok and system is None and roots == usual:
+        _remember(evaluation, stamp.BUILD, targets, report)
     return Built(
         report=report,
         origins=evaluation.origins,
@@ -214,103 +266,6 @@ class Substituters:
 
     urls: tuple[str, ...]
     public_keys: tuple[str, ...]
-
-
-@attrs.frozen(kw_only=True)
-class _Evaluation:
-    """A tree that is written, with all that its evaluation reads, and what is asked of it.
-
-    :param attrs_wanted: the targets, each a single one.
-    """
-
-    workspace: Workspace
-    attrs_wanted: tuple[str, ...]
-    origins: Mapping[str, str | None]
-    lock: Lock | None
-    base: str
-    environment: str | None
-    system: str | None
-    overrides: Mapping[str, Path]
-    key: str
-    debug: bool
-    observe: Observer
-    runner: Runner
-    options: NixOptions
-
-    @classmethod
-    def prepare(
-        cls,
-        workspace: Workspace,
-        targets: Iterable[str],
-        *,
-        base: str,
-        environment: str | None,
-        system: str | None,
-        overrides: Mapping[str, Path],
-        debug: bool,
-        observe: Observer,
-    ) -> _Evaluation:
-        _require_known(workspace, base, environment, overrides)
-        attrs_wanted = workspace.select(targets)
-        identity = nix_identity()
-        workspace.write_generated()
-        return cls(
-            workspace=workspace,
-            attrs_wanted=attrs_wanted,
-            origins={**workspace.target_origins(), SHELL: None},
-            lock=_lock(workspace, base, observe, shell=SHELL in attrs_wanted),
-            base=base,
-            environment=environment,
-            system=system,
-            overrides=overrides,
-            key=evaluation_key(
-                workspace.root,
-                base=base,
-                nix=identity,
-                system=system,
-                environment=environment,
-                inputs={name: fingerprint(tree) for name, tree in overrides.items()},
-                mirrors=os.environ.get("NIXGEN_DEBIAN_MIRROR"),
-                extra=workspace.sources_digest(),
-            ),
-            debug=debug,
-            observe=observe,
-            runner=SubprocessRunner(),
-            options=NixOptions.of_host(),
-        )
-
-    @property
-    def _cache(self) -> EvaluationCache:
-        return EvaluationCache(self.workspace.state / "cache" / "evaluation")
-
-    def mirrors(self) -> Iterator[str | None]:
-        """What to evaluate with, one after the other."""
-        return iter((None,)) if self.lock is None else _mirrors(self.lock, self.runner)
-
-    def remembered(self) -> tuple[Target, ...] | None:
-        return self._cache.load(self.key, self.attrs_wanted)
-
-    def run(self, mirrors: str | None) -> tuple[Target, ...]:
-        self.observe(Message(3, f"evaluating {len(self.attrs_wanted)} targets"))
-        found = evaluate(
-            self.workspace.generated / "default.nix",
-            self.attrs_wanted,
-            runner=self.runner,
-            options=self.options,
-            base=self.base,
-            system=self.system,
-            environment=self.environment,
-            inputs=self.overrides,
-            mirrors=mirrors,
-            locate=self.workspace.locate,
-            origins=self.origins,
-            debug=self.debug,
-        )
-        self._cache.save(self.key, found)
-        return found
-
-    def forget(self) -> None:
-        self._cache.forget(self.key)
 
 
 def _builders(workspace: Workspace, wanted: str | None) -> Builders | None:
@@ -344,7 +299,7 @@ def builder_systems(workspace: Workspace, builders: str | None) -> frozenset[str
 
 
 @contextlib.contextmanager
-def _using(builders: Builders | None, evaluation: _Evaluation) -> Iterator[_Evaluation]:
+def _using(builders: Builders | None, evaluation: Evaluation) -> Iterator[Evaluation]:
     """The evaluation with Nix's options for these builders, which hold as long as the block.
 
     :raises MissingToolError: there is no ssh.
@@ -364,7 +319,7 @@ def _using(builders: Builders | None, evaluation: _Evaluation) -> Iterator[_Eval
 
 
 def _realised(
-    evaluation: _Evaluation,
+    evaluation: Evaluation,
     gcroots: Path,
     *,
     keep_going: bool = True,
@@ -377,7 +332,7 @@ def _realised(
     report = BuildReport(results=())
     for mirrors in (None,) if complete else evaluation.mirrors():
         if found is None:
-            found = evaluation.run(mirrors)
+            found = evaluation.run(mirrors).require()
         report = realise(
             found,
             runner=evaluation.runner,
@@ -399,24 +354,54 @@ def _realised(
 
 
 def _remember(
-    workspace: Workspace, request: stamp.Request, report: BuildReport, gcroots: Path
+    evaluation: Evaluation, verb: str, targets: tuple[str, ...], report: BuildReport
 ) -> None:
-    """So that the next build of the same can be over before it starts."""
-    roots = Roots(gcroots)
+    """So that the next build or dry run of the same can be over before it starts."""
+    workspace, tree = evaluation.workspace, evaluation.tree
+    reached = [key.reached for key in evaluation.keys.values()]
+    if workspace.reads.volatile or any(each.doubts for each in reached):
+        return
+    roots = Roots(workspace.state / "gcroots")
     outputs = [
-        (result.attr, str(roots.link(result.attr, name)), path)
+        (result, name, path)
         for result in report.results
         for name, path in result.target.outputs.items()
     ]
-    programs = {found for name in ("nix-store", "nix-instantiate") if (found := shutil.which(name))}
+    missing = {path for result, _, path in outputs if result.status == "would build"}
+    programs = {
+        found
+        for name in ("nix-store", "nix-instantiate", "nix-eval-jobs")
+        if (found := shutil.which(name))
+    }
     nix_variables = {name for name in os.environ if name.startswith("NIX_")}
     stamp.save(
         str(workspace.root),
-        request,
-        paths=workspace.dependencies() | programs,
-        variables=workspace.reads.variables | nix_variables | {"PATH", "NIXGEN_DEBIAN_MIRROR"},
-        roots={link: path for _, link, path in outputs},
-        outputs=[(result.attr, result.target.out) for result in report.results],
+        stamp.request(
+            verb,
+            targets,
+            base=tree.base,
+            environment=tree.environment,
+            overrides={name: str(path) for name, path in tree.inputs.items()},
+        ),
+        [
+            (result.attr, "cached" if verb == stamp.BUILD else result.status, result.target.out)
+            for result in report.results
+        ],
+        paths=workspace.dependencies()
+        | programs
+        | set(nix_files(os.environ))
+        | {path for each in reached for path in each.paths},
+        variables=workspace.reads.variables
+        | nix_variables
+        | {"PATH", "NIXGEN_DEBIAN_MIRROR"}
+        | {name for each in reached for name in each.variables},
+        links={str(roots.link(result.attr, name)): path for result, name, path in outputs}
+        if verb == stamp.BUILD
+        else {},
+        there={path for _, _, path in outputs} - missing
+        | {result.target.drv for result in report.results if result.status == "would build"},
+        absent=missing,
+        trees={str(path) for path in local_trees(workspace, tree).values()},
     )
 
 
@@ -432,57 +417,6 @@ def results(workspace: Workspace, built: Built) -> dict[str, object]:
         started=built.started,
         origins=built.origins,
     ).to_json()
-
-
-def _require_known(
-    workspace: Workspace, base: str, environment: str | None, overrides: Mapping[str, Path]
-) -> None:
-    if base not in BASES:
-        raise UsageError(f"there is no base {base!r}", hint=f"the bases are {' and '.join(BASES)}")
-    if overrides and base == "debian":
-        raise UsageError(
-            f"the base debian reads no trees, so {OPTION} {next(iter(overrides))}=… would do nothing",
-            hint="add --base nixpkgs",
-        )
-    names = [item.name for item in workspace.project.environments]
-    if environment is not None and environment not in names:
-        raise UsageError(
-            f"the project has no environment {environment!r}",
-            hint=f"it has {', '.join(names)}"
-            if names
-            else "add Environment(…) to Project(environments=[…])",
-        )
-
-
-def _lock(
-    workspace: Workspace, base: str, observe: Observer, *, shell: bool = False
-) -> Lock | None:
-    if base != "debian":
-        return None
-    from nixgen.pins import ensure_lock
-
-    return ensure_lock(workspace, lambda text: observe(Message(3, text)), shell=shell)
-
-
-def _mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
-    """Make the base's builder available, then offer this computer's mirrors one after the other."""
-    from nixgen.debian.bootstrap import ensure_busybox
-    from nixgen.debian.locking import machine_mirrors
-    from nixgen.debian.mirrors import Mirrors, mirrors_env
-
-    mirrors = machine_mirrors(runner)
-    for architecture in lock.architectures.values():
-        ensure_busybox(architecture, mirrors, runner)
-    for index in range(max(len(mirrors.debian), len(mirrors.security))):
-        yield mirrors_env(
-            Mirrors(
-                debian=mirrors.debian[index % len(mirrors.debian) :],
-                security=mirrors.security[index % len(mirrors.security) :],
-            )
-        )
-
-
-# the shell
 
 
 def shell(

@@ -1,4 +1,4 @@
-"""A build that has nothing to do, recognised before anything is loaded.
+"""A build that has nothing to do, recognised before anything is loaded; and a dry run that would say the same again.
 
 After a complete build, everything that its result depends on is written down: size, time and inode of each file, the
 environment variables that count, the links of the GC roots. As long as all of it is as it was, the result is, too.
@@ -13,18 +13,39 @@ import json
 import os
 import time
 
-__all__ = ["Request", "load", "save", "stamp_file"]
+__all__ = ["BUILD", "DRY_RUN", "Request", "Result", "load", "request", "save", "stamp_file"]
 
-_SCHEMA = "nixgen/stamp/1"
+_SCHEMA = "nixgen/stamp/2"
 #: A file changed this shortly before the stamp could change again without its time showing it.
 _RACY_NS = 200_000_000
 
-#: (targets as typed, base, environment)
-Request = tuple[tuple[str, ...], str, str | None]
+BUILD, DRY_RUN = "build", "dry-run"
+
+#: (BUILD or DRY_RUN, targets as typed, base, environment, overrides as ``NAME=PATH`` without links, sorted)
+Request = tuple[str, tuple[str, ...], str, str | None, tuple[str, ...]]
+#: (target, its status, its main output)
+Result = tuple[str, str, str]
 
 
-def stamp_file(root: str) -> str:
-    return os.path.join(root, ".nixgen", "cache", "stamp.json")  # noqa: PTH118
+def stamp_file(root: str, verb: str) -> str:
+    return os.path.join(root, ".nixgen", "cache", f"stamp-{verb}.json")  # noqa: PTH118
+
+
+def request(
+    verb: str,
+    targets: tuple[str, ...],
+    *,
+    base: str,
+    environment: str | None,
+    overrides: dict[str, str],
+) -> Request:
+    """:param overrides: input → folder, without links."""
+    words = tuple(sorted(f"{name}={path}" for name, path in overrides.items()))
+    return verb, targets, base, environment, words
+
+
+def _plain(asked: Request) -> list[object]:
+    return [list(word) if isinstance(word, tuple) else word for word in asked]
 
 
 def _signature(path: str) -> list[int] | None:
@@ -35,12 +56,18 @@ def _signature(path: str) -> list[int] | None:
     return [found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode]
 
 
-def load(root: str, request: Request) -> list[tuple[str, str]] | None:
-    """(target, store path) of everything that was asked for, when nothing changed since; else None."""
+def _tree(path: str) -> str:
+    from nixgen.fingerprint import fingerprint
+
+    return fingerprint(path)
+
+
+def load(root: str, asked: Request) -> list[Result] | None:
+    """What was said of everything that was asked for, when nothing changed since; else None."""
     try:
-        with open(stamp_file(root), encoding="utf-8") as file:  # noqa: PTH123
+        with open(stamp_file(root, asked[0]), encoding="utf-8") as file:  # noqa: PTH123
             stamp = json.load(file)
-        if stamp["schema"] != _SCHEMA or stamp["request"] != [list(request[0]), *request[1:]]:
+        if stamp["schema"] != _SCHEMA or stamp["request"] != _plain(asked):
             return None
         for name, value in stamp["variables"].items():
             if os.environ.get(name) != value:
@@ -48,39 +75,60 @@ def load(root: str, request: Request) -> list[tuple[str, str]] | None:
         for path, signature in stamp["paths"].items():
             if _signature(path) != signature:
                 return None
-        for link, target in stamp["roots"].items():
-            if os.readlink(link) != target or not os.path.lexists(target):  # noqa: PTH115
+        for link, target in stamp["links"].items():
+            if os.readlink(link) != target:  # noqa: PTH115
                 return None
-        return [(attr, path) for attr, path in stamp["outputs"]]
+        if not all(map(os.path.lexists, stamp["there"])) or any(
+            map(os.path.lexists, stamp["absent"])
+        ):
+            return None
+        for path, known in stamp["trees"].items():
+            if _tree(path) != known:
+                return None
+        return [(attr, status, path) for attr, status, path in stamp["results"]]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
 def save(
     root: str,
-    request: Request,
+    asked: Request,
+    results: list[Result],
     *,
     paths: set[str],
     variables: set[str],
-    roots: dict[str, str],
-    outputs: list[tuple[str, str]],
+    links: dict[str, str],
+    there: set[str],
+    absent: set[str],
+    trees: set[str],
 ) -> None:
-    """Remember a complete build. A failure to write is no failure of the build."""
+    """Remember what was said. A failure to write is no failure of the build.
+
+    :param asked: see `request`.
+    :param paths: files and folders that it depends on, there or not.
+    :param links: of GC roots, and where they lead.
+    :param there: store paths that have to exist.
+    :param absent: store paths that must not.
+    :param trees: folders that it depends on with all that is in them.
+    """
     now = time.time_ns()
     signatures = {path: _signature(path) for path in sorted(paths)}
     if any(found is not None and found[0] > now - _RACY_NS for found in signatures.values()):
         return
-    document = {
-        "schema": _SCHEMA,
-        "request": [list(request[0]), *request[1:]],
-        "variables": {name: os.environ.get(name) for name in sorted(variables)},
-        "paths": signatures,
-        "roots": roots,
-        "outputs": outputs,
-    }
-    file = stamp_file(root)
+    file = stamp_file(root, asked[0])
     temporary = f"{file}.{os.getpid()}"
     try:
+        document = {
+            "schema": _SCHEMA,
+            "request": _plain(asked),
+            "variables": {name: os.environ.get(name) for name in sorted(variables)},
+            "paths": signatures,
+            "links": links,
+            "there": sorted(there),
+            "absent": sorted(absent),
+            "trees": {path: _tree(path) for path in sorted(trees)},
+            "results": results,
+        }
         os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120
         with open(temporary, "w", encoding="utf-8") as stream:  # noqa: PTH123
             json.dump(document, stream)

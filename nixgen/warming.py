@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -104,9 +103,10 @@ def plan(
     wanted: list[tuple[Work, Target]] = []
     failed: list[WarmRow] = []
     for group in _groups(works).values():
-        evaluated = partial(
-            pipeline.evaluated,
+        by_attr = {work.attr: work for work in group}
+        evaluated = pipeline.evaluated(
             workspace,
+            by_attr,
             base=base,
             overrides=overrides,
             environment=group[0].environment,
@@ -114,11 +114,10 @@ def plan(
             debug=debug,
             observe=observe,
         )
-        found, errors = _each(evaluated, group)
-        wanted += found.items()
+        wanted += ((by_attr[target.attr], target) for target in evaluated.targets)
         failed += (
-            WarmRow(work=work, target=None, state="failed", error=_said(error))
-            for work, error in errors.items()
+            WarmRow(work=by_attr[attr], target=None, state="failed", error=_said(error))
+            for attr, error in evaluated.errors.items()
         )
     observe(Message(3, f"asking the cache for {len(wanted)} targets"))
     with Bucket(location) as bucket:
@@ -131,25 +130,6 @@ def plan(
         )
     rows = {row.work: row for row in (*made.rows, *failed)}
     return evolve(made, rows=tuple(rows[work] for work in works))
-
-
-def _each(
-    evaluated: Callable[[Iterable[str]], tuple[Target, ...]], group: Sequence[Work]
-) -> tuple[dict[Work, Target], dict[Work, EvaluationError]]:
-    """The targets of a group, in one evaluation, or in one for each when that fails: one is wrong, the others are wanted."""
-    by_attr = {work.attr: work for work in group}
-    try:
-        return {by_attr[target.attr]: target for target in evaluated(by_attr)}, {}
-    except EvaluationError as error:
-        if len(group) == 1:
-            return {}, {group[0]: error}
-    found: dict[Work, Target] = {}
-    errors: dict[Work, EvaluationError] = {}
-    for work in group:
-        some, wrong = _each(evaluated, [work])
-        found |= some
-        errors |= wrong
-    return found, errors
 
 
 def _said(error: EvaluationError) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from nixgen.inputs import FILE as INPUTS_FILE
 from nixgen.inputs import Inputs
 from nixgen.jsontext import JsonText
 from nixgen.load import load_project
-from nixgen.lowering import KINDS
+from nixgen.lowering import KINDS, SHELL
 from nixgen.models import Cache, Package, Project, Secret, Source, packages_of, sources_of, walk
 from nixgen.options.project import ProjectOptions
 from nixgen.overrides import parse_overrides
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
     from nixgen.render.channel import ChannelText
 
 __all__ = ["SHELL", "Workspace"]
-
-#: The target with the tools of who works on the project. It is no part of the platform, so it must be asked for.
-SHELL = "shells.default"
 
 
 @attrs.define(slots=False)
@@ -204,7 +200,10 @@ class Workspace:
         return changes
 
     def locate(self, path: str, line: int) -> str | None:
-        """The user's ``file:line`` for a line of a file below generated/."""
+        """The user's ``file:line`` for a line of a file below generated/, and for one of a module that the user wrote in Nix."""
+        if not path.startswith(f"{self.generated}/"):
+            own = path.startswith(f"{self.root}/")
+            return f"{self._relative(path)}:{line}" if own else None
         _, source_map = self._rendered
         where = source_map.locate(path.removeprefix(f"{self.generated}/"), line)
         return self._relative(where) if where else None
@@ -255,7 +254,7 @@ class Workspace:
         What lies outside of the project begins with ``..``.
         """
         tree, _ = self._rendered
-        found = {self.lock_path, self.root / INPUTS_FILE, *(self.generated / path for path in tree)}
+        found = {self.lock_path, self.inputs_path, *(self.generated / path for path in tree)}
         look = self.look()
         for _, source in self._sources():
             found.update(Path(entry.path) for entry in look.listing(source).entries)
@@ -295,10 +294,34 @@ class Workspace:
             targets=tuple(ChannelTarget(*target) for target in targets),
         )
 
-    def sources_digest(self) -> bytes:
-        """SHA-256 over the local sources, as Nix will see them."""
+    def source_digests(self) -> Mapping[str, Callable[[], bytes]]:
+        """Folder or file of each local source → what makes a digest of what Nix will see of it."""
         look = self.look()
-        digest = hashlib.sha256()
+        found: dict[str, list[Source]] = {}
         for _, source in self._sources():
-            digest.update(look.digest(source))
-        return digest.digest()
+            found.setdefault(look.place(source), []).append(source)
+
+        def digest(sources: Iterable[Source]) -> bytes:
+            return b"".join(map(look.digest, sources))
+
+        return {place: partial(digest, sources) for place, sources in found.items()}
+
+    def evaluation_rows(
+        self, attrs_wanted: Iterable[str], environment: str | None
+    ) -> Mapping[str, bytes]:
+        """Target → generated/default.nix as it would be if the project had this target alone: all of it that the target reads."""
+        from nixgen.lowering import target_rows
+        from nixgen.render import printed
+
+        rows = target_rows(self.project, environment)
+        return {attr: printed(rows[attr]()) for attr in attrs_wanted}
+
+    def evaluation_costs(self) -> tuple[Mapping[str, str], Mapping[str, float]]:
+        """Target → its system, when it has one of its own; and how much there is to evaluate, a machine being 1."""
+        systems = {f"machines.{item.name}": item.system for item in self.project.machines}
+        weights = {
+            **{f"images.{item.name}": 0.2 for item in self.project.images},
+            **{f"packages.{item.name}": 0.1 for item in self.project.packages},
+            **{f"tests.{item.name}": 0.5 + len(item.machines) for item in self.project.tests},
+        }
+        return systems, weights

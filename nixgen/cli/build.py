@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from nixgen.cli.options import (
     Builders,
     Debug,
     Env,
+    EvalMemory,
+    EvalWorkers,
     Jobs,
     Json,
     OverrideInput,
@@ -31,6 +34,10 @@ def build(
     base: Base = "debian",
     env: Env = None,
     override_input: OverrideInput = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Evaluate, and say what would be built; build nothing."),
+    ] = False,
     jobs: Jobs = None,
     keep_going: Annotated[
         bool,
@@ -66,6 +73,8 @@ def build(
             show_default=False,
         ),
     ] = None,
+    eval_workers: EvalWorkers = None,
+    eval_memory: EvalMemory = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -75,10 +84,32 @@ def build(
     from nixgen.cli.cache._keys import public_keys
     from nixgen.cli.cache._session import Pushing
     from nixgen.cli.progress import build_progress
+    from nixgen.driver.evaluation import Limits
     from nixgen.workspace import Workspace
 
+    if dry_run:
+        _refuse_with_dry_run({"--push": push, "--from": source, "--trust": trust})
+    limits = Limits.of_host(workers=eval_workers, memory=eval_memory)
     workspace = Workspace.open(project)
     overrides = workspace.overrides(override_input)
+    if dry_run:
+        with build_progress(quiet=json) as observe:
+            planned = pipeline.dry_run(
+                workspace,
+                targets or (),
+                base=base,
+                environment=env,
+                overrides=overrides,
+                limits=limits,
+                keep_going=keep_going,
+                debug=debug,
+                observe=observe,
+            )
+        if json:
+            console.print_json(pipeline.results(workspace, planned))
+        else:
+            console.print_planned(planned)
+        return
     with contextlib.ExitStack() as stack:
         substituters = None
         if source is not None:
@@ -103,6 +134,7 @@ def build(
                 jobs=jobs,
                 builders=builders,
                 substituters=substituters,
+                limits=limits,
                 keep_going=keep_going,
                 debug=debug,
                 observe=observe,
@@ -118,3 +150,15 @@ def build(
     if pushing is not None:
         pushing.tell(instead_of=built.report.error(built.origins), json=json)
     built.require()
+
+
+def _refuse_with_dry_run(options: Mapping[str, object]) -> None:
+    """:raises UsageError: an option is given that means nothing when nothing is built."""
+    from nixgen.errors import UsageError
+
+    for option, value in options.items():
+        if value:
+            raise UsageError(
+                f"--dry-run builds, fetches and pushes nothing, so {option} would do nothing",
+                hint="leave one of them out",
+            )

@@ -38,6 +38,7 @@ __all__ = [
     "print_manifests",
     "print_notes",
     "print_options",
+    "print_planned",
     "print_table",
     "print_targets",
     "print_test",
@@ -226,6 +227,22 @@ def print_built(built: Built) -> None:
         path = "" if result.status == "failed" else result.target.out
         print(f"{status} {result.attr:<{width}}  {path}".rstrip())
     note(f"{len(built.report.results)} targets in {built.seconds:.1f} s")
+
+
+def print_planned(built: Built) -> None:
+    """One line a target, on standard output: what is there, what would be built."""
+    results = built.report.results
+    width = max((len(result.attr) for result in results), default=0)
+    for result in results:
+        style = "dim" if result.status == "cached" else "bold"
+        status = _paint(f"{result.status:<11}", style, sys.stdout)
+        print(f"{status} {result.attr:<{width}}  {result.target.out}")
+    missing = sum(result.status != "cached" for result in results)
+    note(
+        f"{missing} of {len(results)} targets would be built; evaluated in {built.seconds:.1f} s"
+        if missing
+        else f"all {len(results)} targets are there; evaluated in {built.seconds:.1f} s"
+    )
 
 
 def print_images(reports: Sequence[ImageReport]) -> None:

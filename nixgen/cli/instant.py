@@ -12,9 +12,11 @@ __all__ = ["nothing_to_do", "nothing_to_push"]
 
 
 def _parse(
-    arguments: Sequence[str], options: frozenset[str]
+    arguments: Sequence[str], options: frozenset[str], flags: frozenset[str] = frozenset()
 ) -> tuple[dict[str, list[str]], tuple[str, ...]] | None:
-    """Every option with its values, and the other words; None for anything out of the ordinary, which typer then reads."""
+    """Every option with its values, none for a flag, and the other words; None for anything out of the ordinary, which typer
+    then reads.
+    """
     given: dict[str, list[str]] = {}
     words: list[str] = []
     rest = iter(arguments)
@@ -24,6 +26,8 @@ def _parse(
             if value is None:
                 return None
             given.setdefault(word, []).append(value)
+        elif word in flags:
+            given.setdefault(word, [])
         elif word.startswith("-"):
             return None
         else:
@@ -32,30 +36,55 @@ def _parse(
 
 
 _BUILD = frozenset({"--project", "--base", "--env"})
+_DRY_RUN, _OVERRIDE = "--dry-run", "--override-input"
 
 
 def _last(given: dict[str, list[str]], option: str, default: str) -> str:
     return given.get(option, [default])[-1]
 
 
-def _stamped(given: dict[str, list[str]], targets: tuple[str, ...]) -> list[tuple[str, str]] | None:
-    environment = given.get("--env", [None])[-1]
-    root = os.path.realpath(_last(given, "--project", "."))
-    return stamp.load(root, (targets, _last(given, "--base", "debian"), environment))
+def _stamped(given: dict[str, list[str]], targets: tuple[str, ...]) -> list[stamp.Result] | None:
+    overrides = {}
+    for word in given.get(_OVERRIDE, ()):
+        name, equals, path = word.partition("=")
+        if not equals or not path or name in overrides:
+            return None
+        overrides[name] = os.path.realpath(os.path.expanduser(path))  # noqa: PTH111
+    asked = stamp.request(
+        stamp.DRY_RUN if _DRY_RUN in given else stamp.BUILD,
+        targets,
+        base=_last(given, "--base", "debian"),
+        environment=given.get("--env", [None])[-1],
+        overrides=overrides,
+    )
+    return stamp.load(os.path.realpath(_last(given, "--project", ".")), asked)
 
 
 def nothing_to_do(arguments: Sequence[str]) -> bool:
-    """Answer the command and return True, if the last build stands."""
-    parsed = _parse(arguments, _BUILD)
-    outputs = _stamped(*parsed) if parsed else None
-    if outputs is None:
+    """Answer the command and return True, if the last build or dry run stands."""
+    parsed = _parse(arguments, _BUILD | {_OVERRIDE}, frozenset({_DRY_RUN}))
+    results = _stamped(*parsed) if parsed else None
+    if parsed is None or results is None:
         return False
-    width = max((len(attr) for attr, _ in outputs), default=0)
-    faint, end = ("\x1b[2m", "\x1b[0m") if _coloured() else ("", "")
-    for attr, path in outputs:
-        print(f"{faint}cached {end} {attr:<{width}}  {path}")
-    print(f"{len(outputs)} targets, nothing to do", file=sys.stderr)
+    width = max((len(attr) for attr, _, _ in results), default=0)
+    # as console.print_built and console.print_planned lay it out
+    column = 11 if _DRY_RUN in parsed[0] else 7
+    for attr, status, path in results:
+        print(f"{_painted(f'{status:<{column}}', status)} {attr:<{width}}  {path}")
+    missing = sum(status != "cached" for _, status, _ in results)
+    said = (
+        f"{missing} of {len(results)} targets would be built"
+        if missing
+        else f"{len(results)} targets, nothing to do"
+    )
+    print(said, file=sys.stderr)
     return True
+
+
+def _painted(text: str, status: str) -> str:
+    if not _coloured():
+        return text
+    return f"\x1b[{2 if status == 'cached' else 1}m{text}\x1b[0m"
 
 
 def nothing_to_push(arguments: Sequence[str]) -> bool:
@@ -78,7 +107,7 @@ def nothing_to_push(arguments: Sequence[str]) -> bool:
     asked = pushed.request(
         project=project,
         targets=words,
-        outputs=[path for _, path in outputs],
+        outputs=[path for _, _, path in outputs],
         to=to,
         keys=given.get("--key", []),
         base=_last(given, "--base", "debian"),

@@ -14,6 +14,8 @@ __all__ = [
     "Cache",
     "Debug",
     "Env",
+    "EvalMemory",
+    "EvalWorkers",
     "Jobs",
     "Json",
     "OverrideInput",
@@ -76,6 +78,25 @@ OverrideInput = Annotated[
         "--override-input",
         metavar="NAME=PATH",
         help="Use this tree in place of what flake-inputs.json pins, this once; may be repeated.",
+        show_default=False,
+    ),
+]
+EvalWorkers = Annotated[
+    int | None,
+    typer.Option(
+        "--eval-workers",
+        min=1,
+        metavar="N",
+        help="Evaluations at a time; NIXGEN_EVAL_WORKERS, or one a processor, when not given.",
+        show_default=False,
+    ),
+]
+EvalMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--eval-memory",
+        metavar="SIZE",
+        help="Memory of all of them together, such as 4G; NIXGEN_EVAL_MEMORY, or three quarters of what is free, when not given.",
         show_default=False,
     ),
 ]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nixgen.cache import events as cache
 from nixgen.cli.console import err, human_size, note
 from nixgen.driver import events as nix
+from nixgen.driver.evaluation import events as evaluation
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -33,6 +34,8 @@ __all__ = [
     "working",
 ]
 
+#: Seconds of an evaluation; a line for each of many that take less would tell nothing.
+_WORTH_TELLING = 1.0
 #: Builds shown at a time; more would scroll the terminal away.
 _SHOWN = 8
 #: bytes of a download that is told of when it is done
@@ -97,6 +100,42 @@ class _Places:
         return f"{nix.drv_name(drv)} on {machine}" if machine else nix.drv_name(drv)
 
 
+class _Evaluating:
+    """How far the evaluation is, and what to tell of it."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, None] = {}
+        self._done = self._total = 0
+
+    def follow(self, event: object) -> list[str]:
+        """What to tell now."""
+        match event:
+            case evaluation.EvaluationStarted(targets=targets):
+                self._total += targets
+            case evaluation.TargetStarted(attr=attr):
+                self._running[attr] = None
+            case evaluation.TargetEvaluated(attr=attr) | evaluation.TargetRefused(attr=attr):
+                self._running.pop(attr, None)
+                self._done += 1
+            case evaluation.EvaluationSaid(text=text):
+                return [text]
+            case _:
+                pass
+        return []
+
+    @property
+    def count(self) -> str:
+        """``7/20``"""
+        return f"{self._done}/{self._total}"
+
+    @property
+    def line(self) -> str:
+        """``evaluating 7/20  machines.web, machines.db``; empty when nothing is evaluated."""
+        if self._done >= self._total:
+            return ""
+        return f"evaluating {self.count}  {', '.join(self._running)}".rstrip()
+
+
 class _Pushing:
     """What a push beside the builds has done, in batches whose number nobody knows."""
 
@@ -133,14 +172,22 @@ class _PlainBuilds:
 
     def __init__(self) -> None:
         self._places = _Places()
+        self._evaluating = _Evaluating()
         self._pushing = _Pushing()
 
     def __call__(self, event: Any) -> None:
         for text in self._places.follow(event):
             note(f"warning: {text}")
-        for text in self._pushing.follow(event):
+        for text in (*self._evaluating.follow(event), *self._pushing.follow(event)):
             note(text)
         match event:
+            case evaluation.TargetEvaluated(attr=attr, seconds=seconds) if (
+                seconds is None or seconds >= _WORTH_TELLING
+            ):
+                took = "" if seconds is None else f" ({seconds:.1f} s)"
+                note(f"evaluated {self._evaluating.count} {attr}{took}")
+            case evaluation.TargetRefused(attr=attr):
+                note(f"FAILED  {self._evaluating.count} {attr}")
             case cache.Published(path=path):
                 note(f"pushed  {store_name(path)}")
             case nix.BuildFinished(drv=drv, seconds=seconds):
@@ -163,6 +210,7 @@ class _LiveBuilds:
 
         self._running: dict[str, tuple[float, str]] = {}
         self._places = _Places()
+        self._evaluating = _Evaluating()
         self._pushing = _Pushing()
         self._done = self._expected = self._failed = self._fetched = 0
         self._doing = "starting"
@@ -180,7 +228,7 @@ class _LiveBuilds:
         with self._lock:
             for text in self._places.follow(event):
                 self._live.console.print(f"warning: {text}", style="yellow", markup=False)
-            for text in self._pushing.follow(event):
+            for text in (*self._evaluating.follow(event), *self._pushing.follow(event)):
                 self._live.console.print(text, style="yellow", markup=False)
             match event:
                 case nix.BuildStarted(drv=drv):
@@ -204,6 +252,8 @@ class _LiveBuilds:
                     self._fetched += 1
                 case nix.Progress(what="builds", expected=expected):
                     self._expected = max(self._expected, expected)
+                case evaluation.TargetRefused(attr=attr):
+                    self._live.console.print(f"[bold red]failed[/] {attr}")
                 case nix.Message(level=1, text=text):
                     self._live.console.print(text, style="yellow", markup=False)
                 case nix.Message(level=3, text=text) if not self._expected:
@@ -218,8 +268,10 @@ class _LiveBuilds:
         with self._lock:
             now = time.monotonic()
             total = max(self._expected, self._done + len(self._running))
+            doing = self._evaluating.line or self._doing
+            doing = doing[: max(20, err().width - 10)]
             head = Text.assemble(
-                *([(f"{self._done}", "bold green"), f"/{total} built"] if total else [self._doing]),
+                *([(f"{self._done}", "bold green"), f"/{total} built"] if total else [doing]),
                 *([f", {self._fetched} fetched"] if self._fetched else []),
                 *([(f", {self._failed} failed", "bold red")] if self._failed else []),
                 (f"  {now - self._started:.0f} s", "dim"),

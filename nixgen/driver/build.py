@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from nixgen.driver import nix
 from nixgen.driver.builders import Builders
@@ -15,7 +15,7 @@ from nixgen.driver.events import Event
 from nixgen.driver.failures import BuildLog, Failure, diagnose
 from nixgen.driver.faults import store_fault
 from nixgen.driver.nix import NixOptions
-from nixgen.driver.report import BuildReport, TargetResult
+from nixgen.driver.report import BuildReport, Status, TargetResult
 from nixgen.driver.roots import Roots
 from nixgen.driver.runner import Runner
 from nixgen.driver.store import Store
@@ -23,7 +23,6 @@ from nixgen.errors import BuildError
 
 __all__ = ["BuildReport", "Failure", "Observe", "Status", "TargetResult", "realise"]
 
-Status: TypeAlias = Literal["built", "cached", "failed"]
 Observe: TypeAlias = Callable[[Event], None]
 
 

@@ -18,7 +18,7 @@ from nixgen.driver.process import missing_tool
 from nixgen.driver.runner import Runner
 from nixgen.errors import StoreError
 
-__all__ = ["Capabilities", "nix_identity", "probe"]
+__all__ = ["Capabilities", "nix_identity", "probe", "program_identity"]
 
 _SCHEMA = "nixgen/capabilities/1"
 _FEATURES = ("--extra-experimental-features", "nix-command flakes")
@@ -52,10 +52,15 @@ def nix_identity() -> str:
     for folder in os.get_exec_path():  # shutil.which, without importing shutil
         program = os.path.join(folder, "nix-store")  # noqa: PTH118
         if os.access(program, os.X_OK):
-            real = os.path.realpath(program)
-            status = os.stat(real)  # noqa: PTH116 - a no-op build is counted in milliseconds
-            return f"{real}:{status.st_size}:{status.st_mtime_ns}"
+            return program_identity(program)
     raise missing_tool("nix-store")
+
+
+def program_identity(program: str) -> str:
+    """Path, size and modification time of a program, links followed."""
+    real = os.path.realpath(program)
+    status = os.stat(real)  # noqa: PTH116 - a no-op build is counted in milliseconds
+    return f"{real}:{status.st_size}:{status.st_mtime_ns}"
 
 
 def probe(runner: Runner, cache: Path) -> Capabilities:

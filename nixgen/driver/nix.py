@@ -23,11 +23,12 @@ __all__ = [
     "NixOptions",
     "add_root",
     "evaluate_function",
-    "instantiate_targets",
+    "evaluate_jobs",
     "is_noise",
     "path_info",
     "read_log",
     "realise",
+    "report_targets",
     "strip_noise",
 ]
 
@@ -39,38 +40,10 @@ _FEATURES = ("--extra-experimental-features", "nix-command flakes")
 _NOISE = (
     "warning: the group 'nixbld' specified in 'build-users-group' does not exist",
     "warning: you did not specify '--add-root'; the result might be removed by the garbage collector",
+    "warning: `--gc-roots-dir' not specified",
 )
 
-# Applied to the function in default.nix. Asking for the paths as strings with `--strict` makes
-# Nix instantiate every derivation in one go. Arguments come as JSON in one string, so nothing of
-# the caller's is ever parsed as Nix; the error context names the target in a trace.
-_TARGETS_EXPRESSION = """\
-{ file, arguments, attrs }:
-let
-  given = builtins.fromJSON arguments;
-  inputs = builtins.mapAttrs (_: path: /. + path) given.inputs;
-  tree = import (/. + file) (given // (if given ? inputs then { inherit inputs; } else { }));
-  select = attr:
-    builtins.foldl'
-      (set: name: set.${name} or (throw "the generated tree has no target ${attr}"))
-      tree
-      (builtins.filter builtins.isString (builtins.split "\\\\." attr));
-  path = value: builtins.unsafeDiscardStringContext value;
-  describe = attr:
-    let
-      drv = select attr;
-      context = builtins.addErrorContext "while evaluating the target ${attr}";
-    in
-    {
-      drv = context (path drv.drvPath);
-      outputs = builtins.listToAttrs (
-        map (name: { inherit name; value = context (path drv.${name}.outPath); })
-          (drv.outputs or [ "out" ])
-      );
-    };
-in
-map describe (builtins.fromJSON attrs)
-"""
+_EXPRESSIONS = Path(__file__).parent / "evaluation"
 
 
 @frozen(kw_only=True)
@@ -159,44 +132,82 @@ def _group_exists(name: str) -> bool:
     return True
 
 
-def instantiate_targets(
+def report_targets(
     options: NixOptions,
     *,
     file: Path,
+    arguments: str,
     attrs: Iterable[str],
-    arguments: Mapping[str, object],
-    mirrors: str | None = None,
-    debug: bool = False,
-    deadline: float | None = None,
+    token: str,
+    variables: Mapping[str, str],
 ) -> Command:
-    """One evaluation of all ``attrs`` of the function in ``file``.
+    """One evaluation of ``attrs`` of the function in ``file``, one after the other; what it tells is said in
+    ``evaluation/report.nix``, each line on standard error behind ``trace: ``. The first that is wrong ends it.
 
-    It prints a JSON list in the order of ``attrs``: ``{"drv": path, "outputs": {name: path}}``;
-    the derivations are in the store afterwards.
+    :param arguments: what that function is given, as JSON.
+    :param variables: added to the environment.
     """
     return Command(
         argv=(
             "nix-instantiate",
             "--eval",
             "--strict",
-            "--json",
             "--read-write-mode",
             *options.arguments,
-            *(("--show-trace",) if debug else ()),
+            # costs nothing as long as nothing is wrong
+            "--show-trace",
+            *_evaluation("report.nix", file, arguments, attrs),
             "--argstr",
-            "file",
-            str(file.absolute()),
-            "--argstr",
-            "arguments",
-            json.dumps(dict(arguments), ensure_ascii=False),
-            "--argstr",
-            "attrs",
-            json.dumps(list(attrs), ensure_ascii=False),
-            "--expr",
-            _TARGETS_EXPRESSION,
+            "token",
+            token,
         ),
-        env={} if mirrors is None else {MIRRORS_VARIABLE: mirrors},
-        deadline=deadline,
+        env=variables,
+    )
+
+
+def evaluate_jobs(
+    options: NixOptions,
+    *,
+    file: Path,
+    arguments: str,
+    attrs: Iterable[str],
+    workers: int,
+    memory: int,
+    variables: Mapping[str, str],
+) -> Command:
+    """The same by nix-eval-jobs, which prints a line of JSON for each target on standard output; see ``evaluation/jobs.nix``.
+
+    :param memory: bytes that a worker may hold between two targets.
+    """
+    return Command(
+        argv=(
+            "nix-eval-jobs",
+            *options.arguments,
+            "--show-trace",
+            "--workers",
+            str(workers),
+            "--max-memory-size",
+            str(max(1, memory >> 20)),
+            *_evaluation("jobs.nix", file, arguments, attrs),
+        ),
+        env=variables,
+    )
+
+
+def _evaluation(
+    expression: str, file: Path, arguments: str, attrs: Iterable[str]
+) -> tuple[str, ...]:
+    return (
+        str(_EXPRESSIONS / expression),
+        "--argstr",
+        "file",
+        str(file.absolute()),
+        "--argstr",
+        "arguments",
+        arguments,
+        "--argstr",
+        "attrs",
+        json.dumps(list(attrs), ensure_ascii=False),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from attrs import frozen
 
@@ -12,21 +12,23 @@ from nixgen.driver.evaluation import Target
 from nixgen.driver.failures import Failure
 from nixgen.errors import BuilderError, BuildError, MirrorError, NixgenError, StoreError
 
-__all__ = ["BuildReport", "TargetResult"]
+__all__ = ["BuildReport", "Status", "TargetResult"]
+
+Status: TypeAlias = Literal["built", "cached", "failed", "would build"]
+"""Of a target: built or fetched now, there before, or neither; of a dry run, ``cached`` or ``would build``."""
 
 
 @frozen(kw_only=True)
 class TargetResult:
     """One target's outcome.
 
-    :param status: ``built`` now (or substituted), ``cached``: it was there, or ``failed``.
     :param seconds: wall time of the target's own derivation; 0 when it was not built here.
     :param failures: the failed derivations that it depends on (or is).
     :param machine: the remote builder that its own derivation was given to; None for this computer.
     """
 
     target: Target
-    status: Literal["built", "cached", "failed"]
+    status: Status
     seconds: float = 0.0
     failures: tuple[str, ...] = ()
     machine: str | None = None

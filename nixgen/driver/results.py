@@ -7,21 +7,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from attrs import frozen
 
 from nixgen.driver.command import Command
 from nixgen.driver.evaluation import Target
-from nixgen.driver.report import BuildReport
+from nixgen.driver.report import BuildReport, Status
 from nixgen.driver.runner import Runner
 from nixgen.errors import InputError, MissingToolError
 
 __all__ = ["SCHEMA", "Results", "TargetOutcome", "source_commit"]
 
 SCHEMA = "nixgen/results/1"
-
-Status = Literal["built", "cached", "failed"]
 
 
 @frozen(kw_only=True)

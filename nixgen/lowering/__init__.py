@@ -2,14 +2,16 @@
 
 from nixgen.lowering.builders import machine_lines
 from nixgen.lowering.kubenix import needs_packages
-from nixgen.lowering.project import KINDS, lower, target_origins
+from nixgen.lowering.project import KINDS, SHELL, lower, target_origins, target_rows
 from nixgen.lowering.tests import implied_packages
 
 __all__ = [
     "KINDS",
+    "SHELL",
     "implied_packages",
     "lower",
     "machine_lines",
     "needs_packages",
     "target_origins",
+    "target_rows",
 ]

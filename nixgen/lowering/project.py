@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from nixgen import syntax as nix
 from nixgen.gitignore import IgnoreTable
@@ -35,7 +37,10 @@ if TYPE_CHECKING:
     from nixgen.inputs import Inputs
     from nixgen.syntax import Expr
 
-__all__ = ["KINDS", "lower", "target_origins"]
+__all__ = ["KINDS", "SHELL", "lower", "target_origins", "target_rows"]
+
+#: The target with the tools of who works on the project. It is no part of the platform, so it must be asked for.
+SHELL = "shells.default"
 
 #: Kinds of targets, in the order in which people see them, and the field of a project that holds each.
 KINDS = {
@@ -102,8 +107,32 @@ def target_origins(project: Project) -> Mapping[str, Origin | None]:
     }
 
 
-def _default(project: Project) -> Expr:
-    """The entry of the tree: data only. What is done with it is written by hand, in lib/project.nix."""
+def target_rows(project: Project, environment: str | None) -> Mapping[str, Callable[[], Expr]]:
+    """Target → what makes ``default.nix`` as it would be if the project had this target alone, and no environment but this.
+
+    That is everything that the target's evaluation reads of the real one.
+    """
+    environments = [each for each in project.environments if each.name == environment]
+    nothing: dict[str, Any] = dict.fromkeys((*KINDS.values(), "tools"), ())
+    empty = attrs.evolve(project, **nothing | {"environments": environments})
+    # they count for every target, used by it or not, for they change the set of all packages
+    names = _package_names(project)
+    shell = attrs.evolve(empty, tools=project.tools)
+    rows: dict[str, Callable[[], Expr]] = {SHELL: partial(_default, shell, names)}
+    for kind, field in KINDS.items():
+        for item in getattr(project, field):
+            fields: dict[str, Any] = {field: (item,)}
+            if isinstance(item, Test):
+                fields["machines"] = item.machines  # whose environments the test reads, too
+            rows[f"{kind}.{item.name}"] = partial(_default, attrs.evolve(empty, **fields), names)
+    return rows
+
+
+def _default(project: Project, names: Mapping[str, Expr] | None = None) -> Expr:
+    """The entry of the tree: data only. What is done with it is written by hand, in lib/project.nix.
+
+    :param names: of packages, see `_package_names`; those of the project when None.
+    """
     arguments: list[nix.Inherit | tuple[str, Expr]] = [
         nix.Inherit(("base", "environment", "inputs", "system")),
         ("lock", nix.Path("../debian.lock.json")),
@@ -134,7 +163,7 @@ def _default(project: Project) -> Expr:
             "machines",
             nix.AttrSet({machine.name: _machine(machine) for machine in project.machines}),
         ),
-        ("packageNames", nix.AttrSet(_package_names(project))),
+        ("packageNames", nix.AttrSet(_package_names(project) if names is None else names)),
         ("pins", nix.Path("../flake-inputs.json")),
         ("packages", strings(package.name for package in project.packages)),
         ("tests", nix.AttrSet({test.name: _test(test) for test in project.tests})),

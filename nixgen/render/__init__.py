@@ -1,7 +1,7 @@
 """Expressions → files: templates, the file tree, and writing it without losing anything."""
 
 from nixgen.render.resources import library_files, nix_library, requirements, template_folder
-from nixgen.render.tree import FileTree, SourceMap, render
+from nixgen.render.tree import FileTree, SourceMap, printed, render
 from nixgen.render.write import Changes, apply, difference, plan
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "library_files",
     "nix_library",
     "plan",
+    "printed",
     "render",
     "requirements",
     "template_folder",

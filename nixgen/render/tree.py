@@ -16,7 +16,7 @@ from nixgen.render.resources import nix_library, template_folder
 if TYPE_CHECKING:
     import jinja2
 
-__all__ = ["FileTree", "SourceMap", "render"]
+__all__ = ["FileTree", "SourceMap", "printed", "render"]
 
 #: Paths below ``generated/``, with ``/``, and their bytes.
 FileTree = Mapping[str, bytes]
@@ -104,6 +104,11 @@ def _template_of(path: str) -> str:
         for place, name in _TEMPLATES.items()
         if place.count("/") == depth and fnmatchcase(path, place)
     )
+
+
+def printed(expression: nix.Expr) -> bytes:
+    """The text of a file with this expression, without what a template adds."""
+    return nix.print_file(expression).text.encode()
 
 
 def render(

@@ -20,7 +20,7 @@ from nixgen.cache.s3 import Bucket
 from nixgen.cache.session import push_session
 from nixgen.cache.signing import SecretKey
 from nixgen.driver.build import realise
-from nixgen.driver.evaluation import evaluate
+from nixgen.driver.evaluation import Tree, evaluate
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import SubprocessRunner
 from nixgen.driver.store import Store
@@ -64,7 +64,8 @@ def build(tmp_path):
     def run(seconds, observe):
         file = tmp_path / f"{secrets.token_hex(8)}.nix"
         file.write_text(TREE.replace("NONCE", file.stem).replace("SECONDS", str(seconds)))
-        early, late = evaluate(file, ["early", "late"], runner=RUNNER, options=OPTIONS)
+        found = evaluate(Tree(file=file), ["early", "late"], runner=RUNNER, options=OPTIONS)
+        early, late = found.require()
         started = time.monotonic()
         report = realise(
             [late],

@@ -1,13 +1,16 @@
 """Evaluation by the real Nix; derivations go into a store of the test's own."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from nixgen.driver.capabilities import nix_identity, probe
 from nixgen.driver.command import Command, Completed
-from nixgen.driver.evaluation import Target, evaluate
+from nixgen.driver.evaluation import Blame, Evaluated, Limits, Target, Tree, evaluate
+from nixgen.driver.evaluation.events import EvaluationSaid, TargetEvaluated
+from nixgen.driver.evaluation.mentions import mentions
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import SubprocessRunner
 from nixgen.errors import EvaluationError, MissingToolError
@@ -25,6 +28,8 @@ in
   machines.thrown = import ./machines/thrown.nix;
   machines.loop = let x = make "loop" { inherit (x) name; }; y = y; in y;
   machines.deep = let f = n: 1 + f (n + 1); in make "deep" { depth = f 0; };
+  machines.large = make "large" { size = toString (builtins.length (builtins.genList (n: { inherit n; s = toString n; }) 30000000)); };
+  machines.chatty = builtins.trace "a word" (builtins.trace { a = 1; } (make "chatty" { }));
   images.env = make "env" { environment = toString environment; };
 }
 """
@@ -44,8 +49,9 @@ class Counting:
         self.commands.append(command)
         return SubprocessRunner().run(command)
 
-    def lines(self, command, on_line) -> Completed:
-        raise NotImplementedError
+    def lines(self, command, on_line, **more) -> Completed:
+        self.commands.append(command)
+        return SubprocessRunner().lines(command, on_line, **more)
 
 
 @pytest.fixture
@@ -59,14 +65,23 @@ def tree(tmp_path: Path, monkeypatch) -> Path:
     return folder
 
 
-def run(tree: Path, *attrs: str, runner=None, **more) -> tuple[Target, ...]:
+@pytest.fixture(autouse=True)
+def without_eval_jobs(monkeypatch) -> None:
+    monkeypatch.setattr("nixgen.driver.evaluation.engine.eval_jobs_program", lambda: None)
+
+
+def evaluated(tree: Path, *attrs: str, runner=None, given=None, **more) -> Evaluated:
     return evaluate(
-        tree / "default.nix",
+        Tree(file=tree / "default.nix", **given or {}),
         attrs,
         runner=runner or SubprocessRunner(),
         options=NixOptions.of_host(),
-        **more,
+        **{"limits": Limits(workers=1, memory=4 << 30)} | more,
     )
+
+
+def run(tree: Path, *attrs: str, **more) -> tuple[Target, ...]:
+    return evaluated(tree, *attrs, **more).require()
 
 
 def test_all_targets_come_from_one_process(tree):
@@ -81,12 +96,13 @@ def test_all_targets_come_from_one_process(tree):
 
 def test_arguments_and_mirrors_reach_the_tree(tree):
     (first,) = run(tree, "images.env")
-    (second,) = run(tree, "images.env", environment="staging", system="x-y", base="nixpkgs")
+    given = {"environment": "staging", "system": "x-y", "base": "nixpkgs"}
+    (second,) = run(tree, "images.env", given=given)
     text = Path(second.drv).read_text()
     assert all(word in text for word in ("staging", "x-y", "nixpkgs"))
     assert first.drv != second.drv
     mirrors = json.dumps({"debian": "http://127.0.0.1/debian"})
-    (web,) = run(tree, "machines.web", mirrors=mirrors)
+    (web,) = run(tree, "machines.web", given={"mirrors": mirrors})
     assert "127.0.0.1" in Path(web.drv).read_text()
 
 
@@ -98,7 +114,7 @@ def test_a_throw_is_one_clear_report_with_the_users_line(tree):
         return "infra.py:7" if path.endswith("thrown.nix") else None
 
     with pytest.raises(EvaluationError) as caught:
-        run(tree, "machines.web", "machines.thrown", locate=locate)
+        run(tree, "machines.web", "machines.thrown", blame=Blame(locate=locate))
     error = caught.value
     assert error.message == ("machines.thrown: machines.web: option 'services.x' is not known")
     assert error.details[0] == "to the debian base"
@@ -108,13 +124,13 @@ def test_a_throw_is_one_clear_report_with_the_users_line(tree):
 
 def test_the_origin_of_the_target_is_the_last_resort(tree):
     with pytest.raises(EvaluationError) as caught:
-        run(tree, "machines.thrown", origins={"machines.thrown": "infra.py:3"})
+        run(tree, "machines.thrown", blame=Blame(origins={"machines.thrown": "infra.py:3"}))
     assert caught.value.where == "infra.py:3"
 
 
 def test_debug_gives_the_whole_trace(tree):
     with pytest.raises(EvaluationError) as caught:
-        run(tree, "machines.thrown", debug=True)
+        run(tree, "machines.thrown", blame=Blame(debug=True))
     assert any("while evaluating the target machines.thrown" in x for x in caught.value.details)
 
 
@@ -123,7 +139,7 @@ def test_debug_gives_the_whole_trace(tree):
     [
         ("machines.gone", "the generated tree has no target machines.gone", "--debug"),
         ("machines.loop", "infinite recursion", "refers to itself"),
-        ("machines.deep", "stack overflow", "refers to itself"),
+        ("machines.deep", "stack overflow", "only nested very deeply"),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_report(tree, attr, message, hint):
@@ -138,6 +154,65 @@ def test_a_syntax_error_names_the_generated_line(tree):
     with pytest.raises(EvaluationError, match="syntax error") as caught:
         run(tree, "a")
     assert f"at {tree}/default.nix:2" in caught.value.details
+
+
+def test_one_that_is_wrong_hides_no_other(tree):
+    found = evaluated(tree, "machines.thrown", "machines.web", "machines.loop", "images.env")
+    assert [target.attr for target in found.targets] == ["machines.web", "images.env"]
+    assert list(found.errors) == ["machines.thrown", "machines.loop"]
+
+
+def test_what_needs_too_much_memory_is_told_and_the_rest_is_finished(tree):
+    found = evaluated(
+        tree, "machines.web", "machines.large", "images.env", limits=Limits(workers=1, memory=200 << 20)
+    )  # fmt: skip
+    assert [target.attr for target in found.targets] == ["machines.web", "images.env"]
+    error = found.errors["machines.large"]
+    assert error.message == "machines.large: its evaluation needs more than 200M of memory"
+    assert "--eval-memory" in error.hint
+
+
+def test_two_processes_give_what_one_gives(tree):
+    attrs = ["machines.web", "machines.with-dash", "images.env", "machines.chatty"]
+    runner = Counting()
+    limits = Limits(workers=2, memory=4 << 30)
+    assert run(tree, *attrs, runner=runner, limits=limits) == run(tree, *attrs)
+    assert len(runner.commands) >= 2
+
+
+def test_traces_and_progress(tree):
+    events = []
+    run(tree, "machines.chatty", "machines.web", observe=events.append)
+    said = [event.text for event in events if isinstance(event, EvaluationSaid)]
+    assert said == ["trace: a word", "trace: { a = 1; }"]
+    done = [event.attr for event in events if isinstance(event, TargetEvaluated)]
+    assert done == ["machines.chatty", "machines.web"]
+
+
+PATHS = r"""
+# ./comment
+/* ./comment */ { x, y ? ./default }: {
+  a = [ ./a ../b/c.nix ./. /abs/d e/f (./g) ];
+  b = "${./i} \${./no} $${./no} ./no ${ if true then "${./j}" else ./k }";
+  c = '' ./no ''${./no} ${./l} ''' ./no $${./no} ''\n ${./m} '' + ./n;
+  d = x // { inherit y; } // import ./o { p = ./p; };
+  e = a: https://example.org/no + ./q;
+  f = 1 / 2 + x /y;
+  g' = ./r; "./no" = ./s;
+}
+"""
+
+
+def test_paths_are_found_where_nix_finds_them(tmp_path):
+    """Nix's parser prints what it has understood: without comments, and strings in another way."""
+    file = tmp_path / "paths.nix"
+    file.write_text(PATHS)
+    done = SubprocessRunner().run(Command(argv=("nix-instantiate", "--parse", str(file))))
+    assert done.ok, done.stderr
+    theirs = {os.path.normpath(path) for path in mentions(done.stdout).paths}
+    ours = {os.path.normpath(tmp_path / path) for path in mentions(PATHS.encode()).paths}
+    assert ours == theirs
+    assert len(theirs) == 19
 
 
 def test_the_probe_is_remembered_and_damage_is_repaired(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from origins import Origins, nar_hash, serving, use_own_nix
 
-from nixgen.driver.evaluation import Target, evaluate
+from nixgen.driver.evaluation import Target, Tree, evaluate
 from nixgen.driver.events import drv_name
 from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import SubprocessRunner
@@ -64,13 +64,9 @@ def ask(tmp_path: Path) -> Ask:
 
 
 def _evaluate(file: Path, inputs: Mapping[str, Path]) -> tuple[Target, ...]:
-    return evaluate(
-        file,
-        ["packages.it"],
-        runner=SubprocessRunner(),
-        options=NixOptions.of_host(),
-        inputs=inputs,
-    )
+    tree = Tree(file=file, inputs=inputs)
+    options = NixOptions.of_host()
+    return evaluate(tree, ["packages.it"], runner=SubprocessRunner(), options=options).require()
 
 
 def git_pin(origins: Origins, **changes: str) -> dict[str, str]:

@@ -109,6 +109,22 @@ def test_debug_shows_the_traceback_and_what_is_always_told(tmp_path: Path) -> No
     assert done.stderr.endswith(nixgen_("list", cwd=tmp_path).stderr)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--dry-run", "--push", "s3://x"], "--push would do nothing"),
+        (["--dry-run", "--from", "s3://x"], "--from would do nothing"),
+        (["--eval-memory", "much"], "--eval-memory is no amount of memory: 'much'"),
+        (["--eval-workers", "0"], "--eval-workers"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(project: Path, arguments: list[str], says: str) -> None:
+    done = nixgen_("build", *arguments, cwd=project)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_generate_then_check(project: Path) -> None:
     stale = nixgen_("generate", "--check", cwd=project)
     assert stale.returncode == 1

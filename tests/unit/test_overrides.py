@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from nixgen.errors import UsageError
 from nixgen.inputs import Inputs
-from nixgen.overrides import fingerprint, parse_overrides
+from nixgen.overrides import parse_overrides
 from nixgen.render.resources import default_inputs
 
 
@@ -85,41 +84,3 @@ def test_what_the_base_reads_can_be_given_without_a_pin(tmp_path: Path) -> None:
     (tmp_path / "nixos/lib").mkdir(parents=True)
     inputs = Inputs.read(tmp_path / "flake-inputs.json")
     assert parse_overrides([f"nixpkgs={tmp_path}"], inputs) == {"nixpkgs": tmp_path.resolve()}
-
-
-def test_a_changed_tree_has_another_fingerprint(tree: Path) -> None:
-    def touched() -> str:
-        (tree / "default.nix").touch()
-        os.utime(tree / "default.nix", ns=(0, 7))
-        return fingerprint(tree)
-
-    seen = [fingerprint(tree), touched()]
-    assert touched() == seen[-1]
-    (tree / "default.nix").write_text("{ a = 1; }\n")
-    seen.append(fingerprint(tree))
-    (tree / "nixos/lib/more.nix").write_text("1")
-    seen.append(fingerprint(tree))
-    (tree / "nixos/lib/more.nix").chmod(0o755)
-    seen.append(fingerprint(tree))
-    (tree / "nixos/lib/more.nix").rename(tree / "nixos/more.nix")
-    seen.append(fingerprint(tree))
-    (tree / "nixos/empty").mkdir()
-    seen.append(fingerprint(tree))
-    assert len(set(seen)) == len(seen)
-
-
-def test_what_git_keeps_beside_a_tree_does_not_count(tree: Path) -> None:
-    before = fingerprint(tree)
-    (tree / ".git").mkdir()
-    (tree / ".git/index").write_text("x")
-    assert fingerprint(tree) == before
-
-
-def test_a_store_path_is_its_own_fingerprint(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NIX_STORE_DIR", str(tree.parent))
-    assert fingerprint(tree) == str(tree)
-
-
-def test_a_tree_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="/gone cannot be read: No such file"):
-        fingerprint(tmp_path / "gone")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from nixgen import caching, pipeline
+from nixgen import caching, evaluating, pipeline
 from nixgen.debian.mirrors import Mirrors
-from nixgen.driver.evaluation import Target
+from nixgen.driver.evaluation import Evaluated, Target, Tree
 from nixgen.driver.failures import Failure
 from nixgen.driver.report import BuildReport, TargetResult
 from nixgen.errors import BuildError, MirrorError, UsageError
@@ -29,9 +29,13 @@ class Nix:
         self.lacking: set[str | None] = set()
         self.error: Exception = MirrorError("a.deb is gone", hint="nixgen inputs update")
 
-    def evaluate(self, _file: Path, _attrs: Sequence[str], **given: Any) -> tuple[Target, ...]:
-        self.evaluated.append(given["mirrors"])
-        return (evolve(TARGET, drv=f"/nix/store/{given['mirrors']}.drv"),)
+    def evaluate(self, tree: Tree, attrs: Sequence[str], **_given: Any) -> Evaluated:
+        self.evaluated.append(tree.mirrors)
+        return Evaluated(
+            targets=tuple(
+                evolve(TARGET, attr=attr, drv=f"/nix/store/{tree.mirrors}.drv") for attr in attrs
+            )
+        )
 
     def realise(self, targets: Sequence[Target], **_given: Any) -> BuildReport:
         if self.evaluated[-1] not in self.lacking:
@@ -63,10 +67,12 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture
 def nix(monkeypatch: pytest.MonkeyPatch) -> Nix:
     scripted = Nix()
-    monkeypatch.setattr(pipeline, "nix_identity", lambda: "a nix")
-    monkeypatch.setattr(pipeline, "_lock", lambda *_, **_named: object())
-    monkeypatch.setattr(pipeline, "_mirrors", lambda *_: iter(["first", "second", "third"]))
-    monkeypatch.setattr(pipeline, "evaluate", scripted.evaluate)
+    monkeypatch.setattr(evaluating, "nix_identity", lambda: "a nix")
+    monkeypatch.setattr(evaluating, "base_lock", lambda *_, **_named: object())
+    monkeypatch.setattr(
+        evaluating, "offered_mirrors", lambda *_: iter(["first", "second", "third"])
+    )
+    monkeypatch.setattr(evaluating, "evaluate", scripted.evaluate)
     monkeypatch.setattr(pipeline, "realise", scripted.realise)
     return scripted
 
@@ -95,12 +101,15 @@ def test_overridden_inputs_reach_the_evaluation_and_its_key(
 ) -> None:
     given: list[Any] = []
 
-    def evaluate(*words: Any, **named: Any) -> tuple[Target, ...]:
-        given.append(named["inputs"])
-        (found,) = nix.evaluate(*words, **named)
-        return (evolve(found, drv=str(tmp_path)),)  # one that exists, and so is remembered
+    def evaluate(tree: Tree, attrs: Sequence[str], **named: Any) -> Evaluated:
+        if attrs:
+            given.append(tree.inputs)
+        for target in (found := nix.evaluate(tree, attrs)).targets:
+            # of a derivation that exists, and so is remembered
+            named["keep"](evolve(target, drv=str(tmp_path)), None)
+        return found
 
-    monkeypatch.setattr(pipeline, "evaluate", evaluate)
+    monkeypatch.setattr(evaluating, "evaluate", evaluate)
     (tree := tmp_path / "tree").mkdir()
     for overrides in ({}, {"nixpkgs": tree}, {"nixpkgs": tree}, {}):
         pipeline.build(workspace, base="nixpkgs", overrides=overrides)
@@ -153,7 +162,7 @@ def test_mirrors_come_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
         "nixgen.debian.bootstrap.ensure_busybox",
         lambda architecture, *_: prepared.append(architecture),
     )
-    offered = [json.loads(text) for text in pipeline._mirrors(lock, None)]  # type: ignore[arg-type]
+    offered = [json.loads(text) for text in evaluating.offered_mirrors(lock, None)]  # type: ignore[arg-type]
     assert prepared == ["one"]
     assert [offer["debian"] for offer in offered] == ["http://a/debian", "http://b/debian"]
     assert {offer["debian-security"] for offer in offered} == {"http://s/debian-security"}

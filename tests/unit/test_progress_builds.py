@@ -11,6 +11,7 @@ from rich.console import Console
 from nixgen.cache import events as cache
 from nixgen.cli import progress
 from nixgen.driver import events as nix
+from nixgen.driver.evaluation import events as evaluation
 from nixgen.oci import events as oci
 from nixgen.vm import events as vm
 
@@ -105,6 +106,47 @@ def test_builds_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "built   nginx-1.22 (2.2 s)",
         "FAILED  redis (1.0 s)",
     ]
+
+
+EVALUATION = (
+    evaluation.EvaluationStarted(targets=3, remembered=17),
+    evaluation.TargetStarted(attr="machines.web"),
+    evaluation.TargetStarted(attr="machines.db"),
+    evaluation.EvaluationSaid(text="trace: [bold]odd[/]"),
+    evaluation.TargetEvaluated(attr="machines.db", seconds=2.25),
+    evaluation.TargetRefused(attr="machines.web"),
+    evaluation.TargetEvaluated(attr="images.api", seconds=0.1),
+)
+
+
+def test_evaluation_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.build_progress(quiet=False) as observe:
+        feed(observe, EVALUATION)
+    assert capsys.readouterr().err.splitlines() == [
+        "trace: [bold]odd[/]",
+        "evaluated 1/3 machines.db (2.2 s)",
+        "FAILED  2/3 machines.web",
+    ], "what takes no time is not worth a line"
+
+
+def test_the_live_view_counts_targets(terminal: io.StringIO) -> None:
+    view = progress._LiveBuilds()
+    feed(view, EVALUATION[:3])
+    assert view._render().plain.startswith("evaluating 0/3  machines.web, machines.db")
+    feed(view, EVALUATION[3:6])
+    assert view._render().plain.startswith("evaluating 2/3")
+    feed(view, EVALUATION[6:])
+    assert "evaluating" not in view._render().plain
+    drawn = terminal.getvalue()
+    assert "failed machines.web" in drawn
+    assert "trace: [bold]odd[/]" in drawn
+
+
+def test_the_live_view_is_one_line_however_many_are_evaluated(terminal: io.StringIO) -> None:
+    view = progress._LiveBuilds()
+    feed(view, [evaluation.EvaluationStarted(targets=99, remembered=0)])
+    feed(view, [evaluation.TargetStarted(attr=f"machines.m-{number}") for number in range(99)])
+    assert max(map(len, view._render().plain.splitlines())) <= 100
 
 
 REMOTE = (

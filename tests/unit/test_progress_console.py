@@ -19,7 +19,7 @@ from nixgen.cli import console
 from nixgen.cli.cache.push import print_pushed
 from nixgen.doctor import Finding
 from nixgen.driver.evaluation import Target
-from nixgen.driver.report import BuildReport, TargetResult
+from nixgen.driver.report import BuildReport, Status, TargetResult
 from nixgen.errors import ModelError, Problem, StaleError, UsageError
 from nixgen.oci.build import ImageReport
 from nixgen.pipeline import Built
@@ -64,6 +64,36 @@ def test_built(capsys: Capture) -> None:
         "failed  images.api",
     ]
     assert said.err == "3 targets in 2.5 s\n"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        (("cached", "would build"), "1 of 2 targets would be built; evaluated in 2.5 s"),
+        (("cached", "cached"), "all 2 targets are there; evaluated in 2.5 s"),
+    ],
+)
+def test_planned(capsys: Capture, statuses: tuple[Status, Status], said: str) -> None:
+    results = tuple(
+        TargetResult(target=target(attr), status=status)
+        for attr, status in zip(("machines.web", "images.api"), statuses, strict=True)
+    )
+    console.print_planned(
+        Built(
+            report=BuildReport(results=results),
+            origins={},
+            base="debian",
+            environment=None,
+            started=datetime.now(UTC),
+            seconds=2.5,
+        )
+    )
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        "cached      machines.web  /nix/store/machines-web",
+        f"{statuses[1]:<11} images.api    /nix/store/images-api",
+    ]
+    assert printed.err == f"{said}\n"
 
 
 def test_pushed(capsys: Capture) -> None:

@@ -14,7 +14,7 @@ from nixgen import stamp
 from nixgen.reads import recording
 from nixgen.workspace import Workspace
 
-REQUEST: stamp.Request = (("machines",), "debian", None)
+REQUEST = stamp.request(stamp.BUILD, ("machines",), base="debian", environment=None, overrides={})
 INFRA = """
 import os
 from pathlib import Path
@@ -35,6 +35,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "app/deep/server.js").write_text("1")
     (tmp_path / "flake-inputs.json").write_text('{"schema": "nixgen/inputs/1", "inputs": {}}')
     (tmp_path / "out").write_text("built")
+    (tmp_path / "nixpkgs/lib").mkdir(parents=True)
     (tmp_path / "root").symlink_to(tmp_path / "out")
     workspace = Workspace.open(tmp_path)
     workspace.write_generated()
@@ -46,16 +47,20 @@ def project(tmp_path: Path) -> Path:
     stamp.save(
         str(tmp_path),
         REQUEST,
+        [("machines.web", "cached", str(tmp_path / "out"))],
         paths={
             path
             for path in workspace.dependencies()
             if not path.startswith(str(tmp_path / ".nixgen"))
         },
         variables=workspace.reads.variables,
-        roots={str(tmp_path / "root"): str(tmp_path / "out")},
-        outputs=[("machines.web", str(tmp_path / "out"))],
+        links={str(tmp_path / "root"): str(tmp_path / "out")},
+        there={str(tmp_path / "out")},
+        absent={str(tmp_path / "not-built")},
+        trees={str(tmp_path / "nixpkgs")},
     )
-    assert stamp.load(str(tmp_path), REQUEST) == [("machines.web", str(tmp_path / "out"))]
+    known = [("machines.web", "cached", str(tmp_path / "out"))]
+    assert stamp.load(str(tmp_path), REQUEST) == known
     return tmp_path
 
 
@@ -73,7 +78,10 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a file that infra.py asked for": lambda p: (p / "extra.txt").write_text(""),
     "the output is gone": lambda p: (p / "out").unlink(),
     "the root is gone": lambda p: (p / "root").unlink(),
-    "the stamp is damaged": lambda p: (p / ".nixgen/cache/stamp.json").write_text("{"),
+    "what was not there is": lambda p: (p / "not-built").write_text(""),
+    "a file in a tree": lambda p: (p / "nixpkgs/lib/new.nix").write_text("{ }"),
+    "a tree is gone": lambda p: (p / "nixpkgs").rename(p / "elsewhere"),
+    "the stamp is damaged": lambda p: (p / ".nixgen/cache/stamp-build.json").write_text("{"),
 }
 
 
@@ -93,14 +101,40 @@ def test_a_variable_that_infra_py_reads_counts(
 
 
 def test_another_request_means_no(project: Path) -> None:
-    assert stamp.load(str(project), (("images",), "debian", None)) is None
-    assert stamp.load(str(project), (("machines",), "debian", "prod")) is None
+    def known(
+        verb: str = stamp.BUILD,
+        targets: tuple[str, ...] = ("machines",),
+        base: str = "debian",
+        environment: str | None = None,
+        **overrides: str,
+    ) -> bool:
+        asked = stamp.request(
+            verb, targets, base=base, environment=environment, overrides=overrides
+        )
+        return stamp.load(str(project), asked) is not None
+
+    assert known()
+    assert not known(targets=("images",))
+    assert not known(base="nixpkgs")
+    assert not known(environment="prod")
+    assert not known(nixpkgs="/x")
+    assert not known(verb=stamp.DRY_RUN)
 
 
 def test_a_file_of_this_moment_is_not_trusted(tmp_path: Path) -> None:
     file = tmp_path / "just-now"
     file.write_text("1")
-    stamp.save(str(tmp_path), REQUEST, paths={str(file)}, variables=set(), roots={}, outputs=[])
+    stamp.save(
+        str(tmp_path),
+        REQUEST,
+        [],
+        paths={str(file)},
+        variables=set(),
+        links={},
+        there=set(),
+        absent=set(),
+        trees=set(),
+    )
     assert stamp.load(str(tmp_path), REQUEST) is None
 
 

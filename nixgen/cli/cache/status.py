@@ -76,7 +76,7 @@ def status(
             overrides=overrides,
             debug=debug,
             observe=observe,
-        )
+        ).require()
     with (
         caching.cache_location(workspace, cache) as location,
         Bucket(location) as bucket,

@@ -1,0 +1,208 @@
+"""What a Nix file can make an evaluation read, found in its text.
+
+A lexer and no more: it tells code from strings and comments, as Nix's own does (``src/libexpr/lexer.l``), and knows
+nothing of scopes. So it says too much rather than too little: a path counts wherever it stands in code, used or not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from attrs import frozen
+
+__all__ = ["Doubt", "Mentions", "mentions"]
+
+_SEGMENT = rb"[a-zA-Z0-9._+\-]"
+_CODE = re.compile(
+    rb"(?P<comment>\#[^\r\n]*|/\*.*?(?:\*/|\Z))"
+    rb"|(?P<string>\")"
+    rb"|(?P<block>'')"
+    rb"|(?P<update>//)"
+    rb"|(?P<uri>[a-zA-Z][a-zA-Z0-9+.\-]*:[a-zA-Z0-9%/?:@&=+$,\-_.!~*']+)"
+    rb"|(?P<search><SEGMENT+(?:/SEGMENT+)*>)"
+    rb"|(?P<path>(?:~|SEGMENT*)(?:/SEGMENT+)+/?|SEGMENT*/(?=\$\{))(?P<more>\$\{)?"
+    rb"|(?P<word>[a-zA-Z_][a-zA-Z0-9_'\-]*)"
+    rb"|(?P<open>\$?\{)"
+    rb"|(?P<close>\})"
+    rb"|[^a-zA-Z0-9_\#/\"'<~.+\-{}$]+|.".replace(b"SEGMENT", _SEGMENT),
+    re.DOTALL,
+)
+# What starts nothing of the above, but for words and, outside of interpolations, braces: most of a file, in one step.
+_DULL = (
+    rb"(?:[a-zA-Z0-9_.+\-][a-zA-Z0-9_.+\-']*+(?![/:])|[^a-zA-Z0-9_.+\-/\"'<~\#$EXCEPT]++"
+    rb"|\"(?:[^\"\\$/][^\"\\$]*+)?\"|\#[^\r\n]*+)*+"
+)
+_DULL_OUTSIDE = re.compile(_DULL.replace(b"EXCEPT", b""))
+_DULL_INSIDE = re.compile(_DULL.replace(b"EXCEPT", b"{}"))
+# up to the end of the string, or to what is put into it
+_STRING = re.compile(rb"(?:[^\"\\$]|\\.|\$[^{\"\\]|\$(?=[\"\\]))*", re.DOTALL)
+_BLOCK = re.compile(rb"(?:[^'$]|\$[^{']|\$(?!\{)|''\$|'''|''\\.|'(?!'))*", re.DOTALL)
+_REST_OF_PATH = re.compile(rb"(?:SEGMENT|/)*".replace(b"SEGMENT", _SEGMENT))
+_ABSOLUTE = re.compile(rb"(?:/[^/\0\r\n]+)+/?")
+
+_LITERAL = re.compile(rb"\s*\(?\s*\"([a-zA-Z_][a-zA-Z0-9_]*)\"")
+_ATTRIBUTES = re.compile(rb"\s*\{([^{}]*)\}")
+_PINNED = re.compile(rb"\b(?:sha256|hash|narHash)\s*=|\brev\s*=\s*\"[0-9a-f]{40}\"")
+
+_FETCHERS = frozenset({b"fetchGit", b"fetchMercurial", b"fetchTarball", b"fetchTree", b"fetchurl"})
+_UNKNOWABLE = {
+    b"currentTime": "asks what time it is",
+    b"exec": "runs programs",
+    b"findFile": "looks files up in a search path",
+    b"getFlake": "reads a flake",
+    b"importNative": "runs native code",
+    b"nixPath": "reads the search path NIX_PATH",
+}
+#: common words, which mean Nix's own function only as ``builtins.exec``
+_QUALIFIED = frozenset({b"exec", b"fetchurl", b"path"})
+_READS_FOLDERS = frozenset({b"filterSource", b"path", b"readDir"})
+_TELLING = re.compile(
+    b"getEnv|filterSource|readDir|builtins|" + b"|".join({*_FETCHERS, *_UNKNOWABLE})
+)
+
+
+class Doubt(NamedTuple):
+    """Why nobody can say what a file reads: ``line`` of it, and a clause that goes on from its name."""
+
+    line: int
+    clause: str
+
+
+@frozen(kw_only=True)
+class Mentions:
+    """What the text of a Nix file names.
+
+    :param paths: paths as they are written; relative ones begin at the folder of the file.
+    :param prefixes: the same, of paths that go on with something computed: all that lies in that folder may be meant.
+    :param strings: absolute paths that are whole strings, which ``readFile`` and ``imports`` take, too.
+    :param variables: environment variables.
+    :param doubts: what makes the evaluation unrepeatable.
+    :param reads_folders: something here lists or copies folders, perhaps one of ``strings``.
+    """
+
+    paths: frozenset[str]
+    prefixes: frozenset[str]
+    strings: frozenset[str]
+    variables: frozenset[str]
+    doubts: tuple[Doubt, ...]
+    reads_folders: bool
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: bytes
+    start: int
+    end: int
+
+
+def mentions(text: bytes) -> Mentions:
+    """Everything that the text of a Nix file names. Never raises: what is no Nix is Nix's to say."""
+    paths: set[str] = set()
+    prefixes: set[str] = set()
+    strings: set[str] = set()
+    variables: set[str] = set()
+    doubts: list[Doubt] = []
+    reads_folders = False
+
+    def doubt(at: int, clause: str) -> None:
+        doubts.append(Doubt(text.count(b"\n", 0, at) + 1, clause))
+
+    before: tuple[bytes, bytes] = (b"", b"")
+    opened_builtins = bool(re.search(rb"(?:with\s+|\(\s*)builtins\b", text))
+    for token in _tokens(text):
+        match token.kind:
+            case "path":
+                paths.add(_decoded(token.text))
+            case "prefix":
+                prefixes.add(_decoded(token.text.rpartition(b"/")[0] or b"/"))
+            case "string" if _ABSOLUTE.fullmatch(token.text):
+                strings.add(_decoded(token.text))
+            case "search" if not token.text.startswith(b"<nix/"):
+                doubt(token.start, f"looks up {_decoded(token.text)} in the search path NIX_PATH")
+            case "word":
+                name = token.text.removeprefix(b"__")
+                qualified = before == (b"builtins", b".") or opened_builtins
+                meant = qualified or name not in _QUALIFIED
+                reads_folders = reads_folders or (meant and name in _READS_FOLDERS)
+                if name == b"getEnv":
+                    if found := _LITERAL.match(text, token.end):
+                        variables.add(_decoded(found[1]))
+                    else:
+                        doubt(token.start, "reads an environment variable whose name it computes")
+                elif meant and name in _FETCHERS:
+                    given = _ATTRIBUTES.match(text, token.end)
+                    if not (given and _PINNED.search(given[1])):
+                        doubt(token.start, f"fetches without a hash ({_decoded(name)})")
+                elif meant and name in _UNKNOWABLE:
+                    doubt(token.start, f"{_UNKNOWABLE[name]} ({_decoded(name)})")
+            case _:
+                pass
+        if token.kind != "blank":
+            before = (before[1], token.text)
+    return Mentions(
+        paths=frozenset(paths),
+        prefixes=frozenset(prefixes),
+        strings=frozenset(strings),
+        variables=frozenset(variables),
+        doubts=tuple(doubts),
+        reads_folders=reads_folders,
+    )
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
+def _tokens(text: bytes) -> Iterator[_Token]:
+    """Words, paths, whole strings and single characters; comments and pieces of strings are left out.
+
+    A stack remembers what a closing brace ends: code in braces, what was put into a string, or into a path.
+    """
+    at, end = 0, len(text)
+    stack: list[str] = []
+    words_matter = bool(_TELLING.search(text))
+    while at < end:
+        if stack and stack[-1] in {"string", "block"}:
+            pattern, close = (_STRING, b'"') if stack[-1] == "string" else (_BLOCK, b"''")
+            found = pattern.match(text, at)
+            assert found is not None  # noqa: S101 - both match the empty text
+            stop = found.end()
+            if text.startswith(b"${", stop):
+                stack.append("interpolation")
+                at = stop + 2
+                continue
+            whole = text.startswith(close, at - len(close))
+            if whole and text.startswith(close, stop):
+                yield _Token("string", found[0], at, stop)
+            stack.pop()
+            at = stop + len(close)
+            continue
+        if not words_matter:
+            dull = (_DULL_INSIDE if stack else _DULL_OUTSIDE).match(text, at)
+            at = dull.end() if dull else at
+            if at == end:
+                return
+        token = _CODE.match(text, at)
+        assert token is not None  # noqa: S101 - its last alternative is any character
+        kind, at = token.lastgroup or "other", token.end()
+        match kind:
+            case "comment" | "uri" | "update":
+                pass
+            case "string" | "block":
+                stack.append(kind)
+            case "more":
+                yield _Token("prefix", token["path"], token.start(), at)
+                stack.append("path")
+            case "open":
+                stack.append("braces")
+                yield _Token("other", token[0], token.start(), at)
+            case "close":
+                if stack and stack.pop() == "path":
+                    rest = _REST_OF_PATH.match(text, at)
+                    at = rest.end() if rest else at
+                yield _Token("other", token[0], token.start(), at)
+            case _:
+                blank = kind == "other" and token[0].isspace()
+                yield _Token("blank" if blank else kind, token[0], token.start(), at)

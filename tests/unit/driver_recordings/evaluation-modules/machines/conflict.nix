@@ -1,0 +1,8 @@
+{ config, lib, ... }:
+{
+  environment.variables = {
+    CONFLICT = "1";
+  };
+
+  networking.hostName = "second";
+}

@@ -1,0 +1,7 @@
+{ config, lib, ... }:
+{
+  networking.hostName = lib.mkDefault "m";
+  networking.firewall = {
+    enable = "yes";
+  };
+}
