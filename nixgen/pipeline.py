@@ -20,7 +20,7 @@ import attrs
 from nixgen import stamp
 from nixgen.driver.build import BuildReport, realise
 from nixgen.driver.builders import Builders
-from nixgen.driver.evaluation import Evaluated, Limits, Target, nix_files
+from nixgen.driver.evaluation import Evaluated, Limits, Target, nix_files, nix_variables
 from nixgen.driver.process import missing_tool
 from nixgen.driver.report import TargetResult
 from nixgen.driver.roots import Roots
@@ -373,7 +373,6 @@ def _remember(
         for name in ("nix-store", "nix-instantiate", "nix-eval-jobs")
         if (found := shutil.which(name))
     }
-    nix_variables = {name for name in os.environ if name.startswith("NIX_")}
     stamp.save(
         str(workspace.root),
         stamp.request(
@@ -392,7 +391,7 @@ def _remember(
         | set(nix_files(os.environ))
         | {path for each in reached for path in each.paths},
         variables=workspace.reads.variables
-        | nix_variables
+        | set(nix_variables(os.environ))
         | {"PATH", "NIXGEN_DEBIAN_MIRROR"}
         | {name for each in reached for name in each.variables},
         links={str(roots.link(result.attr, name)): path for result, name, path in outputs}

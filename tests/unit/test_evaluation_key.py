@@ -74,5 +74,6 @@ def test_nixs_configuration_counts(tmp_path: Path) -> None:
     assert settings(HOME="/") == plain
     assert settings(LANG="C", NIX_SSHOPTS="-v") == plain, "which evaluation does not read"
     assert settings(NIX_CONFIG="system = x") != plain
+    assert settings(NIXPKGS_ALLOW_UNFREE="1") != plain
     (tmp_path / "nix.conf").write_text("system = x")
     assert settings() != plain

@@ -3,7 +3,13 @@
 from nixgen.driver.evaluation.cache import EvaluationCache
 from nixgen.driver.evaluation.engine import Costs, Evaluated, evaluate
 from nixgen.driver.evaluation.jobs import eval_jobs_program
-from nixgen.driver.evaluation.key import TargetKey, nix_files, nix_settings, target_keys
+from nixgen.driver.evaluation.key import (
+    TargetKey,
+    nix_files,
+    nix_settings,
+    nix_variables,
+    target_keys,
+)
 from nixgen.driver.evaluation.limits import Limits
 from nixgen.driver.evaluation.reach import Reach
 from nixgen.driver.evaluation.refusal import Blame, Ending, Locate, refusal
@@ -26,6 +32,7 @@ __all__ = [
     "evaluate",
     "nix_files",
     "nix_settings",
+    "nix_variables",
     "refusal",
     "target_keys",
 ]

@@ -12,10 +12,12 @@ from attrs import frozen
 
 from nixgen.driver.evaluation.reach import Reach, Reached
 
-__all__ = ["TargetKey", "nix_files", "nix_settings", "target_keys"]
+__all__ = ["TargetKey", "nix_files", "nix_settings", "nix_variables", "target_keys"]
 
 _FORM = "nixgen/evaluation/2"
-#: set for builds, and read by none of them
+#: Nix's own, and those that nixpkgs and NixOS read for themselves, such as NIXPKGS_ALLOW_UNFREE
+_PREFIXES = ("NIX_", "NIXOS_", "NIXPKGS_")
+#: set for builds, and read by no evaluation
 _UNREAD = frozenset({"NIX_SSHOPTS"})
 
 
@@ -70,12 +72,15 @@ def nix_settings(environment: Mapping[str, str]) -> Mapping[str, object]:
     """What Nix itself reads, besides what it is told on its command line."""
     return {
         "files": {file: _digest(file).hex() for file in nix_files(environment)},
-        "variables": {
-            name: value
-            for name, value in sorted(environment.items())
-            if name.startswith("NIX_") and name not in _UNREAD
-        },
+        "variables": {name: environment[name] for name in nix_variables(environment)},
     }
+
+
+def nix_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The variables that are set of those that an evaluation may read without being seen to."""
+    return tuple(
+        sorted(name for name in environment if name.startswith(_PREFIXES) and name not in _UNREAD)
+    )
 
 
 def _digest(file: str) -> bytes:

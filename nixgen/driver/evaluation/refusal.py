@@ -21,7 +21,15 @@ __all__ = ["Blame", "Ending", "Locate", "all_refusals", "refusal"]
 Locate = Callable[[str, int], str | None]
 """Generated file and line → the user's ``file:line``, when that line comes from one."""
 
-_UNUSABLE = re.compile(r"refusing to evaluate|is marked as (?:broken|insecure)")
+#: nixpkgs' words for packages that it does not give (pkgs/stdenv/generic/check-meta.nix) → the variable that makes it
+_ALLOWED = {
+    "has an unfree license": "NIXPKGS_ALLOW_UNFREE",
+    "is marked as broken": "NIXPKGS_ALLOW_BROKEN",
+    "is marked as insecure": "NIXPKGS_ALLOW_INSECURE",
+    "is not supported on": "NIXPKGS_ALLOW_UNSUPPORTED_SYSTEM",
+    "is not available on": "NIXPKGS_ALLOW_UNSUPPORTED_SYSTEM",
+}
+_UNUSABLE = re.compile("|".join(_ALLOWED))
 #: lines of a message that are shown without --debug
 _LINES = 12
 
@@ -93,7 +101,7 @@ def refusal(
     where = next((users for _, users in places if users), None)
     details = [blame.shown(line) for line in trace.message[1:]]
     if _UNUSABLE.search(message):
-        details = []  # how to have it all the same, by settings that nixgen does not read
+        details = []  # advice on settings that nixgen does not read
     if len(details) > _LINES and not blame.debug:
         left_out = len(details) - _LINES
         details = [*details[:_LINES], f"… and {left_out} more lines; see them with --debug"]
@@ -101,7 +109,11 @@ def refusal(
         details.append(f"while evaluating the option {trace.option}")
     where = where or blame.origins.get(attr or "")
     if not where or len(places) > 1:
-        details += (_told(blame.shown(place), users) for place, users in places)
+        details += (
+            _told(blame.shown(place), users, first=not where)
+            for place, users in places
+            if not where or users != where
+        )
     return EvaluationError(
         blame.shown(message),
         hint=None if blame.debug and "--debug" in hint else hint,
@@ -110,8 +122,9 @@ def refusal(
     )
 
 
-def _told(place: str, users: str | None) -> str:
-    return f"at {place}" if users in {None, place} else f"at {place}, which is {users}"
+def _told(place: str, users: str | None, *, first: bool) -> str:
+    words = f"at {place}" if first else f"and at {place}"
+    return words if users in {None, place} else f"{words}, which is {users}"
 
 
 def _exhaustion(trace: Trace, ending: Ending, memory: int) -> tuple[str, str] | None:
@@ -153,8 +166,9 @@ def _said(trace: Trace, ending: Ending) -> tuple[str, str]:
     first = trace.message[0]
     if "infinite recursion" in first:
         return first, "a value refers to itself; follow it with --debug"
-    if _UNUSABLE.search(first):
-        return first, "use another package, or another system for this machine"
+    if unusable := _UNUSABLE.search(first):
+        variable = _ALLOWED[unusable[0]]
+        return first, f"use another package, or allow it with {variable}=1 in the environment"
     return first, "see Nix's whole trace with --debug"
 
 
