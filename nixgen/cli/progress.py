@@ -21,6 +21,7 @@ from nixgen.driver.evaluation import events as evaluation
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.progress import Progress
+    from rich.text import Text
 
 __all__ = [
     "build_progress",
@@ -226,41 +227,49 @@ class _LiveBuilds:
 
     def __call__(self, event: Any) -> None:
         with self._lock:
-            for text in self._places.follow(event):
-                self._live.console.print(f"warning: {text}", style="yellow", markup=False)
-            for text in (*self._evaluating.follow(event), *self._pushing.follow(event)):
-                self._live.console.print(text, style="yellow", markup=False)
-            match event:
-                case nix.BuildStarted(drv=drv):
-                    self._running[drv] = (time.monotonic(), "")
-                case nix.BuildLine(drv=drv, text=text):
-                    if drv in self._running:
-                        self._running[drv] = (self._running[drv][0], text)
-                case nix.BuildPhase(drv=drv, phase=phase):
-                    if drv in self._running:
-                        self._running[drv] = (self._running[drv][0], phase)
-                case nix.BuildFinished(drv=drv):
-                    self._running.pop(drv, None)
-                    self._done += 1
-                case nix.BuildFailed(drv=drv, seconds=seconds):
-                    self._running.pop(drv, None)
-                    self._failed += 1
-                    self._live.console.print(
-                        f"[bold red]failed[/] {self._places.name(drv)} ({seconds:.1f} s)"
-                    )
-                case nix.TransferFinished():
-                    self._fetched += 1
-                case nix.Progress(what="builds", expected=expected):
-                    self._expected = max(self._expected, expected)
-                case evaluation.TargetRefused(attr=attr):
-                    self._live.console.print(f"[bold red]failed[/] {attr}")
-                case nix.Message(level=1, text=text):
-                    self._live.console.print(text, style="yellow", markup=False)
-                case nix.Message(level=3, text=text) if not self._expected:
-                    # before Nix counts: resolving, evaluating
-                    self._doing = text.partition("\n")[0]
-                case _:
-                    pass
+            told = list(self._follow(event))
+        # After the lock: drawing has one of its own, behind which `_render` waits for ours.
+        for line in told:
+            self._live.console.print(line)
+
+    def _follow(self, event: Any) -> Iterator[Text]:
+        """What to tell now, above the view."""
+        from rich.text import Text
+
+        for text in self._places.follow(event):
+            yield Text(f"warning: {text}", "yellow")
+        for text in (*self._evaluating.follow(event), *self._pushing.follow(event)):
+            yield Text(text, "yellow")
+        match event:
+            case nix.BuildStarted(drv=drv):
+                self._running[drv] = (time.monotonic(), "")
+            case nix.BuildLine(drv=drv, text=text):
+                if drv in self._running:
+                    self._running[drv] = (self._running[drv][0], text)
+            case nix.BuildPhase(drv=drv, phase=phase):
+                if drv in self._running:
+                    self._running[drv] = (self._running[drv][0], phase)
+            case nix.BuildFinished(drv=drv):
+                self._running.pop(drv, None)
+                self._done += 1
+            case nix.BuildFailed(drv=drv, seconds=seconds):
+                self._running.pop(drv, None)
+                self._failed += 1
+                failed = f" {self._places.name(drv)} ({seconds:.1f} s)"
+                yield Text.assemble(("failed", "bold red"), failed)
+            case nix.TransferFinished():
+                self._fetched += 1
+            case nix.Progress(what="builds", expected=expected):
+                self._expected = max(self._expected, expected)
+            case evaluation.TargetRefused(attr=attr):
+                yield Text.assemble(("failed", "bold red"), f" {attr}")
+            case nix.Message(level=1, text=text):
+                yield Text(text, "yellow")
+            case nix.Message(level=3, text=text) if not self._expected:
+                # before Nix counts: resolving
+                self._doing = text.partition("\n")[0]
+            case _:
+                pass
 
     def _render(self) -> Any:
         from rich.text import Text

@@ -142,6 +142,20 @@ def test_the_live_view_counts_targets(terminal: io.StringIO) -> None:
     assert "trace: [bold]odd[/]" in drawn
 
 
+def test_the_live_view_tells_nothing_while_it_is_locked(
+    terminal: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that draws holds a lock of its own when it asks for the view: both would wait for each other."""
+    view = progress._LiveBuilds()
+    free = []
+    monkeypatch.setattr(
+        view._live.console, "print", lambda _line: free.append(not view._lock.locked())
+    )
+    feed(view, [*BUILDS, *REMOTE, *EVALUATION, cache.UpstreamSilent(url="u", reason="r")])
+    assert len(free) == 8
+    assert all(free)
+
+
 def test_the_live_view_is_one_line_however_many_are_evaluated(terminal: io.StringIO) -> None:
     view = progress._LiveBuilds()
     feed(view, [evaluation.EvaluationStarted(targets=99, remembered=0)])
