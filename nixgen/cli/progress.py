@@ -131,9 +131,9 @@ class _Evaluating:
 
     @property
     def line(self) -> str:
-        """``evaluating 7/20  machines.web, machines.db``; empty when nothing is evaluated."""
+        """``evaluating 7/20  machines.web, machines.db``; empty when nothing has to be evaluated."""
         if self._done >= self._total:
-            return ""
+            return f"evaluated {self._total} targets" if self._total else ""
         return f"evaluating {self.count}  {', '.join(self._running)}".rstrip()
 
 

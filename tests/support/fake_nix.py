@@ -59,7 +59,9 @@ def act(attr: str) -> None:
     if "full" in attr:
         fail("writing to file: No space left on device")
     if "offline" in attr:
-        fail("unable to download 'https://example.org': Couldn't resolve host name (6)")
+        say("error: unable to download 'https://example.org': Couldn't resolve host name (6)\n")
+        say('       … while fetching the input "nixpkgs" from https://example.org')
+        sys.exit(1)
     if "wrong" in attr:
         say(f"error: {attr} is wrong\n\n       at /p/generated/machines/x.nix:3:5:\n")
         say("       … while evaluating something\n\n       at /n/lib/modules.nix:1:1:")

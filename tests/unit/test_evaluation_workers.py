@@ -183,7 +183,7 @@ def test_what_is_too_much_is_told_and_the_rest_is_finished(
     ("attr", "kind", "says"),
     [
         ("full", StoreError, "the disk of the Nix store is full"),
-        ("offline", OutsideError, "an input of the evaluation cannot be fetched"),
+        ("offline", OutsideError, "the input nixpkgs cannot be fetched from https://example.org"),
         ("silent", EvaluationError, "told nothing of it"),
     ],
 )
