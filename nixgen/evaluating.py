@@ -45,7 +45,6 @@ __all__ = [
     "Observer",
     "base_lock",
     "blame",
-    "local_trees",
     "offered_mirrors",
     "require_known",
 ]
@@ -61,7 +60,8 @@ class Evaluation:
 
     :param attrs_wanted: the targets, each a single one.
     :param lock: of the Debian base.
-    :param keys: of the targets, under which their evaluations are remembered; as the files were when it was prepared.
+    :param trees: fingerprint of each input that is a folder; as the files were when it was prepared.
+    :param keys: of the targets, under which their evaluations are remembered; likewise.
     :param cache: where they are.
     """
 
@@ -70,6 +70,7 @@ class Evaluation:
     origins: Mapping[str, str | None]
     lock: Lock | None
     tree: Tree
+    trees: Mapping[Path, str]
     keys: Mapping[str, TargetKey]
     cache: EvaluationCache
     limits: Limits
@@ -112,13 +113,15 @@ class Evaluation:
             environment=environment,
             inputs=overrides,
         )
+        trees = _fingerprints(workspace, tree)
         return cls(
             workspace=workspace,
             attrs_wanted=attrs_wanted,
             origins={**workspace.target_origins(), SHELL: None},
             lock=lock,
             tree=tree,
-            keys=_keys(workspace, attrs_wanted, tree),
+            trees=trees,
+            keys=_keys(workspace, attrs_wanted, tree, trees),
             cache=EvaluationCache(workspace.state / "cache" / "evaluations"),
             limits=limits or Limits.of_host(),
             keep_going=keep_going,
@@ -186,15 +189,13 @@ class Evaluation:
 
     def _forget_what_changed(self, targets: Iterable[Target]) -> None:
         """Files that were edited while Nix read them: nobody knows what of them it saw."""
-        attrs_evaluated = [target.attr for target in targets]
-        now = _keys(self.workspace, attrs_evaluated, self.tree) if attrs_evaluated else {}
-        self.cache.forget(
-            {
-                attr: self.keys[attr].key
-                for attr, key in now.items()
-                if key.key != self.keys[attr].key
-            }
-        )
+        evaluated = [target.attr for target in targets]
+        if not evaluated:
+            return
+        trees = _fingerprints(self.workspace, self.tree)
+        now = _keys(self.workspace, evaluated, self.tree, trees)
+        before = {attr: self.keys[attr].key for attr in evaluated}
+        self.cache.forget({attr: key for attr, key in before.items() if now[attr].key != key})
 
     def _tell_doubts(self) -> None:
         """Say once why targets cannot be skipped, however many there are."""
@@ -208,7 +209,9 @@ class Evaluation:
             self.observe(EvaluationSaid(text=f"{who} evaluated every time: {doubt}"))
 
 
-def _keys(workspace: Workspace, attrs_wanted: Iterable[str], tree: Tree) -> Mapping[str, TargetKey]:
+def _keys(
+    workspace: Workspace, attrs_wanted: Iterable[str], tree: Tree, trees: Mapping[Path, str]
+) -> Mapping[str, TargetKey]:
     jobs = eval_jobs_program()
     reach = Reach(
         root=str(workspace.root),
@@ -229,15 +232,13 @@ def _keys(workspace: Workspace, attrs_wanted: Iterable[str], tree: Tree) -> Mapp
             "settings": nix_settings(os.environ),
             "system": tree.system,
             "environment": tree.environment,
-            "inputs": {
-                name: _fingerprint(path) for name, path in local_trees(workspace, tree).items()
-            },
+            "inputs": {name: trees[path] for name, path in _local_trees(workspace, tree).items()},
             "mirrors": os.environ.get("NIXGEN_DEBIAN_MIRROR"),
         },
     )
 
 
-def local_trees(workspace: Workspace, tree: Tree) -> Mapping[str, Path]:
+def _local_trees(workspace: Workspace, tree: Tree) -> Mapping[str, Path]:
     """Input → the folder that it is: overridden ones, and pins that are paths, which have no hash to tell a change by.
 
     :raises LockError: flake-inputs.json is wrong.
@@ -250,6 +251,10 @@ def local_trees(workspace: Workspace, tree: Tree) -> Mapping[str, Path]:
         if pin.type == "path"
     }
     return {**pinned, **tree.inputs}
+
+
+def _fingerprints(workspace: Workspace, tree: Tree) -> Mapping[Path, str]:
+    return {path: _fingerprint(path) for path in _local_trees(workspace, tree).values()}
 
 
 def _fingerprint(tree: Path) -> str:

@@ -27,7 +27,7 @@ from nixgen.driver.roots import Roots
 from nixgen.driver.runner import SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import UsageError
-from nixgen.evaluating import BASES, NO_OVERRIDES, Evaluation, Observer, local_trees
+from nixgen.evaluating import BASES, NO_OVERRIDES, Evaluation, Observer
 from nixgen.workspace import SHELL, Workspace
 
 if TYPE_CHECKING:
@@ -386,10 +386,12 @@ def _remember(
             (result.attr, "cached" if verb == stamp.BUILD else result.status, result.target.out)
             for result in report.results
         ],
-        paths=workspace.dependencies()
+        since=workspace.opened,
+        paths=(workspace.dependencies() | {path for each in reached for path in each.paths})
+        - workspace.products()
         | programs
-        | set(nix_files(os.environ))
-        | {path for each in reached for path in each.paths},
+        | set(nix_files(os.environ)),
+        products=workspace.products(),
         variables=workspace.reads.variables
         | set(nix_variables(os.environ))
         | {"PATH", "NIXGEN_DEBIAN_MIRROR"}
@@ -400,7 +402,7 @@ def _remember(
         there={path for _, _, path in outputs} - missing
         | {result.target.drv for result in report.results if result.status == "would build"},
         absent=missing,
-        trees={str(path) for path in local_trees(workspace, tree).values()},
+        trees={str(path): known for path, known in evaluation.trees.items()},
     )
 
 

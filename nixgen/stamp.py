@@ -95,26 +95,32 @@ def save(
     asked: Request,
     results: list[Result],
     *,
+    since: int,
     paths: set[str],
+    products: set[str],
     variables: set[str],
     links: dict[str, str],
     there: set[str],
     absent: set[str],
-    trees: set[str],
+    trees: dict[str, str],
 ) -> None:
     """Remember what was said. A failure to write is no failure of the build.
 
     :param asked: see `request`.
+    :param since: when the first of them was read, in nanoseconds; what was changed later may not be what was said something of.
     :param paths: files and folders that it depends on, there or not.
+    :param products: the same, which this run may have written itself.
     :param links: of GC roots, and where they lead.
     :param there: store paths that have to exist.
     :param absent: store paths that must not.
-    :param trees: folders that it depends on with all that is in them.
+    :param trees: folders that it depends on with all that is in them, and the fingerprint that they had.
     """
     now = time.time_ns()
-    signatures = {path: _signature(path) for path in sorted(paths)}
-    if any(found is not None and found[0] > now - _RACY_NS for found in signatures.values()):
-        return
+    signatures = {path: _signature(path) for path in sorted(paths | products)}
+    for path, found in signatures.items():
+        last = (now if path in products else min(since, now)) - _RACY_NS
+        if found is not None and found[0] > last:
+            return
     file = stamp_file(root, asked[0])
     temporary = f"{file}.{os.getpid()}"
     try:
@@ -126,7 +132,7 @@ def save(
             "links": links,
             "there": sorted(there),
             "absent": sorted(absent),
-            "trees": {path: _tree(path) for path in sorted(trees)},
+            "trees": trees,
             "results": results,
         }
         os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120

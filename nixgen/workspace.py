@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -39,6 +40,8 @@ class Workspace:
     root: Path
     project: Project
     reads: Reads
+    #: when it was, in nanoseconds: before the first file was read
+    opened: int = attrs.field(factory=time.time_ns)
 
     @classmethod
     def open(cls, folder: Path, *, check_options: bool = True) -> Workspace:
@@ -46,10 +49,11 @@ class Workspace:
         :param check_options: whether options that NixOS would refuse are problems; not for who reads their list anew.
         :raises InputError: infra.py is missing, broken, or describes something impossible.
         """
+        opened = time.time_ns()
         root = folder.resolve()
         with recording() as reads:
             project = load_project(root)
-        workspace = cls(root, project, reads)
+        workspace = cls(root, project, reads, opened)
         workspace._require_sources()
         if check_options:
             workspace.options.require_sound()
@@ -247,6 +251,11 @@ class Workspace:
         read = {self.lock_path, self.inputs_path, self.options.path, self.root / "infra.py"}
         library = map(str, library_files())
         return {*code, *library, *self.reads.paths, *sources, *own, *map(str, read)}
+
+    def products(self) -> set[str]:
+        """Files that a build may write itself before it evaluates."""
+        tree, _ = self._rendered
+        return {str(self.lock_path), *(str(self.generated / path) for path in tree)}
 
     def evaluation_tree(self) -> Mapping[str, Path]:
         """Everything that evaluating generated/ reads: path relative to the project → the file, link or folder on disk.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nixgen import stamp
+from nixgen.fingerprint import fingerprint
 from nixgen.reads import recording
 from nixgen.workspace import Workspace
 
@@ -48,6 +49,8 @@ def project(tmp_path: Path) -> Path:
         str(tmp_path),
         REQUEST,
         [("machines.web", "cached", str(tmp_path / "out"))],
+        since=time.time_ns(),
+        products=set(),
         paths={
             path
             for path in workspace.dependencies()
@@ -57,7 +60,7 @@ def project(tmp_path: Path) -> Path:
         links={str(tmp_path / "root"): str(tmp_path / "out")},
         there={str(tmp_path / "out")},
         absent={str(tmp_path / "not-built")},
-        trees={str(tmp_path / "nixpkgs")},
+        trees={str(tmp_path / "nixpkgs"): fingerprint(str(tmp_path / "nixpkgs"))},
     )
     known = [("machines.web", "cached", str(tmp_path / "out"))]
     assert stamp.load(str(tmp_path), REQUEST) == known
@@ -128,14 +131,44 @@ def test_a_file_of_this_moment_is_not_trusted(tmp_path: Path) -> None:
         str(tmp_path),
         REQUEST,
         [],
+        since=time.time_ns(),
         paths={str(file)},
+        products=set(),
         variables=set(),
         links={},
         there=set(),
         absent=set(),
-        trees=set(),
+        trees={},
     )
     assert stamp.load(str(tmp_path), REQUEST) is None
+
+
+@pytest.mark.parametrize(("seconds", "made", "stands"), [(60, False, True), (10, False, False), (10, True, True)])  # fmt: skip
+def test_what_was_edited_while_nixgen_ran_is_not_trusted(
+    tmp_path: Path,
+    seconds: int,
+    made: bool,
+    stands: bool,  # noqa: FBT001
+) -> None:
+    """What is said is of the file that was read, 30 seconds ago; unless nixgen wrote it itself since."""
+    file = tmp_path / "file"
+    file.write_text("1")
+    then = time.time() - seconds
+    os.utime(file, (then, then))
+    stamp.save(
+        str(tmp_path),
+        REQUEST,
+        [],
+        since=time.time_ns() - 30 * 10**9,
+        paths=set() if made else {str(file)},
+        products={str(file)} if made else set(),
+        variables=set(),
+        links={},
+        there=set(),
+        absent=set(),
+        trees={},
+    )
+    assert (stamp.load(str(tmp_path), REQUEST) is not None) is stands
 
 
 @pytest.mark.parametrize(
