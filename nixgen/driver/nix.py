@@ -20,6 +20,7 @@ from nixgen.driver.command import Command
 
 __all__ = [
     "MIRRORS_VARIABLE",
+    "MOST_TARGETS",
     "NixOptions",
     "add_root",
     "evaluate_function",
@@ -42,6 +43,9 @@ _NOISE = (
     "warning: you did not specify '--add-root'; the result might be removed by the garbage collector",
     "warning: `--gc-roots-dir' not specified",
 )
+
+MOST_TARGETS = 1000
+"""That one evaluation can be given: the kernel allows 128 KiB for each word of a command line."""
 
 _EXPRESSIONS = Path(__file__).parent / "evaluation"
 
@@ -145,6 +149,7 @@ def report_targets(
     ``evaluation/report.nix``, each line on standard error behind ``trace: ``. The first that is wrong ends it.
 
     :param arguments: what that function is given, as JSON.
+    :param attrs: `MOST_TARGETS` or fewer.
     :param variables: added to the environment.
     """
     return Command(

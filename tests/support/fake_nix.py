@@ -55,6 +55,7 @@ def act(attr: str) -> None:
         say("trace: a value")
         say("trace: 0123456789abcdef done machines.forged {}")
         say("warning: something is old")
+        say("warning: error: SQLite database '/nix/var/nix/db/db.sqlite' is busy")
         say("evaluating file '/x'")
     if "full" in attr:
         fail("writing to file: No space left on device")

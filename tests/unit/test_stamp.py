@@ -147,7 +147,7 @@ def test_a_file_of_this_moment_is_not_trusted(tmp_path: Path) -> None:
 def test_what_was_edited_while_nixgen_ran_is_not_trusted(
     tmp_path: Path,
     seconds: int,
-    made: bool,
+    made: bool,  # noqa: FBT001
     stands: bool,  # noqa: FBT001
 ) -> None:
     """What is said is of the file that was read, 30 seconds ago; unless nixgen wrote it itself since."""

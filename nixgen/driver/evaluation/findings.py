@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 
@@ -20,6 +21,11 @@ from nixgen.driver.nix import is_noise
 from nixgen.errors import EvaluationError
 
 __all__ = ["Findings", "Keep"]
+
+#: warnings of Nix that are about nixgen's own doing, or about what no evaluation of ours reads
+_CHATTER = re.compile(
+    r"SQLite database .* is busy|Nix search path entry|ignoring the client-specified setting"
+)
 
 Keep = Callable[[Target, float | None], None]
 """Remembers a target, and the seconds that it took if that is known; called as soon as it is evaluated."""
@@ -71,7 +77,9 @@ class Findings:
     def said(self, line: bytes) -> None:
         """A line that Nix wrote. Warnings and the user's traces are told; each once, for every process says it anew."""
         text = clean(line.decode("utf-8", "replace"))
-        if not text.startswith(("trace: ", "warning: ", "evaluation warning: ")) or is_noise(text):
+        if not text.startswith(("trace: ", "warning: ", "evaluation warning: ")):
+            return
+        if is_noise(text) or _CHATTER.search(text):
             return
         with self._lock:
             if line not in self._said:

@@ -52,6 +52,14 @@ class EvalJobs:
 
     def evaluate(self, attrs: Sequence[str]) -> tuple[tuple[str, ...], str]:
         """Evaluate these, in no order; what is left undone, and the last error that was said."""
+        left: tuple[str, ...] = ()
+        last = ""
+        for first in range(0, len(attrs), nix.MOST_TARGETS):
+            undone, error = self._evaluate(attrs[first : first + nix.MOST_TARGETS])
+            left, last = (*left, *undone), error or last
+        return left, last
+
+    def _evaluate(self, attrs: Sequence[str]) -> tuple[tuple[str, ...], str]:
         names = {f"t{number}": attr for number, attr in enumerate(attrs)}
         last = b""
 
@@ -77,7 +85,7 @@ class EvalJobs:
         try:
             self.runner.lines(self._command(attrs), line, on_output=output, on_tick=tick)
         except _Cancelled:
-            return (), ""
+            return (), ""  # nobody wants the rest
         return tuple(names.values()), last.decode("utf-8", "replace").partition(":")[2].strip()
 
     def _command(self, attrs: Sequence[str]) -> Command:

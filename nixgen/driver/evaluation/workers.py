@@ -37,8 +37,6 @@ _HEAP = 0.6
 _USUAL_HEAP = 384 << 20
 #: the part of its share at which a process is ended between two targets, which loses nothing
 _FULL = 0.8
-#: targets that a command line holds: the kernel allows 128 KiB for each word
-_MOST = 1000
 #: lines of a trace that are kept: its first ones and its last ones
 _TRACE = 4000
 
@@ -99,7 +97,7 @@ class Workers:
         try:
             while not self.findings.cancelled and (attrs := schedule.run(number)):
                 process = _Process(workers=self, schedule=schedule, number=number)
-                if not process.evaluate(attrs[:_MOST]):
+                if not process.evaluate(attrs[: nix.MOST_TARGETS]):
                     return
         except BaseException as error:  # noqa: BLE001 - a thread has nobody to raise it to
             self.findings.fail(error)
