@@ -7,7 +7,6 @@ Each function takes a `Workspace`, returns a value, and reports progress through
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +19,7 @@ import attrs
 from nixgen import stamp
 from nixgen.driver.build import BuildReport, realise
 from nixgen.driver.builders import Builders
-from nixgen.driver.evaluation import Evaluated, Limits, Target, nix_files, nix_variables
+from nixgen.driver.evaluation import Evaluated, Limits, Target
 from nixgen.driver.process import missing_tool
 from nixgen.driver.report import TargetResult
 from nixgen.driver.roots import Roots
@@ -28,6 +27,8 @@ from nixgen.driver.runner import SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import UsageError
 from nixgen.evaluating import BASES, NO_OVERRIDES, Evaluation, Observer
+from nixgen.evaluating import BASES, NO_OVERRIDES, Evaluation, Observer
+from nixgen.stamping import leave_stamp
 from nixgen.workspace import SHELL, Workspace
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def dry_run(
         ),
         seconds=time.monotonic() - started,
     )
-    _remember(evaluation, stamp.DRY_RUN, targets, report)
+    leave_stamp(evaluation, stamp.DRY_RUN, targets, report)
     return Built(
         report=report,
         origins=evaluation.origins,
@@ -245,7 +246,7 @@ def build(
     with _using(chosen, evaluation) as equipped:
         report = _realised(equipped, roots, keep_going=keep_going, jobs=jobs, builders=chosen)
     if report.ok and system is None and roots == usual:
-        _remember(evaluation, stamp.BUILD, targets, report)
+        leave_stamp(evaluation, stamp.BUILD, targets, report)
     return Built(
         report=report,
         origins=evaluation.origins,
@@ -351,59 +352,6 @@ def _realised(
         evaluation.forget()
         found = None
     return report
-
-
-def _remember(
-    evaluation: Evaluation, verb: str, targets: tuple[str, ...], report: BuildReport
-) -> None:
-    """So that the next build or dry run of the same can be over before it starts."""
-    workspace, tree = evaluation.workspace, evaluation.tree
-    reached = [key.reached for key in evaluation.keys.values()]
-    if workspace.reads.volatile or any(each.doubts for each in reached):
-        return
-    roots = Roots(workspace.state / "gcroots")
-    outputs = [
-        (result, name, path)
-        for result in report.results
-        for name, path in result.target.outputs.items()
-    ]
-    missing = {path for result, _, path in outputs if result.status == "would build"}
-    programs = {
-        found
-        for name in ("nix-store", "nix-instantiate", "nix-eval-jobs")
-        if (found := shutil.which(name))
-    }
-    stamp.save(
-        str(workspace.root),
-        stamp.request(
-            verb,
-            targets,
-            base=tree.base,
-            environment=tree.environment,
-            overrides={name: str(path) for name, path in tree.inputs.items()},
-        ),
-        [
-            (result.attr, "cached" if verb == stamp.BUILD else result.status, result.target.out)
-            for result in report.results
-        ],
-        since=workspace.opened,
-        paths=(workspace.dependencies() | {path for each in reached for path in each.paths})
-        - workspace.products()
-        | programs
-        | set(nix_files(os.environ)),
-        products=workspace.products(),
-        variables=workspace.reads.variables
-        | set(nix_variables(os.environ))
-        | {"PATH", "NIXGEN_DEBIAN_MIRROR"}
-        | {name for each in reached for name in each.variables},
-        links={str(roots.link(result.attr, name)): path for result, name, path in outputs}
-        if verb == stamp.BUILD
-        else {},
-        there={path for _, _, path in outputs} - missing
-        | {result.target.drv for result in report.results if result.status == "would build"},
-        absent=missing,
-        trees={str(path): known for path, known in evaluation.trees.items()},
-    )
 
 
 def results(workspace: Workspace, built: Built) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nixgen.cache import events as cache
 from nixgen.cli.console import err, human_size, note
+from nixgen.cli.followers import Evaluating, Places, Pushing, silent_upstream
 from nixgen.driver import events as nix
 from nixgen.driver.evaluation import events as evaluation
 
@@ -69,112 +70,13 @@ def build_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
         yield view
 
 
-class _Places:
-    """Where builds run, and what there is to tell of builders that cannot be used: once each, when it is known who builds
-    instead. When nobody does, it is the error that tells.
-    """
-
-    def __init__(self) -> None:
-        self._machines: dict[str, str] = {}
-        self._untold: list[str] = []
-        self._seen: set[str] = set()
-
-    def follow(self, event: nix.Event) -> list[str]:
-        """What to tell now."""
-        match event:
-            case nix.BuilderUnavailable(machine=machine, words=words) if machine not in self._seen:
-                self._seen.add(machine)
-                self._untold += words[:1]
-            case nix.BuildStarted(drv=drv, machine=machine):
-                if machine:
-                    self._machines[drv] = machine
-                told, self._untold = self._untold, []
-                place = f"on {machine}" if machine else "here"
-                return [f"{text}; building {place}" for text in told]
-            case _:
-                pass
-        return []
-
-    def name(self, drv: str) -> str:
-        """``nginx-1.22 on big-1``."""
-        machine = self._machines.get(drv)
-        return f"{nix.drv_name(drv)} on {machine}" if machine else nix.drv_name(drv)
-
-
-class _Evaluating:
-    """How far the evaluation is, and what to tell of it."""
-
-    def __init__(self) -> None:
-        self._running: dict[str, None] = {}
-        self._done = self._total = 0
-
-    def follow(self, event: object) -> list[str]:
-        """What to tell now."""
-        match event:
-            case evaluation.EvaluationStarted(targets=targets):
-                self._total += targets
-            case evaluation.TargetStarted(attr=attr):
-                self._running[attr] = None
-            case evaluation.TargetEvaluated(attr=attr) | evaluation.TargetRefused(attr=attr):
-                self._running.pop(attr, None)
-                self._done += 1
-            case evaluation.EvaluationSaid(text=text):
-                return [text]
-            case _:
-                pass
-        return []
-
-    @property
-    def count(self) -> str:
-        """``7/20``"""
-        return f"{self._done}/{self._total}"
-
-    @property
-    def line(self) -> str:
-        """``evaluating 7/20  machines.web, machines.db``; empty when nothing has to be evaluated."""
-        if self._done >= self._total:
-            return f"evaluated {self._total} targets" if self._total else ""
-        return f"evaluating {self.count}  {', '.join(self._running)}".rstrip()
-
-
-class _Pushing:
-    """What a push beside the builds has done, in batches whose number nobody knows."""
-
-    def __init__(self) -> None:
-        self._done = self._expected = self._bytes = 0
-
-    def follow(self, event: object) -> list[str]:
-        """What to tell now."""
-        match event:
-            case cache.Planned(missing=missing):
-                self._expected += missing
-            case cache.Published():
-                self._done += 1
-            case cache.NarRead(size=size):
-                self._bytes += size
-            case cache.UpstreamSilent(url=url, reason=reason):
-                return [_silent(url, reason)]
-            case cache.PushPaused(reason=reason):
-                return [f"warning: pushing waits for the end of the build: {reason}"]
-            case _:
-                pass
-        return []
-
-    @property
-    def line(self) -> str:
-        """``pushed 12/15 paths, 34 MB``; empty as long as nothing is to be pushed."""
-        if not self._expected:
-            return ""
-        return f"pushed {self._done}/{self._expected} paths, {human_size(self._bytes)}"
-
-
 class _PlainBuilds:
     """One line for each build that took a moment; Nix's warnings as they come."""
 
     def __init__(self) -> None:
-        self._places = _Places()
-        self._evaluating = _Evaluating()
-        self._pushing = _Pushing()
+        self._places = Places()
+        self._evaluating = Evaluating()
+        self._pushing = Pushing()
 
     def __call__(self, event: Any) -> None:
         for text in self._places.follow(event):
@@ -210,9 +112,9 @@ class _LiveBuilds:
         from rich.live import Live
 
         self._running: dict[str, tuple[float, str]] = {}
-        self._places = _Places()
-        self._evaluating = _Evaluating()
-        self._pushing = _Pushing()
+        self._places = Places()
+        self._evaluating = Evaluating()
+        self._pushing = Pushing()
         self._done = self._expected = self._failed = self._fetched = 0
         self._doing = "starting"
         self._started = time.monotonic()
@@ -399,7 +301,7 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
                 case Published(path=path):
                     note(f"pushed  {store_name(path)}")
                 case UpstreamSilent(url=url, reason=reason):
-                    note(_silent(url, reason))
+                    note(silent_upstream(url, reason))
                 case CollectorAhead(holder=holder):
                     note(f"waiting for the collector {holder}")
                 case _:
@@ -418,17 +320,15 @@ def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
                 case NarRead(path=path, size=size):
                     progress.update(task, advance=size, description=store_name(path))
                 case UpstreamSilent(url=url, reason=reason):
-                    progress.console.print(_silent(url, reason), style="yellow", markup=False)
+                    progress.console.print(
+                        silent_upstream(url, reason), style="yellow", markup=False
+                    )
                 case CollectorAhead(holder=holder):
                     progress.update(task, description=f"waiting for the collector {holder}")
                 case _:
                     pass
 
         yield live
-
-
-def _silent(url: str, reason: str) -> str:
-    return f"the upstream {url} does not answer, so all that it may have is pushed: {reason}"
 
 
 @contextlib.contextmanager
