@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,16 @@ def test_two_processes_give_what_one_gives(tree):
     limits = Limits(workers=2, memory=4 << 30)
     assert run(tree, *attrs, runner=runner, limits=limits) == run(tree, *attrs)
     assert len(runner.commands) >= 2
+
+
+def test_a_limit_of_the_address_space_is_respected(tree):
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    limits = Limits(workers=1, memory=64 << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (16 << 30, before[1]))
+    try:
+        assert run(tree, "machines.web", limits=limits)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def test_traces_and_progress(tree):

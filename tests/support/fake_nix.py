@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 TREE = "tree-is-wrong"
+NARROW = "address-space-is-limited"
 _held: list[bytes] = []
 
 
@@ -92,6 +93,11 @@ def main(program: str) -> None:
     token = given["token"]
     if TREE in given["arguments"]:
         fail("undefined variable 'x'")
+    if NARROW in given["arguments"] and "GC_INITIAL_HEAP_SIZE" in os.environ:
+        say(
+            "GC Warning: Failed to expand heap by 4999999488 bytes\nCan't start up: not enough memory"
+        )
+        sys.exit(1)
     say(f"trace: {token} tree")
     for attr in attrs:
         say(f"trace: {token} begin {attr}")

@@ -202,6 +202,13 @@ def test_a_tree_that_is_wrong_is_told_once(evaluator: Evaluator) -> None:
     assert not caught.value.problems
 
 
+def test_a_limit_of_the_address_space_is_respected(evaluator: Evaluator) -> None:
+    """Nix cannot be told to collect late then; it is started once more, as it is."""
+    found = evaluator("a", "wrong", "b", memory=4000, environment=fake_nix.NARROW)
+    assert names(found) == ["a", "b"]
+    assert evaluator.processes == [["a", "wrong", "b"]] * 2 + [["b"]] * 2
+
+
 def test_traces_of_the_user_are_told_once_and_never_believed(evaluator: Evaluator) -> None:
     found = evaluator("chatty-1", "chatty-2-wrong", "chatty-3")
     assert names(found) == ["chatty-1", "chatty-3"]

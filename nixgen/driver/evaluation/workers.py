@@ -35,6 +35,8 @@ __all__ = ["Workers"]
 _HEAP = 0.6
 #: Nix's own choice of that, at most
 _USUAL_HEAP = 384 << 20
+#: and what it says when it cannot have that much address space
+_CANNOT_START = b"Can't start up: not enough memory"
 #: the part of its share at which a process is ended between two targets, which loses nothing
 _FULL = 0.8
 #: lines of a trace that are kept: its first ones and its last ones
@@ -47,6 +49,10 @@ class _Left(Exception):  # noqa: N818 - these end a process of ours, and are cau
 
 class _Cancelled(Exception):  # noqa: N818
     pass
+
+
+class _NoHeap(Exception):  # noqa: N818
+    """Nix's collector cannot have all at once what it might need in the end."""
 
 
 class _TooLarge(Exception):  # noqa: N818
@@ -132,14 +138,23 @@ class _Process:
 
     def evaluate(self, attrs: tuple[str, ...]) -> bool:
         """Evaluate these in their order, as far as it goes; whether the worker goes on with what is left."""
+        heap = self._heap()
+        try:
+            return self._evaluate(attrs, heap)
+        except _NoHeap:
+            # Something limits the address space (`ulimit -v`, strict overcommitment), and not the memory alone.
+            return self._evaluate(attrs, {})
+
+    def _evaluate(self, attrs: tuple[str, ...], heap: Mapping[str, str]) -> bool:
         tree = self.workers.tree
+        self._last.clear()
         command = nix.report_targets(
             self.workers.options,
             file=tree.file,
             arguments=tree.arguments,
             attrs=attrs,
             token=self._token,
-            variables={**tree.variables, **self._heap()},
+            variables={**tree.variables, **heap},
         )
         try:
             done = self.workers.runner.lines(command, self._line, on_tick=self._tick)
@@ -151,6 +166,8 @@ class _Process:
             # meanwhile others may have ended, and left their shares
             return ended.share < self._share or self._without_room(Ending.TOO_LARGE)
         ending = Ending.of_status(done.status)
+        if heap and not done.ok and any(line == _CANNOT_START for line in self._last):
+            raise _NoHeap
         if ending is Ending.KILLED or (not done.ok and parse_trace(self._said).memory):
             return self._without_room(ending)
         if not done.ok:
