@@ -19,20 +19,28 @@ def main() -> None:
         with open(__file__.removesuffix("entry.py") + "help.txt", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs more than the rest of this
             print(file.read(), end="")
         return
+    try:
+        status = _run(arguments)
+    except KeyboardInterrupt:  # while still loading
+        print(
+            "interrupted; everything finished so far is kept, run the command again to go on",
+            file=sys.stderr,
+        )
+        status = 130
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
     if arguments[0] == "build":
         from nixgen.cli.instant import nothing_to_do
 
         if nothing_to_do(arguments[1:]):
-            return
+            return 0
     if arguments[:2] == ["cache", "push"]:
         from nixgen.cli.instant import nothing_to_push
 
         if nothing_to_push(arguments[2:]):
-            return
-    try:
-        from nixgen.cli.app import run
+            return 0
+    from nixgen.cli.app import run
 
-        status = run(arguments)
-    except KeyboardInterrupt:  # while still loading
-        status = 130
-    sys.exit(status)
+    return run(arguments)
