@@ -19,8 +19,10 @@ def test_each_worker_has_its_share_and_the_dear_ones_come_first() -> None:
     assert schedule.run(1) == ("0", "1", "2", "3")
 
 
-def test_there_are_no_more_workers_than_targets() -> None:
+def test_there_are_no_more_workers_than_there_is_work_for() -> None:
     assert Schedule.of(jobs(1, 1), 8).workers == (0, 1)
+    assert Schedule.of(jobs(*[0.1] * 20), 8).workers == (0, 1, 2, 3)
+    assert Schedule.of(jobs(*[0.01] * 20), 8).workers == (0,)
     assert Schedule.of([], 8).run(0) == ()
 
 

@@ -20,6 +20,8 @@ __all__ = ["Job", "Schedule", "jobs_of"]
 #: Less is not worth to be taken over.
 _START = 0.5
 _START_SECONDS = 0.3
+#: Seconds of work for which a worker is started: what one process does in a moment, two do hardly sooner.
+_WORTH_A_WORKER = 0.5
 
 
 @frozen(kw_only=True)
@@ -79,9 +81,10 @@ class Schedule:
     @classmethod
     def of(cls, jobs: Sequence[Job], workers: int) -> Schedule:
         ordered = sorted(jobs, key=lambda job: (job.group, -job.cost))
-        numbers = range(max(1, min(workers, len(ordered))))
-        runs: dict[int, list[str]] = {number: [] for number in numbers}
         total = sum(job.cost for job in ordered) or 1.0
+        worth = round(total / _WORTH_A_WORKER)
+        numbers = range(max(1, min(workers, len(ordered), worth)))
+        runs: dict[int, list[str]] = {number: [] for number in numbers}
         before = 0.0
         for job in ordered:
             middle = (before + job.cost / 2) / total
