@@ -21,7 +21,10 @@ def _parse(
     words: list[str] = []
     rest = iter(arguments)
     for word in rest:
-        if word in options:
+        option, equals, value_beside = word.partition("=")
+        if equals and option in options:
+            given.setdefault(option, []).append(value_beside)
+        elif word in options:
             value = next(rest, None)
             if value is None:
                 return None
