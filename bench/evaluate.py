@@ -113,7 +113,7 @@ def of_base(fleet: Fleet, log: Path) -> Iterator[Row]:
     yield f"{what}, none changed, without the stamp", min(ordinary), 0.5, "half a second", None
     yield f"{what}, none changed: processes of Nix", len(log.read_text().split()), 1, "one", 0.5, ""
 
-    times = 3 if fleet.base == "debian" else 2
+    times = 3
     ours, alone, theirs = [], [], []
     for number in range(times):
         fleet.change([number])
