@@ -27,7 +27,6 @@ from nixgen.driver.runner import SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import UsageError
 from nixgen.evaluating import BASES, NO_OVERRIDES, Evaluation, Observer
-from nixgen.evaluating import BASES, NO_OVERRIDES, Evaluation, Observer
 from nixgen.stamping import leave_stamp
 from nixgen.workspace import SHELL, Workspace
 
