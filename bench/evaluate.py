@@ -32,7 +32,9 @@ Row = tuple[str, float, float, str, float | None] | tuple[str, float, float, str
 class Fleet:
     """A project of its own."""
 
-    def __init__(self, folder: Path, run: Run, nixgen: Path, base: str, nixpkgs: str | None) -> None:
+    def __init__(
+        self, folder: Path, run: Run, nixgen: Path, base: str, nixpkgs: str | None
+    ) -> None:
         self.folder = folder
         self.base = base
         self._run = run
@@ -53,20 +55,33 @@ class Fleet:
 
     def nixgen(self, *arguments: str) -> float:
         override = [f"--override-input=nixpkgs={self._nixpkgs}"] if self._nixpkgs else []
-        return self._run(self._nixgen, "build", "--dry-run", "--base", self.base, *override, *arguments, cwd=self.folder)
+        return self._run(
+            self._nixgen,
+            "build",
+            "--dry-run",
+            "--base",
+            self.base,
+            *override,
+            *arguments,
+            cwd=self.folder,
+        )
 
     def instantiate(self, attr: str) -> float:
         """nix-instantiate of what nixgen would evaluate, written by nixgen beforehand."""
         self._run(self._nixgen, "generate", cwd=self.folder)
         inputs = f"{{ nixpkgs = {self._nixpkgs}; }}" if self._nixpkgs else "{ }"
         words = ["--argstr", "base", self.base, "--arg", "inputs", inputs, "-A", attr]
-        return self._run("nix-instantiate", *nix_options(), "generated/default.nix", *words, cwd=self.folder)
+        return self._run(
+            "nix-instantiate", *nix_options(), "generated/default.nix", *words, cwd=self.folder
+        )
 
     def evaluate(self) -> float:
         """What of `nixgen` is evaluating: neither Python's start nor the models."""
         self._run(self._nixgen, "generate", cwd=self.folder)
         script = [str(self._nixgen.parent / "python"), str(BENCH / "evaluate_alone.py")]
-        done = subprocess.run([*script, self.folder, self.base, str(MACHINES)], capture_output=True, check=True)
+        done = subprocess.run(
+            [*script, self.folder, self.base, str(MACHINES)], capture_output=True, check=True
+        )
         return float(done.stdout)
 
 

@@ -19,11 +19,17 @@ from nixgen.driver.runner import SubprocessRunner
 def main() -> None:
     folder, base, machines = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     runner, options = SubprocessRunner(), NixOptions.of_host()
-    tree = Tree(file=folder / "generated/default.nix", base=base, mirrors=mirrors_env(machine_mirrors(runner)))
+    tree = Tree(
+        file=folder / "generated/default.nix",
+        base=base,
+        mirrors=mirrors_env(machine_mirrors(runner)),
+    )
     attrs = [f"machines.m-{number}" for number in range(machines)]
     costs = Costs(seconds=EvaluationCache(folder / ".nixgen/cache/evaluations").seconds())
     started = time.perf_counter()
-    evaluate(tree, attrs, runner=runner, options=options, limits=Limits.of_host(), costs=costs).require()
+    evaluate(
+        tree, attrs, runner=runner, options=options, limits=Limits.of_host(), costs=costs
+    ).require()
     print(time.perf_counter() - started)
 
 

@@ -27,7 +27,13 @@ def fleet(machines: int, services: int = 10, salts: Sequence[str] = ()) -> Proje
     return Project(
         "fleet",
         machines=[
-            Machine(f"m-{number}", services=[_service(number, index, salts[number] if salts else "") for index in range(services)])
+            Machine(
+                f"m-{number}",
+                services=[
+                    _service(number, index, salts[number] if salts else "")
+                    for index in range(services)
+                ],
+            )
             for number in range(machines)
         ],
     )
