@@ -14,13 +14,23 @@ from typing import TYPE_CHECKING
 import attrs
 
 from nixgen.disk import write_atomically
-from nixgen.errors import ModelError, UsageError
+from nixgen.errors import ModelError, Problem, UsageError
 from nixgen.inputs import FILE as INPUTS_FILE
 from nixgen.inputs import Inputs
 from nixgen.jsontext import JsonText
 from nixgen.load import load_project
 from nixgen.lowering import KINDS, SHELL
-from nixgen.models import Cache, Package, Project, Secret, Source, packages_of, sources_of, walk
+from nixgen.models import (
+    Cache,
+    NixModule,
+    Package,
+    Project,
+    Secret,
+    Source,
+    packages_of,
+    sources_of,
+    walk,
+)
 from nixgen.options.project import ProjectOptions
 from nixgen.overrides import parse_overrides
 from nixgen.reads import Reads, recording
@@ -54,7 +64,7 @@ class Workspace:
         with recording() as reads:
             project = load_project(root)
         workspace = cls(root, project, reads, opened)
-        workspace._require_sources()
+        workspace._require_files()
         if check_options:
             workspace.options.require_sound()
         return workspace
@@ -176,11 +186,30 @@ class Workspace:
         """Local sources with their model path, in a stable order."""
         return tuple(sources_of(self.project))
 
-    def _require_sources(self) -> None:
-        """A source that is not there would fail in Nix, far from where it was written."""
-        problems = tuple(self.sources.problems(self._sources()))
+    def _require_files(self) -> None:
+        """A file that is not there would fail in Nix, far from where it was written."""
+        problems = (*self.sources.problems(self._sources()), *self._missing_modules())
         if problems:
             raise ModelError(problems)
+
+    def _missing_modules(self) -> Iterator[Problem]:
+        for path, module in walk(self.project):
+            if not isinstance(module, NixModule):
+                continue
+            place = self.root / module.path
+            if place.is_file() or (place / "default.nix").is_file():
+                continue
+            message = (
+                f"the folder {module.path} has no default.nix"
+                if place.is_dir()
+                else f"there is no {module.path} in the project"
+            )
+            yield Problem(
+                path,
+                message,
+                where=self._relative(str(module.origin)) if module.origin else None,
+                hint="create it, or correct the path; it is relative to the folder of infra.py",
+            )
 
     # generate
 

@@ -70,8 +70,9 @@ def repository(tmp_path: Path, locked: Path) -> Path:
 def derivations(repository: Path) -> tuple[dict[str, str], bool]:
     """Machine → its derivation, and whether Nix was asked."""
     said: list[object] = []
-    targets = evaluated(Workspace.open(repository / "infra"), observe=said.append)
-    found = {target.attr.removeprefix("machines."): target.drv for target in targets}
+    outcome = evaluated(Workspace.open(repository / "infra"), observe=said.append)
+    assert not outcome.errors
+    found = {target.attr.removeprefix("machines."): target.drv for target in outcome.targets}
     assert set(found) == set(NAMES)
     return found, bool(said)
 
