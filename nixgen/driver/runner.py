@@ -169,6 +169,7 @@ def _exchange(
     """Feed and drain the child until its pipes close or it ends; False when the deadline passes."""
     unsent = memoryview(stdin or b"")
     ticked = time.monotonic()
+    ended = False
     with selectors.DefaultSelector() as selector:
         for stream, sink in ((child.stdout, on_stdout), (child.stderr, on_stderr)):
             assert stream is not None  # noqa: S101 - opened as pipes
@@ -181,7 +182,8 @@ def _exchange(
             left = remaining(end)
             if left == 0:
                 return False
-            ready = selector.select(_POLL_SECONDS if left is None else min(left, _POLL_SECONDS))
+            wait = 0 if ended else _POLL_SECONDS
+            ready = selector.select(wait if left is None else min(left, wait))
             if on_tick is not None and time.monotonic() - ticked >= _POLL_SECONDS:
                 ticked = time.monotonic()
                 on_tick(child.pid)
@@ -198,6 +200,9 @@ def _exchange(
                     key.data(chunk)
                 else:
                     selector.unregister(key.fileobj)
-            if not ready and child.poll() is not None:
+            if not ready and ended:
                 return True  # a grandchild holds the pipes; nothing of the child's is left in them
+            if not ready:
+                # What it wrote last, after the pipes were looked at, is still to be read.
+                ended = child.poll() is not None
     return True

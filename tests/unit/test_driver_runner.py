@@ -141,6 +141,14 @@ def test_a_grandchild_that_keeps_the_pipes_does_not_keep_us():
     assert time.monotonic() - started < 2
 
 
+def test_what_is_written_last_is_read_however_late_it_is_looked_at():
+    # The tick comes between looking at the pipes and asking whether the child has ended.
+    done = RUNNER.lines(
+        sh("sleep 0.4; echo out; echo err >&2"), lambda _: None, on_tick=lambda _: time.sleep(0.6)
+    )
+    assert (done.stdout, done.stderr) == (b"out\n", b"err")
+
+
 def test_a_spawned_child_lives_for_the_block():
     with spawn(Command(argv=(sys.executable, "-c", "import time; time.sleep(60)"))) as child:
         assert child.poll() is None
