@@ -20,7 +20,7 @@ from nixgen.driver.nix import NixOptions
 from nixgen.driver.runner import SubprocessRunner
 from nixgen.driver.store import Store
 from nixgen.errors import UsageError, VerifyError
-from nixgen.evaluating import Observer
+from nixgen.evaluating import Observer, moving_files
 from nixgen.pipeline import Built, Substituters
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def publish_channel(
     runner, options = SubprocessRunner(), NixOptions.of_host()
     here = probe(runner, workspace.state / "cache").system
     systems = {f"machines.{machine.name}": machine.system for machine in workspace.project.machines}
-    paths = workspace.evaluation_tree()
+    paths = moving_files(workspace, [each.attr for each in built.targets], built.environment)
     # what lies beside the project must lie beside it in the channel
     depth = max((path.split("/").count("..") for path in paths), default=0)
     project = "/".join(["project"] * (depth + 1))

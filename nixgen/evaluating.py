@@ -45,6 +45,7 @@ __all__ = [
     "Observer",
     "base_lock",
     "blame",
+    "moving_files",
     "offered_mirrors",
     "require_known",
 ]
@@ -213,18 +214,10 @@ def _keys(
     workspace: Workspace, attrs_wanted: Iterable[str], tree: Tree, trees: Mapping[Path, str]
 ) -> Mapping[str, TargetKey]:
     jobs = eval_jobs_program()
-    reach = Reach(
-        root=str(workspace.root),
-        state=str(workspace.state),
-        generated=str(workspace.generated),
-        library=str(workspace.generated / "lib"),
-        sources=workspace.source_digests(),
-        store=os.environ.get("NIX_STORE_DIR", "/nix/store"),
-    )
     return target_keys(
         workspace.evaluation_rows(attrs_wanted, tree.environment),
         tree.file,
-        reach=reach,
+        reach=_reach(workspace),
         settings={
             "base": tree.base,
             "nix": nix_identity(),
@@ -236,6 +229,36 @@ def _keys(
             "mirrors": os.environ.get("NIXGEN_DEBIAN_MIRROR"),
         },
     )
+
+
+def _reach(workspace: Workspace) -> Reach:
+    return Reach(
+        root=str(workspace.root),
+        state=str(workspace.state),
+        generated=str(workspace.generated),
+        library=str(workspace.generated / "lib"),
+        sources=workspace.source_digests(),
+        store=os.environ.get("NIX_STORE_DIR", "/nix/store"),
+    )
+
+
+def moving_files(
+    workspace: Workspace, attrs_wanted: Iterable[str], environment: str | None
+) -> Mapping[str, Path]:
+    """Everything that evaluates to these targets wherever it lies: path relative to the project → the file, link or folder on
+    disk. What lies outside of the project begins with ``..``.
+    """
+    reach = _reach(workspace)
+    place = str(workspace.generated / "default.nix")
+    found = {
+        path
+        for row in workspace.evaluation_rows(attrs_wanted, environment).values()
+        for path in reach.moving(row, place)
+    }
+    hand_written = {
+        os.path.relpath(path, workspace.root): Path(path) for path in found if os.path.lexists(path)
+    }
+    return {**hand_written, **workspace.evaluation_tree()}
 
 
 def _local_trees(workspace: Workspace, tree: Tree) -> Mapping[str, Path]:

@@ -287,7 +287,7 @@ class Workspace:
         return {str(self.lock_path), *(str(self.generated / path) for path in tree)}
 
     def evaluation_tree(self) -> Mapping[str, Path]:
-        """Everything that evaluating generated/ reads: path relative to the project → the file, link or folder on disk.
+        """The files that nixgen writes, pins and local sources: path relative to the project → the file, link or folder on disk.
 
         What lies outside of the project begins with ``..``.
         """

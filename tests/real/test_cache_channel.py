@@ -179,6 +179,28 @@ def test_sources_beside_the_project_come_along(example):
     )
 
 
+def test_raw_modules_come_along_with_what_they_name(example):
+    nixgen = example("hello")
+    infra = nixgen.folder / "infra.py"
+    text = infra.read_text().replace("from nixgen import ", "from nixgen import NixModule, ")
+    infra.write_text(
+        text.replace('Machine("web",', 'Machine("web", modules=[NixModule("nix/motd.nix")],')
+    )
+    files = {
+        "nix/motd.nix": "{ imports = [ ./more ]; }",
+        "nix/more/default.nix": '{ environment.etc."motd".source = ../../texts/motd; }',
+        "texts/motd": "be nice\n",
+        "texts/other": "not read by anything",
+    }
+    for name, text in files.items():
+        (nixgen.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (nixgen.folder / name).write_text(text)
+    nixgen.document("cache", "channel", "hello", "machines")
+    with tarfile.open(fileobj=io.BytesIO(stored(nixgen, "channels/hello/flake.tar.gz"))) as tar:
+        names = {name.removeprefix("hello/project/") for name in tar.getnames()}
+    assert names & files.keys() == {"nix/motd.nix", "nix/more/default.nix", "texts/motd"}
+
+
 def test_a_secret_in_a_source_is_not_published(example, tmp_path, monkeypatch):
     """Also in one that no pushed path has: here the machine's, where only an image is published."""
     nixgen = example("hello")

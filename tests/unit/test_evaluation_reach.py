@@ -46,8 +46,8 @@ class Project:
     def app(self) -> bytes:
         return (self.root / "app/server.js").read_bytes()
 
-    def reached(self, row: bytes = ROW) -> Reached:
-        reach = Reach(
+    def reach(self) -> Reach:
+        return Reach(
             root=str(self.root),
             state=str(self.root / ".nixgen"),
             generated=str(self.root / "generated"),
@@ -56,7 +56,9 @@ class Project:
             store=str(self.root / "store"),
             environment=self.environment,
         )
-        return reach.of(row, str(self.root / "generated/default.nix"))
+
+    def reached(self, row: bytes = ROW) -> Reached:
+        return self.reach().of(row, str(self.root / "generated/default.nix"))
 
     @property
     def digest(self) -> bytes:
@@ -244,3 +246,25 @@ def test_paths_tell_what_to_watch(project: Project) -> None:
         "generated/machines/web.nix",
     } <= paths
     assert not any("node_modules" in path for path in paths)
+
+
+def test_what_moves_along_is_what_is_named_relative_to_it(project):
+    project.write("data/real", "x")
+    (project.root / "modules/link").symlink_to("../data/real")
+    project.write(
+        "modules/web.nix",
+        '{ imports = [ ./common ./gone.nix "/etc/nixos/hardware.nix" ]; x = [ ./link /etc/passwd "/etc/hosts" ~/.ssh ]; }',
+    )
+    moving = project.reach().moving(ROW, str(project.root / "generated/default.nix"))
+    assert {path.removeprefix(f"{project.root}/") for path in moving} == {
+        "debian.lock.json",
+        "generated/machines/web.nix",
+        "modules/web.nix",
+        "modules/common",
+        "modules/common/data.json",
+        "modules/common/default.nix",
+        "modules/extra.nix",
+        "modules/gone.nix",
+        "modules/link",
+        "data/real",
+    }

@@ -43,14 +43,20 @@ class Reached:
     variables: frozenset[str]
 
 
-_Kind: TypeAlias = Literal["library", "nix", "path", "source", "string", "variable"]
+_Kind: TypeAlias = Literal["library", "nix", "path", "place", "source", "string", "variable"]
 
 
 class _Lead(NamedTuple):
-    """Something to look at: a ``path`` in code, a path that is a ``string``, the text of a ``nix`` file, …"""
+    """Something to look at: a ``path`` in code, relative to it, or the ``place`` on this computer that one names, a path
+    that is a ``string``, the text of a ``nix`` file, …
+    """
 
     kind: _Kind
     name: str
+
+
+#: what is found where nothing is searched
+_SOURCE, _LIBRARY, _STORE = _ELSEWHERE = (b"source", b"library", b"store")
 
 
 @frozen
@@ -89,13 +95,7 @@ class Reach:
     def of(self, text: bytes, place: str) -> Reached:
         """What is reached from a Nix text that lies at ``place``, the text itself included."""
         start = self._named_by(text, place)
-        seen: dict[_Lead, _Found] = {}
-        pending = list(start.leads)
-        while pending:
-            lead = pending.pop()
-            if lead not in seen:
-                found = seen[lead] = self._look(lead)
-                pending += found.leads
+        seen = self._follow(start)
         digest = hashlib.sha256(start.digest)
         doubts = list(start.doubts)
         for lead, found in sorted(seen.items()):
@@ -107,14 +107,30 @@ class Reach:
         return Reached(
             digest=digest.digest(),
             doubts=tuple(dict.fromkeys(doubts)),
-            paths=frozenset(
-                path
-                for lead, found in seen.items()
-                if lead.kind in {"path", "string", "nix"}
-                for path in (lead.name, *found.below)
-            ),
+            paths=_paths(seen),
             variables=frozenset(lead.name for lead in seen if lead.kind == "variable"),
         )
+
+    def moving(self, text: bytes, place: str) -> frozenset[str]:
+        """Files, links and folders, there or not, that must move along for the text to mean the same elsewhere: what is named
+        relative to it, and from there on. Local sources are left to who knows what counts of them.
+        """
+        seen = self._follow(self._named_by(text, place), without=frozenset({"place", "string"}))
+        away = {lead.name for lead, found in seen.items() if found.digest in _ELSEWHERE}
+        named = _paths(seen) - away
+        return named | {os.path.realpath(path) for path in named}
+
+    def _follow(
+        self, start: _Found, *, without: frozenset[_Kind] = frozenset()
+    ) -> dict[_Lead, _Found]:
+        seen: dict[_Lead, _Found] = {}
+        pending = list(start.leads)
+        while pending:
+            lead = pending.pop()
+            if lead not in seen and lead.kind not in without:
+                found = seen[lead] = self._look(lead)
+                pending += found.leads
+        return seen
 
     def _look(self, lead: _Lead) -> _Found:
         found = self._known.get(lead)
@@ -124,7 +140,7 @@ class Reach:
 
     def _find(self, kind: _Kind, name: str) -> _Found:
         match kind:
-            case "path":
+            case "path" | "place":
                 return self._path(name)
             case "string":
                 return self._string(name)
@@ -141,11 +157,11 @@ class Reach:
     def _path(self, path: str) -> _Found:
         """A path that stands in code."""
         if path in self.sources:
-            return _Found(b"source", (_Lead("source", path),))
+            return _Found(_SOURCE, (_Lead("source", path),))
         if _is_in(path, self.library):
-            return _Found(b"library", (_Lead("library", self.library),))
+            return _Found(_LIBRARY, (_Lead("library", self.library),))
         if _is_in(path, self.store) and path != self.store:
-            return _Found(b"store")
+            return _Found(_STORE)
         try:
             status = os.stat(path)  # noqa: PTH116
         except (OSError, ValueError):
@@ -190,15 +206,18 @@ class Reach:
     def _string(self, path: str) -> _Found:
         """A folder counts as far as ``imports`` would read it: strings name many folders that only the machine will have."""
         if os.path.isdir(path):  # noqa: PTH112
-            return _Found(b"folder", (_Lead("path", f"{path}/default.nix"),))
-        return _Found(b"", (_Lead("path", path),))
+            return _Found(b"folder", (_Lead("place", f"{path}/default.nix"),))
+        return _Found(b"", (_Lead("place", path),))
 
     def _named_by(self, text: bytes, place: str) -> _Found:
         """A Nix text that lies at ``place``."""
         found = mentions(text)
         folder = os.path.dirname(place)  # noqa: PTH120
         leads = [
-            *(_Lead("path", _resolved(path, folder)) for path in found.paths | found.prefixes),
+            *(
+                _Lead("place" if path.startswith(("/", "~")) else "path", _resolved(path, folder))
+                for path in found.paths | found.prefixes
+            ),
             *(_Lead("string", _resolved(path, folder)) for path in found.strings),
             *(_Lead("variable", name) for name in found.variables),
         ]
@@ -214,6 +233,15 @@ class Reach:
 
     def _said(self, path: str) -> str:
         return path.removeprefix(f"{self.root}/")
+
+
+def _paths(seen: Mapping[_Lead, _Found]) -> frozenset[str]:
+    return frozenset(
+        path
+        for lead, found in seen.items()
+        if lead.kind in {"nix", "path", "place", "string"}
+        for path in (lead.name, *found.below)
+    )
 
 
 def _resolved(path: str, folder: str) -> str:
