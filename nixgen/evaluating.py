@@ -106,7 +106,7 @@ class Evaluation:
         attrs_wanted = workspace.select(targets)
         nix_identity()  # without Nix, nothing is written
         workspace.write_generated()
-        lock = base_lock(workspace, base, observe, shell=SHELL in attrs_wanted)
+        lock = base_lock(workspace, base, observe, attrs_wanted)
         tree = Tree(
             file=workspace.generated / "default.nix",
             base=base,
@@ -324,14 +324,20 @@ def require_known(
 
 
 def base_lock(
-    workspace: Workspace, base: str, observe: Observer, *, shell: bool = False
+    workspace: Workspace, base: str, observe: Observer, targets: Iterable[str] = ()
 ) -> Lock | None:
-    """What the Debian base reads; made where there is none. None on other bases."""
+    """What the Debian base reads for these targets; made where there is none. None on other bases."""
     if base != "debian":
         return None
     from nixgen.pins import ensure_lock
 
-    return ensure_lock(workspace, lambda text: observe(Message(3, text)), shell=shell)
+    targets = tuple(targets)
+    return ensure_lock(
+        workspace,
+        lambda text: observe(Message(3, text)),
+        targets=targets,
+        shell=SHELL in targets,
+    )
 
 
 def offered_mirrors(lock: Lock, runner: Runner) -> Iterator[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
+
+from attrs import frozen
 
 from nixgen.debian.lock import Lock, read_lock, write_lock
 from nixgen.debian.locking import resolve_lock
 from nixgen.driver.runner import SubprocessRunner
-from nixgen.errors import LockError
+from nixgen.errors import LockError, ModelError, Problem
+from nixgen.inputs import FILE
 from nixgen.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -25,21 +28,72 @@ _ARCHITECTURES = {"aarch64-linux": "arm64", "x86_64-linux": "amd64"}
 Wanted = Mapping[str, tuple[str, ...]]
 
 
-def ensure_lock(workspace: Workspace, tell: Callable[[str], None], *, shell: bool = False) -> Lock:
+def ensure_lock(
+    workspace: Workspace,
+    tell: Callable[[str], None],
+    *,
+    targets: Iterable[str] = (),
+    shell: bool = False,
+) -> Lock:
     """The Debian lock, resolved now when the project needs packages that it does not have.
 
+    :param targets: what is to be evaluated; machines and tests among them need packages for their systems.
     :param shell: also what nixgen itself runs, for a shell; once locked, it stays so.
     :param tell: hears what takes a moment.
     :raises LockError: it is there and wrong.
-    :raises ModelError: a package does not exist; every such is named with its line.
+    :raises ModelError: a package does not exist, or a machine has a system that is not pinned; every such is named with its line.
     :raises MirrorError: the index cannot be had.
     """
     lock = read_lock(workspace.lock_path) if workspace.lock_path.exists() else None
+    locked = frozenset(lock.architectures if lock else ())
+    lacking = [each for each in _needed(workspace, targets) if each.architecture not in locked]
+    if lacking:
+        pinned = workspace.inputs.debian.fields["architectures"]
+        problems = [each.problem for each in lacking if each.architecture not in pinned]
+        if problems:
+            raise ModelError(problems)
     wanted = _wanted(workspace, lock, shell=shell)
-    if lock is not None and _covers(lock, wanted):
+    if lock is not None and not lacking and _covers(lock, wanted):
         return lock
     tell("resolving Debian packages into debian.lock.json")
     return _resolve(workspace, workspace.inputs.debian, wanted, tell)
+
+
+@frozen
+class _Need:
+    """A machine that needs packages for its system."""
+
+    machine: str
+    system: str
+    where: str | None
+
+    @property
+    def architecture(self) -> str:
+        return _ARCHITECTURES[self.system]
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(
+            f"machines.{self.machine}.system",
+            f"is {self.system}, and {FILE} pins no Debian packages for it",
+            where=self.where,
+            hint=f'add "{self.architecture}" to the "architectures" of debian in {FILE}, and run this again',
+        )
+
+
+def _needed(workspace: Workspace, targets: Iterable[str]) -> Iterator[_Need]:
+    chosen = frozenset(targets)
+    tested = {
+        machine.name
+        for test in workspace.project.tests
+        if f"tests.{test.name}" in chosen
+        for machine in test.machines
+    }
+    origins = workspace.target_origins()
+    for machine in workspace.project.machines:
+        attr = f"machines.{machine.name}"
+        if attr in chosen or machine.name in tested:
+            yield _Need(machine.name, machine.system, origins[attr])
 
 
 def _wanted(workspace: Workspace, lock: Lock | None, *, shell: bool) -> Wanted:
@@ -92,9 +146,7 @@ def lacking(workspace: Workspace, pin: Pin) -> list[str]:
     for machine in workspace.project.machines:
         architecture = _ARCHITECTURES[machine.system]
         if architecture not in pin.fields["architectures"]:
-            said.append(
-                f"{architecture} is not among its architectures, for machines.{machine.name}"
-            )
+            said.append(f"add {architecture} to its architectures, for machines.{machine.name}")
     wanted = workspace.wanted_packages()
     packages = [name for name in wanted if not _covers(lock, {name: wanted[name]})]
     if packages:
