@@ -48,7 +48,7 @@ CASES = {
             "- In `generated/machines/unknown.nix': \"x\"",
             "Did you mean `networking.hostName' or `networking.firewall'?",
         ),
-        TRACE_HINT,
+        "with a list of the options, from `nixgen inputs options`, this is told at its line",
     ),
     "type": Said(
         "A definition for option `networking.firewall.enable' is not of type `boolean'. Definition values:",

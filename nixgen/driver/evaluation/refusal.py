@@ -30,6 +30,8 @@ _ALLOWED = {
     "is not available on": "NIXPKGS_ALLOW_UNSUPPORTED_SYSTEM",
 }
 _UNUSABLE = re.compile("|".join(_ALLOWED))
+#: and of options (lib/modules.nix)
+_UNKNOWN_OPTION = re.compile(r"The option `.*' (?:defined in .* )?does not exist")
 #: lines of a message that are shown without --debug
 _LINES = 12
 
@@ -166,6 +168,11 @@ def _said(trace: Trace, ending: Ending) -> tuple[str, str]:
     first = trace.message[0]
     if "infinite recursion" in first:
         return first, "a value refers to itself; follow it with --debug"
+    if _UNKNOWN_OPTION.match(first):
+        return (
+            first,
+            "with a list of the options, from `nixgen inputs options`, this is told at its line",
+        )
     if unusable := _UNUSABLE.search(first):
         variable = _ALLOWED[unusable[0]]
         return first, f"use another package, or allow it with {variable}=1 in the environment"
