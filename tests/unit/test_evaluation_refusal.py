@@ -186,6 +186,13 @@ def test_endings_without_a_trace(tmp_path: Path, ending: Ending, text: str, says
     assert error.hint
 
 
+def test_warnings_of_the_collector_are_no_details(tmp_path: Path) -> None:
+    warnings = "GC Warning: Failed to expand heap by 8388608 bytes\n" * 30
+    text = f"error: out of memory\n{warnings}"
+    assert rejected(tmp_path, text).details == ()
+    assert any("GC Warning" in line for line in rejected(tmp_path, text, debug=True).details)
+
+
 def error(message: str, where: str | None = None) -> EvaluationError:
     return EvaluationError(message, where=where, hint="h")
 

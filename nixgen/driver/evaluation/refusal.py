@@ -102,8 +102,8 @@ def refusal(
     places = list(_places(trace, blame))
     where = next((users for _, users in places if users), None)
     details = [blame.shown(line) for line in trace.message[1:]]
-    if _UNUSABLE.search(message):
-        details = []  # advice on settings that nixgen does not read
+    if _UNUSABLE.search(message) or trace.memory:
+        details = []  # advice on settings that nixgen does not read; warnings of the collector, many times the same
     if len(details) > _LINES and not blame.debug:
         left_out = len(details) - _LINES
         details = [*details[:_LINES], f"… and {left_out} more lines; see them with --debug"]
