@@ -51,6 +51,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    _tell_faults(terminalreporter)
+    _tell_missing_trees(terminalreporter)
+
+
+def _tell_missing_trees(terminalreporter: pytest.TerminalReporter) -> None:
+    """How much was left out for want of trees that no package has."""
+    reasons = [
+        reason
+        for report in terminalreporter.getreports("skipped")
+        if isinstance(report.longrepr, tuple) and "NIXGEN_" in (reason := report.longrepr[2])
+    ]
+    if reasons:
+        terminalreporter.section("nixpkgs")
+        terminalreporter.line(
+            f"{len(reasons)} tests of the nixpkgs base were skipped; they run with checkouts of nixpkgs and kubenix:"
+        )
+        terminalreporter.line(
+            "NIXGEN_NIXPKGS=/path/to/nixpkgs NIXGEN_KUBENIX=/path/to/kubenix scripts/test -m nixpkgs"
+        )
+
+
+def _tell_faults(terminalreporter: pytest.TerminalReporter) -> None:
     """What was injected and what came of it, of the tests that record it."""
     rows = [
         (report.nodeid.rpartition("::")[2], value)
