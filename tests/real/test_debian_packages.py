@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from nixgen.debian import apt
 from nixgen.debian.bootstrap import ensure_busybox
 from nixgen.debian.lock import write_lock
 from nixgen.debian.locking import machine_mirrors, resolve_lock
@@ -171,3 +172,19 @@ def test_without_a_lock_the_error_says_what_to_run() -> None:
     argv = ["nix-instantiate", "--eval", "-E", expression]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     assert "nixgen inputs update" in done.stderr
+
+
+def test_apt_keeps_what_it_parses_where_that_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(apt, "_OWN_CACHE", tmp_path / "none")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = apt.targets(SubprocessRunner())
+    kept = tmp_path / "nixgen/debian/apt/pkgcache.bin"
+    written = kept.stat().st_ino
+    assert apt.targets(SubprocessRunner()) == first != ()
+    assert kept.stat().st_ino == written
+
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert apt.targets(SubprocessRunner()) == first
