@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from kubernetes_render import KUBENIX
 from projects import generate_at
 
 from nixgen.lowering import target_origins
@@ -24,13 +25,17 @@ PROJECTS = [*sorted(infra.parent for infra in EXAMPLES), HERE / "features"]
 def test_every_target_is_a_derivation(original: Path, tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("generated", ".nixgen")
     shutil.copytree(original, tmp_path, dirs_exist_ok=True, ignore=ignored)
-    targets = list(target_origins(generate_at(tmp_path)))
+    targets = [
+        target
+        for target in target_origins(generate_at(tmp_path))
+        if "kubenix" in KUBENIX or not target.startswith("kubernetes.")
+    ]
     expression = f"""
       let
         tree = import {tmp_path}/generated {{
           base = "nixpkgs";
           system = "x86_64-linux";
-          inputs.nixpkgs = {os.environ["NIXGEN_NIXPKGS"]};
+          inputs = {{ {" ".join(f"{name} = {tree};" for name, tree in KUBENIX.items())} }};
         }};
         find = builtins.foldl' (set: name: set.${{name}}) tree;
         path = target: builtins.filter builtins.isString (builtins.split "\\\\." target);
