@@ -264,6 +264,11 @@ def realise(
     )
 
 
+def open_store(options: NixOptions) -> Command:
+    """Make the store's folders and its database, where they are not there yet."""
+    return Command(argv=("nix-store", "--init", *options.arguments))
+
+
 def add_root(options: NixOptions, *, link: Path, path: str) -> Command:
     """Register ``link`` as an indirect GC root of a valid ``path``."""
     return Command(

@@ -13,15 +13,24 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 TREE = "tree-is-wrong"
 NARROW = "address-space-is-limited"
 _held: list[bytes] = []
 
 
-def install(folder: Path, *programs: str) -> Path:
-    """Put programs into a folder for PATH; the processes that were started are lines of ``started`` in it."""
-    folder.mkdir(exist_ok=True)
+def install(monkeypatch: pytest.MonkeyPatch, folder: Path, *programs: str) -> Path:
+    """Make programs in a folder all that there is on PATH, with a store that is no new one; the processes that were started
+    are lines of ``started`` in the folder.
+    """
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("NIX_STATE_DIR", str(folder))
+    (folder / "db").mkdir(parents=True)
+    (folder / "db/db.sqlite").touch()
     for name in programs:
         program = folder / name
         program.write_text(

@@ -22,9 +22,7 @@ RECORDINGS = Path(__file__).parent / "driver_recordings"
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = fake_nix.install(tmp_path / "bin", "nix-instantiate", "nix-eval-jobs")
-    monkeypatch.setenv("PATH", str(folder))
-    return folder
+    return fake_nix.install(monkeypatch, tmp_path / "bin", "nix-instantiate", "nix-eval-jobs")
 
 
 def run(*attrs: str, runner: Runner | None = None, **more: Any) -> tuple[Evaluated, list[Any]]:
@@ -90,6 +88,7 @@ def test_what_it_is_told() -> None:
 
 
 @pytest.mark.parametrize("version", ["0.0.6"])
+@pytest.mark.usefixtures("programs")
 def test_as_it_was_recorded(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the real one wrote for a derivation with two outputs, one that throws and one with an attribute that is missing."""
     monkeypatch.setattr("nixgen.driver.evaluation.engine.eval_jobs_program", lambda: "x")

@@ -62,9 +62,7 @@ class Evaluator:
 
 @pytest.fixture
 def evaluator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluator:
-    folder = fake_nix.install(tmp_path / "bin", "nix-instantiate")
-    monkeypatch.setenv("PATH", str(folder))
-    return Evaluator(folder)
+    return Evaluator(fake_nix.install(monkeypatch, tmp_path / "bin", "nix-instantiate"))
 
 
 def names(found: Evaluated) -> list[str]:
@@ -95,6 +93,19 @@ def test_two_work_beside_each_other(evaluator: Evaluator) -> None:
     assert names(found) == attrs
     assert time.monotonic() - started < 6 * 0.3
     assert sorted(map(len, evaluator.processes[:2])) == [3, 3]
+
+
+def test_a_new_store_is_made_before_two_begin(evaluator: Evaluator) -> None:
+    """At once, they would be in each other's way."""
+    program = evaluator.folder / "nix-store"
+    program.write_text('#!/bin/sh\necho "$1" >>"$NIX_STATE_DIR/made"\n')
+    program.chmod(0o755)
+    (evaluator.folder / "db/db.sqlite").unlink()
+    evaluator("a", workers=2)
+    evaluator("a", "b", workers=1)
+    assert not (evaluator.folder / "made").exists()
+    evaluator("a", "b", workers=2)
+    assert (evaluator.folder / "made").read_text() == "--init\n"
 
 
 def test_who_is_done_takes_over_from_who_is_late(evaluator: Evaluator) -> None:

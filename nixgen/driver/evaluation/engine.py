@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -17,8 +18,9 @@ from nixgen.driver.evaluation.schedule import Schedule, jobs_of
 from nixgen.driver.evaluation.target import Target
 from nixgen.driver.evaluation.tree import Tree
 from nixgen.driver.evaluation.workers import Workers
-from nixgen.driver.nix import NixOptions
+from nixgen.driver.nix import NixOptions, open_store
 from nixgen.driver.runner import Runner
+from nixgen.driver.store import Store
 from nixgen.errors import EvaluationError
 
 __all__ = ["Costs", "Evaluated", "evaluate"]
@@ -92,6 +94,9 @@ def evaluate(
     limits = limits or Limits.of_host()
     findings = Findings(observe=observe, keep=keep, keep_going=keep_going)
     observe(EvaluationStarted(targets=len(wanted), remembered=remembered))
+    if limits.workers > 1 and len(wanted) > 1 and not os.path.exists(Store.of_host().database):  # noqa: PTH110
+        # Two processes that make a new store's database at once are in each other's way.
+        runner.run(open_store(options))
     rest: tuple[str, ...] = wanted
     if eval_jobs_program() is not None:
         jobs = EvalJobs(
