@@ -111,8 +111,8 @@ def save(
     :param paths: files and folders that it depends on, there or not.
     :param products: the same, which this run may have written itself.
     :param links: of GC roots, and where they lead.
-    :param there: store paths that have to exist.
-    :param absent: store paths that must not.
+    :param there: paths that have to exist.
+    :param absent: paths that must not.
     :param trees: folders that it depends on with all that is in them, and the fingerprint that they had.
     """
     now = time.time_ns()

@@ -64,6 +64,7 @@ def leave_stamp(
         if verb == stamp.BUILD
         else {},
         there={path for _, _, path in outputs} - missing
+        | {f"{folder}/." for each in reached for folder in each.folders}
         | {result.target.drv for result in report.results if result.status == "would build"},
         absent=missing,
         trees={str(path): known for path, known in evaluation.trees.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -246,6 +247,21 @@ def test_paths_tell_what_to_watch(project: Project) -> None:
         "generated/machines/web.nix",
     } <= paths
     assert not any("node_modules" in path for path in paths)
+
+
+def test_of_a_folder_in_a_string_counts_only_that_it_is_one(project: Project) -> None:
+    """A service that may write to /tmp is not evaluated anew whenever somebody does."""
+    folder = project.root / "tmp"
+    folder.mkdir()
+    project.write("modules/web.nix", f'{{ x = "{folder}"; }}')
+    before = project.reached()
+    assert str(folder) in before.folders
+    assert str(folder) not in before.paths
+    assert str(folder / "default.nix") in before.paths
+    project.write("tmp/new", "1")
+    assert project.digest == before.digest
+    shutil.rmtree(folder)
+    assert project.digest != before.digest
 
 
 def test_what_moves_along_is_what_is_named_relative_to_it(project):

@@ -33,13 +33,16 @@ class Reached:
     :param digest: SHA-256 of all of it. Equal digests mean equal inputs.
     :param doubts: why the digest does not tell everything, each a sentence that begins with a place, such as
         ``modules/clock.nix:3 asks what time it is (currentTime)``.
-    :param paths: files and folders, there or not, of which one changes when the digest does; without the contents of sources.
+    :param paths: files and folders, there or not, of which one changes when the digest does; without the contents of sources,
+        and without ``folders``.
+    :param folders: of which counts no more than that they are folders: strings name them, such as ``/tmp``.
     :param variables: environment variables that count.
     """
 
     digest: bytes
     doubts: tuple[str, ...]
     paths: frozenset[str]
+    folders: frozenset[str]
     variables: frozenset[str]
 
 
@@ -57,6 +60,7 @@ class _Lead(NamedTuple):
 
 #: what is found where nothing is searched
 _SOURCE, _LIBRARY, _STORE = _ELSEWHERE = (b"source", b"library", b"store")
+_FOLDER = b"folder"
 
 
 @frozen
@@ -108,6 +112,7 @@ class Reach:
             digest=digest.digest(),
             doubts=tuple(dict.fromkeys(doubts)),
             paths=_paths(seen),
+            folders=frozenset(lead.name for lead, found in seen.items() if found.digest == _FOLDER),
             variables=frozenset(lead.name for lead in seen if lead.kind == "variable"),
         )
 
@@ -206,7 +211,7 @@ class Reach:
     def _string(self, path: str) -> _Found:
         """A folder counts as far as ``imports`` would read it: strings name many folders that only the machine will have."""
         if os.path.isdir(path):  # noqa: PTH112
-            return _Found(b"folder", (_Lead("place", f"{path}/default.nix"),))
+            return _Found(_FOLDER, (_Lead("place", f"{path}/default.nix"),))
         return _Found(b"", (_Lead("place", path),))
 
     def _named_by(self, text: bytes, place: str) -> _Found:
@@ -239,7 +244,7 @@ def _paths(seen: Mapping[_Lead, _Found]) -> frozenset[str]:
     return frozenset(
         path
         for lead, found in seen.items()
-        if lead.kind in {"nix", "path", "place", "string"}
+        if lead.kind in {"nix", "path", "place", "string"} and found.digest != _FOLDER
         for path in (lead.name, *found.below)
     )
 
