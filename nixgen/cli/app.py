@@ -16,23 +16,23 @@ from nixgen.errors import NixgenError
 
 __all__ = ["VERBS", "run"]
 
-#: verb → one line of help. Each is a module of this package with an `app`.
-VERBS = {
-    "init": "Start a project that builds as it stands.",
-    "list": "List the targets of the project.",
-    "generate": "Write generated/ from infra.py; --check only compares.",
-    "build": "Build targets and keep them from garbage collection.",
-    "cache": "Push to, look after, serve and sign for a binary cache on S3.",
-    "secret": "Look for the values of secrets where everybody can read them.",
-    "image": "Assemble OCI images and run them.",
-    "k8s": "Render Kubernetes manifests.",
-    "test": "Boot the machines of a test and run it.",
-    "shell": "Start a shell, or a command, with the project's tools.",
-    "inputs": "Show, update and check the pins and the Debian lock.",
-    "descriptor": "Read and write machine.json, the machines of a cluster on EC2.",
-    "fmt": "Format hand-written Nix files.",
-    "doctor": "Say what is missing on this computer, and how to get it.",
-}
+#: Each is a module of this package with an `app`.
+VERBS = (
+    "init",
+    "list",
+    "generate",
+    "build",
+    "cache",
+    "secret",
+    "image",
+    "k8s",
+    "test",
+    "shell",
+    "inputs",
+    "descriptor",
+    "fmt",
+    "doctor",
+)
 
 
 _INTERRUPTED = 130

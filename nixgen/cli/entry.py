@@ -15,7 +15,7 @@ def main() -> None:
         print(f"nixgen {__version__}")
         return
     if arguments in ([], ["--help"], ["-h"], ["help"]):
-        # the text that typer would print, kept equal by tests/unit/test_cli_help.py
+        # the text that typer would print, kept equal by tests/unit/test_cli.py
         with open(__file__.removesuffix("entry.py") + "help.txt", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs more than the rest of this
             print(file.read(), end="")
         return

@@ -1,0 +1,111 @@
+"""What README and docs/ show can be typed: verbs, options, models and their arguments are there under these names."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import nixgen
+from nixgen.cli.app import app
+
+REPOSITORY = Path(__file__).parents[2]
+PAGES = [
+    REPOSITORY / "README.md",
+    REPOSITORY / "CONTRIBUTING.md",
+    *sorted((REPOSITORY / "docs").glob("*.md")),
+]
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_INLINE = re.compile(r"`(nixgen [^`\n]+)`")
+#: options may stand alone, after the verb that they belong to
+_OPTION = re.compile(r"--[a-z][a-z-]+")
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """The words of every command line of nixgen."""
+    text = page.read_text()
+    lines = [
+        line.removeprefix("$ ")
+        for _, block in _FENCE.findall(text)
+        for line in block.splitlines()
+        if line.startswith("$ nixgen ")
+    ]
+    for line in [*lines, *_INLINE.findall(_FENCE.sub("", text))]:
+        yield shlex.split(re.split(r" (?:&&|\||#) ?", line)[0])
+
+
+def every_command() -> dict[tuple[str, ...], Any]:
+    """Path of verbs → the command of click."""
+    found: dict[tuple[str, ...], Any] = {}
+
+    def visit(path: tuple[str, ...], command: Any) -> None:
+        found[path] = command
+        if hasattr(command, "list_commands"):
+            for name in command.list_commands(None):
+                visit((*path, name), command.get_command(None, name))
+
+    visit((), typer.main.get_command(app))
+    return found
+
+
+def options_of(command: Any) -> set[str]:
+    return {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {
+        "--help"
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_are_there_with_their_options(page: Path) -> None:
+    known = every_command()
+    for words in commands(page):
+        path: tuple[str, ...] = ()
+        for word in words[1:]:
+            if (*path, word) not in known:
+                break
+            path = (*path, word)
+        command = known[path]
+        said = " ".join(words)
+        rest = [word for word in words[len(path) + 1 :] if word != "[OPTIONS]"]
+        if hasattr(command, "list_commands"):
+            assert all(word.startswith("--") for word in rest), f"there is no verb: {said}"
+        options = options_of(command)
+        own = rest[: rest.index("--")] if "--" in rest else rest
+        for word in own:
+            for option in _OPTION.findall(word):
+                assert option in options, f"{option} of: {said}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_that_stand_alone_belong_to_a_verb(page: Path) -> None:
+    options = set[str]().union(*map(options_of, every_command().values()))
+    text = _FENCE.sub("", page.read_text())
+    rows = [line for line in text.splitlines() if line.startswith("| `nixgen ")]
+    for row in rows:
+        assert set(_OPTION.findall(row)) <= options, row
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_models_have_the_arguments_that_are_shown(page: Path) -> None:
+    for language, block in _FENCE.findall(page.read_text()):
+        if language != "python":
+            continue
+        for call in ast.walk(ast.parse(re.sub(r",? ?…", "", block))):
+            if not isinstance(call, ast.Call):
+                continue
+            name = ast.unparse(call.func)
+            model, _, method = name.partition(".")
+            if model.islower() and model not in nixgen.__all__:
+                continue
+            assert model in nixgen.__all__, f"nixgen has no {model}"
+            callee = getattr(nixgen, model)
+            callee = getattr(callee, method) if method else callee
+            parameters = inspect.signature(callee).parameters
+            given = {word.arg for word in call.keywords}
+            assert given <= parameters.keys(), f"{name}: {given - parameters.keys()}"
