@@ -73,6 +73,14 @@ def run(arguments: Sequence[str]) -> int:
     interruption = _Interruption()
     signal.signal(signal.SIGTERM, interruption)
     signal.signal(signal.SIGINT, interruption)
+    try:
+        return _status(arguments)
+    finally:
+        # While Python ends it would put the system's own handler back, and Ctrl-C would end what is done already.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _status(arguments: Sequence[str]) -> int:
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in own
     as_json = "--json" in own

@@ -72,6 +72,32 @@ def test_wrong_usage_is_two(tmp_path: Path, arguments: list[str], status: int, s
     assert "Traceback" not in done.stderr
 
 
+LATE = """
+import os
+from nixgen.cli.entry import main
+
+class Late:
+    def __del__(self, kill=os.kill, process=os.getpid()):
+        kill(process, 2)
+
+late = Late()
+main()
+"""
+
+
+def test_ctrl_c_after_the_work_does_not_change_its_status(project: Path) -> None:
+    """It comes while Python takes itself apart."""
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, "list"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("machines.web")
+
+
 def test_list(project: Path) -> None:
     assert nixgen_("list", cwd=project).stdout.split() == ["machines.web", "infra.py:2"]
     document = json.loads(nixgen_("list", "--json", cwd=project).stdout)
