@@ -37,18 +37,22 @@ need_package_lists() {
   apt-get update -qq
 }
 
-# A virtual environment with nixgen from this checkout; $1 names the extras.
+# Whether $1 is a Python that nixgen runs on.
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+# A virtual environment with nixgen from this checkout; $1 names the extras. PYTHON, or Debian's own, or what is on PATH.
 need_nixgen() {
-  local python=${PYTHON:-python3} wanted
-  if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  local python=${PYTHON:-/usr/bin/python3} wanted
+  [ -n "${PYTHON:-}" ] || new_enough "$python" || python=python3
+  if ! new_enough "$python"; then
     echo "nixgen needs Python 3.11 or newer; on Debian 12: apt-get install python3" >&2
     exit 3
   fi
   "$python" -c 'import ensurepip, venv' 2>/dev/null || need_packages python3-venv
-  wanted="$1 $(sha256sum <pyproject.toml)"
+  wanted="$1 $("$python" --version) $(sha256sum <pyproject.toml)"
   if [ "$(cat .venv/.nixgen-ready 2>/dev/null)" != "$wanted" ]; then
     say "installing nixgen[$1] and what it needs from PyPI into .venv"
-    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    "$python" -m venv --clear .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$1]"
     echo "$wanted" >.venv/.nixgen-ready
   fi

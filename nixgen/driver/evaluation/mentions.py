@@ -30,9 +30,10 @@ _CODE = re.compile(
     re.DOTALL,
 )
 # What starts nothing of the above, but for words and, outside of interpolations, braces: most of a file, in one step.
+# Only single characters are repeated possessively: before Python 3.11.5, a group is not repeated rightly (gh-106052).
 _DULL = (
     rb"(?:[a-zA-Z0-9_.+\-][a-zA-Z0-9_.+\-']*+(?![/:])|[^a-zA-Z0-9_.+\-/\"'<~\#$EXCEPT]++"
-    rb"|\"(?:[^\"\\$/][^\"\\$]*+)?\"|\#[^\r\n]*+)*+"
+    rb"|\"(?:[^\"\\$/][^\"\\$]*+)?\"|\#[^\r\n]*+)*"
 )
 _DULL_OUTSIDE = re.compile(_DULL.replace(b"EXCEPT", b""))
 _DULL_INSIDE = re.compile(_DULL.replace(b"EXCEPT", b"{}"))
