@@ -42,17 +42,18 @@ new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev
 
 # A virtual environment with nixgen from this checkout; $1 names the extras. PYTHON, or Debian's own, or what is on PATH.
 need_nixgen() {
-  local python=${PYTHON:-/usr/bin/python3} wanted
+  local python=${PYTHON:-/usr/bin/python3} version wanted
   [ -n "${PYTHON:-}" ] || new_enough "$python" || python=python3
   if ! new_enough "$python"; then
     echo "nixgen needs Python 3.11 or newer; on Debian 12: apt-get install python3" >&2
     exit 3
   fi
   "$python" -c 'import ensurepip, venv' 2>/dev/null || need_packages python3-venv
-  wanted="$1 $("$python" --version) $(sha256sum <pyproject.toml)"
+  version=$("$python" --version)
+  wanted="$1 $version $(sha256sum <pyproject.toml)"
   if [ "$(cat .venv/.nixgen-ready 2>/dev/null)" != "$wanted" ]; then
     say "installing nixgen[$1] and what it needs from PyPI into .venv"
-    "$python" -m venv --clear .venv
+    [ "$(.venv/bin/python --version 2>/dev/null)" = "$version" ] || "$python" -m venv --clear .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$1]"
     echo "$wanted" >.venv/.nixgen-ready
   fi
