@@ -11,9 +11,9 @@ from pathlib import Path
 
 from nixgen.debian.locking import machine_mirrors
 from nixgen.debian.mirrors import mirrors_env
-from nixgen.driver.evaluation import Costs, EvaluationCache, Limits, Tree, evaluate
-from nixgen.driver.nix import NixOptions
-from nixgen.driver.runner import SubprocessRunner
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate import Costs, EvaluationCache, Limits, Tree, evaluate
+from nixgen.programs.runner import SubprocessRunner
 
 
 def main() -> None:

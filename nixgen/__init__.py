@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from nixgen.descriptor import read_descriptor
+    from nixgen.documents.descriptor import read_descriptor
     from nixgen.models import (
         Application,
         Boot,
@@ -99,7 +99,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name == "read_descriptor":
-        from nixgen.descriptor import read_descriptor
+        from nixgen.documents.descriptor import read_descriptor
 
         return read_descriptor
     if name in __all__:

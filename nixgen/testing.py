@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from attrs import define, evolve, field, frozen
 
-from nixgen.driver.command import Command, Completed
+from nixgen.programs.command import Command, Completed
 
 __all__ = ["Expectation", "ScriptedRunner"]
 

@@ -22,7 +22,7 @@ let
   document = builtins.fromJSON (builtins.readFile file);
   pins = if file == null || !builtins.pathExists file then { } else document.inputs;
 
-  # Where people look for it, for errors; nixgen.inputs.Pin.origin says the same.
+  # Where people look for it, for errors; nixgen.documents.inputs.Pin.origin says the same.
   origin = {
     git = pin: pin.url;
     github = pin: "https://${pin.host or "github.com"}/${pin.owner}/${pin.repo}";

@@ -79,13 +79,13 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Build targets and keep them from garbage collection."""
-    from nixgen import caching, pipeline
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import public_keys
-    from nixgen.cli.cache._session import Pushing
+    from nixgen.cli._keys import public_keys
+    from nixgen.cli._session import Pushing
     from nixgen.cli.progress import build_progress
-    from nixgen.driver.evaluation import Limits
-    from nixgen.workspace import Workspace
+    from nixgen.driver.evaluate import Limits
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import build, caches
 
     if dry_run:
         _refuse_with_dry_run({"--push": push, "--from": source, "--trust": trust})
@@ -94,7 +94,7 @@ def build(
     overrides = workspace.overrides(override_input)
     if dry_run:
         with build_progress(quiet=json) as observe:
-            planned = pipeline.dry_run(
+            planned = build.dry_run(
                 workspace,
                 targets or (),
                 base=base,
@@ -106,16 +106,16 @@ def build(
                 observe=observe,
             )
         if json:
-            console.print_json(pipeline.results(workspace, planned))
+            console.print_json(build.results(workspace, planned))
         else:
             console.print_planned(planned)
         return
     with contextlib.ExitStack() as stack:
         substituters = None
         if source is not None:
-            location = stack.enter_context(caching.cache_location(workspace, source))
+            location = stack.enter_context(caches.cache_location(workspace, source))
             substituters = stack.enter_context(
-                caching.substituting(
+                caches.substituting(
                     workspace,
                     source,
                     location,
@@ -125,7 +125,7 @@ def build(
         pushing = None if push is None else stack.enter_context(Pushing.to(workspace, push))
         with build_progress(quiet=json) as progress:
             observe = progress if pushing is None else pushing.beside(progress)
-            built = pipeline.build(
+            built = build.build(
                 workspace,
                 targets or (),
                 base=base,
@@ -142,10 +142,10 @@ def build(
         if not json:
             console.print_built(built)
         if pushing is not None:
-            root = caching.cache_root(workspace, built.paths, built) if built.report.ok else None
+            root = caches.cache_root(workspace, built.paths, built) if built.report.ok else None
             pushing.finish(built.paths, root=root, quiet=json)
     if json:
-        document = pipeline.results(workspace, built)
+        document = build.results(workspace, built)
         console.print_json(document if pushing is None else document | pushing.document())
     if pushing is not None:
         pushing.tell(instead_of=built.report.error(built.origins), json=json)

@@ -17,12 +17,12 @@ from nixgen.errors import NixgenError, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nixgen.doctor import Finding
-    from nixgen.oci.build import ImageReport
-    from nixgen.pins import Checked
-    from nixgen.pipeline import Built
+    from nixgen.oci.write.build import ImageReport
     from nixgen.render import Changes
-    from nixgen.vm.report import TestResult
+    from nixgen.verbs.build import Built
+    from nixgen.verbs.doctor import Finding
+    from nixgen.verbs.inputs import Checked
+    from nixgen.vm.record.report import TestResult
 
 __all__ = [
     "human_size",

@@ -25,7 +25,7 @@ def check(
 ) -> None:
     """Say everything that is wrong with a descriptor, or which machines it describes."""
     from nixgen.cli import console
-    from nixgen.descriptor import descriptor, read_descriptor
+    from nixgen.documents.descriptor import descriptor, read_descriptor
 
     machines = read_descriptor(file, folder=Path.cwd())
     if json:
@@ -64,9 +64,9 @@ def write(
 ) -> None:
     """Write the descriptor of the project's machines."""
     from nixgen.cli import console
-    from nixgen.descriptor import descriptor
-    from nixgen.disk import write_atomically
-    from nixgen.workspace import Workspace
+    from nixgen.documents.descriptor import descriptor
+    from nixgen.files.write import write_atomically
+    from nixgen.project.workspace import Workspace
 
     document = descriptor(Workspace.open(project).project.machines)
     if file is None:

@@ -16,7 +16,7 @@ def doctor(project: ProjectFolder = Path(), json: Json = False, debug: Debug = F
     import typer
 
     from nixgen.cli import console
-    from nixgen.doctor import examine
+    from nixgen.verbs.doctor import examine
 
     findings = examine(project.resolve())
     if json:

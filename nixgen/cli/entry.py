@@ -15,7 +15,7 @@ def main() -> None:
         print(f"nixgen {__version__}")
         return
     if arguments in ([], ["--help"], ["-h"], ["help"]):
-        # the text that typer would print, kept equal by tests/unit/test_cli.py
+        # the text that typer would print, kept equal by tests/unit/cli/test_cli.py
         with open(__file__.removesuffix("entry.py") + "help.txt", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs more than the rest of this
             print(file.read(), end="")
         return
@@ -32,12 +32,12 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     if arguments[0] == "build":
-        from nixgen.cli.instant import nothing_to_do
+        from nixgen.instant.answer import nothing_to_do
 
         if nothing_to_do(arguments[1:]):
             return 0
     if arguments[:2] == ["cache", "push"]:
-        from nixgen.cli.instant import nothing_to_push
+        from nixgen.instant.answer import nothing_to_push
 
         if nothing_to_push(arguments[2:]):
             return 0

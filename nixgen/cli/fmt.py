@@ -12,7 +12,7 @@ import typer
 from nixgen.cli.options import Debug, Json, ProjectFolder, verb
 
 if TYPE_CHECKING:
-    from nixgen.driver.formatting import Report
+    from nixgen.driver.tools.formatting import Report
 
 app = verb()
 
@@ -41,8 +41,8 @@ def fmt(
 ) -> None:
     """Format hand-written Nix files with nixfmt, as RFC 166 asks."""
     from nixgen.cli import console
-    from nixgen.driver.formatting import Formatter, Report, format_files
-    from nixgen.driver.runner import SubprocessRunner
+    from nixgen.driver.tools.formatting import Formatter, Report, format_files
+    from nixgen.programs.runner import SubprocessRunner
 
     runner = SubprocessRunner()
     if files and "-" in files:
@@ -74,7 +74,7 @@ def _require_alone(files: Sequence[str], *, json: bool) -> None:
 def _chosen(files: Iterable[str], project: Path) -> Iterator[tuple[str, Path]]:
     """What is to be formatted, by the name that the user knows it by."""
     from nixgen.errors import UsageError
-    from nixgen.sources import hand_written
+    from nixgen.project.sources import hand_written
 
     named = [Path(file) for file in files]
     missing = [str(path) for path in named if not path.exists()]
@@ -94,7 +94,7 @@ def _chosen(files: Iterable[str], project: Path) -> Iterator[tuple[str, Path]]:
 
 def _print_text(report: Report, *, check: bool) -> None:
     from nixgen.cli import console
-    from nixgen.driver.formatting import Formatted
+    from nixgen.driver.tools.formatting import Formatted
 
     for result in report.results:
         if isinstance(result, Formatted):

@@ -5,10 +5,10 @@ Nothing here draws; `nixgen.cli.progress` does, as lines or as a live view.
 
 from __future__ import annotations
 
-from nixgen.cache import events as cache
+from nixgen.cache.push import events as cache
 from nixgen.cli.console import human_size
-from nixgen.driver import events as nix
-from nixgen.driver.evaluation import events as evaluation
+from nixgen.driver.evaluate import events as evaluation
+from nixgen.driver.messages import events as nix
 
 __all__ = ["Evaluating", "Places", "Pushing", "silent_upstream"]
 

@@ -27,8 +27,8 @@ def generate(
     """Write generated/ from infra.py; --check only compares."""
     from nixgen.cli import console
     from nixgen.errors import StaleError
+    from nixgen.project.workspace import Workspace
     from nixgen.render import difference
-    from nixgen.workspace import Workspace
 
     workspace = Workspace.open(project)
     console.print_notes(workspace.options.notes)

@@ -22,8 +22,8 @@ from nixgen.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from nixgen.oci.build import ImageReport
-    from nixgen.workspace import Workspace
+    from nixgen.oci.write.build import ImageReport
+    from nixgen.project.workspace import Workspace
 
 app = verb("Assemble OCI images and run them.")
 
@@ -48,10 +48,10 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Build images into OCI layout directories, layered jointly over all images of the project."""
-    from nixgen import pipeline
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, image_progress
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import build
 
     workspace = Workspace.open(project)
     wanted = {
@@ -60,7 +60,7 @@ def build(
     overrides = workspace.overrides(override_input)
     with build_progress(quiet=json) as observe:
         # all of them: layers are shared, and which are worth sharing does not depend on what was asked for
-        built = pipeline.build(
+        built = build.build(
             workspace,
             ("images",),
             base=base,
@@ -70,7 +70,7 @@ def build(
             observe=observe,
         ).require()
     with image_progress(quiet=json) as observe_images:
-        reports = pipeline.build_images(workspace, built, out=out, observe=observe_images)
+        reports = build.build_images(workspace, built, out=out, observe=observe_images)
     chosen = [report for report in reports if report.name in wanted]
     if json:
         console.print_json({"schema": "nixgen/images/1", "images": list(map(_document, chosen))})
@@ -125,16 +125,16 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Build one image and run it in a container engine, until interrupted. Host networking; nothing is left behind."""
-    from nixgen import pipeline
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, image_progress
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import build
 
     workspace = Workspace.open(project)
     (attr,) = image_targets(workspace, (target,))[:1]
     overrides = workspace.overrides(override_input)
     with build_progress(quiet=False) as observe:
-        built = pipeline.build(
+        built = build.build(
             workspace,
             ("images",),
             base=base,
@@ -144,9 +144,9 @@ def run(
             observe=observe,
         ).require()
     with image_progress(quiet=False) as observe_images:
-        reports = pipeline.build_images(workspace, built, observe=observe_images)
+        reports = build.build_images(workspace, built, observe=observe_images)
     report = next(report for report in reports if f"images.{report.name}" == attr)
-    with pipeline.running(workspace, report) as container:
+    with build.running(workspace, report) as container:
         console.note(
             f"{report.ref} runs in {container.engine}, on this computer's network; stop with Ctrl-C"
         )

@@ -22,7 +22,7 @@ def init(
 ) -> None:
     """Start a project that builds as it stands."""
     from nixgen.cli import console
-    from nixgen.scaffold import scaffold
+    from nixgen.verbs.init import scaffold
 
     written = scaffold(folder)
     if json:

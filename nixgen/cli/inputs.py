@@ -12,7 +12,7 @@ from nixgen.cli.nixos_options import options
 from nixgen.cli.options import Debug, Json, ProjectFolder, verb
 
 if TYPE_CHECKING:
-    from nixgen.pins import Checked, Update
+    from nixgen.verbs.inputs import Checked, Update
 
 app = verb("Show, update and check the pins and the Debian lock.")
 app.command("options")(options)
@@ -31,9 +31,9 @@ Names = Annotated[
 def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """What the project is pinned to."""
     from nixgen.cli import console
-    from nixgen.inputs import DEBIAN, FILE, Inputs, described
-    from nixgen.pins import lock_summary
-    from nixgen.workspace import Workspace
+    from nixgen.documents.inputs import DEBIAN, FILE, Inputs, described
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs.inputs import lock_summary
 
     workspace = Workspace.open(project)
     pins = Inputs.read(workspace.root / FILE, unlocked=True).pins
@@ -92,10 +92,10 @@ def update(
     """Pin what there is now: the newest commit, the tarball's new contents, the newest Debian packages that the mirror has."""
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress
-    from nixgen.inputs import FILE, Inputs
-    from nixgen.pins import require_updatable
-    from nixgen.pins import update as update_pin
-    from nixgen.workspace import Workspace
+    from nixgen.documents.inputs import FILE, Inputs
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs.inputs import require_updatable
+    from nixgen.verbs.inputs import update as update_pin
 
     workspace = Workspace.open(project)
     file = workspace.root / FILE
@@ -123,7 +123,7 @@ def update(
 
 def _say_update(done: Update) -> None:
     from nixgen.cli import console
-    from nixgen.inputs import described
+    from nixgen.documents.inputs import described
 
     for package, (before, after) in done.packages.items():
         console.say(f"{package}: {before or 'new'} → {after or 'removed'}")
@@ -162,11 +162,11 @@ def check(
     """
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress
+    from nixgen.documents.inputs import FILE, Inputs
     from nixgen.errors import OutsideError, StaleError
-    from nixgen.inputs import FILE, Inputs
-    from nixgen.pins import check as check_pin
-    from nixgen.pins import check_flake, require_updatable
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs.inputs import check as check_pin
+    from nixgen.verbs.inputs import check_flake, require_updatable
 
     workspace = Workspace.open(project)
     pins = require_updatable(Inputs.read(workspace.root / FILE, unlocked=True), names or (), None)
@@ -183,7 +183,10 @@ def check(
             console.print_checked(flake, width)
     if json:
         console.print_json(
-            {"schema": "nixgen/inputs-check/1", "inputs": [each.to_json() for each in done]}
+            {
+                "schema": "nixgen/inputs-check/1",
+                "inputs": [each.to_json() for each in done],
+            }
         )
     states = [each.state for each in done]
     if "unreachable" in states:

@@ -57,17 +57,17 @@ def render(
     Resources come in an order in which they can be applied: namespaces first. Images are named as they will be in the registry;
     Secrets must be in the cluster already.
     """
-    from nixgen import manifests
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress
     from nixgen.errors import UsageError
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import k8s
 
     if form not in _FORMATS:
         raise UsageError(f"there is no format {form!r}", hint=f"use {' or '.join(_FORMATS)}")
     workspace = Workspace.open(project)
     with build_progress(quiet=json) as observe:
-        documents = manifests.rendered(
+        documents = k8s.rendered(
             workspace,
             applications or (),
             base=base,
@@ -97,7 +97,7 @@ def render(
 
 def _write(out: Path, documents: Iterable[Document], form: str) -> dict[str, bool]:
     """Each file, and whether it changed. Files that stay the same keep their time."""
-    from nixgen.disk import write_atomically
+    from nixgen.files.write import write_atomically
 
     written: dict[str, bool] = {}
     for document in documents:

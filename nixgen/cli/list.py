@@ -13,7 +13,7 @@ app = verb()
 def list_targets(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """List the targets of the project."""
     from nixgen.cli import console
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
 
     workspace = Workspace.open(project)
     origins = workspace.target_origins()

@@ -11,7 +11,7 @@ from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder
 
 if TYPE_CHECKING:
     from nixgen.options.stub import Stub
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
 
 __all__ = ["options"]
 
@@ -40,10 +40,10 @@ def options(
     debug: Debug = False,
 ) -> None:
     """Read the options that NixOS has into nixos-options.json; infra.py is checked against it from then on."""
-    from nixgen import optionlist
     from nixgen.cli.progress import working
     from nixgen.errors import UsageError
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import options
 
     workspace = Workspace.open(project, check_options=False)
     if words:
@@ -57,13 +57,13 @@ def options(
     if source is None:
         overrides = workspace.overrides(override_input)
         with working("evaluating the options of NixOS", quiet=json):
-            stub = optionlist.read_tree(workspace, overrides=overrides, debug=debug)
+            stub = options.read_tree(workspace, overrides=overrides, debug=debug)
     elif override_input:
         raise UsageError(
             "--from and --override-input are two places to read from", hint="give one of them"
         )
     else:
-        stub = optionlist.read_documentation(source)
+        stub = options.read_documentation(source)
     _write(workspace, stub, json=json)
 
 
@@ -98,7 +98,7 @@ def _write(workspace: Workspace, stub: Stub, *, json: bool) -> None:
 
 def _find(workspace: Workspace, words: list[str], *, json: bool) -> None:
     from nixgen.cli import console
-    from nixgen.optionlist import find
+    from nixgen.verbs.options import find
 
     found = list(find(workspace, words))
     if json:

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from nixgen.cache import events as cache
+from nixgen.cache.push import events as cache
 from nixgen.cli.console import err, human_size, note
 from nixgen.cli.followers import Evaluating, Places, Pushing, silent_upstream
-from nixgen.driver import events as nix
-from nixgen.driver.evaluation import events as evaluation
+from nixgen.driver.evaluate import events as evaluation
+from nixgen.driver.messages import events as nix
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -287,7 +287,7 @@ def fetch_progress(what: str, *, quiet: bool) -> Iterator[Callable[[Any], None]]
 @contextlib.contextmanager
 def push_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
     """Bytes read, their rate, and what remains."""
-    from nixgen.cache.events import CollectorAhead, NarRead, Planned, Published, UpstreamSilent
+    from nixgen.cache.push.events import CollectorAhead, NarRead, Planned, Published, UpstreamSilent
 
     if quiet:
         yield _ignore
@@ -370,7 +370,7 @@ def image_progress(*, quiet: bool) -> Iterator[Callable[[Any], None]]:
 @contextlib.contextmanager
 def test_progress(*, quiet: bool, serial: bool) -> Iterator[Callable[[Any], None]]:
     """Machines as they come up and steps as they end; the serial consoles when asked for."""
-    from nixgen.vm.events import (
+    from nixgen.vm.record.events import (
         ConsoleLine,
         MachineUp,
         StepFinished,

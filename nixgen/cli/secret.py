@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
-    from nixgen.secretscan import SecretScan
+    from nixgen.verbs.secrets import SecretScan
 
 app = verb("Look for the values of secrets where everybody can read them.")
 
@@ -32,18 +32,18 @@ def scan(
     A value is read from the secret's own file, from NIXGEN_SECRETS_DIR/NAME and from CREDENTIALS_DIRECTORY/NAME, where that is
     there. Every push does the same with what it uploads.
     """
-    from nixgen import pipeline, secretscan
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress
     from nixgen.errors import OutsideError
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import build, secrets
 
     workspace = Workspace.open(project)
     with build_progress(quiet=json) as observe:
-        built = pipeline.build(
+        built = build.build(
             workspace, targets or (), base=base, environment=env, debug=debug, observe=observe
         )
-    found = secretscan.scan(workspace, built.require().paths)
+    found = secrets.scan(workspace, built.require().paths)
     if json:
         console.print_json(found.document())
     else:
@@ -58,7 +58,7 @@ def scan(
 
 
 def _print(found: SecretScan) -> None:
-    from nixgen.cache.leaks import LEAST_LENGTH
+    from nixgen.cache.push.leaks import LEAST_LENGTH
     from nixgen.cli.console import human_size, note, say
 
     for name in found.absent:

@@ -43,18 +43,16 @@ def shell(
     import shutil
     import sys
 
-    from nixgen import pipeline, shells
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress
-    from nixgen.driver.process import replace
-    from nixgen.workspace import Workspace
+    from nixgen.programs.child import replace
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import build, shell
 
     workspace = Workspace.open(project)
     with build_progress(quiet=json or print_path) as observe:
-        tools = pipeline.shell(
-            workspace, jobs=jobs, builders=builders, debug=debug, observe=observe
-        )
-    variables = shells.environment(
+        tools = build.shell(workspace, jobs=jobs, builders=builders, debug=debug, observe=observe)
+    variables = shell.environment(
         workspace.project.name,
         tools,
         program=Path(found).absolute() if (found := shutil.which(sys.argv[0])) else None,
@@ -72,6 +70,6 @@ def shell(
     elif print_path:
         console.say(f"{tools}/bin")
     elif words:
-        replace(shells.command(words, variables))
+        replace(shell.command(words, variables))
     else:
-        replace(shells.interactive(os.environ.get("SHELL"), variables, workspace.state / "shell"))
+        replace(shell.interactive(os.environ.get("SHELL"), variables, workspace.state / "shell"))

@@ -25,7 +25,7 @@ app = verb("Boot the machines of a test and run it.")
 def list_tests(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """List the tests of the project."""
     from nixgen.cli import console
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
 
     origins = Workspace.open(project).target_origins()
     tests = {attr: where for attr, where in origins.items() if attr.startswith("tests.")}
@@ -69,13 +69,13 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Build tests, boot their machines under QEMU, with or without KVM, and run them."""
-    from nixgen import pipeline
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, test_progress
-    from nixgen.disk import write_atomically
     from nixgen.errors import UsageError
-    from nixgen.vm.report import junit_xml
-    from nixgen.workspace import Workspace
+    from nixgen.files.write import write_atomically
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import build
+    from nixgen.vm.record.report import junit_xml
 
     workspace = Workspace.open(project)
     chosen = workspace.select(targets or ("tests",))
@@ -86,7 +86,7 @@ def run(
         raise UsageError("the project has no tests", hint="add Test(…) to Project(tests=[…])")
     overrides = workspace.overrides(override_input)
     with build_progress(quiet=json) as observe:
-        built = pipeline.build(
+        built = build.build(
             workspace,
             chosen,
             base=base,
@@ -104,7 +104,7 @@ def run(
     for target in built.targets:
         with test_progress(quiet=json, serial=console_output) as observe_test:
             results.append(
-                pipeline.run_test(
+                build.run_test(
                     workspace, target, timeout=timeout, accel=accel, observe=observe_test
                 )
             )

@@ -10,9 +10,9 @@ from pathlib import Path
 from attrs import frozen
 
 from nixgen.debian.index import cache_folder
-from nixgen.driver.command import Command
-from nixgen.driver.runner import Runner
 from nixgen.errors import MirrorError, MissingToolError
+from nixgen.programs.command import Command
+from nixgen.programs.runner import Runner
 
 __all__ = ["Target", "read_list", "targets"]
 

@@ -15,10 +15,10 @@ from nixgen.debian.archive import read_member
 from nixgen.debian.download import fetch_verified
 from nixgen.debian.lock import Architecture, Busybox, Locked
 from nixgen.debian.mirrors import Mirrors
-from nixgen.driver.command import Command
-from nixgen.driver.hashes import to_base32
-from nixgen.driver.runner import Runner
 from nixgen.errors import LockError, StoreError, VerifyError
+from nixgen.programs.command import Command
+from nixgen.programs.runner import Runner
+from nixgen.store.notation import to_base32
 
 __all__ = ["BUSYBOX", "busybox_of", "busybox_path", "ensure_busybox"]
 

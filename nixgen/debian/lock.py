@@ -12,8 +12,8 @@ from typing import Any
 from attrs import frozen
 
 from nixgen.debian.mirrors import ARCHIVES
-from nixgen.disk import write_atomically
 from nixgen.errors import LockError
+from nixgen.files.write import write_atomically
 
 __all__ = [
     "SCHEMA",

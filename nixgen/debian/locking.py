@@ -13,8 +13,8 @@ from nixgen.debian.index import Index, Source, cache_folder, open_cached
 from nixgen.debian.lock import Lock
 from nixgen.debian.mirrors import VARIABLE, Mirrors, find_mirrors
 from nixgen.debian.resolve import BASE_ROOTS, resolve
-from nixgen.driver.runner import Runner
 from nixgen.errors import MirrorError
+from nixgen.programs.runner import Runner
 
 __all__ = ["machine_mirrors", "open_index", "resolve_lock"]
 

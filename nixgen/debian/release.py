@@ -11,9 +11,9 @@ from pathlib import Path
 from nixgen.debian.download import fetch
 from nixgen.debian.index import Source
 from nixgen.debian.mirrors import Mirrors
-from nixgen.driver.command import Command
-from nixgen.driver.runner import Runner
 from nixgen.errors import MirrorError, MissingToolError
+from nixgen.programs.command import Command
+from nixgen.programs.runner import Runner
 
 __all__ = ["sources"]
 

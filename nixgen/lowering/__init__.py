@@ -2,8 +2,8 @@
 
 from nixgen.lowering.builders import machine_lines
 from nixgen.lowering.kubenix import needs_packages
-from nixgen.lowering.project import KINDS, SHELL, lower, target_origins, target_rows
 from nixgen.lowering.tests import implied_packages
+from nixgen.lowering.tree import KINDS, SHELL, lower, target_origins, target_rows
 
 __all__ = [
     "KINDS",

@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from nixgen import syntax as nix
-from nixgen.inputs import Inputs
+from nixgen.documents.inputs import Inputs
 from nixgen.lowering.scope import strings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nixgen.inputs import Pin
+    from nixgen.documents.inputs import Pin
     from nixgen.models import Project
     from nixgen.syntax import Expr
 

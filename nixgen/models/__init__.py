@@ -11,11 +11,10 @@ Constructors accept what they are given and remember the user's file and line; `
 project at once.
 """
 
-from nixgen.models._core import Model, Origin, caller
-from nixgen.models._text import Interpolated, Text, plain_text, text
 from nixgen.models.builders import Builder
 from nixgen.models.check import check, packages_of, require_valid, sources_of, walk
 from nixgen.models.cluster import ClusterMember, Ec2, Ingress, SecurityGroup, Subnet, Volume
+from nixgen.models.core import Model, Origin, caller
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
 from nixgen.models.hardening import Hardening
@@ -43,6 +42,7 @@ from nixgen.models.service import (
     TcpCheck,
     User,
 )
+from nixgen.models.text import Interpolated, Text, plain_text, text
 
 __all__ = [
     "Application",

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from nixgen.models._core import (
+from nixgen.models.core import (
     Fault,
     Model,
     as_tuple,

@@ -11,14 +11,13 @@ from typing import Any
 
 import attrs
 
-from nixgen.collector import paused_collector
+from nixgen._collector import paused_collector
 from nixgen.errors import ModelError, Problem
 from nixgen.models import kubernetes_rules
-from nixgen.models._core import Fault, Model, field_checks
-from nixgen.models._core import at as _at
-from nixgen.models._text import Text
 from nixgen.models.builders import Builder
 from nixgen.models.cluster_rules import conflicts
+from nixgen.models.core import Fault, Model, field_checks
+from nixgen.models.core import at as _at
 from nixgen.models.files import Package, Secret, Source
 from nixgen.models.image import Image
 from nixgen.models.kubernetes import Application, Workload
@@ -26,6 +25,7 @@ from nixgen.models.kubernetes_rules import workloads_of
 from nixgen.models.machine import Machine
 from nixgen.models.platform import Cache, Environment, Overlay, Project, Test
 from nixgen.models.service import Service, User
+from nixgen.models.text import Text
 
 __all__ = ["Visit", "check", "packages_of", "require_valid", "sources_of", "walk"]
 

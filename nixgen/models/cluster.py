@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from nixgen.models._core import (
+from nixgen.models.core import (
     Fault,
     Model,
     as_tuple,

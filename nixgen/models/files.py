@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import attrs
 
 from nixgen.gitignore import InexpressibleError, Rule, parse_pattern
-from nixgen.models._core import (
+from nixgen.models.core import (
     Fault,
     Model,
     as_tuple,
@@ -22,7 +22,7 @@ from nixgen.models._core import (
     pattern,
     string,
 )
-from nixgen.models._text import Interpolated, Text, textual
+from nixgen.models.text import Interpolated, Text, textual
 
 __all__ = ["ConfigFile", "Package", "Secret", "Source", "StoreReference"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from nixgen.models._core import Fault, Model, as_tuple, boolean, checked, each, one_of, pattern
+from nixgen.models.core import Fault, Model, as_tuple, boolean, checked, each, one_of, pattern
 
 __all__ = ["Hardening"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
-from nixgen.models._core import (
+from nixgen.models.core import (
     Fault,
     Model,
     as_dict,

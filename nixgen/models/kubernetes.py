@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from nixgen.models._core import (
+from nixgen.models.core import (
     Fault,
     Model,
     as_dict,
@@ -22,12 +22,12 @@ from nixgen.models._core import (
     pattern,
     whole_number,
 )
-from nixgen.models._text import Interpolated, Text
 from nixgen.models.files import textual_value
 from nixgen.models.image import Image
 from nixgen.models.machine import module_list
 from nixgen.models.nixos import NixModule
 from nixgen.models.service import ENVIRONMENT_NAME, Port, Service
+from nixgen.models.text import Interpolated, Text
 
 __all__ = ["KUBERNETES_VERSIONS", "Application", "Workload", "port_name"]
 

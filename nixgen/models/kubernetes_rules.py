@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nixgen.errors import Problem
-from nixgen.models._core import at
-from nixgen.models._text import plain_text
+from nixgen.models.core import at
 from nixgen.models.kubernetes import Application, Workload, port_name
 from nixgen.models.service import HttpCheck, Service
+from nixgen.models.text import plain_text
 
 if TYPE_CHECKING:
     from nixgen.models.platform import Project

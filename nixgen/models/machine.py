@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from nixgen.models._core import (
+from nixgen.models.cluster import ClusterMember, Ec2
+from nixgen.models.core import (
     Fault,
     Model,
     as_dict,
@@ -21,7 +22,6 @@ from nixgen.models._core import (
     pattern,
     whole_number,
 )
-from nixgen.models.cluster import ClusterMember, Ec2
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
 from nixgen.models.files import ConfigFile, Package, package_list
 from nixgen.models.network import Network

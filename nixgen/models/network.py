@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from nixgen.models._core import (
+from nixgen.models.core import (
     Check,
     Fault,
     Model,

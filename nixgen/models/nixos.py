@@ -9,9 +9,9 @@ from typing import Any
 
 import attrs
 
-from nixgen.models._core import Fault, Model, checked, one_of, string
-from nixgen.models._text import Interpolated, Text, textual
+from nixgen.models.core import Fault, Model, checked, one_of, string
 from nixgen.models.files import Secret, relative_inside
+from nixgen.models.text import Interpolated, Text, textual
 
 __all__ = [
     "NixModule",

@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from nixgen.models._core import (
+from nixgen.models.builders import Builder
+from nixgen.models.core import (
     Fault,
     Model,
     as_dict,
@@ -23,7 +24,6 @@ from nixgen.models._core import (
     string,
     whole_number,
 )
-from nixgen.models.builders import Builder
 from nixgen.models.files import Package, package_list, textual_value
 from nixgen.models.image import Image
 from nixgen.models.kubernetes import Application

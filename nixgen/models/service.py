@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from nixgen.models._core import (
+from nixgen.models.core import (
     Check,
     Fault,
     Model,
@@ -23,9 +23,9 @@ from nixgen.models._core import (
     string,
     whole_number,
 )
-from nixgen.models._text import Text
 from nixgen.models.files import ConfigFile, Package, Secret, Source, package_list, textual_value
 from nixgen.models.hardening import Hardening
+from nixgen.models.text import Text
 
 __all__ = ["CommandCheck", "HealthCheck", "HttpCheck", "Port", "Service", "TcpCheck", "User"]
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from nixgen.disk import write_atomically
+from nixgen.documents.inputs import Inputs
 from nixgen.errors import LockError, ModelError, Problem
-from nixgen.inputs import Inputs
+from nixgen.files.write import write_atomically
 from nixgen.models import NixModule, Project
 from nixgen.options.definitions import definitions, modules
 

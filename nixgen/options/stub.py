@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from nixgen.collector import paused_collector
+from nixgen._collector import paused_collector
 from nixgen.errors import LockError
 from nixgen.options.grammar import parse
 from nixgen.options.tree import ITEM, Node, is_placeholder, show

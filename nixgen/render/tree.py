@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from nixgen import syntax as nix
-from nixgen.collector import paused_collector
+from nixgen._collector import paused_collector
 from nixgen.render.resources import nix_library, template_folder
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import attrs
 
-from nixgen.disk import disk_errors, write_atomically
 from nixgen.errors import UsageError
+from nixgen.files.write import disk_errors, write_atomically
 from nixgen.render.tree import FileTree
 
 __all__ = ["MANIFEST", "Changes", "apply", "difference", "plan"]

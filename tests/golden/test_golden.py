@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import rfc166
 
-from nixgen.inputs import Inputs
-from nixgen.load import load_project
+from nixgen.documents.inputs import Inputs
 from nixgen.lowering import lower
+from nixgen.project.load import load_project
 from nixgen.render import render
 
 CASES = Path(__file__).parent / "cases"

@@ -15,9 +15,9 @@ from hypothesis import Phase, given, settings
 from kubernetes_projects import ENVIRONMENT, projects
 from kubernetes_render import CASES, KUBENIX, render_projects, render_text
 
-from nixgen.load import load_project
 from nixgen.models import Project
 from nixgen.models.kubernetes import KUBERNETES_VERSIONS
+from nixgen.project.load import load_project
 
 pytestmark = [
     pytest.mark.real,

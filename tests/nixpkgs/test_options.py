@@ -16,7 +16,6 @@ import attrs
 import pytest
 
 from nixgen.models import Package
-from nixgen.optionlist import read_tree
 from nixgen.options.definitions import definitions
 from nixgen.options.fitting import Verdict, answer, answer_at
 from nixgen.options.grammar import parse
@@ -24,7 +23,8 @@ from nixgen.options.project import FILE
 from nixgen.options.stub import Stub
 from nixgen.options.tree import is_placeholder, show
 from nixgen.options.types import Type, Unknown
-from nixgen.workspace import Workspace
+from nixgen.project.workspace import Workspace
+from nixgen.verbs.options import read_tree
 
 pytestmark = [pytest.mark.real, pytest.mark.nixpkgs, pytest.mark.slow]
 

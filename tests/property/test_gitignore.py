@@ -10,7 +10,7 @@ import pytest
 import source_trees
 
 from nixgen.gitignore import parse_pattern
-from nixgen.sources import Sources
+from nixgen.project.sources import Sources
 
 pytestmark = pytest.mark.real
 

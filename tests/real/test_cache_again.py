@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from faulty_s3 import FaultyS3, faulty_s3
 
-from nixgen.cache.s3 import Bucket
+from nixgen.cache.bucket.bucket import Bucket
 
 pytestmark = pytest.mark.real
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from emulated import conditional_writes
 
-from nixgen.cache.channel import REGISTRY, pack, publish, require_name, require_url
-from nixgen.cache.embedded import embedded_s3
-from nixgen.cache.s3 import Bucket
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.serve.channel import REGISTRY, pack, publish, require_name, require_url
+from nixgen.cache.serve.embedded import embedded_s3
 from nixgen.errors import CacheError, UsageError
 
 pytestmark = pytest.mark.real

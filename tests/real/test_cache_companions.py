@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.cache.embedded import embedded_s3
-from nixgen.cache.events import ignore
-from nixgen.cache.listing import nar_listing
-from nixgen.cache.location import CacheLocation
-from nixgen.cache.nar import write_nar
-from nixgen.cache.push import push
-from nixgen.cache.s3 import Bucket
-from nixgen.cache.serve import serve
-from nixgen.cache.signing import SecretKey
-from nixgen.cache.upload import UploadSettings
-from nixgen.driver.nix import NixOptions
-from nixgen.driver.store import Store
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.format.listing import nar_listing
+from nixgen.cache.format.nar import write_nar
+from nixgen.cache.format.signing import SecretKey
+from nixgen.cache.push.events import ignore
+from nixgen.cache.push.push import push
+from nixgen.cache.push.upload import UploadSettings
+from nixgen.cache.serve.embedded import embedded_s3
+from nixgen.cache.serve.http import serve
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.store.store import Store
 
 pytestmark = pytest.mark.real
 

@@ -15,14 +15,14 @@ import pytest
 from built_tree import build_tree, copy_from, nar_hashes
 from faulty_s3 import FaultyS3, faulty_s3
 
-from nixgen.cache.codec import Codec
-from nixgen.cache.plan import narinfo_name
-from nixgen.cache.push import PushReport, push
-from nixgen.cache.s3 import Bucket
-from nixgen.cache.signing import SecretKey
-from nixgen.cache.upload import UploadSettings
-from nixgen.cache.verify import verify
-from nixgen.driver.store import Store
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.check.verify import verify
+from nixgen.cache.format.codec import Codec
+from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.signing import SecretKey
+from nixgen.cache.push.push import PushReport, push
+from nixgen.cache.push.upload import UploadSettings
+from nixgen.driver.store.store import Store
 from nixgen.errors import CacheError
 
 pytestmark = pytest.mark.real

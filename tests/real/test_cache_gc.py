@@ -13,20 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.cache import push as library
-from nixgen.cache.embedded import embedded_s3
-from nixgen.cache.events import ignore
-from nixgen.cache.gc_batch import SWEEP
-from nixgen.cache.keygen import keygen
-from nixgen.cache.leases import LEASES, leased
-from nixgen.cache.location import CacheLocation
-from nixgen.cache.narinfo import NarInfo
-from nixgen.cache.plan import narinfo_name
-from nixgen.cache.roots import Root, list_roots, path_targets
-from nixgen.cache.s3 import Bucket
-from nixgen.cache.serve import serve
-from nixgen.cache.signing import SecretKey
-from nixgen.driver.store import Store
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.format.keygen import keygen
+from nixgen.cache.format.narinfo import NarInfo, narinfo_name
+from nixgen.cache.format.signing import SecretKey
+from nixgen.cache.keep.batch import SWEEP
+from nixgen.cache.keep.leases import LEASES, leased
+from nixgen.cache.keep.roots import Root, list_roots, path_targets
+from nixgen.cache.push import push as library
+from nixgen.cache.push.events import ignore
+from nixgen.cache.serve.embedded import embedded_s3
+from nixgen.cache.serve.http import serve
+from nixgen.driver.store.store import Store
 
 pytestmark = pytest.mark.real
 

@@ -16,21 +16,23 @@ import pytest
 from built_tree import build_tree, copy_from, nar_hashes
 from faulty_s3 import BUCKET, FaultyS3, faulty_s3
 
-from nixgen.cache.location import CacheLocation
-from nixgen.cache.plan import narinfo_name
-from nixgen.cache.push import push
-from nixgen.cache.signing import SecretKey
-from nixgen.driver.store import Store
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.signing import SecretKey
+from nixgen.cache.push.push import push
+from nixgen.driver.store.store import Store
 
 pytestmark = pytest.mark.real
 
 KEY = SecretKey.generate("kill-1")
 KILLS = 50
-SMALL = 1 << 18  # below this a NAR is sent without asking first (`nixgen.cache.narstream`)
+SMALL = 1 << 18  # below this a NAR is sent without asking first (`nixgen.cache.push.archive`)
 
 #: Forks its children from a process that has imported everything: a push starts in milliseconds.
 WARM = multiprocessing.get_context("forkserver")
-WARM.set_forkserver_preload(["nixgen.cache.push", "nixgen.driver._store_db", "boto3", "zstandard"])
+WARM.set_forkserver_preload(
+    ["nixgen.cache.push.push", "nixgen.driver.store.database", "boto3", "zstandard"]
+)
 
 
 def run_push(begin: Connection, root: str, address: str, key: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nixgen.cache.nar import nar_hash, write_nar
+from nixgen.cache.format.nar import nar_hash, write_nar
 
 pytestmark = pytest.mark.real
 

@@ -13,12 +13,12 @@ from contextlib import closing
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from nixgen.cache.embedded import embedded_s3
-from nixgen.cache.location import CacheLocation
-from nixgen.cache.provision import BucketDesign
-from nixgen.cache.provision_apply import provision
-from nixgen.cache.provision_emit import FORMATS
-from nixgen.cache.s3 import Bucket
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.provision.apply import provision
+from nixgen.cache.provision.design import BucketDesign
+from nixgen.cache.provision.emit import FORMATS
+from nixgen.cache.serve.embedded import embedded_s3
 from nixgen.errors import CacheError
 
 pytestmark = pytest.mark.real

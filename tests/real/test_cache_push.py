@@ -13,18 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.cache.codec import CODECS, Codec
-from nixgen.cache.embedded import embedded_s3
-from nixgen.cache.events import CacheEvent, NarStored, Planned, Published
-from nixgen.cache.location import CacheLocation
-from nixgen.cache.narinfo import NarInfo
-from nixgen.cache.plan import narinfo_name
-from nixgen.cache.push import CACHE_INFO, PushReport, push
-from nixgen.cache.s3 import Bucket
-from nixgen.cache.serve import serve
-from nixgen.cache.signing import PublicKey, SecretKey
-from nixgen.cache.upload import UploadSettings
-from nixgen.driver.store import Store
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.format.codec import CODECS, Codec
+from nixgen.cache.format.narinfo import NarInfo, narinfo_name
+from nixgen.cache.format.signing import PublicKey, SecretKey
+from nixgen.cache.push.events import CacheEvent, NarStored, Planned, Published
+from nixgen.cache.push.push import CACHE_INFO, PushReport, push
+from nixgen.cache.push.upload import UploadSettings
+from nixgen.cache.serve.embedded import embedded_s3
+from nixgen.cache.serve.http import serve
+from nixgen.driver.store.store import Store
 from nixgen.errors import VerifyError
 
 pytestmark = pytest.mark.real
@@ -52,9 +51,9 @@ in make "cache-test-app" ''
 
 PUSHER = (
     "import sys\n"
-    "from nixgen.cache.location import CacheLocation\n"
-    "from nixgen.cache.push import push\n"
-    "from nixgen.cache.signing import SecretKey\n"
+    "from nixgen.cache.bucket.location import CacheLocation\n"
+    "from nixgen.cache.push.push import push\n"
+    "from nixgen.cache.format.signing import SecretKey\n"
     "key = SecretKey.parse(sys.argv[3])\n"
     "push([sys.argv[1]], CacheLocation.parse(sys.argv[2]), [key],"
     " lambda event: print(type(event).__name__, flush=True))\n"

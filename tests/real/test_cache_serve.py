@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import attrs
 import pytest
 
-from nixgen.cache.embedded import embedded_s3
-from nixgen.cache.s3 import Bucket
-from nixgen.cache.serve import serve
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.serve.embedded import embedded_s3
+from nixgen.cache.serve.http import serve
 
 pytestmark = pytest.mark.real
 
@@ -217,7 +217,7 @@ def started(example):
 def test_large_files_pass_through_in_pieces(started):
     child, url, said = started()
     to = re.search(r"--to '(\S+)'", said)[1]
-    from nixgen.cache.location import CacheLocation
+    from nixgen.cache.bucket.location import CacheLocation
 
     with Bucket(CacheLocation.parse(to), connections=1) as bucket:
         bucket.put("nar/large", bytes(LARGE), content_type="x/y")
@@ -235,7 +235,7 @@ def test_large_files_pass_through_in_pieces(started):
 
 def test_ctrl_c_ends_it_in_no_time_even_under_a_client_that_does_not_read(started):
     child, url, said = started()
-    from nixgen.cache.location import CacheLocation
+    from nixgen.cache.bucket.location import CacheLocation
 
     with Bucket(CacheLocation.parse(re.search(r"--to '(\S+)'", said)[1]), connections=1) as bucket:
         bucket.put("nar/large", bytes(50_000_000), content_type="x/y")

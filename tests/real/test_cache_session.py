@@ -11,20 +11,20 @@ import pytest
 from attrs import evolve
 from faulty_s3 import faulty_s3
 
-from nixgen.cache.embedded import embedded_s3
-from nixgen.cache.events import PushPaused
-from nixgen.cache.location import CacheLocation
-from nixgen.cache.plan import narinfo_name
-from nixgen.cache.push import push
-from nixgen.cache.s3 import Bucket
-from nixgen.cache.session import push_session
-from nixgen.cache.signing import SecretKey
-from nixgen.driver.build import realise
-from nixgen.driver.evaluation import Tree, evaluate
-from nixgen.driver.nix import NixOptions
-from nixgen.driver.runner import SubprocessRunner
-from nixgen.driver.store import Store
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.signing import SecretKey
+from nixgen.cache.push.events import PushPaused
+from nixgen.cache.push.push import push
+from nixgen.cache.push.session import push_session
+from nixgen.cache.serve.embedded import embedded_s3
+from nixgen.driver.build.build import realise
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate import Tree, evaluate
+from nixgen.driver.store.store import Store
 from nixgen.errors import CacheError
+from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from nixgen.cache.embedded import embedded_s3
+from nixgen.cache.serve.embedded import embedded_s3
 
 pytestmark = [
     pytest.mark.real,

@@ -14,21 +14,21 @@ import pytest
 from attrs import evolve, frozen
 from emulated import conditional_writes
 
-from nixgen.cache.codec import Codec
-from nixgen.cache.embedded import embedded_s3
-from nixgen.cache.hashes import Hash
-from nixgen.cache.inventory import read_inventory
-from nixgen.cache.leases import leased_paths
-from nixgen.cache.location import CacheLocation
-from nixgen.cache.narinfo import NarInfo
-from nixgen.cache.push import CACHE_INFO
-from nixgen.cache.repair import repair
-from nixgen.cache.resign import Rotation, sign
-from nixgen.cache.s3 import Bucket
-from nixgen.cache.serve import serve
-from nixgen.cache.signing import SecretKey
-from nixgen.cache.verify import check_metadata
-from nixgen.driver.store import Store
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.inventory import read_inventory
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.check.repair import repair
+from nixgen.cache.check.rotate import Rotation, sign
+from nixgen.cache.check.verify import check_metadata
+from nixgen.cache.format.codec import Codec
+from nixgen.cache.format.narinfo import NarInfo
+from nixgen.cache.format.signing import SecretKey
+from nixgen.cache.keep.leases import leased_paths
+from nixgen.cache.push.push import CACHE_INFO
+from nixgen.cache.serve.embedded import embedded_s3
+from nixgen.cache.serve.http import serve
+from nixgen.driver.store.store import Store
+from nixgen.store.digest import Hash
 
 pytestmark = pytest.mark.real
 

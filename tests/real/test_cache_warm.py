@@ -10,9 +10,9 @@ import secrets
 import pytest
 from attrs import evolve
 
-from nixgen.cache.embedded import embedded_s3
-from nixgen.cache.roots import list_roots
-from nixgen.cache.s3 import Bucket
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.keep.roots import list_roots
+from nixgen.cache.serve.embedded import embedded_s3
 
 pytestmark = pytest.mark.real
 

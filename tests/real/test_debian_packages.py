@@ -17,7 +17,7 @@ from nixgen.debian.bootstrap import ensure_busybox
 from nixgen.debian.lock import write_lock
 from nixgen.debian.locking import machine_mirrors, resolve_lock
 from nixgen.debian.mirrors import mirrors_env
-from nixgen.driver.runner import SubprocessRunner
+from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 

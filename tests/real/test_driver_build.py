@@ -12,15 +12,21 @@ from pathlib import Path
 import pytest
 from attrs import define, field
 
-from nixgen.driver.build import realise
-from nixgen.driver.command import Command, Completed
-from nixgen.driver.evaluation import EvaluationCache, Tree, evaluate
-from nixgen.driver.events import BuildFailed, BuildFinished, BuildLine, BuildStarted, Progress
-from nixgen.driver.nix import NixOptions
-from nixgen.driver.report import BuildReport
-from nixgen.driver.runner import SubprocessRunner
-from nixgen.driver.store import Store
+from nixgen.driver.build.build import realise
+from nixgen.driver.build.report import BuildReport
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate import EvaluationCache, Tree, evaluate
+from nixgen.driver.messages.events import (
+    BuildFailed,
+    BuildFinished,
+    BuildLine,
+    BuildStarted,
+    Progress,
+)
+from nixgen.driver.store.store import Store
 from nixgen.errors import BuildError, MirrorError, StoreError
+from nixgen.programs.command import Command, Completed
+from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 
@@ -301,11 +307,11 @@ def test_ctrl_c_stops_the_builder_and_the_next_run_succeeds(project):
 SCRIPT = """
 import sys
 from pathlib import Path
-from nixgen.driver.build import realise
-from nixgen.driver.evaluation import Tree, evaluate
-from nixgen.driver.nix import NixOptions
-from nixgen.driver.runner import SubprocessRunner
-from nixgen.driver.store import Store
+from nixgen.driver.build.build import realise
+from nixgen.driver.evaluate import Tree, evaluate
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.programs.runner import SubprocessRunner
+from nixgen.driver.store.store import Store
 root = Path(sys.argv[1])
 runner, options, store = SubprocessRunner(), NixOptions.of_host(), Store.of_host()
 tree = Tree(file=root / "generated/default.nix")

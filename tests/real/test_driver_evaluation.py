@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.driver.capabilities import nix_identity, probe
-from nixgen.driver.command import Command, Completed
-from nixgen.driver.evaluation import Blame, Evaluated, Limits, Target, Tree, evaluate
-from nixgen.driver.evaluation.events import EvaluationSaid, TargetEvaluated
-from nixgen.driver.evaluation.mentions import mentions
-from nixgen.driver.nix import NixOptions
-from nixgen.driver.runner import SubprocessRunner
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.commands.versions import nix_identity, probe
+from nixgen.driver.evaluate import Blame, Evaluated, Limits, Target, Tree, evaluate
+from nixgen.driver.evaluate.events import EvaluationSaid, TargetEvaluated
+from nixgen.driver.evaluate.mentions import mentions
 from nixgen.errors import EvaluationError, MissingToolError
+from nixgen.programs.command import Command, Completed
+from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 
@@ -68,7 +68,7 @@ def tree(tmp_path: Path, monkeypatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def without_eval_jobs(monkeypatch) -> None:
-    monkeypatch.setattr("nixgen.driver.evaluation.engine.eval_jobs_program", lambda: None)
+    monkeypatch.setattr("nixgen.driver.evaluate.engine.eval_jobs_program", lambda: None)
 
 
 def evaluated(tree: Path, *attrs: str, runner=None, given=None, **more) -> Evaluated:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.driver import _path_info
-from nixgen.driver.command import Command
-from nixgen.driver.nix import NixOptions
-from nixgen.driver.runner import SubprocessRunner
-from nixgen.driver.store import Store
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.store import path_info
+from nixgen.driver.store.store import Store
+from nixgen.programs.command import Command
+from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 
@@ -49,7 +49,7 @@ def test_the_database_and_nix_agree(store, tmp_path):
     for info in closure:
         assert seen.issuperset(info.references)
         seen.add(info.path)
-    asked = _path_info.query(runner, options, (top,), recursive=True)
+    asked = path_info.query(runner, options, (top,), recursive=True)
     assert asked == {info.path: info for info in closure}
     missing = top[:11] + "0" * 32 + "-missing"
-    assert _path_info.valid(runner, options, (top, missing)) == {top} == store.valid([top, missing])
+    assert path_info.valid(runner, options, (top, missing)) == {top} == store.valid([top, missing])

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.driver.evaluation import Evaluated, Limits, Tree, evaluate
-from nixgen.driver.evaluation.events import EvaluationSaid, TargetEvaluated
-from nixgen.driver.nix import NixOptions
-from nixgen.driver.runner import SubprocessRunner
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate import Evaluated, Limits, Tree, evaluate
+from nixgen.driver.evaluate.events import EvaluationSaid, TargetEvaluated
+from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = [
     pytest.mark.real,
@@ -66,7 +66,7 @@ def test_both_find_the_same(run, monkeypatch) -> None:
     assert said == ["trace: a word"], "and nothing was left undone"
     done = [event for event in events if isinstance(event, TargetEvaluated)]
     assert {event.seconds for event in done} == {None}
-    monkeypatch.setattr("nixgen.driver.evaluation.engine.eval_jobs_program", lambda: None)
+    monkeypatch.setattr("nixgen.driver.evaluate.engine.eval_jobs_program", lambda: None)
     ours = run(*SOUND, *WRONG)
     assert theirs.targets == ours.targets
     assert told(theirs) == told(ours)

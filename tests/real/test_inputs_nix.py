@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from origins import Origins, nar_hash, serving, use_own_nix
 
-from nixgen.driver.evaluation import Target, Tree, evaluate
-from nixgen.driver.events import drv_name
-from nixgen.driver.nix import NixOptions
-from nixgen.driver.runner import SubprocessRunner
+from nixgen.documents.inputs import Inputs
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate import Target, Tree, evaluate
+from nixgen.driver.messages.events import drv_name
 from nixgen.errors import LockError, NixgenError, OutsideError
-from nixgen.inputs import Inputs
+from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 

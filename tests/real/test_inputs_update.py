@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from origins import Origins, git, serving, use_own_nix
 
-from nixgen.inputs import described
+from nixgen.documents.inputs import described
 
 pytestmark = pytest.mark.real
 

@@ -11,8 +11,8 @@ from hypothesis import Phase, given, settings
 from kubernetes_projects import projects
 from kubernetes_render import render_projects
 
-from nixgen.load import load_project
 from nixgen.models import Project
+from nixgen.project.load import load_project
 
 kubernetes_validate = pytest.importorskip(
     "kubernetes_validate", reason="kubernetes-validate is not installed; pip install 'nixgen[test]'"

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.driver.command import Command
-from nixgen.driver.runner import SubprocessRunner
 from nixgen.errors import EngineError
-from nixgen.oci.build import build_images
-from nixgen.oci.codec import Codec
-from nixgen.oci.engine import find_engine, load, remove_storage, run
-from nixgen.oci.spec import parse_spec
+from nixgen.oci.plan.spec import parse_spec
+from nixgen.oci.ship.engine import find_engine, load, remove_storage, run
+from nixgen.oci.write.build import build_images
+from nixgen.oci.write.codec import Codec
+from nixgen.programs.command import Command
+from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 

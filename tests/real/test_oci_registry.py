@@ -12,9 +12,9 @@ import urllib.request
 import pytest
 
 from nixgen.errors import EngineError, UsageError
-from nixgen.oci.build import build_images
-from nixgen.oci.registry import Destination, push
-from nixgen.oci.spec import ImageSpec, PathEntry
+from nixgen.oci.plan.spec import ImageSpec, PathEntry
+from nixgen.oci.ship.registry import Destination, push
+from nixgen.oci.write.build import build_images
 
 NAME = "0000000000000000000000000000000a-thing"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from nixgen.errors import EvaluationError
-from nixgen.optionlist import read_tree
 from nixgen.options.stub import Stub
-from nixgen.workspace import Workspace
+from nixgen.project.workspace import Workspace
+from nixgen.verbs.options import read_tree
 
 pytestmark = pytest.mark.real
 

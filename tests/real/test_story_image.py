@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.driver.command import Command
-from nixgen.driver.runner import SubprocessRunner
 from nixgen.errors import EngineError
-from nixgen.oci.engine import find_engine, remove_storage
+from nixgen.oci.ship.engine import find_engine, remove_storage
+from nixgen.programs.command import Command
+from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.pipeline import evaluated
-from nixgen.workspace import Workspace
+from nixgen.project.workspace import Workspace
+from nixgen.verbs.build import evaluated
 
 pytestmark = pytest.mark.real
 
@@ -155,7 +155,7 @@ def test_what_is_made_from_a_project_is_no_part_of_it(repository: Path, path: st
 
 
 def test_ignored_folders_are_not_read(repository: Path) -> None:
-    """Not even when they are large; by Nix, that is. Python: tests/unit/test_sources.py."""
+    """Not even when they are large; by Nix, that is. Python: tests/unit/project/sources/test_sources.py."""
     for package in range(100):
         folder = repository / f"infra/web/node_modules/p{package}"
         folder.mkdir()

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from nixgen.driver._path_info import parse
+from nixgen.driver.store.path_info import parse
 
 __all__ = ["NIX", "build_tree", "copy_from", "nar_hashes"]
 

@@ -13,11 +13,10 @@ from typing import Any
 
 from attrs import frozen
 
-from nixgen.cache.hashes import Hash
-from nixgen.cache.location import CacheLocation
-from nixgen.cache.narinfo import NarInfo
-from nixgen.cache.plan import narinfo_name
-from nixgen.cache.signing import PublicKey
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.format.narinfo import NarInfo, narinfo_name
+from nixgen.cache.format.signing import PublicKey
+from nixgen.store.digest import Hash
 
 __all__ = ["FaultyS3", "faulty_s3"]
 

@@ -18,7 +18,7 @@ from types import MappingProxyType
 import pytest
 from attrs import frozen
 
-from nixgen.cache.nar import write_nar
+from nixgen.cache.format.nar import write_nar
 
 __all__ = ["Origins", "git", "nar_hash", "serving", "use_own_nix"]
 

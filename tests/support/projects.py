@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nixgen.load import load_project
 from nixgen.lowering import lower
 from nixgen.models import Project
+from nixgen.project.load import load_project
 from nixgen.render import apply, plan, render
 
 __all__ = ["generate", "generate_at"]

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from nixgen import syntax as nix
 from nixgen.lowering.sources import ignored, rules
 from nixgen.models import Source
+from nixgen.project.sources import Sources, ignore_table
 from nixgen.render import nix_library
-from nixgen.sources import Sources
 
 #: For git, without anybody's settings.
 ENVIRONMENT = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
@@ -169,7 +169,7 @@ def copied(folder: Path, cases: Sequence[tuple[Sources, Source]]) -> list[Found]
 
 def _call(folder: Path, sources: Sources, source: Source) -> nix.Expr:
     """As generated files have it, but from ``folder``."""
-    table = ignored([source], sources.ignored([("", source)]))
+    table = ignored([source], ignore_table(sources, [("", source)]))
     path = os.path.relpath(sources.place(source), folder)
     arguments: dict[str, nix.Expr] = {
         "name": nix.Str("s"),

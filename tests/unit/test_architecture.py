@@ -1,131 +1,154 @@
-"""Imports go one way, and starting up stays cheap."""
+"""The architecture as a law: which folder may import which, and no circle anywhere.
+
+Read the tables from the top: what a person types, what that does to a project, the project, one
+folder for each thing in the world, Nix, programs, and plain values at the end.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "nixgen"
 
-#: What each part may import; architecture.md draws the same line. Everything may raise `nixgen.errors`.
-PARTS = {"debian", "cache", "kubernetes", "oci", "vm"}
-ALLOWED: dict[str, set[str]] = {
-    "errors": set(),
-    "collector": set(),
-    "disk": set(),
-    "stamp": {"fingerprint"},
-    "pushed": set(),
-    "reads": set(),
-    "gitignore": set(),
-    "models": {"collector", "gitignore"},
-    "syntax": set(),
-    "lowering": {"gitignore", "inputs", "models", "syntax"},
-    "sources": {"gitignore", "models"},
-    "descriptor": {"models", "jsontext", "schemas"},
-    "options": {"models", "collector", "disk", "inputs"},
-    "load": {"models", "collector"},
-    "jsontext": set(),
-    "schemas": {"jsontext"},
-    "inputs": {"jsontext", "schemas"},
-    "overrides": {"inputs"},
-    "fingerprint": set(),
-    "render": {"syntax", "disk", "collector"},
-    "scaffold": {"render", "disk"},
-    "driver": {"disk"},
-    **{part: {"driver", "disk"} for part in PARTS},
-    "cache": {"driver", "disk", "pushed"},
-    "doctor": {"driver", "cache"},
-    "shells": {"disk", "driver"},
-    "testing": {"driver", "models"},
-    "workspace": {
-        "disk",
-        "inputs",
-        "jsontext",
-        "load",
-        "lowering",
-        "models",
-        "options",
-        "overrides",
-        "reads",
-        "render",
-        "sources",
-    },
-    "optionlist": {"driver", "inputs", "options", "render", "workspace"},
-    "pins": {"debian", "driver", "inputs", "jsontext", "schemas", "workspace"},
-    "secretscan": {"workspace", "driver", "cache"},
-    "evaluating": {"debian", "driver", "fingerprint", "overrides", "pins", "workspace"},
-    "stamping": {"driver", "evaluating", "stamp"},
-    "pipeline": {"evaluating", "stamp", "stamping", "workspace", "driver", *PARTS},
-    "caching": {"evaluating", "pipeline", "secretscan", "workspace", "driver", "cache"},
-    "manifests": {"evaluating", "workspace", "driver", "kubernetes", "lowering", "models"},
-    "warming": {"pipeline", "workspace", "driver", "cache"},
-    "cli": {
-        "pipeline",
-        "caching",
-        "manifests",
-        "warming",
-        "secretscan",
-        "optionlist",
-        "options",
-        "pins",
-        "pushed",
-        "stamp",
-        "workspace",
-        "shells",
-        "doctor",
-        "inputs",
-        "descriptor",
-        "models",
-        "scaffold",
-        "sources",
-        "render",
-        "disk",
-        "driver",
-        *PARTS,
-    },
+#: Each folder of nixgen/, and what it may import. Everything may raise `nixgen.errors`.
+ALLOWED = {
+    "cli": "automation verbs project cache oci vm kubernetes driver programs instant"
+    " options documents models render files",
+    "automation": "render",
+    "verbs": "project cache oci vm kubernetes debian driver programs instant"
+    " options lowering render documents models store files",
+    "project": "options lowering render documents models gitignore files _collector",
+    "cache": "driver programs instant store files",
+    "oci": "driver programs store files",
+    "vm": "driver programs store files",
+    "kubernetes": "store",
+    "debian": "programs store files",
+    "driver": "programs store files",
+    "programs": "",
+    "lowering": "documents models syntax gitignore",
+    "options": "documents models files _collector",
+    "documents": "models",
+    "models": "gitignore _collector",
+    "render": "syntax files _collector",
+    "syntax": "",
+    "gitignore": "",
+    "instant": "files",
+    "store": "",
+    "files": "",
+    "testing": "programs",
 }
 
+#: Folders inside folders, from the top: each may import those behind it. `.` is the folder's own files.
+INSIDE = {
+    "cli": "cache .",
+    "verbs": ". inputs",
+    "project": ". sources",
+    "documents": "descriptor .",
+    "cache": "check collect serve provision push keep bucket format",
+    "driver": "build evaluate store tools messages commands",
+    "oci": "ship write plan .",
+    "vm": "run interface qemu channels record .",
+}
 
-def part(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+#: The only files that lie loose in nixgen/.
+LOOSE = {"__init__", "errors", "testing", "_collector"}
 
 
-def imported(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if (
-            isinstance(node, ast.ImportFrom)
-            and node.module
-            and node.module.split(".")[0] == "nixgen"
-        ):
-            modules = (
-                [node.module]
-                if node.module != "nixgen"
-                else [f"nixgen.{alias.name}" for alias in node.names]
-            )
-            names.update(module.split(".")[1] for module in modules if "." in module)
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of nixgen, by its dotted name."""
+    return {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """The modules of nixgen that a module imports, wherever in it the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(modules()[module].read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "nixgen":
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in modules() else str(node.module))
         elif isinstance(node, ast.Import):
-            names.update(
-                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("nixgen.")
-            )
-    return names - {"__version__"}
+            found.update(alias.name for alias in node.names if alias.name in modules())
+    return frozenset(found - {"nixgen"})
 
 
-@pytest.mark.parametrize(
-    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
-)
-def test_imports_go_one_way(path: Path) -> None:
-    here = part(path)
-    if here == "__init__":
-        return
-    assert here in ALLOWED, f"{here} is a new part: give it a row in ALLOWED"
-    assert imported(path) - {here, "errors"} <= ALLOWED[here], (
-        f"{here} may import only {sorted(ALLOWED[here])}"
-    )
+def folders(module: str) -> tuple[str, ...]:
+    """``nixgen.cache.push.order`` → ``("cache", "push")``; ``nixgen.errors`` → ``("errors",)``."""
+    parts = tuple(module.split(".")[1:])
+    if modules()[module].name == "__init__.py":
+        return parts
+    return parts[:-1] or parts
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """The first circle of a graph, or an empty list."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return []
+
+
+@pytest.mark.parametrize("module", sorted(modules().keys() - {"nixgen"}))
+def test_imports_go_one_way(module: str) -> None:
+    here = folders(module)
+    for other in imports(module):
+        there = folders(other)
+        if there[0] in {here[0], "errors"}:
+            continue
+        assert there[0] in ALLOWED[here[0]].split(), (
+            f"{module} imports {other}; {here[0]} may import only: {ALLOWED[here[0]]}"
+        )
+
+
+@pytest.mark.parametrize("folder", sorted(INSIDE))
+def test_imports_inside_a_folder_go_one_way(folder: str) -> None:
+    order = INSIDE[folder].split()
+    inner = {path.name for path in (PACKAGE / folder).iterdir() if (path / "__init__.py").exists()}
+    assert inner | {"."} >= set(order) >= inner, f"give each folder of {folder} its place in INSIDE"
+    for module in modules():
+        here = folders(module) if module != "nixgen" else ("",)
+        if here[0] != folder:
+            continue
+        for other in imports(module):
+            there = folders(other)
+            if there[0] == folder and there[1:2] != here[1:2]:
+                up, down = (here[1:2] or (".",))[0], (there[1:2] or (".",))[0]
+                assert order.index(up) < order.index(down), f"{module} may not import {other}"
+
+
+def test_no_circle_between_files() -> None:
+    graph = {module: set(imports(module)) - {module} for module in modules()}
+    # a ClusterMember names the machine of its master, and a machine holds a ClusterMember
+    graph["nixgen.models.cluster"].discard("nixgen.models.machine")
+    assert not circle(graph)
+
+
+def test_private_modules_stay_in_their_folder() -> None:
+    for module in modules():
+        for other in imports(module):
+            if other.rpartition(".")[2].startswith("_") and other != "nixgen._collector":
+                home = other.rpartition(".")[0]
+                assert module.startswith(home), f"{module} imports the private {other}"
+
+
+def test_only_a_few_files_lie_loose() -> None:
+    assert {path.stem for path in PACKAGE.glob("*.py")} == LOOSE
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"]])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import rfc166
 
+from nixgen.project.sources import hand_written
 from nixgen.render.channel import ChannelTarget, ChannelText
-from nixgen.sources import hand_written
 
 REPOSITORY = Path(__file__).parents[2]
 

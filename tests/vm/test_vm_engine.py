@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from nixgen.driver.runner import SubprocessRunner
 from nixgen.errors import EngineError, TestError
-from nixgen.vm import accel
-from nixgen.vm.events import ConsoleLine, Event, MachineStarted, StoreImageReady
-from nixgen.vm.report import TestResult
-from nixgen.vm.run import run_test, session
+from nixgen.programs.runner import SubprocessRunner
+from nixgen.vm.qemu import accel
+from nixgen.vm.record.events import ConsoleLine, Event, MachineStarted, StoreImageReady
+from nixgen.vm.record.report import TestResult
+from nixgen.vm.run.run import run_test, session
 from nixgen.vm.spec import ClosurePath, NodeSpec, TestSpec
 
 pytestmark = pytest.mark.vm
@@ -137,7 +137,7 @@ def test_a_refused_start_is_the_engine_s_fault(spec: TestSpec, tmp_path: Path) -
 def test_a_machine_that_never_offers_its_shell(
     spec: TestSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nixgen.vm.guest.BOOT_SECONDS", 0.5)
+    monkeypatch.setattr("nixgen.vm.qemu.guest.BOOT_SECONDS", 0.5)
     events: list[Event] = []
     result = run(changed(spec, 'web.succeed("true")'), tmp_path, events)
     assert result.outcome == "broken"

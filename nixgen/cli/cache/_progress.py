@@ -16,7 +16,7 @@ _Observe = Callable[[Any], None]
 
 def upstream_notes(*, quiet: bool) -> _Observe:
     """Says which upstream does not answer, and nothing else."""
-    from nixgen.cache.events import UpstreamSilent
+    from nixgen.cache.push.events import UpstreamSilent
 
     def plain(event: Any) -> None:
         match event:
@@ -31,7 +31,7 @@ def upstream_notes(*, quiet: bool) -> _Observe:
 @contextlib.contextmanager
 def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
     """Bytes of archives that were checked, their rate, and what remains; without a terminal, what cannot be asked."""
-    from nixgen.cache.archives import ArchiveRead, ArchivesPlanned
+    from nixgen.cache.check.archives import ArchiveRead, ArchivesPlanned
 
     plain = upstream_notes(quiet=quiet)
     if quiet or not is_live():
@@ -55,8 +55,8 @@ def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
 @contextlib.contextmanager
 def repair_progress(*, quiet: bool) -> Iterator[tuple[_Observe, _Observe]]:
     """Of the checks, and of the push between them, in one view: a terminal has room for one that lives."""
-    from nixgen.cache.archives import ArchiveRead, ArchivesPlanned
-    from nixgen.cache.events import NarRead, Planned, UpstreamSilent
+    from nixgen.cache.check.archives import ArchiveRead, ArchivesPlanned
+    from nixgen.cache.push.events import NarRead, Planned, UpstreamSilent
 
     if quiet or not is_live():
         with verify_progress(quiet=quiet) as observe, push_progress(quiet=quiet) as observe_push:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache._options import SigningKeys, To
+from nixgen.cli.cache.options import SigningKeys, To
 from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
-    from nixgen.cache.location import CacheLocation
-    from nixgen.workspace import Workspace
+    from nixgen.cache.bucket.location import CacheLocation
+    from nixgen.project.workspace import Workspace
 
 app = verb()
 
@@ -39,34 +39,34 @@ def channel(
     debug: Debug = False,
 ) -> None:
     """Build and push targets, and publish them for nix-channel and as a flake."""
-    from nixgen import caching, pipeline
-    from nixgen.cache.channel import require_name, require_url
-    from nixgen.cache.upload import UploadSettings
+    from nixgen.cache.push.upload import UploadSettings
+    from nixgen.cache.serve.channel import require_name, require_url
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, push_progress
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import build, caches
 
     require_name(name)
     given = None if url is None else require_url(url)
     workspace = Workspace.open(project)
-    codec, upstreams = caching.cache_defaults(workspace, to)
+    codec, upstreams = caches.cache_defaults(workspace, to)
     with build_progress(quiet=json) as observe:
-        built = pipeline.build(
+        built = build.build(
             workspace, targets or (), base=base, environment=env, debug=debug, observe=observe
         ).require()
-    with caching.cache_location(workspace, to) as location:
+    with caches.cache_location(workspace, to) as location:
         with push_progress(quiet=json) as observe:
-            caching.push(
+            caches.push(
                 workspace,
                 built.paths,
                 location,
                 keys=key or (),
                 settings=UploadSettings(codec=codec),
                 upstreams=upstreams,
-                root=caching.cache_root(workspace, built.paths, built),
+                root=caches.cache_root(workspace, built.paths, built),
                 observe=observe,
             )
-        done = caching.publish_channel(
+        done = caches.publish_channel(
             workspace,
             name,
             built,
@@ -91,8 +91,8 @@ def channel(
 
 def _url(workspace: Workspace, to: str | None, location: CacheLocation) -> str:
     """Where a public bucket is, where the project's own S3 is being served, or where it will be."""
-    from nixgen.cache.provision import BucketDesign
-    from nixgen.cache.serve import DEFAULT_URL, url_of
+    from nixgen.cache.provision.design import BucketDesign
+    from nixgen.cache.serve.http import DEFAULT_URL, url_of
 
     model = workspace.cache(to) if to else None
     if model is not None and model.public:

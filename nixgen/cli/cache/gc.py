@@ -13,7 +13,7 @@ from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
 from nixgen.errors import UsageError, VerifyError
 
 if TYPE_CHECKING:
-    from nixgen.cache.gc import GcReport
+    from nixgen.cache.collect.collect import GcReport
 
 app = verb()
 
@@ -85,12 +85,12 @@ def gc(
     debug: Debug = False,
 ) -> None:
     """Remove from a cache what no kept generation, pin or push under way needs."""
-    from nixgen import caching
-    from nixgen.cache.gc import collect, preview
-    from nixgen.cache.gc_policy import GcPolicy
-    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.collect.collect import collect, preview
+    from nixgen.cache.collect.policy import GcPolicy
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import open_workspace
+    from nixgen.cli._keys import open_workspace
+    from nixgen.verbs import caches
 
     workspace = open_workspace(project, cache)
     model = workspace.cache(cache) if workspace is not None and cache is not None else None
@@ -106,7 +106,7 @@ def gc(
         if not json:
             console.note(f"{done} of {all_} objects")
 
-    with caching.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         if apply:
             report = collect(bucket, policy, batch_seconds=batch_seconds, tell=tell)
         else:

@@ -25,7 +25,7 @@ def keygen(
     debug: Debug = False,
 ) -> None:
     """Make a key pair that signs what is pushed."""
-    from nixgen.cache.keygen import keygen as make
+    from nixgen.cache.format.keygen import keygen as make
     from nixgen.cli import console
 
     public = make(name, secret)

@@ -53,16 +53,16 @@ def pin(
     debug: Debug = False,
 ) -> None:
     """Keep what is in a cache from collection, under a name."""
-    from nixgen import caching
-    from nixgen.cache.pinning import pin_paths, recorded_paths
-    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.keep.pins import pin_paths, recorded_paths
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import open_workspace
+    from nixgen.cli._keys import open_workspace
+    from nixgen.verbs import caches
 
     paths = [text for text in what or () if text.startswith("/")]
     targets = [text for text in what or () if not text.startswith("/")]
     workspace = open_workspace(project, cache)
-    with caching.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         if targets or not paths:
             paths += recorded_paths(bucket, targets, environment=env, generation=generation)
         made = pin_paths(bucket, name, paths, note=note)

@@ -49,16 +49,16 @@ def provision(
     debug: Debug = False,
 ) -> None:
     """Make the bucket of a cache what it should be: access, encryption, lifecycle. Again: nothing to change."""
-    from nixgen import caching
-    from nixgen.cache.location import CacheLocation
-    from nixgen.cache.provision import BucketDesign, Encryption
-    from nixgen.cache.provision_apply import provision as run
-    from nixgen.cache.provision_emit import FORMATS
-    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.bucket.location import CacheLocation
+    from nixgen.cache.provision.apply import provision as run
+    from nixgen.cache.provision.design import BucketDesign, Encryption
+    from nixgen.cache.provision.emit import FORMATS
     from nixgen.cli import console
-    from nixgen.driver.store import Store
+    from nixgen.driver.store.store import Store
     from nixgen.errors import UsageError
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import caches
 
     if emit is not None and emit not in FORMATS:
         raise UsageError(
@@ -85,7 +85,7 @@ def provision(
         return
 
     with (
-        caching.cache_location(workspace, cache) as location,
+        caches.cache_location(workspace, cache) as location,
         Bucket(location, connections=1) as bucket,
     ):
         design = BucketDesign(location=location, public=is_public, encryption=settings)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache._options import SigningKeys, To
+from nixgen.cli.cache.options import SigningKeys, To
 from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, Targets, verb
 
 if TYPE_CHECKING:
-    from nixgen.cache.push import PushReport
-    from nixgen.cache.roots import Root
-    from nixgen.cache.upload import UploadSettings
-    from nixgen.cache.upstream import Upstream
-    from nixgen.workspace import Workspace
+    from nixgen.cache.keep.roots import Root
+    from nixgen.cache.push.push import PushReport
+    from nixgen.cache.push.upload import UploadSettings
+    from nixgen.cache.push.upstream import Upstream
+    from nixgen.project.workspace import Workspace
 
 app = verb()
 
@@ -78,16 +78,17 @@ def push(
     debug: Debug = False,
 ) -> None:
     """Build targets (or take store paths), and push their closures, signed."""
-    from nixgen import caching, pipeline, pushed
-    from nixgen.cache.codec import Codec
-    from nixgen.cache.upload import UploadSettings
-    from nixgen.cache.upstream import Upstream
+    from nixgen.cache.format.codec import Codec
+    from nixgen.cache.push.upload import UploadSettings
+    from nixgen.cache.push.upstream import Upstream
+    from nixgen.instant import pushes
+    from nixgen.verbs import build, caches
 
     paths = [target for target in targets or () if target.startswith("/")]
     names = [target for target in targets or () if not target.startswith("/")]
     workspace = None
     if names or not paths or (project / "infra.py").exists():
-        from nixgen.workspace import Workspace
+        from nixgen.project.workspace import Workspace
 
         workspace = Workspace.open(project)
     built = None
@@ -97,7 +98,7 @@ def push(
 
         overrides = workspace.overrides(override_input)
         with build_progress(quiet=json) as observe:
-            built = pipeline.build(
+            built = build.build(
                 workspace,
                 names,
                 base=base,
@@ -107,7 +108,7 @@ def push(
                 observe=observe,
             )
         paths += built.require().paths
-    own, known = caching.cache_defaults(workspace, to)
+    own, known = caches.cache_defaults(workspace, to)
     settings = UploadSettings(
         codec=own
         if compression is None and level is None
@@ -125,11 +126,11 @@ def push(
         upstreams=[*known, *upstreams],
         thorough=thorough,
         dry_run=dry_run,
-        root=None if dry_run else caching.cache_root(workspace, paths, built),
+        root=None if dry_run else caches.cache_root(workspace, paths, built),
         json=json,
     )
     if to is not None and report.question is not None and not report.upstream:
-        asked = pushed.request(
+        asked = pushes.request(
             project=str(project),
             targets=targets or (),
             outputs=[each.out for each in built.targets] if built else (),
@@ -139,7 +140,7 @@ def push(
             environment=env,
         )
         folder = None if asked["project"] is None else str(workspace and workspace.root)
-        pushed.save(folder, asked, report.question, report.closure)
+        pushes.save(folder, asked, report.question, report.closure)
 
 
 def push_paths(
@@ -156,15 +157,15 @@ def push_paths(
     json: bool = False,
 ) -> PushReport:
     """Push, with progress, and say what was done."""
-    from nixgen import caching
     from nixgen.cli import console
     from nixgen.cli.progress import push_progress
+    from nixgen.verbs import caches
 
     with (
-        caching.cache_location(workspace, to) as location,
+        caches.cache_location(workspace, to) as location,
         push_progress(quiet=json) as observe,
     ):
-        report = caching.push(
+        report = caches.push(
             workspace,
             paths,
             location,
@@ -179,31 +180,9 @@ def push_paths(
     if json:
         console.print_json(report.document())
         return report
+    from nixgen.cli._session import print_pushed
+
     print_pushed(report, where=to or "the project's own S3 (.nixgen/s3)")
     if to is None and not dry_run:
         console.note("serve it with: nixgen cache serve --embedded .nixgen/s3")
     return report
-
-
-def print_pushed(report: PushReport, *, where: str) -> None:
-    """What a push did, or would do."""
-    from nixgen.cli.console import human_size, say
-
-    if report.upstream:
-        say(f"left to upstreams: {len(report.upstream)} paths, {human_size(report.upstream_bytes)}")
-    done = report.uploaded
-    if done is None:
-        say(
-            f"would push {len(report.missing)} of {report.closure} paths, {human_size(report.missing_bytes)}"
-        )
-        for path, size in zip(report.missing, report.missing_sizes, strict=True):
-            say(f"  {human_size(size):>9}  {path}")
-        return
-    if not report.missing:
-        say(f"{where} has all {report.closure} paths already ({report.seconds:.1f} s)")
-        return
-    reused = f", {done.reused} of them stored already" if done.reused else ""
-    say(
-        f"pushed {done.published} of {report.closure} paths ({human_size(done.nar_bytes)}, "
-        f"{human_size(done.file_bytes)} sent{reused}) to {where} in {report.seconds:.1f} s"
-    )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache._options import SigningKeys, TrustedKeys, Upstreams
+from nixgen.cli.cache.options import SigningKeys, TrustedKeys, Upstreams
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
 
 if TYPE_CHECKING:
-    from nixgen.cache.repair import RepairReport
+    from nixgen.cache.check.repair import RepairReport
 
 app = verb()
 
@@ -35,21 +35,21 @@ def repair(
     debug: Debug = False,
 ) -> None:
     """Verify a cache, and push what is broken anew from the local store."""
-    from nixgen import caching
-    from nixgen.cache.repair import repair as mend
-    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.check.repair import repair as mend
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import open_workspace, public_keys, secret_keys, upstream_urls
+    from nixgen.cli._keys import open_workspace, public_keys, secret_keys, upstream_urls
     from nixgen.cli.cache._progress import repair_progress
-    from nixgen.driver.store import Store
+    from nixgen.driver.store.store import Store
+    from nixgen.verbs import caches
 
     workspace = open_workspace(project, cache)
     keys = secret_keys(key or (), workspace)
     trusted = public_keys(trust or (), workspace, cache, option="--trust", optional=True)
     upstreams = upstream_urls(upstream or (), workspace, cache)
-    codec, _ = caching.cache_defaults(workspace, cache)
+    codec, _ = caches.cache_defaults(workspace, cache)
     with (
-        caching.cache_location(workspace, cache) as location,
+        caches.cache_location(workspace, cache) as location,
         Bucket(location) as bucket,
         repair_progress(quiet=json) as (observe, observe_push),
     ):

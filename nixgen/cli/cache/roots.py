@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
 
 if TYPE_CHECKING:
-    from nixgen.cache.roots import Pin, Root
+    from nixgen.cache.keep.roots import Pin, Root
 
 app = verb()
 
@@ -23,14 +23,14 @@ def roots(
     debug: Debug = False,
 ) -> None:
     """List the generations that were pushed to a cache, and its pins."""
-    from nixgen import caching
-    from nixgen.cache.roots import list_pins, list_roots
-    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.keep.roots import list_pins, list_roots
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import open_workspace
+    from nixgen.cli._keys import open_workspace
+    from nixgen.verbs import caches
 
     workspace = open_workspace(project, cache)
-    with caching.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         found, pins, now = list_roots(bucket), list_pins(bucket), bucket.clock()
     if json:
         console.print_json(

@@ -51,10 +51,10 @@ def serve(
     debug: Debug = False,
 ) -> None:
     """Serve a cache over HTTP, for any Nix, until interrupted."""
-    from nixgen.cache.serve import serve_until_interrupted
-    from nixgen.cache.signing import PublicKey
+    from nixgen.cache.format.signing import PublicKey
+    from nixgen.cache.serve.http import serve_until_interrupted
     from nixgen.cli import console
-    from nixgen.workspace import Workspace
+    from nixgen.project.workspace import Workspace
 
     keys = [str(PublicKey.parse(text)) for text in public_key or ()]
     if (cache is None and embedded is None) or (cache is not None and "://" not in cache):

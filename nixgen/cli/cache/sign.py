@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.cache._options import SigningKeys, TrustedKeys
+from nixgen.cli.cache.options import SigningKeys, TrustedKeys
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
 
 app = verb()
@@ -35,18 +35,18 @@ def sign(
     debug: Debug = False,
 ) -> None:
     """Sign what is in a cache with another key, or drop an old key's signatures."""
-    from nixgen import caching
-    from nixgen.cache.resign import Rotation
-    from nixgen.cache.resign import sign as rotate
-    from nixgen.cache.s3 import Bucket
-    from nixgen.cache.signing import SecretKey
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.check.rotate import Rotation
+    from nixgen.cache.check.rotate import sign as rotate
+    from nixgen.cache.format.signing import SecretKey
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import open_workspace, public_keys
+    from nixgen.cli._keys import open_workspace, public_keys
+    from nixgen.verbs import caches
 
     workspace = open_workspace(project, cache)
     trusted = public_keys(trust or (), workspace, cache, option="--trust")
     rotation = Rotation.of([SecretKey.load(path) for path in key or ()], trusted, drop or ())
-    with caching.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         report = rotate(bucket, rotation, plan_only=plan)
     if json:
         console.print_json(report.document())

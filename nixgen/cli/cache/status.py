@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache._options import Upstreams
+from nixgen.cli.cache.options import Upstreams
 from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, verb
 
 if TYPE_CHECKING:
-    from nixgen.cache.status import CacheStatus, Coverage
+    from nixgen.cache.check.status import CacheStatus, Coverage
 
 app = verb()
 
@@ -48,16 +48,16 @@ def status(
     debug: Debug = False,
 ) -> None:
     """Show what of the targets is in a cache, and what the cache holds."""
-    from nixgen import caching, pipeline
-    from nixgen.cache.s3 import Bucket
-    from nixgen.cache.status import status as look
-    from nixgen.cache.upstream import UpstreamCaches
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.check.status import status as look
+    from nixgen.cache.push.upstream import UpstreamCaches
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import upstream_urls
+    from nixgen.cli._keys import upstream_urls
     from nixgen.cli.cache._progress import upstream_notes
     from nixgen.cli.progress import build_progress
-    from nixgen.driver.store import Store
-    from nixgen.workspace import Workspace
+    from nixgen.driver.store.store import Store
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs import build, caches
 
     workspace = Workspace.open(project)
     names = [*(words or ())]
@@ -68,7 +68,7 @@ def status(
     urls = upstream_urls(upstream or (), workspace, cache)
     overrides = workspace.overrides(override_input)
     with build_progress(quiet=json) as observe:
-        evaluated = pipeline.evaluated(
+        evaluated = build.evaluated(
             workspace,
             names,
             base=base,
@@ -78,7 +78,7 @@ def status(
             observe=observe,
         ).require()
     with (
-        caching.cache_location(workspace, cache) as location,
+        caches.cache_location(workspace, cache) as location,
         Bucket(location) as bucket,
         UpstreamCaches(urls, upstream_notes(quiet=json)) as upstreams,
     ):

@@ -23,14 +23,14 @@ def unpin(
     debug: Debug = False,
 ) -> None:
     """Let a pin go; what it alone kept, the next collections remove."""
-    from nixgen import caching
-    from nixgen.cache.roots import list_pins, remove_pin
-    from nixgen.cache.s3 import Bucket
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.keep.roots import list_pins, remove_pin
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import open_workspace
+    from nixgen.cli._keys import open_workspace
+    from nixgen.verbs import caches
 
     workspace = open_workspace(project, cache)
-    with caching.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
         if not remove_pin(bucket, name):
             known = ", ".join(pin.name for pin in list_pins(bucket))
             raise UsageError(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache._options import Upstreams
+from nixgen.cli.cache.options import Upstreams
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
 
 if TYPE_CHECKING:
-    from nixgen.cache.problems import CacheProblem
-    from nixgen.cache.verify import Verification
+    from nixgen.cache.check.problems import CacheProblem
+    from nixgen.cache.check.verify import Verification
 
 app = verb()
 
@@ -66,14 +66,14 @@ def verify(
     debug: Debug = False,
 ) -> None:
     """Check signatures, hashes, references and archives of a cache."""
-    from nixgen import caching
-    from nixgen.cache.s3 import Bucket
-    from nixgen.cache.verify import verify as check
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.check.verify import verify as check
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import open_workspace, public_keys, upstream_urls
+    from nixgen.cli._keys import open_workspace, public_keys, upstream_urls
     from nixgen.cli.cache._progress import verify_progress
     from nixgen.cli.cache.gc import age_of
     from nixgen.errors import UsageError
+    from nixgen.verbs import caches
 
     if sample is not None and (all_ or not nars):
         raise UsageError(
@@ -84,7 +84,7 @@ def verify(
     keys = public_keys(key or (), workspace, cache, option="--key")
     upstreams = upstream_urls(upstream or (), workspace, cache)
     with (
-        caching.cache_location(workspace, cache) as location,
+        caches.cache_location(workspace, cache) as location,
         Bucket(location) as bucket,
         verify_progress(quiet=json) as observe,
     ):

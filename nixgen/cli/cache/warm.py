@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache._options import SigningKeys, To
+from nixgen.cli.cache.options import SigningKeys, To
 from nixgen.cli.options import (
     Base,
     Builders,
@@ -22,9 +22,9 @@ from nixgen.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from nixgen.cache.warm import WarmPlan
-    from nixgen.warming import Selection
-    from nixgen.workspace import Workspace
+    from nixgen.cache.push.warm import WarmPlan
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs.warm import Selection
 
 app = verb()
 
@@ -109,9 +109,9 @@ def warm(
     debug: Debug = False,
 ) -> None:
     """Build and push what a cache lacks of every target, in every environment and on every system."""
-    from nixgen.cache.warm import Shard
-    from nixgen.warming import Selection
-    from nixgen.workspace import Workspace
+    from nixgen.cache.push.warm import Shard
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs.warm import Selection
 
     workspace = Workspace.open(project)
     selection = Selection(
@@ -174,14 +174,14 @@ def _warm(
 ) -> None:
     from functools import partial
 
-    from nixgen import caching, warming
     from nixgen.cli import console
-    from nixgen.cli.cache._keys import secret_keys
-    from nixgen.cli.cache._session import Pushing
+    from nixgen.cli._keys import secret_keys
+    from nixgen.cli._session import Pushing
     from nixgen.cli.progress import build_progress
+    from nixgen.verbs import caches, warm
 
     planning = partial(
-        warming.plan,
+        warm.plan,
         workspace,
         selection,
         base=base,
@@ -194,9 +194,9 @@ def _warm(
         "shard": None if selection.shard is None else str(selection.shard),
     }
     if only_plan:
-        upstreams = caching.cache_defaults(workspace, to)[1]
+        upstreams = caches.cache_defaults(workspace, to)[1]
         with (
-            caching.cache_location(workspace, to) as location,
+            caches.cache_location(workspace, to) as location,
             build_progress(quiet=json) as observe,
         ):
             planned = planning(location, upstreams=upstreams, observe=observe)
@@ -211,10 +211,10 @@ def _warm(
             planned = planning(pushing.location, upstreams=pushing.upstreams, observe=progress)
             observe = pushing.beside(progress)
             pushing.session.add(planned.outputs("to push"))
-            with caching.substituting(
+            with caches.substituting(
                 workspace, to, pushing.location, map(str, signers)
             ) as substituters:
-                warmed = warming.build(
+                warmed = warm.build(
                     workspace,
                     planned,
                     base=base,
@@ -230,7 +230,7 @@ def _warm(
         if outputs := warmed.plan.outputs("to push", "to build"):
             pushing.finish(outputs, root=None, quiet=json)
         if not pushing.failed:
-            warming.record_roots(workspace, warmed.plan, pushing.location)
+            warm.record_roots(workspace, warmed.plan, pushing.location)
     if json:
         console.print_json({**head, **warmed.plan.document(), **pushing.document()})
     pushing.tell(instead_of=warmed.error, json=json)
@@ -286,11 +286,11 @@ def _emit(
 ) -> None:
     import shutil
 
-    from nixgen import warming
+    from nixgen.automation.jobs import FORMS, WarmJob
     from nixgen.cli import console
-    from nixgen.disk import write_atomically
     from nixgen.errors import UsageError
-    from nixgen.render.jobs import FORMS, WarmJob
+    from nixgen.files.write import write_atomically
+    from nixgen.verbs import warm
 
     if to is None:
         raise UsageError("a job needs a cache to warm", hint="give it with --to s3://bucket")
@@ -309,7 +309,7 @@ def _emit(
             hint="say into how many with --shards N",
         )
     workspace.cache(to)
-    selection.works(workspace, warming.SYSTEMS[0])
+    selection.works(workspace, warm.SYSTEMS[0])
     job = WarmJob(
         project=workspace.project.name,
         folder=str(workspace.root),

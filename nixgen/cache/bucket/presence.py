@@ -1,0 +1,139 @@
+"""Which objects a cache has, asked in whichever way costs less: one HEAD for each, or listings.
+
+A listing tells a thousand names, wanted or not. Names begin with a hash, so they are spread evenly, and the first page tells
+how many pages the rest would take.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+from nixgen.cache.bucket.bucket import Bucket
+
+__all__ = ["Presence"]
+
+_ASK_AT_MOST = 12
+"""Names for which nobody looks at a listing first."""
+
+_PAGE_COST = 5
+"""HEADs that one page of a listing stands for: S3 takes 12.5 times the price, and about five times as long."""
+
+_PAGE = 1000
+_SHARDS = 8
+_ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
+_DIGITS = 6  # of a hash, for its place among all: 30 bits
+
+
+class Presence:
+    """Remembers every answer. Not for use from several threads at once.
+
+    :param bucket: is asked ``bucket.connections`` times at once.
+    :param folder: of the names, with a final slash; the top of the cache when empty.
+    """
+
+    def __init__(self, bucket: Bucket, folder: str = "") -> None:
+        self._bucket = bucket
+        self._folder = folder
+        self._known: dict[str, bool] = {}
+
+    def among(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of ``names`` (which begin with a hash, behind the folder) that the cache has.
+
+        :raises CacheError: it does not answer.
+        """
+        wanted = tuple(dict.fromkeys(names))
+        unknown = sorted(name for name in wanted if name not in self._known)
+        if len(unknown) > _ASK_AT_MOST:
+            unknown = self._list(unknown)
+        self._ask(unknown)
+        return frozenset(name for name in wanted if self._known[name])
+
+    def _ask(self, names: Collection[str]) -> None:
+        if not names:
+            return
+        threads = min(len(names), self._bucket.connections)
+        with ThreadPoolExecutor(threads, thread_name_prefix="cache-head") as pool:
+            try:
+                found = pool.map(lambda name: self._bucket.head(name) is not None, names)
+                self._known.update(zip(names, found, strict=True))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _list(self, names: list[str]) -> list[str]:
+        """Look at the first page, and at all others when they cost less than asking.
+
+        :param names: sorted.
+        :returns: those that are still to be asked for.
+        """
+        # What sorts before the first name, since StartAfter leaves out what it names.
+        page = list(self._page(names[0][:-1]))
+        if len(page) < _PAGE:
+            self._learn(names, page)
+            return []
+        last = page[-1]
+        self._learn([name for name in names if name <= last], page)
+        rest = [name for name in names if name > last]
+        if not rest:
+            return rest
+        covered = max(self._place(last) - self._place(names[0]), 1e-9)
+        pages = (self._place(rest[-1]) - self._place(last)) / covered
+        if pages * _PAGE_COST >= len(rest):
+            return rest
+        bounds = self._bounds(last, rest[-1], min(_SHARDS, max(1, round(pages))))
+        with ThreadPoolExecutor(len(bounds), thread_name_prefix="cache-list") as pool:
+            listed = [
+                name
+                for part in pool.map(self._between, *zip(*bounds, strict=True))
+                for name in part
+            ]
+        self._learn(rest, listed)
+        return []
+
+    def _learn(self, names: Iterable[str], listed: Collection[str]) -> None:
+        there = frozenset(listed)
+        self._known.update((name, name in there) for name in names)
+
+    def _page(self, after: str) -> Iterator[str]:
+        for count, found in enumerate(
+            self._bucket.objects(self._folder, after=after, flat=True), start=1
+        ):
+            yield found.name
+            if count == _PAGE:
+                return
+
+    def _bounds(self, after: str, last: str, parts: int) -> list[tuple[str, str]]:
+        """``parts`` stretches of names, each behind its first and up to its second bound, that cover ``after … last``."""
+        low, high = self._place(after), self._place(last)
+        inner = [
+            self._folder + _digits(low + (high - low) * part / parts) for part in range(1, parts)
+        ]
+        cuts = [after, *(cut for cut in inner if after < cut < last), last]
+        return list(pairwise(cuts))
+
+    def _place(self, name: str) -> float:
+        return _place(name.removeprefix(self._folder))
+
+    def _between(self, after: str, last: str) -> list[str]:
+        names = []
+        for found in self._bucket.objects(self._folder, after=after, flat=True):
+            if found.name > last:
+                break
+            names.append(found.name)
+        return names
+
+
+def _place(name: str) -> float:
+    """Where a hash stands among all, from 0 to 1; for names that are no hash, where it would."""
+    value = 0
+    for letter in name[:_DIGITS].ljust(_DIGITS, _ALPHABET[0]):
+        value = value * 32 + max(0, bisect_right(_ALPHABET, letter) - 1)
+    return value / float(32**_DIGITS)
+
+
+def _digits(place: float) -> str:
+    value = min(32**_DIGITS - 1, int(place * 32**_DIGITS))
+    return "".join(_ALPHABET[value >> shift & 31] for shift in range(5 * (_DIGITS - 1), -1, -5))

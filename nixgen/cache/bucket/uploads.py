@@ -1,0 +1,74 @@
+"""Multipart uploads that nobody has completed or aborted yet. No listing of objects shows them, and they are paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.errors import CacheError
+
+__all__ = ["Unfinished", "unfinished_uploads"]
+
+
+@frozen(kw_only=True)
+class Unfinished:
+    """One of them.
+
+    :param name: of the object that it would become.
+    :param size: bytes of its parts so far.
+    :param touched: when the last part arrived, or it began.
+    """
+
+    name: str
+    size: int
+    touched: datetime
+
+
+def unfinished_uploads(bucket: Bucket) -> tuple[Unfinished, ...] | None:
+    """All of the cache's; None when the credentials or the server do not allow to ask (``s3:ListBucketMultipartUploads``)."""
+    try:
+        return tuple(_with_parts(bucket, found) for found in _pages(bucket))
+    except CacheError:
+        # Other requests were answered before: this one alone is refused, and few readers may do it.
+        return None
+
+
+def _pages(bucket: Bucket) -> Iterator[Any]:
+    markers: dict[str, Any] = {}
+    while True:
+        page = bucket.request(
+            "list unfinished uploads",
+            lambda markers=markers: bucket.client.list_multipart_uploads(  # type: ignore[misc]
+                Bucket=bucket.location.bucket, Prefix=bucket.location.key(""), **markers
+            ),
+        )
+        yield from page.get("Uploads", ())
+        if not page["IsTruncated"]:
+            return
+        markers = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+
+def _with_parts(bucket: Bucket, found: Any) -> Unfinished:
+    size, touched = 0, found["Initiated"]
+    marker: dict[str, Any] = {}
+    while True:
+        page = bucket.request(
+            "list the parts of an upload",
+            lambda marker=marker: bucket.client.list_parts(  # type: ignore[misc]
+                Bucket=bucket.location.bucket,
+                Key=found["Key"],
+                UploadId=found["UploadId"],
+                **marker,
+            ),
+        )
+        for part in page.get("Parts", ()):
+            size += part["Size"]
+            touched = max(touched, part["LastModified"])
+        if not page["IsTruncated"]:
+            break
+        marker = {"PartNumberMarker": page["NextPartNumberMarker"]}
+    return Unfinished(name=found["Key"][len(bucket.location.key("")) :], size=size, touched=touched)

@@ -1,0 +1,419 @@
+"""``nixgen cache repair``: what `verify` finds wrong is pushed anew from the local store.
+
+Archives are replaced, checked against the store's database while they are read; each narinfo follows its archive. Where the local store
+lacks a path, the path is named, or dropped from the cache with all that refer to it, so that clients build it instead of failing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.inventory import Inventory, read_inventory, read_narinfo
+from nixgen.cache.bucket.presence import Presence
+from nixgen.cache.check.archives import Observer, check_archives
+from nixgen.cache.check.drop import drop as drop_paths
+from nixgen.cache.check.drop import referrers_first
+from nixgen.cache.check.problems import CacheProblem, ProblemKind
+from nixgen.cache.check.verify import asked_upstreams, check_metadata, in_order, verify
+from nixgen.cache.format.codec import Codec
+from nixgen.cache.format.narinfo import NarInfo, fingerprint, narinfo_name
+from nixgen.cache.format.signing import PublicKey, SecretKey
+from nixgen.cache.keep.leases import leased
+from nixgen.cache.push.events import CacheEvent, Planned, Published
+from nixgen.cache.push.events import Observer as PushObserver
+from nixgen.cache.push.push import CACHE_INFO, ensure_cache_info
+from nixgen.cache.push.upload import UploadSettings, upload
+from nixgen.driver.store.store import PathInfo, Store
+from nixgen.errors import StoreError, VerifyError
+from nixgen.store.digest import Hash
+
+__all__ = ["Beyond", "RepairPlan", "RepairReport", "plan_repair", "repair"]
+
+_NARINFO_TYPE = "text/x-nix-narinfo"
+
+
+@frozen(kw_only=True)
+class Beyond:
+    """A path that clients cannot get, and that the local store lacks.
+
+    :param name: of its narinfo in the cache, which may be missing.
+    :param path: None when only its hash is known.
+    :param deriver: the derivation that makes it, when the narinfo tells.
+    """
+
+    name: str
+    path: str | None
+    deriver: str | None
+
+    @property
+    def command(self) -> str:
+        """What makes the local store have it."""
+        return f"nix-store --realise {self.deriver}" if self.deriver else "nixgen build"
+
+
+@frozen(kw_only=True)
+class RepairPlan:
+    """What mends a cache.
+
+    :param push: to be pushed, whatever the cache has.
+    :param twins: narinfos by name, of other paths with the same archive, which are to name the new one.
+    :param beyond: what cannot be pushed from here.
+    :param manual: problems that only a person can judge.
+    """
+
+    push: tuple[PathInfo, ...] = ()
+    twins: Mapping[str, NarInfo] = field(factory=dict)
+    beyond: tuple[Beyond, ...] = ()
+    manual: tuple[CacheProblem, ...] = ()
+
+
+@frozen(kw_only=True)
+class RepairReport:
+    """What was wrong, and what was done about it.
+
+    :param problems: as they were found, without waste, which a collection removes.
+    :param waste: how many problems are that.
+    :param pushed: paths that were, or would be, pushed anew.
+    :param refused: paths of the local store that were not pushed, because their bytes, or those of a reference, are not what its database says.
+    :param reasons: in words; the first is a summary.
+    :param beyond: paths that the local store lacks.
+    :param dropped: names of narinfos that were, or would be, removed; referrers first.
+    :param remaining: what is wrong afterwards, without waste; None after a plan.
+    """
+
+    cache: str
+    problems: tuple[CacheProblem, ...]
+    waste: int
+    pushed: tuple[str, ...]
+    beyond: tuple[Beyond, ...]
+    refused: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    remaining: tuple[CacheProblem, ...] | None = None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether clients get everything; for a plan, whether they will."""
+        if self.remaining is None:
+            manual = any(found.kind is ProblemKind.DOCUMENT_UNREADABLE for found in self.problems)
+            return not manual and (not self.beyond or bool(self.dropped))
+        return not self.remaining and not self.refused
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``: schema nixgen/cache-repair/1."""
+        return {
+            "schema": "nixgen/cache-repair/1",
+            "cache": self.cache,
+            "problems": [problem.document() for problem in self.problems],
+            "waste": self.waste,
+            "pushed": list(self.pushed),
+            "refused": list(self.refused),
+            "reasons": list(self.reasons),
+            "beyond": [
+                {"object": each.name, "path": each.path, "command": each.command}
+                for each in self.beyond
+            ],
+            "dropped": list(self.dropped),
+            "remaining": None
+            if self.remaining is None
+            else [problem.document() for problem in self.remaining],
+        }
+
+
+def plan_repair(problems: Iterable[CacheProblem], inventory: Inventory, store: Store) -> RepairPlan:
+    """Decide for each broken path whether it can come from ``store``.
+
+    :raises StoreError: the store cannot be read.
+    """
+    broken: dict[str, str | None] = {}
+    manual: list[CacheProblem] = []
+    for problem in problems:
+        if problem.kind is ProblemKind.DOCUMENT_UNREADABLE:
+            manual.append(problem)
+        elif problem.kind.is_of_archive and problem.path is not None:
+            broken[narinfo_name(problem.path)] = problem.path
+        elif not problem.kind.is_waste and problem.kind is not ProblemKind.CACHE_INFO:
+            broken.setdefault(problem.object, None)
+    paths = _paths_of(broken, inventory, store)
+    valid = store.valid(path for path in paths.values() if path)
+    wanted = [paths[name] for name in broken if paths[name] in valid]
+    push = tuple(
+        _with_signatures(info, inventory)
+        for info in store.info(path for path in wanted if path is not None)
+    )
+    archives = {Hash.parse(info.nar_hash) for info in push}
+    names = {narinfo_name(info.path) for info in push}
+    twins = {
+        name: info
+        for name, info in inventory.narinfos.items()
+        if info.nar_hash in archives and name not in names and info.key == name
+    }
+    beyond = tuple(
+        _beyond(name, paths[name], inventory)
+        for name in sorted(broken)
+        if paths[name] not in valid and name not in twins
+    )
+    return RepairPlan(push=push, twins=twins, beyond=beyond, manual=tuple(manual))
+
+
+def _paths_of(names: Iterable[str], inventory: Inventory, store: Store) -> dict[str, str | None]:
+    """Full store paths for names of narinfos: from what refers to them, what they say, or what lies in the store."""
+    wanted = set(names)
+    known: dict[str, str | None] = dict.fromkeys(wanted)
+    for info in inventory.narinfos.values():
+        for base_name in (*info.references, info.base_name):
+            if f"{base_name[:32]}.narinfo" in wanted:
+                known[f"{base_name[:32]}.narinfo"] = f"{info.store_directory}/{base_name}"
+    if None in known.values():
+        try:
+            found = [entry.name for entry in store.real_path(store.store_dir).iterdir()]
+        except OSError as error:
+            raise StoreError(
+                f"cannot list {store.store_dir}: {error.strerror}", hint="run: nixgen doctor"
+            ) from error
+        for base_name in found:
+            name = f"{base_name[:32]}.narinfo"
+            if name in known and known[name] is None and base_name[32:33] == "-":
+                known[name] = f"{store.store_dir}/{base_name}"
+    return known
+
+
+def _with_signatures(info: PathInfo, inventory: Inventory) -> PathInfo:
+    """With those that the cache has over the same content: keys that we do not hold may have made them."""
+    held = inventory.narinfos.get(narinfo_name(info.path))
+    references = tuple(sorted(reference.rpartition("/")[2] for reference in info.references))
+    if held is None or (held.store_path, held.nar_hash, held.nar_size, held.references) != (
+        info.path,
+        Hash.parse(info.nar_hash),
+        info.nar_size,
+        references,
+    ):
+        return info
+    return evolve(info, signatures=tuple(dict.fromkeys((*info.signatures, *held.signatures))))
+
+
+def _beyond(name: str, path: str | None, inventory: Inventory) -> Beyond:
+    info = inventory.narinfos.get(name)
+    deriver = info and info.key == name and info.deriver
+    return Beyond(
+        name=name,
+        path=path,
+        deriver=f"{info.store_directory}/{deriver}" if info and deriver else None,
+    )
+
+
+def repair(
+    bucket: Bucket,
+    keys: Sequence[SecretKey],
+    trusted: Sequence[PublicKey],
+    observe: Observer,
+    observe_push: PushObserver,
+    *,
+    store: Store,
+    codec: Codec,
+    upstreams: Sequence[str] = (),
+    drop: bool = False,
+    plan_only: bool = False,
+) -> RepairReport:
+    """Verify, mend what can be mended from ``store``, and verify what was touched.
+
+    Interrupted at any point the cache is no worse than before: an archive is replaced by the very content that its narinfo promises.
+
+    :param keys: sign what is pushed.
+    :param trusted: count as good signatures, beside those of ``keys``.
+    :param codec: of the new archives.
+    :param upstreams: see `verify`.
+    :param drop: remove what cannot be mended, with all that refer to it.
+    :param plan_only: write nothing.
+    :raises CacheError: S3 refuses or does not answer; or, with ``drop``, a push or a collector is in the way.
+    """
+    known = tuple(dict.fromkeys((*trusted, *(key.public for key in keys))))
+    inventory = read_inventory(bucket)
+    found = verify(bucket, known, observe, upstreams=upstreams, inventory=inventory).problems
+    problems = tuple(problem for problem in found if not problem.kind.is_waste)
+    plan = plan_repair(problems, inventory, store)
+    report = RepairReport(
+        cache=str(bucket.location),
+        problems=problems,
+        waste=len(found) - len(problems),
+        pushed=tuple(info.path for info in plan.push),
+        beyond=plan.beyond,
+    )
+    if plan_only:
+        layers = referrers_first(inventory.narinfos, [each.name for each in plan.beyond])
+        return evolve(
+            report, dropped=tuple(name for layer in layers for name in layer) if drop else ()
+        )
+    if not problems:
+        return evolve(report, remaining=())
+    if any(problem.kind is ProblemKind.CACHE_INFO for problem in problems):
+        bucket.delete([CACHE_INFO])
+        ensure_cache_info(bucket, store.store_dir)
+    pushing = _Pushing(bucket, keys, known, store=store, codec=codec, upstreams=upstreams)
+    outcome = pushing.run(plan.push, observe, observe_push)
+    touched = {*map(narinfo_name, outcome.pushed), *_point_twins(bucket, plan, outcome.pushed)}
+    dropped: tuple[str, ...] = ()
+    if drop and plan.beyond:
+        narinfos = read_inventory(bucket).narinfos
+        layers = referrers_first(narinfos, [each.name for each in plan.beyond])
+        drop_paths(bucket, layers)
+        dropped = tuple(name for layer in layers for name in layer)
+    after = read_inventory(bucket)
+    remaining = check_metadata(bucket, after, known, upstreams, observe)
+    bad = {problem.object for problem in remaining}
+    again = [info for name, info in after.narinfos.items() if name in touched]
+    again = [info for info in again if info.url not in bad]
+    remaining += check_archives(bucket, again, after, observe)
+    remaining += _unread(problems, {*touched, *dropped})
+    return evolve(
+        report,
+        pushed=outcome.pushed,
+        refused=outcome.refused,
+        reasons=outcome.reasons,
+        dropped=dropped,
+        remaining=in_order(remaining),
+    )
+
+
+_FOUND_BY_READING = frozenset(
+    {
+        ProblemKind.FILE_HASH,
+        ProblemKind.NAR_UNREADABLE,
+        ProblemKind.NAR_SIZE,
+        ProblemKind.NAR_HASH,
+    }
+)
+
+
+def _unread(problems: Iterable[CacheProblem], settled: Collection[str]) -> list[CacheProblem]:
+    """Those of archives that nobody has replaced or dropped: they are not read a second time."""
+    return [
+        problem
+        for problem in problems
+        if problem.kind in _FOUND_BY_READING
+        and problem.path is not None
+        and narinfo_name(problem.path) not in settled
+    ]
+
+
+@frozen(kw_only=True)
+class _Outcome:
+    """As in `RepairReport`."""
+
+    pushed: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+class _Pushing:
+    def __init__(
+        self,
+        bucket: Bucket,
+        keys: Sequence[SecretKey],
+        known: Sequence[PublicKey],
+        *,
+        store: Store,
+        codec: Codec,
+        upstreams: Sequence[str],
+    ) -> None:
+        self._bucket = bucket
+        self._keys = keys
+        self._known = known
+        self._store = store
+        self._settings = UploadSettings(codec=codec, verify=True, replace=True)
+        self._upstreams = upstreams
+
+    def run(
+        self, broken: Sequence[PathInfo], observe: Observer, observe_push: PushObserver
+    ) -> _Outcome:
+        """Replace ``broken``, and push what they refer to and the cache has not."""
+        if not broken:
+            return _Outcome()
+        by_path = {info.path: info for info in broken}
+        closure = self._store.closure(by_path)
+        # No root is written, so the lease is left to lapse: a collector that is at work must learn of what was pushed.
+        with leased(self._bucket, closure):
+            # Asked again: what the inventory had may have been collected before the lease.
+            there = Presence(self._bucket).among(narinfo_name(info.path) for info in closure)
+            absent = [
+                info.path
+                for info in closure
+                if info.path not in by_path and narinfo_name(info.path) not in there
+            ]
+            wanted = {*by_path, *absent} - asked_upstreams(self._upstreams, absent, observe)
+            missing = [
+                self._without_wrong(by_path.get(info.path, info))
+                for info in closure
+                if info.path in wanted
+            ]
+            return self._upload(missing, len(closure), observe_push)
+
+    def _upload(self, missing: Sequence[PathInfo], closure: int, observe: PushObserver) -> _Outcome:
+        pushed: set[str] = set()
+
+        def watch(event: CacheEvent) -> None:
+            if isinstance(event, Published):
+                pushed.add(event.path)
+            observe(event)
+
+        size = sum(info.nar_size for info in missing)
+        watch(Planned(paths=closure, missing=len(missing), nar_bytes=size))
+        reasons: tuple[str, ...] = ()
+        try:
+            upload(
+                missing,
+                store=self._store,
+                bucket=self._bucket,
+                keys=self._keys,
+                settings=self._settings,
+                observe=watch,
+            )
+        except (VerifyError, StoreError) as error:
+            # All others were pushed; the report names these.
+            reasons = (error.message, *error.details)
+        return _Outcome(
+            pushed=tuple(info.path for info in missing if info.path in pushed),
+            refused=tuple(info.path for info in missing if info.path not in pushed),
+            reasons=reasons,
+        )
+
+    def _without_wrong(self, info: PathInfo) -> PathInfo:
+        """Without signatures that bear the name of a known key and are not its own."""
+        names = {key.name for key in self._known}
+        text = fingerprint(info.path, Hash.parse(info.nar_hash), info.nar_size, info.references)
+        kept = [
+            signature
+            for signature in info.signatures
+            if signature.partition(":")[0] not in names
+            or any(key.verifies(text, (signature,)) for key in self._known)
+        ]
+        return evolve(info, signatures=tuple(kept))
+
+
+def _point_twins(bucket: Bucket, plan: RepairPlan, pushed: Collection[str]) -> list[str]:
+    """Let paths with the very content of a pushed one name its new archive; the narinfos that were written."""
+    written: list[str] = []
+    for path in pushed if plan.twins else ():
+        data = bucket.read(narinfo_name(path))
+        new = None if data is None else read_narinfo(data)
+        if not isinstance(new, NarInfo):
+            continue
+        for name, twin in plan.twins.items():
+            found = bucket.read_tagged(name)
+            # Signatures do not cover what changes here.
+            if twin.nar_hash == new.nar_hash and found and read_narinfo(found[0]) == twin:
+                changed = evolve(
+                    twin,
+                    url=new.url,
+                    compression=new.compression,
+                    file_hash=new.file_hash,
+                    file_size=new.file_size,
+                )
+                text = str(changed).encode()
+                if bucket.put(name, text, content_type=_NARINFO_TYPE, if_match=found[1]):
+                    written.append(name)
+    return written

@@ -1,0 +1,280 @@
+"""``nixgen cache sign``: the rotation of keys, over narinfos that are in a cache already.
+
+First the new key signs beside the old one, then clients learn to trust it, then the old one's signatures go. A narinfo is signed only when a
+known key has signed what it says: whoever can write to the bucket must not get our signature by waiting for a rotation.
+
+Narinfos are edited as text, so that fields which nixgen does not know survive, and written on condition, so that a push, a repair or another
+rotation that comes between is not undone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum, auto
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.inventory import is_narinfo, read_narinfo
+from nixgen.cache.format.content_address import follows_from_content
+from nixgen.cache.format.narinfo import NarInfo
+from nixgen.cache.format.signing import PublicKey, SecretKey
+from nixgen.errors import CacheError, UsageError
+
+__all__ = ["Refused", "Rotation", "SignReport", "resigned", "resigned_realisation", "sign"]
+
+REALISATIONS = "realisations/"
+
+_ATTEMPTS = 8
+
+
+@frozen(kw_only=True)
+class Rotation:
+    """What is to be changed; `of` makes consistent ones.
+
+    :param keys: sign everything.
+    :param trusted: have signed what may be signed, beside ``keys`` themselves.
+    :param dropped: names of keys whose signatures go.
+    """
+
+    keys: tuple[SecretKey, ...] = ()
+    trusted: tuple[PublicKey, ...] = ()
+    dropped: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls,
+        keys: Sequence[SecretKey],
+        trusted: Sequence[PublicKey],
+        dropped: Collection[str] = (),
+    ) -> Rotation:
+        """:raises UsageError: nothing to do; a key both signs and goes; or two keys share a name, by which clients tell them apart."""
+        if not keys and not dropped:
+            raise UsageError(
+                "there is no key to sign with, and none to drop",
+                hint="give --key FILE, --drop NAME, or both",
+            )
+        both = sorted({key.name for key in keys}.intersection(dropped))
+        if both:
+            raise UsageError(
+                f"the key {both[0]} cannot sign and be dropped at once",
+                hint="leave out one of both",
+            )
+        public: dict[str, PublicKey] = {}
+        for key in (*trusted, *(key.public for key in keys)):
+            if public.setdefault(key.name, key) != key:
+                raise UsageError(
+                    f"two keys are named {key.name}, and clients would take one for the other",
+                    hint="make a key with a new name: nixgen cache keygen NAME",
+                )
+        return cls(keys=tuple(keys), trusted=tuple(public.values()), dropped=frozenset(dropped))
+
+
+@frozen(kw_only=True)
+class Refused:
+    """A narinfo that stays as it is.
+
+    :param path: None when it cannot be read.
+    """
+
+    object: str
+    path: str | None
+    message: str
+
+    def document(self) -> dict[str, str | None]:
+        return {"object": self.object, "path": self.path, "message": self.message}
+
+
+def resigned(text: str, rotation: Rotation) -> str:
+    """The narinfo ``text`` with the signatures that it is to have; itself when it has them.
+
+    :raises ValueError: it must not be signed, or would be left without a signature of a known key; the message follows the path's name.
+    :raises VerifyError: it is no narinfo.
+    """
+    info = NarInfo.parse(text)
+    if not info.signatures and follows_from_content(info):
+        return text  # needs no signature, and nobody has vouched for it
+    wanted = _wanted(info.fingerprint, info.signatures, rotation)
+    return text if wanted == info.signatures else _with_signatures(text, wanted)
+
+
+def resigned_realisation(text: str, rotation: Rotation) -> str:
+    """As `resigned`, of a ``.doi`` file (`nixgen.cache.push.realisation`), whose signatures cover its own text without them.
+
+    :raises ValueError: as `resigned`; or it is no such file.
+    """
+    document = json.loads(text)
+    if not isinstance(document, dict) or not isinstance(document.get("signatures", []), list):
+        raise ValueError("cannot be read: it is no realisation")  # noqa: TRY004 - malformed text
+    signatures = tuple(map(str, document.pop("signatures", [])))
+    wanted = _wanted(_compact(document), signatures, rotation)
+    if wanted == signatures:
+        return text
+    return _compact({**document, "signatures": list(wanted)})
+
+
+def _compact(document: dict[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def _wanted(signed: str, signatures: Sequence[str], rotation: Rotation) -> tuple[str, ...]:
+    """The signatures that the text ``signed`` is to have.
+
+    :raises ValueError: no known key has signed it, or none would be left.
+    """
+    names = {key.name: key for key in rotation.trusted}
+    good = [
+        signature
+        for signature in signatures
+        if (key := names.get(signature.partition(":")[0])) and key.verifies(signed, (signature,))
+    ]
+    if not good:
+        claimed = sorted({signature.partition(":")[0] for signature in signatures})
+        raise ValueError(
+            f"is signed by {', '.join(claimed) or 'nobody'}, and by no known key rightly"
+        )
+    kept = [
+        signature
+        for signature in signatures
+        if (name := signature.partition(":")[0]) not in rotation.dropped
+        and (name not in names or signature in good)
+    ]
+    new = [key.sign(signed) for key in rotation.keys]
+    wanted = tuple(dict.fromkeys((*kept, *new)))
+    if not any(signature in new or signature in good for signature in wanted):
+        raise ValueError("would be left without a signature of a known key")
+    return wanted
+
+
+def _with_signatures(text: str, signatures: Sequence[str]) -> str:
+    lines = text.removesuffix("\n").split("\n")
+    first = next((n for n, line in enumerate(lines) if line.startswith("Sig: ")), len(lines))
+    before = lines[:first]
+    behind = [line for line in lines[first:] if not line.startswith("Sig: ")]
+    return "\n".join([*before, *(f"Sig: {each}" for each in signatures), *behind]) + "\n"
+
+
+class _Result(Enum):
+    CHANGED = auto()
+    UNCHANGED = auto()
+    GONE = auto()
+
+
+_Outcome: TypeAlias = _Result | Refused
+
+
+@frozen(kw_only=True)
+class SignReport:
+    """What was, or would be, changed.
+
+    :param paths: narinfos, and realisations of content-addressed derivations, that were read.
+    :param changed: of them, those with other signatures now.
+    :param refused: those that were left alone because no known key vouches for them.
+    """
+
+    cache: str
+    paths: int
+    changed: int
+    refused: tuple[Refused, ...]
+    written: bool
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``: schema nixgen/cache-sign/1."""
+        return {
+            "schema": "nixgen/cache-sign/1",
+            "cache": self.cache,
+            "paths": self.paths,
+            "changed": self.changed,
+            "written": self.written,
+            "refused": [each.document() for each in self.refused],
+        }
+
+
+def sign(
+    bucket: Bucket,
+    rotation: Rotation,
+    *,
+    plan_only: bool = False,
+    observe: Callable[[int], None] = lambda _done: None,
+) -> SignReport:
+    """Give every narinfo, and every realisation, the signatures that it is to have, as many at once as the bucket has connections. A second run changes nothing.
+
+    Safe to interrupt, and beside pushes; what is pushed meanwhile is signed by its push.
+
+    :param plan_only: read everything, and write nothing.
+    :param observe: told how many are done.
+    :raises CacheError: S3 refuses or does not answer, or a narinfo changes again and again.
+    """
+    names = [found.name for found in bucket.objects(flat=True) if is_narinfo(found.name)]
+    names += bucket.names(REALISATIONS)
+    outcomes: list[_Outcome] = []
+
+    def one(name: str) -> _Outcome:
+        return _sign_one(bucket, name, rotation, plan_only=plan_only)
+
+    with ThreadPoolExecutor(bucket.connections, thread_name_prefix="cache-sign") as pool:
+        try:
+            for outcome in pool.map(one, names):
+                outcomes.append(outcome)
+                observe(len(outcomes))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return SignReport(
+        cache=str(bucket.location),
+        paths=len(outcomes) - outcomes.count(_Result.GONE),
+        changed=outcomes.count(_Result.CHANGED),
+        refused=tuple(outcome for outcome in outcomes if isinstance(outcome, Refused)),
+        written=not plan_only,
+    )
+
+
+def _sign_one(bucket: Bucket, name: str, rotation: Rotation, *, plan_only: bool) -> _Outcome:
+    for _ in range(_ATTEMPTS):
+        found = bucket.read_tagged(name)
+        if found is None:
+            return _Result.GONE
+        data, tag = found
+        try:
+            text = _rewritten(name, data, rotation)
+        except _RefusalError as refusal:
+            return Refused(object=name, path=refusal.path, message=str(refusal))
+        if text == data.decode():
+            return _Result.UNCHANGED
+        if plan_only or bucket.put(name, text.encode(), content_type=_type(name), if_match=tag):
+            return _Result.CHANGED
+        # Somebody else wrote it between; what that one wrote is looked at anew.
+    raise CacheError(
+        f"{name} of {bucket.location} is written by others again and again",
+        hint="end other pushes and rotations, and run it again; what was signed stays so",
+    )
+
+
+class _RefusalError(Exception):
+    def __init__(self, message: str, path: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def _rewritten(name: str, data: bytes, rotation: Rotation) -> str:
+    if name.startswith(REALISATIONS):
+        try:
+            return resigned_realisation(data.decode(), rotation)
+        except ValueError as error:  # also of JSON, and of text that is none
+            raise _RefusalError(str(error)) from error
+    info = read_narinfo(data)
+    if not isinstance(info, NarInfo):
+        raise _RefusalError(f"cannot be read: {info}")
+    if info.key != name:
+        raise _RefusalError(f"stands in {name}", info.store_path)
+    try:
+        return resigned(data.decode(), rotation)
+    except ValueError as error:
+        raise _RefusalError(str(error), info.store_path) from error
+
+
+def _type(name: str) -> str:
+    return "application/json" if name.startswith(REALISATIONS) else "text/x-nix-narinfo"

@@ -1,0 +1,202 @@
+"""``nixgen cache status``: what of a project's targets clients get from a cache, and what the cache holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.documents import instant_text
+from nixgen.cache.bucket.inventory import Inventory, read_inventory
+from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.keep.roots import ROOTS
+from nixgen.driver.store.store import PathInfo, Store
+
+__all__ = ["CacheStatus", "Coverage", "cover", "status"]
+
+
+@frozen(kw_only=True)
+class Coverage:
+    """How much of one target a cache has.
+
+    :param outputs: store paths of the target.
+    :param closure: paths that a client needs, as far as they are known.
+    :param present: of them, those in the cache.
+    :param upstream: of them, those in an upstream.
+    :param missing: of them, those in neither, with their uncompressed bytes; None where neither the cache nor the local store knows the path.
+    """
+
+    attr: str
+    outputs: tuple[str, ...]
+    closure: int
+    present: int
+    upstream: int = 0
+    missing: Mapping[str, int | None] = field(factory=dict)
+
+    @property
+    def covered(self) -> bool:
+        """Whether clients get all of it."""
+        return not self.missing
+
+    @property
+    def missing_bytes(self) -> int | None:
+        """Uncompressed bytes to push; None when something has to be built first."""
+        sizes = [size for size in self.missing.values() if size is not None]
+        return sum(sizes) if len(sizes) == len(self.missing) else None
+
+    @property
+    def share(self) -> float:
+        """Of the known closure that clients get, from 0 to 1."""
+        return (self.present + self.upstream) / self.closure
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "outputs": list(self.outputs),
+            "covered": self.covered,
+            "closure": self.closure,
+            "present": self.present,
+            "upstream": self.upstream,
+            "missing": sorted(self.missing),
+            "missingBytes": self.missing_bytes,
+        }
+
+
+@frozen(kw_only=True)
+class CacheStatus:
+    """A cache and the targets that were asked for.
+
+    :param paths: narinfos.
+    :param nar_bytes: uncompressed bytes of all paths.
+    :param file_bytes: bytes that their archives take.
+    :param newest: when the last narinfo was written; None in an empty cache.
+    :param roots: generations that a collection starts from, by environment.
+    """
+
+    cache: str
+    paths: int
+    nar_bytes: int
+    file_bytes: int
+    newest: datetime | None
+    roots: Mapping[str, int]
+    targets: tuple[Coverage, ...]
+
+    @property
+    def covered(self) -> bool:
+        return all(target.covered for target in self.targets)
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``: schema nixgen/cache-status/1."""
+        return {
+            "schema": "nixgen/cache-status/1",
+            "cache": self.cache,
+            "paths": self.paths,
+            "narBytes": self.nar_bytes,
+            "fileBytes": self.file_bytes,
+            "newest": None if self.newest is None else instant_text(self.newest),
+            "roots": dict(self.roots),
+            "covered": self.covered,
+            "targets": {target.attr: target.document() for target in self.targets},
+        }
+
+
+def cover(
+    attr: str,
+    outputs: Sequence[str],
+    inventory: Inventory,
+    local: Mapping[str, PathInfo],
+    elsewhere: Callable[[Iterable[str]], frozenset[str]],
+) -> Coverage:
+    """Walk the closure of ``outputs``, through narinfos where there are any, else through what the local store says.
+
+    :param local: by path.
+    :param elsewhere: those of some paths that an upstream has; what they refer to is the upstream's business.
+    """
+    seen: set[str] = set()
+    missing: dict[str, int | None] = {}
+    present = upstream = 0
+    level = set(outputs)
+    while level:
+        seen |= level
+        absent = {path for path in level if narinfo_name(path) not in inventory.narinfos}
+        there = elsewhere(absent)
+        below: set[str] = set()
+        for path in level:
+            if path not in absent:
+                present += 1
+                info = inventory.narinfos[narinfo_name(path)]
+                below.update(f"{info.store_directory}/{name}" for name in info.references)
+            elif path in there:
+                upstream += 1
+            else:
+                known = local.get(path)
+                missing[path] = known.nar_size if known else None
+                below.update(known.references if known else ())
+        level = below - seen
+    return Coverage(
+        attr=attr,
+        outputs=tuple(outputs),
+        closure=len(seen),
+        present=present,
+        upstream=upstream,
+        missing=missing,
+    )
+
+
+def status(
+    bucket: Bucket,
+    targets: Mapping[str, Sequence[str]],
+    *,
+    store: Store,
+    elsewhere: Callable[[Iterable[str]], frozenset[str]],
+) -> CacheStatus:
+    """Look at a cache; nothing is written.
+
+    :param targets: outputs by target.
+    :param store: knows the closures of what is not in the cache.
+    :param elsewhere: those of some paths that an upstream has.
+    :raises CacheError: S3 refuses or does not answer.
+    """
+    inventory = read_inventory(bucket)
+    local: dict[str, PathInfo] = {}
+    asked: dict[str, bool] = {}
+
+    def remembered(paths: Iterable[str]) -> frozenset[str]:
+        wanted = tuple(paths)
+        new = tuple(path for path in wanted if path not in asked)
+        there = elsewhere(new)
+        asked.update((path, path in there) for path in new)
+        return frozenset(path for path in wanted if asked[path])
+
+    while True:
+        covered = tuple(
+            cover(attr, outputs, inventory, local, remembered) for attr, outputs in targets.items()
+        )
+        unknown = {
+            path for target in covered for path, size in target.missing.items() if size is None
+        }
+        # A path below a narinfo may be known here when what refers to it is not.
+        found = store.closure(store.valid(unknown))
+        if not found:
+            break
+        local |= {info.path: info for info in found}
+    return CacheStatus(
+        cache=str(bucket.location),
+        paths=len(inventory.narinfos),
+        nar_bytes=inventory.nar_bytes,
+        file_bytes=inventory.file_bytes,
+        newest=max((inventory.objects[name].modified for name in inventory.narinfos), default=None),
+        roots=_roots(inventory.objects),
+        targets=covered,
+    )
+
+
+def _roots(names: Iterable[str]) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for name in names:
+        if name.startswith(ROOTS):
+            environment = name.removeprefix(ROOTS).partition("/")[0]
+            counted[environment] = counted.get(environment, 0) + 1
+    return counted

@@ -1,0 +1,1 @@
+"""Garbage collection of a cache: what may go, and its removal."""

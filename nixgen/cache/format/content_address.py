@@ -1,0 +1,52 @@
+"""Store paths that follow from their content: nobody needs to have signed them.
+
+Source of the rules: ``makeStorePath``, ``makeTextPath`` and ``makeFixedOutputPath`` of Nix (src/libstore/store-api.cc), described in the manual's
+chapter on the store path specification.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from nixgen.cache.format.narinfo import NarInfo
+from nixgen.store.digest import Hash
+from nixgen.store.notation import to_base32
+
+__all__ = ["follows_from_content"]
+
+
+def follows_from_content(info: NarInfo) -> bool:
+    """Whether the ``CA`` field, with the references, gives the very name of the path; False without such a field.
+
+    Nix takes such a path without a signature, and compares its bytes with the field itself.
+    """
+    method, _, digest = (info.ca or "").partition(":")
+    own = info.base_name in info.references
+    others = sorted(f"{info.store_directory}/{name}" for name in info.references)
+    others = [path for path in others if path != info.store_path]
+    recursive = digest.startswith("r:")
+    try:
+        content = Hash.parse(digest.removeprefix("r:"))
+    except ValueError:
+        return False
+    if method == "text" and not own and not recursive and content.algorithm == "sha256":
+        expected = _path(info, ":".join(["text", *others]), content)
+    elif method == "fixed" and recursive and content.algorithm == "sha256":
+        expected = _path(info, ":".join(["source", *others, *(["self"] if own else [])]), content)
+    elif method == "fixed" and not info.references:
+        inner = f"fixed:out:{'r:' if recursive else ''}{content.algorithm}:{content.hex}:"
+        expected = _path(info, "output:out", Hash.of(inner.encode()))
+    else:
+        return False
+    return expected == info.store_path
+
+
+def _path(info: NarInfo, kind: str, content: Hash) -> str:
+    name = info.base_name[33:]
+    text = f"{kind}:sha256:{content.hex}:{info.store_directory}:{name}"
+    digest = hashlib.sha256(text.encode()).digest()
+    # Folded to 20 bytes by exclusive or, as Nix's compressHash does.
+    folded = bytearray(20)
+    for index, byte in enumerate(digest):
+        folded[index % 20] ^= byte
+    return f"{info.store_directory}/{to_base32(bytes(folded))}-{name}"

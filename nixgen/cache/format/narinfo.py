@@ -1,0 +1,194 @@
+"""The ``.narinfo`` file: what a binary cache says about one store path.
+
+Format: ``key: value`` lines as Nix's own ``NarInfo`` reads and writes them (src/libstore/nar-info.cc).
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import evolve, field, frozen
+
+from nixgen.errors import VerifyError
+from nixgen.store.digest import Hash
+from nixgen.store.path import StorePath
+
+__all__ = ["NarInfo", "fingerprint", "narinfo_name"]
+
+_BASE_NAME = re.compile(r"[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9a-zA-Z+\-._?=]{1,211}")
+_REQUIRED = ("StorePath", "URL", "NarHash", "NarSize")
+_KNOWN = {
+    *_REQUIRED,
+    "Compression",
+    "FileHash",
+    "FileSize",
+    "References",
+    "Deriver",
+    "Sig",
+    "CA",
+    "System",
+}
+
+
+def narinfo_name(path: str) -> str:
+    """The cache's file about the store path ``path``."""
+    return StorePath.parse(path).narinfo
+
+
+def fingerprint(path: str, nar_hash: Hash, nar_size: int, references: tuple[str, ...]) -> str:
+    """What a signature covers: ``1;path;sha256:<base 32>;size;ref,ref``.
+
+    :param path: the full store path.
+    :param references: full store paths, in any order.
+    """
+    return f"1;{path};{nar_hash};{nar_size};{','.join(sorted(references))}"
+
+
+def _sorted(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(values))
+
+
+@frozen(kw_only=True)
+class NarInfo:
+    """One store path in a cache.
+
+    :param store_path: full path, such as ``/nix/store/<hash>-<name>``.
+    :param url: of the compressed NAR, relative to the cache's root.
+    :param compression: ``zstd``, ``xz``, ``gzip``, ``none``, …
+    :param file_hash: of the compressed bytes; None when the pusher did not know it, which Nix accepts.
+    :param file_size: compressed bytes.
+    :param nar_hash: of the NAR; always SHA-256.
+    :param nar_size: bytes of the NAR; never zero.
+    :param references: base names (``<hash>-<name>``), kept sorted; may contain the path itself.
+    :param deriver: base name of the derivation.
+    :param signatures: ``name:base64``, in file order.
+    :param ca: content address, for paths that verify themselves.
+    """
+
+    store_path: str
+    url: str
+    compression: str
+    file_hash: Hash | None = None
+    file_size: int | None = None
+    nar_hash: Hash
+    nar_size: int
+    references: tuple[str, ...] = field(default=(), converter=_sorted)
+    deriver: str | None = None
+    signatures: tuple[str, ...] = ()
+    ca: str | None = None
+
+    @property
+    def store_directory(self) -> str:
+        return self.store_path.rpartition("/")[0]
+
+    @property
+    def base_name(self) -> str:
+        return self.store_path.rpartition("/")[2]
+
+    @property
+    def key(self) -> str:
+        """The file's name in a cache: ``<hash part>.narinfo``."""
+        return f"{self.base_name[:32]}.narinfo"
+
+    @property
+    def fingerprint(self) -> str:
+        """What its signatures cover."""
+        directory = self.store_directory
+        full = tuple(f"{directory}/{name}" for name in self.references)
+        return fingerprint(self.store_path, self.nar_hash, self.nar_size, full)
+
+    def with_signatures(self, *signatures: str) -> NarInfo:
+        """The same with more signatures, each at most once."""
+        return evolve(self, signatures=tuple(dict.fromkeys((*self.signatures, *signatures))))
+
+    def __str__(self) -> str:
+        """The file's text, in the order in which Nix writes it."""
+        lines = [
+            f"StorePath: {self.store_path}",
+            f"URL: {self.url}",
+            f"Compression: {self.compression}",
+        ]
+        if self.file_hash is not None:
+            lines.append(f"FileHash: {self.file_hash}")
+        if self.file_size is not None:
+            lines.append(f"FileSize: {self.file_size}")
+        lines += [
+            f"NarHash: {self.nar_hash}",
+            f"NarSize: {self.nar_size}",
+            # Nix wants the space after the colon, also when nothing follows.
+            f"References: {' '.join(self.references)}",
+        ]
+        if self.deriver is not None:
+            lines.append(f"Deriver: {self.deriver}")
+        lines += [f"Sig: {signature}" for signature in self.signatures]
+        if self.ca is not None:
+            lines.append(f"CA: {self.ca}")
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def parse(cls, text: str, *, source: str = "narinfo") -> NarInfo:
+        """Read a file, as strictly as Nix does: every line complete, nothing required missing, no
+        field but ``Sig`` twice. Unknown fields are ignored, which the format demands.
+
+        :param source: named in errors, such as the file's URL.
+        :raises VerifyError: the text is not a narinfo.
+        """
+        try:
+            return _parse(text)
+        except ValueError as error:
+            raise VerifyError(
+                f"{source} is corrupt: {error}", hint="run: nixgen cache repair"
+            ) from error
+
+
+def _parse(text: str) -> NarInfo:
+    if not text.endswith("\n"):
+        raise ValueError("its last line is cut off")
+    values: dict[str, str] = {}
+    signatures: list[str] = []
+    for line in text[:-1].split("\n"):
+        name, separator, value = line.partition(": ")
+        if not separator:
+            raise ValueError(f"not a `key: value` line: {line!r}")
+        if name == "Sig":
+            signatures.append(value)
+        elif name in values:
+            raise ValueError(f"{name} is given twice")
+        elif name in _KNOWN:
+            values[name] = value
+    for name in _REQUIRED:
+        if not values.get(name):
+            raise ValueError(f"{name} is missing")
+    directory, _, base_name = values["StorePath"].rpartition("/")
+    if not directory.startswith("/"):
+        raise ValueError(f"StorePath is not a store path: {values['StorePath']!r}")
+    references = tuple(values.get("References", "").split())
+    deriver = values.get("Deriver")
+    deriver = None if deriver in ("", "unknown-deriver") else deriver
+    for name in (base_name, *references, *([deriver] if deriver else [])):
+        if not _BASE_NAME.fullmatch(name):
+            raise ValueError(f"not a store path's name: {name!r}")
+    nar_hash = Hash.parse(values["NarHash"])
+    if nar_hash.algorithm != "sha256":
+        raise ValueError("NarHash is not SHA-256")
+    file_hash = values.get("FileHash")
+    file_size = values.get("FileSize")
+    return NarInfo(
+        store_path=values["StorePath"],
+        url=values["URL"],
+        compression=values.get("Compression") or "bzip2",
+        file_hash=Hash.parse(file_hash) if file_hash else None,
+        file_size=_size("FileSize", file_size) if file_size else None,
+        nar_hash=nar_hash,
+        nar_size=_size("NarSize", values["NarSize"], least=1),
+        references=references,
+        deriver=deriver,
+        signatures=tuple(signatures),
+        ca=values.get("CA") or None,
+    )
+
+
+def _size(name: str, text: str, *, least: int = 0) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < least:
+        raise ValueError(f"{name} is not a size: {text!r}")
+    return int(text)

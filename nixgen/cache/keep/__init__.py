@@ -1,0 +1,1 @@
+"""What protects store paths from collection: roots, pins and leases."""

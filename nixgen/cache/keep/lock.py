@@ -1,0 +1,143 @@
+"""Holding ``nixgen/sweep.json``: one collector at a time, and no deletion outside of a batch that pushers can see."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.documents import DOCUMENT_TYPE, instant_text
+from nixgen.cache.keep.batch import SWEEP, SweepBatch, outlived
+from nixgen.cache.keep.leases import holder
+from nixgen.errors import CacheError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["SweepLock", "sweep_lock"]
+
+#: A request under way may take this long to fail (five seconds to connect, sixty to read); what begins later might
+#: reach the server after the batch has ended.
+_REQUEST_SECONDS = 70.0
+
+
+@contextlib.contextmanager
+def sweep_lock(
+    bucket: Bucket, *, seconds: float, clock: Callable[[], float]
+) -> Iterator[SweepLock]:
+    """Be the only collector for the length of the block.
+
+    :param seconds: how long each batch holds; after a collector died, so long must others wait.
+    :param clock: seconds, also those that the computer slept through.
+    :raises CacheError: another collector is at work.
+    """
+    lock = SweepLock(bucket, seconds=seconds, clock=clock, now=bucket.clock())
+    lock.acquire()
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+class SweepLock:
+    """The sweep document, while it is ours; `sweep_lock` makes them. For one thread."""
+
+    def __init__(
+        self, bucket: Bucket, *, seconds: float, clock: Callable[[], float], now: datetime
+    ) -> None:
+        self._bucket = bucket
+        self._clock = clock
+        self._batch = SweepBatch(
+            owner=secrets.token_hex(8), holder=holder(), started=now, seconds=seconds
+        )
+        self._tag = ""
+        self._written = float("-inf")
+
+    def acquire(self) -> None:
+        """:raises CacheError: another collector is at work, or S3 does not answer."""
+        started = self._clock()
+        self._put(if_absent=True)
+        if not self._is_ours():
+            found = self._bucket.read_tagged(SWEEP)
+            if found is not None:
+                other = SweepBatch.parse(found[0])
+                if not outlived(self._bucket, found[1], other.seconds):
+                    raise _busy(other)
+            # What a dead collector left is replaced; of two that try, one succeeds.
+            self._put(if_match=found[1] if found else None, if_absent=found is None)
+            self._require_ours()
+        self._written = started
+
+    def declare(
+        self, paths: frozenset[str] = frozenset(), nars: frozenset[str] = frozenset()
+    ) -> None:
+        """Let pushers see what is about to go: hash parts, and NAR hashes in base 32.
+
+        :raises CacheError: the lock is lost.
+        """
+        started = self._clock()
+        self._batch = evolve(self._batch, number=self._batch.number + 1, paths=paths, nars=nars)
+        self._put(if_match=self._tag)
+        self._require_ours()
+        self._written = started
+
+    def tick(self) -> None:
+        """Call now and then during long work that deletes nothing."""
+        if self._clock() - self._written > self._batch.seconds / 3:
+            self.declare()
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Remove objects of the batch that was declared last.
+
+        :raises CacheError: it is too late for that, or S3 refuses.
+        """
+        self._bucket.delete(names, guard=self._in_time)
+
+    def release(self) -> None:
+        """Give it up; a lock that may not be ours any more, or cannot be removed, is left to lapse."""
+        with contextlib.suppress(CacheError):
+            self._bucket.delete([SWEEP], guard=self._in_time)
+
+    def _in_time(self) -> None:
+        seconds = self._batch.seconds
+        if self._clock() - self._written > max(seconds / 2, seconds - _REQUEST_SECONDS):
+            raise _lost(self._bucket)
+
+    def _put(self, *, if_absent: bool = False, if_match: str | None = None) -> bool:
+        return self._bucket.put(
+            SWEEP,
+            self._batch.encode(),
+            content_type=DOCUMENT_TYPE,
+            if_absent=if_absent,
+            if_match=if_match,
+        )
+
+    def _is_ours(self) -> bool:
+        """Whether the document is the one that was to be written: the answer to a PUT may have been lost."""
+        found = self._bucket.read_tagged(SWEEP)
+        if found is None or found[0] != self._batch.encode():
+            return False
+        self._tag = found[1]
+        return True
+
+    def _require_ours(self) -> None:
+        if not self._is_ours():
+            raise _lost(self._bucket)
+
+
+def _busy(other: SweepBatch) -> CacheError:
+    return CacheError(
+        f"another collection is at work: {other.holder}, since {instant_text(other.started)}",
+        hint=f"let it finish; if it has died, this works in {other.seconds:.0f} s",
+    )
+
+
+def _lost(bucket: Bucket) -> CacheError:
+    return CacheError(
+        f"the collection of {bucket.location} lost its lock: it was held up for too long, or another one took over",
+        hint="run it again; what was removed so far was complete in itself",
+    )

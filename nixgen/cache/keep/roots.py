@@ -1,0 +1,231 @@
+"""What a cache keeps: roots, one document for each environment and generation, and pins, by name.
+
+A root says which targets a push was for. It is the last that a push writes. Collection keeps the newest generations of each target
+(`nixgen.cache.collect.policy`), and whatever a pin names.
+
+Formats: nixgen/cache-root/1 ``{environment, generation, created, project, commit, targets: {attr: {output: path}}}`` and nixgen/cache-pin/1
+``{name, created, note, paths}``.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from attrs import field, frozen
+
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.documents import (
+    DOCUMENT_TYPE,
+    Document,
+    decode,
+    encode,
+    instant_text,
+    parse_instant,
+    unreadable,
+)
+from nixgen.errors import CacheError, UsageError
+
+__all__ = [
+    "DEFAULT_ENVIRONMENT",
+    "PINS",
+    "ROOTS",
+    "Pin",
+    "Root",
+    "list_pins",
+    "list_roots",
+    "new_generation",
+    "path_targets",
+    "put_pin",
+    "record_root",
+    "remove_pin",
+]
+
+ROOTS = "nixgen/roots/"
+PINS = "nixgen/pins/"
+DEFAULT_ENVIRONMENT = "default"
+_ROOT_SCHEMA = "nixgen/cache-root/1"
+_PIN_SCHEMA = "nixgen/cache-pin/1"
+_PIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+# How Nix itself tells a package's name from its version: at the first dash that no letter follows.
+_VERSION = re.compile(r"-[^A-Za-z].*$")
+
+
+def _seconds(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def _sorted(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(paths)))
+
+
+@frozen(kw_only=True)
+class Root:
+    """The targets of one push.
+
+    :param generation: sorts by time; `new_generation` makes them.
+    :param commit: of the project's sources, when known.
+    :param targets: full store paths by attribute and output.
+    """
+
+    environment: str = DEFAULT_ENVIRONMENT
+    generation: str
+    created: datetime = field(converter=_seconds)
+    project: str
+    commit: str | None = None
+    targets: Mapping[str, Mapping[str, str]]
+
+    @property
+    def name(self) -> str:
+        """Of its document in the cache."""
+        return f"{ROOTS}{quote(self.environment, safe='')}/{self.generation}.json"
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Of all targets and outputs."""
+        return frozenset(path for outputs in self.targets.values() for path in outputs.values())
+
+    def document(self) -> Document:
+        """The fields of its document, and of `nixgen cache roots --json`."""
+        return {
+            "environment": self.environment,
+            "generation": self.generation,
+            "created": instant_text(self.created),
+            "project": self.project,
+            "commit": self.commit,
+            "targets": {attr: dict(outputs) for attr, outputs in self.targets.items()},
+        }
+
+    @classmethod
+    def parse(cls, data: bytes, *, source: str) -> Root:
+        """:raises VerifyError: it is not such a document."""
+        document = decode(data, _ROOT_SCHEMA, source=source)
+        try:
+            return cls(
+                environment=document["environment"],
+                generation=document["generation"],
+                created=parse_instant(document["created"]),
+                project=document["project"],
+                commit=document["commit"],
+                targets={attr: dict(outputs) for attr, outputs in document["targets"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise unreadable(source, _ROOT_SCHEMA) from error
+
+
+@frozen(kw_only=True)
+class Pin:
+    """Paths that are kept until `remove_pin`.
+
+    :param name: letters, digits and ``._+-``.
+    :param note: for people.
+    :param paths: full store paths; all that they reach is kept, too.
+    :raises UsageError: another name.
+    """
+
+    name: str
+    created: datetime = field(converter=_seconds)
+    note: str = ""
+    paths: tuple[str, ...] = field(converter=_sorted)
+
+    def __attrs_post_init__(self) -> None:
+        _pin_object(self.name)
+
+    def document(self) -> Document:
+        """The fields of its document."""
+        return {
+            "name": self.name,
+            "created": instant_text(self.created),
+            "note": self.note,
+            "paths": list(self.paths),
+        }
+
+    @classmethod
+    def parse(cls, data: bytes, *, source: str) -> Pin:
+        """:raises VerifyError: it is not such a document."""
+        document = decode(data, _PIN_SCHEMA, source=source)
+        try:
+            return cls(
+                name=document["name"],
+                created=parse_instant(document["created"]),
+                note=document["note"],
+                paths=document["paths"],
+            )
+        except (KeyError, TypeError, ValueError, UsageError) as error:
+            raise unreadable(source, _PIN_SCHEMA) from error
+
+
+def new_generation(now: datetime) -> str:
+    """Such as ``20261123T203000Z-4f1d2c``: sorts by time, and no two are equal."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def path_targets(paths: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Targets for bare store paths, which have no attribute: ``paths.<package name>``.
+
+    Without its version, so that the next version counts as the next generation of the same target.
+    """
+    targets: dict[str, dict[str, str]] = {}
+    for path in sorted(set(paths)):
+        base_name = path.rpartition("/")[2]
+        attr = f"paths.{_VERSION.sub('', base_name[33:]) or base_name[33:]}"
+        targets.setdefault(attr, {})[base_name] = path
+    return targets
+
+
+def record_root(bucket: Bucket, root: Root) -> None:
+    """Write it, as the last step of a push, while its lease still holds.
+
+    :raises CacheError: S3 refuses or does not answer.
+    """
+    body = encode(_ROOT_SCHEMA, root.document())
+    written = bucket.put(root.name, body, content_type=DOCUMENT_TYPE, if_absent=True)
+    # When the answer to a first attempt was lost, the second finds our own.
+    if not written and bucket.read(root.name) != body:
+        raise CacheError(
+            f"{root.name} in {bucket.location} is another push's",
+            hint="run it again; what was stored is not uploaded twice",
+        )
+
+
+def list_roots(bucket: Bucket) -> tuple[Root, ...]:
+    """All of them, newest first.
+
+    :raises VerifyError: one is unreadable, so that nobody knows what it keeps.
+    """
+    read = bucket.read_many(list(bucket.names(ROOTS)))
+    roots = [Root.parse(data, source=name) for name, data in read if data is not None]
+    return tuple(sorted(roots, key=lambda root: (root.generation, root.environment), reverse=True))
+
+
+def list_pins(bucket: Bucket) -> tuple[Pin, ...]:
+    """All of them, by name; errors as `list_roots`."""
+    read = bucket.read_many(list(bucket.names(PINS)))
+    return tuple(Pin.parse(data, source=name) for name, data in read if data is not None)
+
+
+def put_pin(bucket: Bucket, pin: Pin) -> None:
+    """Write it; an older one of that name is replaced. Its paths must be leased meanwhile, or kept already."""
+    body = encode(_PIN_SCHEMA, pin.document())
+    bucket.put(_pin_object(pin.name), body, content_type=DOCUMENT_TYPE)
+
+
+def remove_pin(bucket: Bucket, name: str) -> bool:
+    """False when there was none."""
+    key = _pin_object(name)
+    if bucket.head(key) is None:
+        return False
+    bucket.delete([key])
+    return True
+
+
+def _pin_object(name: str) -> str:
+    if not _PIN_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for a pin",
+            hint="use letters, digits and ._+-, such as release-1.0",
+        )
+    return f"{PINS}{name}.json"

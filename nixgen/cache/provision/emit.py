@@ -1,0 +1,196 @@
+"""A `BucketDesign` for those who let another tool make their buckets: CloudFormation, Terraform, or the policies alone.
+
+Both formats are JSON. The bucket outlives its stack: a cache is not thrown away with the description of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nixgen.cache.provision.design import ROLES, BucketDesign
+
+__all__ = ["FORMATS", "cloudformation", "policies", "terraform"]
+
+_DESCRIPTIONS = {
+    "pusher": "Push to the binary cache",
+    "reader": "Read the binary cache",
+    "collector": "Push to the binary cache, and collect its garbage",
+}
+
+
+def policies(design: BucketDesign) -> dict[str, Any]:
+    """Role → its IAM policy document."""
+    return {role: design.policy(role) for role in ROLES}
+
+
+def cloudformation(design: BucketDesign) -> dict[str, Any]:
+    """A template with everything but ``nix-cache-info``, which the first push writes."""
+    bucket: dict[str, Any] = {
+        "BucketName": design.location.bucket,
+        "PublicAccessBlockConfiguration": design.access_block,
+        "LifecycleConfiguration": {
+            "Rules": [_cloudformation_rule(rule) for rule in design.lifecycle]
+        },
+    }
+    if design.encryption is not None:
+        rule = dict(design.encryption.rule)
+        rule["ServerSideEncryptionByDefault"] = rule.pop("ApplyServerSideEncryptionByDefault")
+        bucket["BucketEncryption"] = {"ServerSideEncryptionConfiguration": [rule]}
+    resources: dict[str, Any] = {
+        "CacheBucket": {
+            "Type": "AWS::S3::Bucket",
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": bucket,
+        }
+    }
+    if document := design.bucket_policy():
+        resources["CacheBucketPolicy"] = {
+            "Type": "AWS::S3::BucketPolicy",
+            "Properties": {"Bucket": {"Ref": "CacheBucket"}, "PolicyDocument": document},
+        }
+    outputs: dict[str, Any] = {
+        "Cache": {"Description": "For nixgen cache push --to", "Value": str(design.location)}
+    }
+    if design.public:
+        outputs["Substituter"] = {"Description": "For substituters", "Value": design.url}
+    for role in ROLES:
+        name = f"{role.capitalize()}Policy"
+        resources[name] = {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {
+                "Description": _described(design, role),
+                "PolicyDocument": design.policy(role),
+            },
+        }
+        outputs[name] = {"Description": _DESCRIPTIONS[role], "Value": {"Ref": name}}
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"The Nix binary cache {design.location.bucket}",
+        "Resources": resources,
+        "Outputs": outputs,
+    }
+
+
+def _cloudformation_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """CloudFormation spells the same rule in its own way."""
+    made = {"Id": rule["ID"], "Status": rule["Status"]}
+    if prefix := rule["Filter"]["Prefix"]:
+        made["Prefix"] = prefix
+    if "Expiration" in rule:
+        made["ExpirationInDays"] = rule["Expiration"]["Days"]
+    if "AbortIncompleteMultipartUpload" in rule:
+        made["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
+    return made
+
+
+def terraform(design: BucketDesign) -> dict[str, Any]:
+    """A ``….tf.json`` with everything but ``nix-cache-info``, which the first push writes."""
+    bucket = "${aws_s3_bucket.cache.id}"
+    resources: dict[str, Any] = {
+        "aws_s3_bucket": {
+            "cache": {
+                "bucket": design.location.bucket,
+                "lifecycle": {"prevent_destroy": True},
+            }
+        },
+        "aws_s3_bucket_public_access_block": {
+            "cache": {
+                "bucket": bucket,
+                "block_public_acls": design.access_block["BlockPublicAcls"],
+                "ignore_public_acls": design.access_block["IgnorePublicAcls"],
+                "block_public_policy": design.access_block["BlockPublicPolicy"],
+                "restrict_public_buckets": design.access_block["RestrictPublicBuckets"],
+            }
+        },
+        "aws_s3_bucket_lifecycle_configuration": {
+            "cache": {
+                "bucket": bucket,
+                "rule": [_terraform_rule(rule) for rule in design.lifecycle],
+            }
+        },
+        "aws_iam_policy": {
+            role: {
+                "name_prefix": f"nixgen-cache-{role}-",
+                "description": _described(design, role),
+                "policy": _literal(json.dumps(design.policy(role), sort_keys=True)),
+            }
+            for role in ROLES
+        },
+    }
+    if design.encryption is not None:
+        default = {
+            "sse_algorithm": "AES256" if design.encryption.key is None else "aws:kms",
+            **(
+                {}
+                if design.encryption.key is None
+                else {"kms_master_key_id": design.encryption.key}
+            ),
+        }
+        resources["aws_s3_bucket_server_side_encryption_configuration"] = {
+            "cache": {
+                "bucket": bucket,
+                "rule": [
+                    {
+                        "apply_server_side_encryption_by_default": default,
+                        "bucket_key_enabled": design.encryption.key is not None,
+                    }
+                ],
+            }
+        }
+    if document := design.bucket_policy():
+        resources["aws_s3_bucket_policy"] = {
+            "cache": {
+                "bucket": bucket,
+                "policy": _literal(json.dumps(document, sort_keys=True)),
+                # The block of a new bucket refuses public policies.
+                "depends_on": ["aws_s3_bucket_public_access_block.cache"],
+            }
+        }
+    outputs: dict[str, Any] = {
+        f"{role}_policy": {"value": f"${{aws_iam_policy.{role}.arn}}"} for role in ROLES
+    }
+    outputs["cache"] = {"value": _literal(str(design.location))}
+    if design.public:
+        outputs["substituter"] = {"value": design.url}
+    return {
+        "terraform": {
+            "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 4.9"}}
+        },
+        "provider": {"aws": {"region": design.location.region}},
+        "resource": resources,
+        "output": outputs,
+    }
+
+
+def _terraform_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "id": rule["ID"],
+        "status": rule["Status"],
+        "filter": {"prefix": rule["Filter"]["Prefix"]},
+    }
+    if "Expiration" in rule:
+        made["expiration"] = {"days": rule["Expiration"]["Days"]}
+    if "AbortIncompleteMultipartUpload" in rule:
+        days = rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
+        made["abort_incomplete_multipart_upload"] = {"days_after_initiation": days}
+    return made
+
+
+def _described(design: BucketDesign, role: str) -> str:
+    below = f" below {design.location.prefix}" if design.location.prefix else ""
+    return f"{_DESCRIPTIONS[role]} {design.location.bucket}{below}"
+
+
+def _literal(text: str) -> str:
+    """In Terraform's strings ``${`` and ``%{`` begin templates."""
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
+FORMATS: Mapping[str, Callable[[BucketDesign], dict[str, Any]]] = {
+    "cloudformation": cloudformation,
+    "terraform-json": terraform,
+    "policies": policies,
+}

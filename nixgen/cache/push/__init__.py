@@ -1,0 +1,1 @@
+"""Pushing store paths to a cache."""

@@ -1,0 +1,214 @@
+"""``nixgen cache push``: store paths and all they reach, into a signed binary cache."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from attrs import asdict, field, frozen
+
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.bucket.pace import PaceStatistics
+from nixgen.cache.format.signing import SecretKey
+from nixgen.cache.keep.leases import leased
+from nixgen.cache.keep.roots import Root, record_root
+from nixgen.cache.push.events import CollectorAhead, Observer, Planned
+from nixgen.cache.push.missing import make_plan
+from nixgen.cache.push.realisation import put_realisations
+from nixgen.cache.push.upload import Uploaded, UploadSettings, upload
+from nixgen.cache.push.upstream import Upstream
+from nixgen.driver.store.store import Store
+from nixgen.errors import CacheError
+from nixgen.instant.pushes import LIFETIME, Question
+
+__all__ = ["CACHE_INFO", "PushReport", "ensure_cache_info", "push"]
+
+CACHE_INFO = "nix-cache-info"
+
+# Below cache.nixos.org's 40: clients ask the project's own cache first.
+_PRIORITY = 30
+
+
+@frozen(kw_only=True)
+class PushReport:
+    """What a push did, or would do.
+
+    :param cache: its address.
+    :param closure: paths that were asked for, with all they reach.
+    :param missing: of them, what the cache lacked.
+    :param missing_sizes: bytes of the NAR of each.
+    :param missing_bytes: uncompressed NAR bytes of those.
+    :param upstream: what it lacked, too, and clients get from an upstream.
+    :param upstream_bytes: uncompressed NAR bytes of those.
+    :param uploaded: None after a dry run.
+    :param requests: what it took of S3.
+    :param question: what to ask of S3 to learn that all is there still (`nixgen.instant.pushes`); secret, as it is signed.
+    """
+
+    cache: str
+    closure: int
+    missing: tuple[str, ...]
+    missing_sizes: tuple[int, ...]
+    missing_bytes: int
+    upstream: tuple[str, ...] = ()
+    upstream_bytes: int = 0
+    uploaded: Uploaded | None
+    requests: PaceStatistics
+    question: Question | None = field(default=None, repr=False)
+    seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``: schema nixgen/push/1."""
+        done = self.uploaded
+        return {
+            "schema": "nixgen/push/1",
+            "cache": self.cache,
+            "closure": self.closure,
+            "missing": list(self.missing),
+            "missingBytes": self.missing_bytes,
+            "upstream": list(self.upstream),
+            "upstreamBytes": self.upstream_bytes,
+            "uploaded": None
+            if done is None
+            else {
+                "paths": done.published,
+                "reused": done.reused,
+                "narBytes": done.nar_bytes,
+                "fileBytes": done.file_bytes,
+                "peakMemory": done.peak_memory,
+            },
+            "requests": asdict(self.requests),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def push(
+    paths: Iterable[str],
+    location: CacheLocation,
+    keys: Sequence[SecretKey],
+    observe: Observer,
+    *,
+    dry_run: bool = False,
+    thorough: bool = False,
+    upstreams: Sequence[Upstream] = (),
+    settings: UploadSettings | None = None,
+    store: Store | None = None,
+    root: Root | None = None,
+) -> PushReport:
+    """Make ``paths`` substitutable from the cache.
+
+    Interrupted at any point, the cache stays consistent, and the next push sends only what was not durable.
+    Memory stays below `UploadSettings.memory` and what Python and its libraries take, whatever the closure.
+
+    :param paths: full store paths.
+    :param keys: all of them sign; signatures that the store has are kept.
+    :param dry_run: find out what is missing, and write nothing.
+    :param thorough: ask the cache for every path; see `make_plan`.
+    :param upstreams: what these have, with all it refers to, is not pushed.
+    :param root: recorded at the end, so that collection keeps the paths; without one they stay for `gc`'s least age only.
+    :raises VerifyError, StoreError, CacheError: see `upload`.
+    """
+    started = time.monotonic()
+    store = store or Store.of_host()
+    roots = tuple(dict.fromkeys(paths))
+    closure = store.closure(roots)
+    uploaded, question = None, None
+    with contextlib.ExitStack() as stack:
+        bucket = stack.enter_context(Bucket(location))
+        ensure_cache_info(bucket, store.store_dir, create=not dry_run)
+        lease = None
+        if not dry_run:
+            # Before asking what exists: what is found then, no collector removes until the root is there.
+            lease = stack.enter_context(
+                leased(
+                    bucket,
+                    closure,
+                    waiting=lambda batch: observe(CollectorAhead(holder=batch.holder)),
+                )
+            )
+        plan = make_plan(
+            closure, roots, bucket, thorough=thorough, upstreams=upstreams, observe=observe
+        )
+        observe(
+            Planned(
+                paths=plan.closure,
+                missing=len(plan.missing),
+                nar_bytes=plan.nar_bytes,
+                upstream=len(plan.upstream),
+            )
+        )
+        if lease is not None:
+            uploaded = upload(
+                plan.missing,
+                store=store,
+                bucket=bucket,
+                keys=keys,
+                settings=settings or UploadSettings(),
+                observe=observe,
+                before_publishing=lease.require,
+            )
+            put_realisations(store.realisations(info.path for info in closure), bucket, keys)
+            if root is not None:
+                lease.require()
+                record_root(bucket, root)
+                question = _newest_root(bucket, root)
+            if root is not None or not plan.missing:
+                lease.settle()
+    return PushReport(
+        cache=str(location),
+        closure=plan.closure,
+        missing=tuple(info.path for info in plan.missing),
+        missing_sizes=tuple(info.nar_size for info in plan.missing),
+        missing_bytes=plan.nar_bytes,
+        upstream=tuple(info.path for info in plan.upstream),
+        upstream_bytes=sum(info.nar_size for info in plan.upstream),
+        uploaded=uploaded,
+        requests=bucket.statistics,
+        question=question,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _newest_root(bucket: Bucket, root: Root) -> Question:
+    """A listing of the environment's roots from this one on, and what it holds as long as this one is the newest."""
+    key = bucket.location.key(root.name)
+    url = bucket.client.generate_presigned_url(
+        "list_objects_v2",
+        Params={
+            "Bucket": bucket.location.bucket,
+            "Prefix": key.rpartition("/")[0] + "/",
+            "StartAfter": key[:-1],  # which leaves out what it names
+        },
+        ExpiresIn=LIFETIME,
+    )
+    return url, key
+
+
+def ensure_cache_info(bucket: Bucket, store_dir: str, *, create: bool = True) -> None:
+    """Write ``nix-cache-info`` unless there is one.
+
+    Also the first request of a push, so that a missing bucket shows before any work: a HEAD cannot
+    tell it from a missing object.
+
+    :raises CacheError: the cache is for another store directory.
+    """
+    found = bucket.read(CACHE_INFO)
+    if found is None:
+        if create:
+            text = f"StoreDir: {store_dir}\nWantMassQuery: 1\nPriority: {_PRIORITY}\n"
+            bucket.put(CACHE_INFO, text.encode(), content_type="text/x-nix-cache-info")
+        return
+    fields = dict(
+        line.split(": ", 1)
+        for line in found.decode("utf-8", "replace").splitlines()
+        if ": " in line
+    )
+    theirs = fields.get("StoreDir", "/nix/store")
+    if theirs != store_dir:
+        raise CacheError(
+            f"{bucket.location} holds paths of {theirs}, not of {store_dir}",
+            hint="give this store a cache, or a prefix, of its own",
+        )

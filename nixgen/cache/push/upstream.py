@@ -1,0 +1,147 @@
+"""What need not be pushed, because clients get it from an upstream cache.
+
+A path is left to an upstream only together with all that it refers to. So a client that uses the cache and its upstreams finds
+every closure complete, also when an upstream's own is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from attrs import frozen
+
+from nixgen.cache.format.narinfo import fingerprint
+from nixgen.cache.format.signing import PublicKey
+from nixgen.cache.push.events import Observer, UpstreamSilent
+from nixgen.errors import UsageError
+from nixgen.store.digest import Hash
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
+
+    from nixgen.driver.store.store import PathInfo
+
+__all__ = ["Upstream", "UpstreamCaches", "left_to_upstreams"]
+
+_CONNECTIONS = 25
+
+
+@frozen(kw_only=True)
+class Upstream:
+    """A binary cache over HTTP or in a folder; or, without an address, whoever signs with a key.
+
+    :param url: ``http://``, ``https://`` or ``file://``; None when only signatures count.
+    :param public_keys: a path that one of them has signed is taken to be there, without asking.
+    """
+
+    url: str | None = None
+    public_keys: tuple[PublicKey, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Upstream:
+        """From a command line: an address, or a public key (``name:base64``).
+
+        :raises UsageError: it is neither.
+        """
+        if text.startswith(("http://", "https://", "file://")):
+            return cls(url=text.rstrip("/"))
+        try:
+            return cls(public_keys=(PublicKey.parse(text),))
+        except UsageError as error:
+            raise UsageError(
+                f"{text!r} is neither the address nor the public key of an upstream cache",
+                hint="for example https://cache.nixos.org, or cache.nixos.org-1:<base64>",
+            ) from error
+
+
+def left_to_upstreams(
+    missing: Sequence[PathInfo], upstreams: Sequence[Upstream], observe: Observer
+) -> frozenset[str]:
+    """The paths of ``missing`` that clients find elsewhere, each with all it refers to.
+
+    :param missing: references before their referrers; what they refer to outside is in the cache.
+    """
+    signed = {info.path for info in missing if _signed(info, upstreams)}
+    unsigned = [info.path for info in missing if info.path not in signed]
+    with UpstreamCaches([each.url for each in upstreams if each.url], observe) as caches:
+        there = signed | caches.having(unsigned)
+    here = {info.path for info in missing}
+    left: set[str] = set()
+    for info in missing:
+        if info.path in there and all(
+            reference in left or reference == info.path or reference not in here
+            for reference in info.references
+        ):
+            left.add(info.path)
+    return frozenset(left)
+
+
+def _signed(info: PathInfo, upstreams: Sequence[Upstream]) -> bool:
+    if not info.signatures:
+        return False
+    text = fingerprint(info.path, Hash.parse(info.nar_hash), info.nar_size, info.references)
+    return any(
+        key.verifies(text, info.signatures) for each in upstreams for key in each.public_keys
+    )
+
+
+class UpstreamCaches:
+    """Asks several binary caches which paths they have; one that does not answer is asked no more."""
+
+    def __init__(self, urls: Sequence[str], observe: Observer) -> None:
+        self._urls = urls
+        self._observe = observe
+        self._silent: set[str] = set()
+        self._http: PoolManager | None = None
+        if any(not url.startswith("file://") for url in urls):
+            from urllib3 import PoolManager, Retry, Timeout
+
+            self._http = PoolManager(
+                maxsize=_CONNECTIONS,
+                block=True,
+                retries=Retry(3, backoff_factor=0.2, status_forcelist=(429, 500, 502, 503, 504)),
+                timeout=Timeout(connect=5, read=20),
+            )
+
+    def __enter__(self) -> UpstreamCaches:  # noqa: PYI034 - nothing derives from it
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._http is not None:
+            self._http.clear()
+
+    def having(self, paths: Collection[str]) -> frozenset[str]:
+        """Those of ``paths`` (full store paths) of which at least one of the caches has a narinfo."""
+        if not self._urls or not paths:
+            return frozenset()
+        with ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="cache-upstream") as pool:
+            found = pool.map(self._has, paths)
+            return frozenset(path for path, has in zip(paths, found, strict=True) if has)
+
+    def _has(self, path: str) -> bool:
+        name = f"{path.rpartition('/')[2][:32]}.narinfo"
+        return any(self._answers(url, name) for url in self._urls if url not in self._silent)
+
+    def _answers(self, url: str, name: str) -> bool:
+        if self._http is None or url.startswith("file://"):
+            return (Path(unquote(urlsplit(url).path)) / name).exists()
+        from urllib3.exceptions import HTTPError
+
+        try:
+            status = self._http.request("HEAD", f"{url}/{name}").status
+        except HTTPError as error:
+            self._fall_silent(url, str(error))
+            return False
+        # A private bucket says 403 for what it does not have.
+        if status not in (200, 403, 404):
+            self._fall_silent(url, f"it answers with status {status}")
+        return status == 200
+
+    def _fall_silent(self, url: str, reason: str) -> None:
+        if url not in self._silent:
+            self._silent.add(url)
+            self._observe(UpstreamSilent(url=url, reason=reason))

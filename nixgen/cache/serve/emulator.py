@@ -1,0 +1,132 @@
+"""The S3 emulator's process: ``python -m nixgen.cache.serve.emulator PORT [DIR]``. Started by `nixgen.cache.serve.embedded` alone.
+
+moto's S3 on the loopback interface, on a free port when PORT is 0. It prints its port, and ends when standard input closes, so
+that it cannot outlive its owner, however that one dies. moto keeps objects in memory (beyond 16 MiB in unnamed temporary
+files); with DIR every stored object is also written to ``DIR/<bucket>/<key>`` and read back at the next start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+__all__ = ["installed", "main"]
+
+_Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def installed() -> bool:
+    """Whether the extra ``emulator`` is there; moto alone, as Debian packages it, comes without what its server imports."""
+    return all(find_spec(name) is not None for name in ("moto", "flask", "flask_cors"))
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "emulator")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "emulator")
+    from moto.moto_server.werkzeug_app import create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Handler(WSGIRequestHandler):
+        # Keep-alive: without it every request of a push opens a connection.
+        protocol_version = "HTTP/1.1"
+        # With Nagle's algorithm, headers and body of an answer come 40 ms apart.
+        disable_nagle_algorithm = True
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Nothing: one line per request helps nobody."""
+
+    application: _Application = create_backend_app("s3")
+    port, *directories = sys.argv[1:]
+    if directories:
+        directory = Path(directories[0])
+        _load(directory)
+        application = _write_through(application, directory)
+    server = make_server(
+        "127.0.0.1", int(port), application, threaded=True, request_handler=Handler
+    )
+    # Clients that keep a connection must not keep the process.
+    server.daemon_threads = True  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    sys.stdin.buffer.read()
+    server.shutdown()
+
+
+def _backend() -> Any:
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.s3.models import s3_backends
+
+    return s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+
+
+def _load(directory: Path) -> None:
+    backend = _backend()
+    for bucket in sorted(path for path in directory.iterdir() if path.is_dir()):
+        backend.create_bucket(bucket.name, "us-east-1")
+        for file in sorted(path for path in bucket.rglob("*") if path.is_file()):
+            if not file.name.startswith(".tmp-"):
+                stored = backend.put_object(
+                    bucket.name, file.relative_to(bucket).as_posix(), file.read_bytes()
+                )
+                # Collection goes by age; moto keeps UTC without saying so.
+                written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                stored.last_modified = written.replace(tzinfo=None)
+
+
+def _write_through(application: _Application, directory: Path) -> _Application:
+    """Follow every request that may have changed an object, before its answer goes out."""
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answer = application(environ, start_response)
+        if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE"):
+            # WSGI gives the path as Latin-1.
+            path = unquote(environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"))
+            bucket, _, key = path.lstrip("/").partition("/")
+            changed = [key] if key else []
+            if "delete" in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True):
+                changed = list(_files(directory / bucket))
+            for name in changed:
+                _mirror(directory, bucket, name)
+            if bucket and not key and environ["REQUEST_METHOD"] == "PUT":
+                _inside(directory, bucket).mkdir(parents=True, exist_ok=True)
+        return answer
+
+    return serve
+
+
+def _files(bucket: Path) -> Iterator[str]:
+    return (path.relative_to(bucket).as_posix() for path in bucket.rglob("*") if path.is_file())
+
+
+def _inside(directory: Path, *names: str) -> Path:
+    path = Path(os.path.normpath(directory.joinpath(*names)))
+    if not path.is_relative_to(directory):
+        raise ValueError(f"{path} lies outside {directory}")
+    return path
+
+
+def _mirror(directory: Path, bucket: str, key: str) -> None:
+    file = _inside(directory, bucket, key)
+    held = _backend().buckets.get(bucket)
+    found = None if held is None else held.keys.get(key)
+    if found is None:
+        file.unlink(missing_ok=True)
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=".tmp-", dir=file.parent)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(found.value)
+    Path(temporary).replace(file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,0 @@
-"""machine.json, the machines of a cluster on EC2: read into `Machine`, and written from it.
-
-The document is nixgen/machine/1 (``schemas/machine-1.json``). An older form, with ``masters.configs[]``, is read as well.
-"""
-
-from nixgen.descriptor.read import read_descriptor
-from nixgen.descriptor.write import descriptor
-
-__all__ = ["descriptor", "read_descriptor"]

@@ -1,0 +1,1 @@
+"""JSON documents that people write or meet, read with line numbers."""

@@ -1,0 +1,56 @@
+"""Where a part of the models stands in the descriptor that they were read from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from nixgen.documents.jsontext import JsonPath
+
+__all__ = ["json_path"]
+
+_STEP = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)|\[(\d+)\]")
+#: names that are not the model's in another spelling
+_RENAMED = {"port": "from", "last": "to"}
+
+
+def json_path(document: Mapping[str, Any], model_path: str) -> JsonPath:
+    """``machines.worker-0.ec2.storage[1].mount_point`` → ``workers[0].storage[1].mountPoint``."""
+    steps = [match[1] or int(match[2]) for match in _STEP.finditer(model_path)]
+    seat = _seat(document, str(steps[1]))
+    entry: Mapping[str, Any] = document[seat[0]][seat[1]]
+    match steps[2:]:
+        case ["ec2", "subnet", field]:
+            return _shared(document, "subnets", entry["subnet"], [field]) or (*seat, "subnet")
+        case ["ec2", "security_groups", int(index), *rest]:
+            name = entry["securityGroups"][index]
+            return _shared(document, "securityGroups", name, rest) or seat
+        case ["ec2" | "cluster", *rest] | rest:
+            return (*seat, *map(_spelled, rest))
+
+
+def _seat(document: Mapping[str, Any], name: str) -> tuple[str, int]:
+    return next(
+        (kind, index)
+        for kind in ("masters", "workers")
+        for index, machine in enumerate(document.get(kind, ()))
+        if machine["name"] == name
+    )
+
+
+def _shared(
+    document: Mapping[str, Any], kind: str, name: str, rest: list[str | int]
+) -> JsonPath | None:
+    """A part of a subnet or group that several machines refer to; None when only its id is known."""
+    for index, entry in enumerate(document.get(kind, ())):
+        if entry["id"] == name:
+            return (kind, index, *map(_spelled, rest))
+    return None
+
+
+def _spelled(step: str | int) -> str | int:
+    if isinstance(step, int):
+        return step
+    first, *words = _RENAMED.get(step, step).split("_")
+    return first + "".join(word.capitalize() for word in words)

@@ -1,0 +1,278 @@
+"""From machine.json to `Machine`, with everything that is wrong with the file told at once, where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from nixgen.documents.descriptor.older import is_older, translated
+from nixgen.documents.descriptor.places import json_path
+from nixgen.documents.jsontext import JsonPath, JsonText, shown
+from nixgen.documents.schema import faults
+from nixgen.errors import DescriptorError, Problem
+from nixgen.models import (
+    ClusterMember,
+    Ec2,
+    Ingress,
+    Machine,
+    Project,
+    SecurityGroup,
+    Subnet,
+    Volume,
+    caller,
+    check,
+)
+
+__all__ = ["SCHEMA", "read_descriptor"]
+
+SCHEMA = "nixgen/machine/1"
+#: where, what is wrong, what to do
+_Fault = tuple[JsonPath, str, str | None]
+
+
+def read_descriptor(
+    path: str | Path,
+    *,
+    masters: Mapping[str, Any] | None = None,
+    workers: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> tuple[Machine, ...]:
+    """The machines of a descriptor, masters first.
+
+    :param path: relative to ``folder``, which is that of the file that this is called from when None.
+    :param masters: more fields of each master's `Machine`, such as its services; likewise ``workers``.
+    :raises DescriptorError: the file is missing or wrong; every problem has its JSON path and line.
+    """
+    if folder is None:
+        origin = caller()
+        folder = Path(origin.file).parent if origin else Path()
+    source = _Source.read(str(path), folder)
+    document = source.text.document
+    wrong: list[_Fault] = [(place, said, None) for place, said in faults("machine-1", source.text)]
+    wrong = wrong or list(_contradictions(document))
+    if not wrong:
+        machines = _machines(document, masters or {}, workers or {})
+        wrong = [
+            (json_path(document, problem.path), problem.message, problem.hint)
+            for problem in check(Project("descriptor", machines=machines))
+        ]
+        if not wrong:
+            return machines
+    # what the older form says once is wrong in several machines
+    placed = tuple(dict.fromkeys(map(source.placed, wrong)))
+    raise DescriptorError(
+        f"{source.file} has {len(placed)} problem{'' if len(placed) == 1 else 's'}",
+        problems=[source.problem(*fault) for fault in placed],
+    )
+
+
+@frozen
+class _Source:
+    """
+    :param file: as it was named.
+    :param text: in the form of nixgen/machine/1, translated into it if need be.
+    :param written: as it was written.
+    :param places: where parts of ``text`` stand in ``written``, when that is another form.
+    """
+
+    file: str
+    text: JsonText
+    written: JsonText
+    places: Mapping[JsonPath, JsonPath]
+
+    @classmethod
+    def read(cls, file: str, folder: Path) -> _Source:
+        written = _parsed(file, folder)
+        document = written.document
+        if is_older(document):
+            newer, places = translated(document)
+            return cls(file, newer, written, places)
+        schema = document.get("schema") if isinstance(document, dict) else None
+        if schema != SCHEMA:
+            raise DescriptorError(
+                f"{file} has the schema {schema!r}; this nixgen reads {SCHEMA!r}",
+                where=file,
+                hint=f'give it the member "schema": "{SCHEMA}"; without one it must be of the older form, with masters.configs',
+            )
+        return cls(file, written, written, {})
+
+    def placed(self, fault: _Fault) -> _Fault:
+        """A fault with the place where it was written."""
+        path, message, hint = fault
+        known = path
+        while known and known not in self.places:
+            known = known[:-1]
+        return (*self.places[known], *path[len(known) :]) if known else path, message, hint
+
+    def problem(self, path: JsonPath, message: str, hint: str | None) -> Problem:
+        where = f"{self.file}:{self.written.line(path)}"
+        return Problem(shown(path) or "the document", message, where=where, hint=hint)
+
+
+def _parsed(file: str, folder: Path) -> JsonText:
+    try:
+        return JsonText.parse((folder / file).read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise DescriptorError(f"{file} is not UTF-8 text: {error.reason}") from error
+    except OSError as error:
+        raise DescriptorError(
+            f"{file} cannot be read: {error.strerror}",
+            hint=f"it was looked for in {folder}",
+        ) from error
+    except ValueError as error:
+        line = f":{error.lineno}" if hasattr(error, "lineno") else ""
+        message = getattr(error, "msg", error)
+        raise DescriptorError(f"{file} is not JSON: {message}", where=f"{file}{line}") from error
+
+
+def _contradictions(document: Mapping[str, Any]) -> Iterator[_Fault]:
+    """What the schema cannot say and models cannot hold: names that nobody has, or two have."""
+    yield from _repeated(document, "subnets")
+    yield from _repeated(document, "securityGroups")
+    owners: dict[str, JsonPath] = {}
+    for kind, index, machine in _seats(document):
+        first = owners.setdefault(machine["name"], (kind, index))
+        if first != (kind, index):
+            yield (
+                (kind, index, "name"),
+                f"{machine['name']!r} is also the name of {shown(first)}",
+                "give each machine its own name",
+            )
+        if kind == "workers" and "podNetwork" in machine:
+            yield (kind, index, "podNetwork"), "is the master's to say", "move it to the master"
+    yield from _membership(document, owners)
+
+
+def _repeated(document: Mapping[str, Any], kind: str) -> Iterator[_Fault]:
+    first: dict[str, int] = {}
+    for index, entry in enumerate(document.get(kind, ())):
+        known = first.setdefault(entry["id"], index)
+        if known != index:
+            message = f"{entry['id']!r} is also the id of {kind}[{known}]"
+            yield (kind, index, "id"), message, "describe it once"
+
+
+def _membership(document: Mapping[str, Any], owners: Mapping[str, JsonPath]) -> Iterator[_Fault]:
+    joined: dict[str, str] = {}
+    for master, workers in document.get("membership", {}).items():
+        yield from _named(owners, master, "masters", ("membership", master))
+        for index, worker in enumerate(workers):
+            place = ("membership", master, index)
+            yield from _named(owners, worker, "workers", place)
+            if worker in joined:
+                message = f"{worker!r} has joined {joined[worker]!r} already"
+                yield place, message, "a worker has one master"
+            joined.setdefault(worker, master)
+    for kind, index, machine in _seats(document):
+        if kind == "workers" and machine["name"] not in joined:
+            message = f"the worker {machine['name']!r} has joined no master"
+            yield (kind, index), message, "add it to a list in membership"
+
+
+def _named(
+    owners: Mapping[str, JsonPath], name: str, kind: str, place: JsonPath
+) -> Iterator[_Fault]:
+    found = owners.get(name)
+    if found is None:
+        yield place, f"there is no machine {name!r}", f"add it to {kind}, or correct the name"
+    elif found[0] != kind:
+        yield place, f"{name!r} is one of the {found[0]}, not of the {kind}", None
+
+
+def _seats(document: Mapping[str, Any]) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
+    for kind in ("masters", "workers"):
+        for index, machine in enumerate(document.get(kind, ())):
+            yield kind, index, machine
+
+
+def _machines(
+    document: Mapping[str, Any], masters: Mapping[str, Any], workers: Mapping[str, Any]
+) -> tuple[Machine, ...]:
+    subnets = {entry["id"]: _subnet(entry) for entry in document.get("subnets", ())}
+    groups = {entry["id"]: _group(entry) for entry in document.get("securityGroups", ())}
+    master_of = {
+        worker: master
+        for master, joined in document.get("membership", {}).items()
+        for worker in joined
+    }
+    machines: dict[str, Machine] = {}
+    for kind, _, entry in _seats(document):
+        name = entry["name"]
+        is_master = kind == "masters"
+        seat = ClusterMember(
+            entry["id"],
+            role="master" if is_master else "worker",
+            master=None if is_master else machines[master_of[name]],
+            pod_network=entry.get("podNetwork"),
+        )
+        machines[name] = Machine(
+            name,
+            **(masters if is_master else workers),
+            **_given(entry, system="system"),
+            cluster=seat,
+            ec2=_ec2(entry, document["region"], subnets, groups),
+        )
+    return tuple(machines.values())
+
+
+def _given(entry: Mapping[str, Any], **names: str) -> dict[str, Any]:
+    """Fields of a model by their names in the document, those that it has."""
+    return {field: entry[name] for field, name in names.items() if name in entry}
+
+
+def _subnet(entry: Mapping[str, Any]) -> Subnet:
+    return Subnet(entry["id"], **_given(entry, cidr="cidr", zone="zone"))
+
+
+def _group(entry: Mapping[str, Any]) -> SecurityGroup:
+    return SecurityGroup(
+        entry["id"],
+        ingress=[
+            Ingress(rule["from"], **_given(rule, last="to", protocol="protocol", source="source"))
+            for rule in entry.get("ingress", ())
+        ],
+    )
+
+
+def _ec2(
+    entry: Mapping[str, Any],
+    region: str,
+    subnets: dict[str, Subnet],
+    groups: dict[str, SecurityGroup],
+) -> Ec2:
+    """:param subnets: by id; one that is mentioned only is added. Likewise ``groups``."""
+    return Ec2(
+        entry["instanceType"],
+        region=region,
+        subnet=subnets.setdefault(entry["subnet"], Subnet(entry["subnet"])),
+        security_groups=[
+            groups.setdefault(name, SecurityGroup(name)) for name in entry.get("securityGroups", ())
+        ],
+        storage=[_volume(volume) for volume in entry.get("storage", ())],
+        **_given(
+            entry,
+            address="address",
+            public="public",
+            image="image",
+            key_pair="keyPair",
+            root_size="rootSize",
+        ),
+    )
+
+
+def _volume(entry: Mapping[str, Any]) -> Volume:
+    return Volume(
+        entry["device"],
+        **_given(
+            entry,
+            size="size",
+            type="type",
+            mount_point="mountPoint",
+            fs_type="fsType",
+            encrypted="encrypted",
+            delete_on_termination="deleteOnTermination",
+        ),
+    )

@@ -1,0 +1,192 @@
+"""flake-inputs.json: the only place of pins (schema ``nixgen/inputs/1``, in ``schemas/inputs-1.json``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from nixgen.documents.jsontext import JsonPath, JsonText, shown
+from nixgen.documents.schema import faults
+from nixgen.errors import LockError, Problem
+
+__all__ = ["BASE_INPUTS", "DEBIAN", "FILE", "SCHEMA", "Inputs", "Pin", "described", "missing_marks"]
+
+FILE = "flake-inputs.json"
+SCHEMA = "nixgen/inputs/1"
+#: The type of the entry that the Debian base reads.
+DEBIAN = "debian"
+
+#: input → what a tree of it has at least
+_MARKS: Mapping[str, tuple[str, ...]] = {
+    "kubenix": ("modules/k8s.nix",),
+    "nixpkgs": ("default.nix", "nixos/lib"),
+}
+#: What the nixpkgs base reads.
+BASE_INPUTS = tuple(_MARKS)
+_HOSTS = {"github": "github.com", "gitlab": "gitlab.com"}
+#: What `nixgen inputs update` finds out.
+_LOCKED = frozenset({"rev", "narHash"})
+
+
+@attrs.frozen(kw_only=True)
+class Pin:
+    """One entry.
+
+    :param fields: its fields as written, without ``type``.
+    :param where: the file and the line it begins at.
+    """
+
+    name: str
+    type: str
+    fields: Mapping[str, Any]
+    where: str
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether it says exactly what it is, as far as its type can."""
+        exact = {"path": set(), DEBIAN: set(), "tarball": {"narHash"}}.get(self.type, _LOCKED)
+        return self.fields.keys() >= exact
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, as people write it: a URL, or a path."""
+        fields = self.fields
+        if self.type in _HOSTS:
+            return f"https://{fields.get('host', _HOSTS[self.type])}/{fields['owner']}/{fields['repo']}"
+        return str(fields.get("url") or fields.get("path") or fields.get("suite"))
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """What it follows: attributes of a flake's input. Relative paths are left so."""
+        follows = ("host", "owner", "path", "ref", "repo", "url")
+        found = {"type": self.type, **{k: self.fields[k] for k in follows if k in self.fields}}
+        if self.type == "gitlab":  # as Nix wants a group in a group
+            found["owner"] = found["owner"].replace("/", "%2F")
+        return found
+
+    @property
+    def locked(self) -> dict[str, Any]:
+        """What exactly it is: the same, and of that a commit, its hash and its date. Nix takes either a commit or a branch from
+        a forge; git wants to know which branch has it.
+        """
+        found = self.reference
+        if self.type in _HOSTS:
+            found.pop("ref", None)
+        exact = ("lastModified", "narHash", "rev")
+        return {**found, **{k: self.fields[k] for k in exact if k in self.fields}}
+
+
+@attrs.frozen(kw_only=True)
+class Inputs:
+    """All pins of a project, by name."""
+
+    pins: Mapping[str, Pin]
+    text: JsonText
+
+    @classmethod
+    def read(cls, path: Path, *, unlocked: bool = False) -> Inputs:
+        """
+        :param unlocked: entries may lack what `nixgen inputs update` fills in: ``rev`` and ``narHash``.
+        :raises LockError: missing, not JSON, of another schema, or wrong in entries; all that is wrong is named, with its line.
+        """
+        text = _parsed(path)
+        schema = text.document.get("schema") if isinstance(text.document, dict) else None
+        if schema != SCHEMA:
+            raise LockError(
+                f"{path.name} has the schema {schema!r}; this nixgen reads {SCHEMA!r}",
+                where=path.name,
+                hint="use the nixgen that wrote it, or restore the file with git",
+            )
+        wrong = [fault for fault in faults("inputs-1", text) if not (unlocked and _to_lock(fault))]
+        if wrong:
+            raise LockError(
+                f"{path.name} has {len(wrong)} problem{'' if len(wrong) == 1 else 's'}",
+                problems=_problems(text, path.name, wrong),
+            )
+        return cls(
+            text=text,
+            pins={
+                name: Pin(
+                    name=name,
+                    type=entry["type"],
+                    fields={k: v for k, v in entry.items() if k != "type"},
+                    where=f"{path.name}:{text.line(('inputs', name))}",
+                )
+                for name, entry in sorted(text.document["inputs"].items())
+            },
+        )
+
+    @property
+    def trees(self) -> Mapping[str, Pin]:
+        """The pins that Nix expressions are read from: all but Debian's."""
+        return {name: pin for name, pin in self.pins.items() if pin.type != DEBIAN}
+
+    @property
+    def debian(self) -> Pin:
+        """:raises LockError: the project pins no Debian."""
+        for pin in self.pins.values():
+            if pin.type == DEBIAN:
+                return pin
+        raise LockError(
+            f"{FILE} has no entry of type debian",
+            hint='add "debian": {"type": "debian", "suite": "bookworm", "architectures": ["amd64"], '
+            '"lock": "debian.lock.json"}',
+        )
+
+
+def described(fields: Mapping[str, Any]) -> str:
+    """What the fields of an entry pin, shortly: ``917fec990948 of 2026-03-05``."""
+    if "suite" in fields:
+        return str(fields["suite"])
+    if "rev" in fields:
+        what = str(fields["rev"])[:12]
+    elif "narHash" in fields:
+        what = f"{str(fields['narHash'])[:19]}…"
+    else:
+        return "read as it is" if "path" in fields else "nothing yet"
+    if "lastModified" not in fields:
+        return what
+    return f"{what} of {datetime.fromtimestamp(fields['lastModified'], UTC):%Y-%m-%d}"
+
+
+def missing_marks(name: str, tree: Path) -> list[str]:
+    """What a folder lacks to be a tree of the input of that name."""
+    return [mark for mark in _MARKS.get(name, ()) if not (tree / mark).exists()]
+
+
+def _parsed(path: Path) -> JsonText:
+    try:
+        return JsonText.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LockError(
+            f"{path} does not exist",
+            hint="run `nixgen init` in an empty folder and copy its flake-inputs.json here",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise LockError(f"{path} is not UTF-8 text: {error.reason}") from error
+    except OSError as error:
+        raise LockError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        line = f":{error.lineno}" if hasattr(error, "lineno") else ""
+        raise LockError(
+            f"{path.name} is not JSON: {getattr(error, 'msg', error)}",
+            where=f"{path.name}{line}",
+            hint="restore it with git",
+        ) from error
+
+
+def _to_lock(fault: tuple[JsonPath, str]) -> bool:
+    path, message = fault
+    return len(path) == 3 and path[2] in _LOCKED and message == "is missing"
+
+
+def _problems(text: JsonText, file: str, wrong: list[tuple[JsonPath, str]]) -> Iterator[Problem]:
+    for path, message in wrong:
+        hint = None
+        if _to_lock((path, message)):
+            hint = f"fill it in with: nixgen inputs update {path[1]}"
+        yield Problem(shown(path), message, where=f"{file}:{text.line(path)}", hint=hint)

@@ -1,0 +1,1 @@
+"""Building: derivations to store paths, on this computer and on others."""

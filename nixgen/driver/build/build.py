@@ -1,0 +1,119 @@
+"""From targets to store paths: one ``nix-store --realise`` for all that is missing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from nixgen.driver.build.builders import Builders
+from nixgen.driver.build.failures import BuildLog, Failure, diagnose
+from nixgen.driver.build.report import BuildReport, Status, TargetResult
+from nixgen.driver.build.roots import Roots
+from nixgen.driver.commands import nix
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate import Target
+from nixgen.driver.messages.events import Event
+from nixgen.driver.messages.faults import store_fault
+from nixgen.driver.store.store import Store
+from nixgen.errors import BuildError
+from nixgen.programs.runner import Runner
+
+__all__ = ["BuildReport", "Failure", "Observe", "Status", "TargetResult", "realise"]
+
+Observe: TypeAlias = Callable[[Event], None]
+
+
+def _ignore(_event: Event) -> None:
+    pass
+
+
+def realise(
+    targets: Sequence[Target],
+    *,
+    runner: Runner,
+    options: NixOptions,
+    store: Store,
+    gcroots: Path,
+    keep_going: bool = True,
+    jobs: int | None = None,
+    known: Iterable[str] | None = None,
+    builders: Builders | None = None,
+    observe: Observe = _ignore,
+) -> BuildReport:
+    """Bring every target's outputs into the store and root them.
+
+    Targets that are rooted and there cost a ``readlink`` each; when all are, no process starts.
+    A failure of one target is in the report, not raised; the others are finished (``keep_going``)
+    and rooted.
+
+    :param gcroots: folder of the roots, ``.nixgen/gcroots``.
+    :param jobs: builds at once on this computer; the number of usable processors when None. With 0, all are left to
+        remote builders.
+    :param known: all targets that the project has now; roots of others are removed. None keeps all.
+    :param builders: what ``options.builders`` stands for, to call them by their names.
+    :param observe: gets Nix's events as they come.
+    :raises BuilderError: no remote builder can be used, and this computer may not build.
+    :raises StoreError: the store or the disk fails as a whole.
+    :raises BuildError: Nix fails without naming a derivation.
+    """
+    started = time.monotonic()
+    roots = Roots(gcroots)
+    if known is not None:
+        roots.prune(known)
+    pending = [target for target in targets if not roots.holds(target)]
+    valid = store.valid(path for target in pending for path in target.outputs.values())
+    missing = [target for target in pending if not valid.issuperset(target.outputs.values())]
+    log = BuildLog(builders=builders or Builders())
+    failures: tuple[Failure, ...] = ()
+    if missing:
+        done = runner.lines(
+            nix.realise(
+                options,
+                dict.fromkeys(target.drv for target in missing),
+                keep_going=keep_going,
+                jobs=len(os.sched_getaffinity(0)) if jobs is None else jobs,
+            ),
+            lambda line: log.feed(line, observe),
+        )
+        valid |= store.valid(path for target in missing for path in target.outputs.values())
+        failed = [target for target in missing if not valid.issuperset(target.outputs.values())]
+        if failed:
+            failures = diagnose(log, failed, runner=runner, options=options, store=store)
+            if not failures:
+                errors = nix.strip_noise(log.errors) or nix.strip_noise(done.stderr_tail())
+                raise (
+                    store_fault(errors)
+                    or log.builder_error()
+                    or BuildError(
+                        f"Nix stopped with status {done.status} before building"
+                        f" {', '.join(target.attr for target in failed)}",
+                        hint="if derivations were deleted, remove .nixgen/cache and build again",
+                        details=errors,
+                    )
+                )
+    for target in pending:
+        if valid.issuperset(target.outputs.values()):
+            roots.add(target, runner=runner, options=options)
+    wanted = frozenset(target.attr for target in missing)
+
+    def result(target: Target) -> TargetResult:
+        status: Status = "cached"
+        if target.attr in wanted:
+            complete = valid.issuperset(target.outputs.values())
+            status = "built" if complete else "failed"
+        return TargetResult(
+            target=target,
+            status=status,
+            seconds=log.seconds.get(target.drv, 0.0) if status != "cached" else 0.0,
+            failures=tuple(failure.drv for failure in failures if target.attr in failure.targets),
+            machine=log.machines.get(target.drv),
+        )
+
+    return BuildReport(
+        results=tuple(map(result, targets)),
+        failures=failures,
+        seconds=time.monotonic() - started,
+    )

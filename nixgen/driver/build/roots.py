@@ -1,0 +1,89 @@
+"""GC roots of a project's targets: ``.nixgen/gcroots/<attr>`` (``<attr>-<output>`` beside ``out``).
+
+Each is an indirect root: deleting the project's folder frees its store paths at the next garbage
+collection. A root is made only after its target is complete, so that it also says "this is built":
+a build with nothing to do looks at these links and at nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from attrs import frozen
+
+from nixgen.driver.commands import nix
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate import Target
+from nixgen.driver.messages.faults import store_fault
+from nixgen.errors import StoreError
+from nixgen.programs.runner import Runner
+
+__all__ = ["Roots"]
+
+
+@frozen
+class Roots:
+    """The roots in one folder."""
+
+    folder: Path
+
+    def link(self, attr: str, output: str = "out") -> Path:
+        return self.folder / (attr if output == "out" else f"{attr}-{output}")
+
+    def holds(self, target: Target) -> bool:
+        """Whether every output of a target exists and has its root. Starts nothing."""
+        try:
+            return all(
+                os.readlink(self.link(target.attr, output)) == path  # noqa: PTH115
+                and os.path.lexists(path)
+                for output, path in target.outputs.items()
+            )
+        except OSError:
+            return False
+
+    def add(self, target: Target, *, runner: Runner, options: NixOptions) -> None:
+        """Root every output of a target that is complete in the store; replaces older roots.
+
+        :raises StoreError: the folder or the store cannot be written.
+        """
+        if self.holds(target):
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {self.folder}: {error.strerror}", hint="make the folder writable"
+            ) from error
+        for output, path in sorted(target.outputs.items()):
+            link = self.link(target.attr, output)
+            done = runner.run(nix.add_root(options, link=link, path=path))
+            if not done.ok:
+                errors = nix.strip_noise(done.stderr_tail())
+                raise store_fault(errors) or StoreError(
+                    f"cannot make the GC root {link}",
+                    hint="remove what is in its place, and build again",
+                    details=errors,
+                )
+
+    def prune(self, known: Iterable[str]) -> tuple[str, ...]:
+        """Remove the roots of targets that are not ``known`` any more; their names.
+
+        Only links are removed: a file that someone put there stays.
+        """
+        kept = frozenset(known)
+        removed = []
+        with contextlib.suppress(FileNotFoundError):
+            for entry in sorted(self.folder.iterdir()):
+                if entry.is_symlink() and not _belongs(entry.name, kept):
+                    entry.unlink(missing_ok=True)
+                    removed.append(entry.name)
+        return tuple(removed)
+
+
+def _belongs(name: str, attrs: frozenset[str]) -> bool:
+    """Whether ``name`` is one of ``attrs``, or one followed by ``-<output>``."""
+    words = name.split("-")
+    return any("-".join(words[:count]) in attrs for count in range(len(words), 0, -1))

@@ -1,0 +1,106 @@
+"""Which Nix this is and what it can do: probed once per binary, then remembered.
+
+Versions are not trusted (Lix, and distributions that patch); what matters is tried.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import attrs
+from attrs import frozen
+
+from nixgen.errors import StoreError
+from nixgen.files.write import write_atomically
+from nixgen.programs.child import missing_tool
+from nixgen.programs.command import Command
+from nixgen.programs.runner import Runner
+
+__all__ = ["Capabilities", "nix_identity", "probe", "program_identity"]
+
+_SCHEMA = "nixgen/capabilities/1"
+_FEATURES = ("--extra-experimental-features", "nix-command flakes")
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    """What was found out about one Nix binary.
+
+    :param identity: see `nix_identity`; another one means another probe.
+    :param version: the last word of ``nix --version``.
+    :param implementation: ``nix`` or ``lix``.
+    :param system: Nix's own platform, such as ``x86_64-linux``.
+    :param sandbox: its setting: ``true``, ``false`` or ``relaxed``.
+    :param config_command: how settings are shown: ``config show`` or ``show-config``.
+    """
+
+    identity: str
+    version: str
+    implementation: str
+    system: str
+    sandbox: str
+    config_command: str
+
+
+def nix_identity() -> str:
+    """Path, size and modification time of the Nix on PATH: changes when Nix does. Starts nothing.
+
+    :raises MissingToolError: there is no Nix.
+    """
+    for folder in os.get_exec_path():  # shutil.which, without importing shutil
+        program = os.path.join(folder, "nix-store")  # noqa: PTH118
+        if os.access(program, os.X_OK):
+            return program_identity(program)
+    raise missing_tool("nix-store")
+
+
+def program_identity(program: str) -> str:
+    """Path, size and modification time of a program, links followed."""
+    real = os.path.realpath(program)
+    status = os.stat(real)  # noqa: PTH116 - a no-op build is counted in milliseconds
+    return f"{real}:{status.st_size}:{status.st_mtime_ns}"
+
+
+def probe(runner: Runner, cache: Path) -> Capabilities:
+    """The capabilities of the Nix on PATH.
+
+    :param cache: folder for ``capabilities.json``; a file there that cannot be used is replaced.
+    :raises MissingToolError: there is no Nix.
+    :raises StoreError: Nix is there but cannot show its settings.
+    """
+    identity = nix_identity()
+    file = cache / "capabilities.json"
+    try:
+        known = json.loads(file.read_bytes())
+        if known.pop("schema") == _SCHEMA and known["identity"] == identity:
+            return Capabilities(**known)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    found = _probe(runner, identity)
+    write_atomically(file, json.dumps({"schema": _SCHEMA, **attrs.asdict(found)}).encode())
+    return found
+
+
+def _probe(runner: Runner, identity: str) -> Capabilities:
+    version = runner.run(Command(argv=("nix", "--version"), deadline=30)).text.strip()
+    for words in (("config", "show"), ("show-config",)):
+        done = runner.run(Command(argv=("nix", *words, *_FEATURES, "--json"), deadline=30))
+        if done.ok:
+            break
+    else:
+        raise StoreError(
+            "nix cannot show its configuration",
+            hint="try it: nix show-config",
+            details=done.stderr_tail(),
+        )
+    settings = {name: entry.get("value") for name, entry in json.loads(done.stdout).items()}
+    return Capabilities(
+        identity=identity,
+        version=version.rpartition(" ")[2],
+        implementation="lix" if "Lix" in version else "nix",
+        system=str(settings.get("system")),
+        sandbox=str(settings.get("sandbox")).lower(),
+        config_command=" ".join(words),
+    )

@@ -1,0 +1,38 @@
+"""From the generated tree to targets: what is remembered, what has to be evaluated, and by whom."""
+
+from nixgen.driver.evaluate.cache import EvaluationCache
+from nixgen.driver.evaluate.engine import Costs, Evaluated, evaluate
+from nixgen.driver.evaluate.jobs import eval_jobs_program
+from nixgen.driver.evaluate.key import (
+    TargetKey,
+    nix_files,
+    nix_settings,
+    nix_variables,
+    target_keys,
+)
+from nixgen.driver.evaluate.limits import Limits
+from nixgen.driver.evaluate.reach import Reach
+from nixgen.driver.evaluate.refusal import Blame, Ending, Locate, refusal
+from nixgen.driver.evaluate.target import Target
+from nixgen.driver.evaluate.tree import Tree
+
+__all__ = [
+    "Blame",
+    "Costs",
+    "Ending",
+    "Evaluated",
+    "EvaluationCache",
+    "Limits",
+    "Locate",
+    "Reach",
+    "Target",
+    "TargetKey",
+    "Tree",
+    "eval_jobs_program",
+    "evaluate",
+    "nix_files",
+    "nix_settings",
+    "nix_variables",
+    "refusal",
+    "target_keys",
+]

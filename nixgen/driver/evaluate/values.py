@@ -1,0 +1,57 @@
+"""Values of Nix that Python needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nixgen.driver.commands import nix
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.messages.faults import input_fault, store_fault
+from nixgen.driver.messages.trace import Trace, parse_trace
+from nixgen.errors import EvaluationError, NixgenError
+from nixgen.programs.runner import Runner
+
+__all__ = ["json_value"]
+
+
+def json_value(
+    file: Path,
+    arguments: Mapping[str, object],
+    *,
+    runner: Runner,
+    options: NixOptions,
+    root: Path | None = None,
+    debug: bool = False,
+) -> Any:
+    """What the function in ``file`` makes of arguments, which are JSON as the value is.
+
+    :param root: the project's folder: errors point at what lies in it.
+    :param debug: put Nix's whole trace into an error's details.
+    :raises EvaluationError: Nix cannot evaluate it; ``while reading …``, if the file says such, is among the details.
+    :raises LockError, OutsideError: a pin is not what it says, or cannot be had; no Nix, no space.
+    """
+    done = runner.run(nix.evaluate_function(options, file=file, arguments=arguments))
+    if not done.ok:
+        raise _error(parse_trace(done.stderr), root=root, debug=debug)
+    return json.loads(done.stdout)
+
+
+def _error(trace: Trace, *, root: Path | None, debug: bool) -> NixgenError:
+    fault = store_fault(trace.message) or input_fault(trace.lines)
+    if fault is not None:
+        return fault
+    first, *more = trace.message or ("Nix failed and said nothing",)
+    places = [f"{path}:{line}" for path, line in trace.positions]
+    own = [place.removeprefix(f"{root}/") for place in places if place.startswith(f"{root}/")]
+    details = [*more, *(line.strip(" …") for line in trace.lines if "… while reading" in line)]
+    if not own and places:
+        details.append(f"at {places[0]}")
+    return EvaluationError(
+        first,
+        where=own[0] if own else None,
+        hint=None if debug else "see Nix's whole trace with --debug",
+        details=(*details, *(trace.lines if debug else ())),
+    )

@@ -1,0 +1,1 @@
+"""What Nix prints: its log records, traces and error messages."""

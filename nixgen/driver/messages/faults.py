@@ -1,0 +1,161 @@
+"""Failures of the world that Nix reports in words, mapped once to our errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from nixgen.errors import LockError, MirrorError, OutsideError, StoreError
+from nixgen.programs.child import missing_tool
+from nixgen.store.notation import to_sri
+
+__all__ = ["fetch_fault", "input_fault", "store_fault"]
+
+_FULL = re.compile(r"No space left on device|database or disk is full|Disk quota exceeded")
+_READ_ONLY = re.compile(
+    r"Read-only file system|attempt to write a readonly database|remounting .* writable"
+)
+_DENIED = re.compile(
+    r"(?:opening|creating|cannot open|connect to|big-lock|lock file).*Permission denied"
+    r"|Permission denied.*?/nix/"
+    r"|cannot connect to (?:daemon|socket).*",
+)
+_URL = re.compile(r"(?:https?|ftp)://[^\s'\"]+")
+_GONE = re.compile(
+    r"HTTP error (404|410)\b|\b(404|410) Not Found|server returned error: .*\b(404|410)\b"
+)
+_UNREACHABLE = re.compile(
+    r"unable to download|[Cc]ould(?:n't| not) resolve|[Cc]ould(?:n't| not) connect|[Tt]imed? ?out"
+    r"|[Cc]onnection (?:refused|reset)|bad address|can't connect|HTTP error \d+|Temporary failure"
+)
+_MISMATCH = re.compile(r"hash mismatch")
+_INPUTS = "flake-inputs.json"
+# the words of nix/lib/inputs.nix, but not the line of source that says them, which traces show, too
+_INPUT = re.compile(
+    r"^\s*(?:…\s*)?while fetching the input \"(.+?)\" from (.+?)(?:, commit ([0-9a-f]{40}))?$"
+)
+_WRONG_INPUT = re.compile(r'the input "(.+?)" ')
+# fetchTarball; inputs.nix itself, for git; builtins.path, for folders, which says no hash
+_OTHER_HASH = re.compile(r"hash mismatch|is not what is pinned|store path mismatch")
+_EXPECTED = re.compile(r"(?:specified:|expected)\s+(sha256[:-][A-Za-z0-9+/]+=?)")
+_GOT = re.compile(r"(?:got:?)\s+(sha256[:-][A-Za-z0-9+/]+=?)")
+# Nix 2.26 and git tell it in lines before the error, which is then about something else
+_LOST = re.compile(
+    r"Cannot find Git revision|object not found|remote error: upload-pack"
+    r"|ambiguous argument|[Cc]ould(?:n't| not) find remote ref|[Rr]emote branch .* not found|cannot read object|revspec .* not found"
+)
+_NO_GIT = re.compile(r"executing 'git': No such file")
+# the most telling line, by what it says
+_WHY = (
+    re.compile(r"^(?!.*retrying in).*unable to (?:download|access)"),
+    re.compile(r"fatal: |HTTP error|does not exist"),
+    re.compile(r"^\s*error: "),
+)
+
+
+def store_fault(lines: Iterable[str]) -> StoreError | None:
+    """A store that cannot be written to; None when the words are about something else."""
+    for line in lines:
+        if _FULL.search(line):
+            return StoreError(
+                "the disk of the Nix store is full",
+                hint="free space with: nix-collect-garbage",
+                details=(line.strip(),),
+            )
+        if _READ_ONLY.search(line):
+            return StoreError(
+                "the Nix store is read-only",
+                hint="mount it writable: mount -o remount,rw /nix",
+                details=(line.strip(),),
+            )
+        if _DENIED.search(line):
+            return StoreError(
+                "the Nix store refuses this user",
+                hint="run as a user of the Nix daemon (group nix-users), or as root",
+                details=(line.strip(),),
+            )
+    return None
+
+
+def fetch_fault(name: str, lines: Iterable[str]) -> OutsideError | None:
+    """Why the fetch of ``name`` (a file of a Debian mirror) failed; None when it is unclear.
+
+    A mirror keeps only the newest version of a package: 404 means that the lock is out of date.
+    """
+    text = "\n".join(lines)
+    found = _URL.search(text)
+    mirror = f" from {found[0]}" if found else ""
+    if _GONE.search(text):
+        return MirrorError(
+            f"the mirror no longer has {name}{mirror}: the package was superseded",
+            hint="lock the versions it has now with: nixgen inputs update debian",
+        )
+    if _MISMATCH.search(text):
+        return MirrorError(
+            f"{name}{mirror} is not the file that was locked",
+            hint="try another mirror (NIXGEN_DEBIAN_MIRROR), or lock anew with:"
+            " nixgen inputs update debian",
+        )
+    if _UNREACHABLE.search(text):
+        return MirrorError(
+            f"the Debian mirror cannot be reached: {name}{mirror}",
+            hint="check the network, or set NIXGEN_DEBIAN_MIRROR to a mirror that answers",
+        )
+    return None
+
+
+def input_fault(lines: Iterable[str]) -> LockError | OutsideError | None:
+    """Why a tree of flake-inputs.json cannot be had, from a whole trace; None when it is about something else.
+
+    A pin that says what is not so is wrong input; a host that does not answer, or has lost a commit, is something outside.
+    """
+    lines = tuple(lines)
+    text = "\n".join(lines)
+    fetching = next((found for line in lines if (found := _INPUT.search(line))), None)
+    if fetching is None:
+        return _unfit_input(lines)
+    name, origin, commit = fetching.groups()
+    update = f"nixgen inputs update {name}{f' --to {commit}' if commit else ''}"
+    if _OTHER_HASH.search(text):
+        hashes = {"expected": _EXPECTED.search(text), "got": _GOT.search(text)}
+        return LockError(
+            f"the input {name} is not what {_INPUTS} pins",
+            where=_INPUTS,
+            hint=f"if {origin} is to be trusted, pin what it has now: {update}",
+            details=[f"{word:<9}{to_sri(found[1])}" for word, found in hashes.items() if found],
+        )
+    if (unfit := _unfit_input(lines)) is not None:
+        return unfit
+    if _NO_GIT.search(text):
+        return missing_tool("git")
+    copy = f"use a local copy: --override-input {name}=PATH"
+    told = (line for why in _WHY for line in reversed(lines) if why.search(line))
+    details = [line.strip().removeprefix("error: ") for line in [next(told, "")] if line]
+    if _GONE.search(text) or (_LOST.search(text) and not _UNREACHABLE.search(text)):
+        what = f"the commit {commit[:12]} of" if commit else "what is pinned as"
+        return OutsideError(
+            f"{origin} does not have {what} the input {name}",
+            where=_INPUTS,
+            hint=f"pin something else with nixgen inputs update {name} --to …, or {copy}",
+            details=details,
+        )
+    return OutsideError(
+        f"the input {name} cannot be fetched from {origin}",
+        where=_INPUTS,
+        hint=f"check the network, or {copy}",
+        details=details,
+    )
+
+
+def _unfit_input(lines: tuple[str, ...]) -> LockError | None:
+    for line in lines:
+        if found := _WRONG_INPUT.match(line.strip().removeprefix("error: ")):
+            pinned = "is not pinned" not in found.string
+            return LockError(
+                found.string,
+                where=_INPUTS,
+                hint=f"correct its entry, or use another tree: --override-input {found[1]}=PATH"
+                if pinned
+                else f"`nixgen init` in an empty folder writes a {_INPUTS} that has it",
+            )
+    return None

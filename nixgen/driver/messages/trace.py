@@ -1,0 +1,112 @@
+"""Nix's error text, boiled down.
+
+2.8 puts the message first and walks outwards; since 2.19 the trace comes first and the message
+last, after an empty ``error:``. Positions are ``at FILE:LINE:COLUMN:``. What the module system says of options and of
+the files that define them is in words, in nixpkgs' ``lib/modules.nix``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from nixgen.driver.commands.nix import strip_noise
+from nixgen.driver.messages.events import clean
+
+__all__ = ["Trace", "parse_trace"]
+
+_POSITION = re.compile(r"^\s*(?:…\s.*)?\bat (/.+?):(\d+)(?::\d+)?:?$")
+_ERROR = re.compile(r"^\s*error:\s*(.*)$")
+# not the line of source with the same words, which traces show, too
+_TARGET = re.compile(r"while evaluating the target ([a-z]+\.[\w.-]+)")
+_END = re.compile(r"^\s*(?:at [/«]|…|\d+\s*\||\||\(use '--show-trace'|\(stack trace)")
+_STACK = re.compile(r"stack overflow|max-call-depth")
+_MEMORY = re.compile(r"out of memory|Too many heap sections|bad_alloc|Cannot allocate")
+_OPTION = re.compile(r"\boption (?:value )?`([^'$]+)'")
+# not the line of lib/modules.nix with these words, which has ${…}
+_WHILE_OPTION = re.compile(r"while evaluating the option `([^'$]+)'")
+_WHILE_FILE = re.compile(r"while evaluating definitions from `(/[^']+)'")
+_FILE = re.compile(r"`(/[^']+)'")
+
+
+@frozen(kw_only=True)
+class Trace:
+    """What an evaluation error says.
+
+    :param message: the essential lines, without ``error:``.
+    :param positions: files and lines, innermost first.
+    :param target: attribute path of the target, when the trace names it.
+    :param option: the option that it is about, innermost, when modules are evaluated.
+    :param files: files whose definitions of it are to blame, those in the message first.
+    :param stack: Nix's stack ran out.
+    :param memory: the memory ran out.
+    :param lines: all of it, without noise and colours.
+    """
+
+    message: tuple[str, ...]
+    positions: tuple[tuple[str, int], ...]
+    target: str | None
+    option: str | None
+    files: tuple[str, ...]
+    stack: bool
+    memory: bool
+    lines: tuple[str, ...]
+
+    @property
+    def exhausted(self) -> bool:
+        return self.stack or self.memory
+
+    def __bool__(self) -> bool:
+        return bool(self.message)
+
+
+def parse_trace(stderr: bytes) -> Trace:
+    """The trace in what an evaluation wrote to standard error. Never raises."""
+    lines = strip_noise(clean(line) for line in stderr.decode("utf-8", "replace").splitlines())
+    starts = [number for number in range(len(lines)) if _is_start(lines[number : number + 2])]
+    message: list[str] = []
+    innermost_first = True
+    if starts:
+        number = starts[-1]
+        first = _ERROR.sub(r"\1", lines[number]).strip()
+        message = [first] if first else []
+        for line in lines[number + 1 :]:
+            if _END.match(line):
+                break
+            if line.strip():
+                message.append(line.strip())
+        # In the new order most positions come before the message.
+        innermost_first = not any(_POSITION.match(line) for line in lines[:number])
+    else:
+        told = (line.strip() for line in lines)
+        message = [line for line in told if _STACK.search(line) or _MEMORY.search(line)][:1]
+    positions = [(found[1], int(found[2])) for line in lines if (found := _POSITION.match(line))]
+    if not innermost_first:
+        positions.reverse()
+    text = "\n".join(lines)
+    said = "\n".join(message)
+    options = _WHILE_OPTION.findall(text)
+    files = _WHILE_FILE.findall(text)
+    if not innermost_first:
+        options.reverse()
+        files.reverse()
+    targets = _TARGET.findall(text)
+    return Trace(
+        message=tuple(message),
+        positions=tuple(dict.fromkeys(positions)),
+        target=targets[0].rstrip("'\"") if targets else None,
+        option=next(iter([*_OPTION.findall(said), *options]), None),
+        files=tuple(dict.fromkeys([*_FILE.findall(said), *files])),
+        stack=bool(_STACK.search(said)),
+        memory=bool(_MEMORY.search(said)),
+        lines=lines,
+    )
+
+
+def _is_start(lines: tuple[str, ...]) -> bool:
+    """Whether a message begins in the first of two lines: texts that begin with a newline leave nothing in it."""
+    found = _ERROR.match(lines[0])
+    if found is None or found[1]:
+        return found is not None
+    return bool(lines[1:] and lines[1].strip() and not _END.match(lines[1]))

@@ -1,0 +1,1 @@
+"""Fetching inputs and formatting Nix files."""

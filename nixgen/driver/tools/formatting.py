@@ -1,0 +1,182 @@
+"""Formatting hand-written Nix as RFC 166 asks, through nixfmt. Generated files need none: the printer writes them in that form."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from nixgen.errors import InputError, MissingToolError, StaleError
+from nixgen.files.write import write_atomically
+from nixgen.programs.command import Command
+from nixgen.programs.runner import Runner
+
+__all__ = ["Formatted", "Formatter", "Rejected", "Report", "format_files"]
+
+#: The official formatter, and ports of it that take the same arguments. Others have other forms, between which files would go
+#: back and forth.
+_PROGRAM = "nixfmt"
+_DEADLINE = 60
+#: Text that has the form. The program of that name had another one before RFC 166.
+_SAMPLE = b"""\
+{ lib, pkgs, ... }:
+{
+  list = [
+    1
+    2
+  ];
+  text = lib.mkIf pkgs.stdenv.isLinux "x";
+}
+"""
+_INSTALL = (
+    "`nix profile install nixpkgs#nixfmt`, or `cargo install nixfmt_rs` where there is no nixpkgs"
+)
+
+
+@attrs.frozen(kw_only=True)
+class Formatted:
+    """A file that was read and has a form.
+
+    :param name: as people know it.
+    """
+
+    name: str
+    before: bytes
+    after: bytes
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+    def difference(self) -> Iterator[str]:
+        """A unified diff, line by line; nothing when it has the form already."""
+        old, new = (
+            text.decode(errors="replace").splitlines(keepends=True)
+            for text in (self.before, self.after)
+        )
+        return difflib.unified_diff(old, new, f"a/{self.name}", f"b/{self.name}")
+
+
+@attrs.frozen(kw_only=True)
+class Rejected:
+    """A file that is not Nix, or cannot be read.
+
+    :param reason: lines, in the words of whoever refused it.
+    """
+
+    name: str
+    reason: tuple[str, ...]
+
+
+@attrs.frozen
+class Formatter:
+    """A nixfmt that is there."""
+
+    runner: Runner
+
+    @classmethod
+    def find(cls, runner: Runner) -> Formatter:
+        """:raises MissingToolError: there is none, or one from before RFC 166."""
+        formatter = cls(runner)
+        try:
+            found = formatter.format("sample.nix", _SAMPLE)
+        except MissingToolError:
+            raise MissingToolError(
+                "no Nix formatter is installed",
+                hint=f"install one with {_INSTALL}; generated files do not need it",
+            ) from None
+        if not isinstance(found, Formatted) or found.changed:
+            raise MissingToolError(
+                "the nixfmt that is installed does not write the form of RFC 166",
+                hint=f"install version 1.0 or newer with {_INSTALL}",
+            )
+        return formatter
+
+    def format(self, name: str, text: bytes) -> Formatted | Rejected:
+        """:raises MissingToolError: there is no nixfmt."""
+        argv = (_PROGRAM, f"--filename={name}", "-")
+        done = self.runner.run(Command(argv=argv, stdin=text, deadline=_DEADLINE))
+        if not done.ok:
+            said = "\n".join(done.stderr_tail()).strip("\n") or f"nixfmt ended with {done.status}"
+            return Rejected(name=name, reason=tuple(said.split("\n")))
+        return Formatted(name=name, before=text, after=done.stdout)
+
+
+@attrs.frozen
+class Report:
+    """What came of some files, in their order."""
+
+    results: tuple[Formatted | Rejected, ...]
+
+    @property
+    def changed(self) -> tuple[Formatted, ...]:
+        return tuple(each for each in self.results if isinstance(each, Formatted) and each.changed)
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        return tuple(each for each in self.results if isinstance(each, Rejected))
+
+    def document(self) -> dict[str, Any]:
+        """nixgen/fmt/1."""
+        return {
+            "schema": "nixgen/fmt/1",
+            "files": len(self.results),
+            "changed": [each.name for each in self.changed],
+            "rejected": [
+                {"file": each.name, "reason": list(each.reason)} for each in self.rejected
+            ],
+        }
+
+    def require(self, *, check: bool) -> None:
+        """
+        :raises InputError: a file is not Nix; all of them.
+        :raises StaleError: with ``check``, a file has another form.
+        """
+        if self.rejected:
+            raise InputError(
+                f"{_count(len(self.rejected))} cannot be formatted",
+                details=[
+                    line for each in self.rejected for line in (f"{each.name}:", *each.reason)
+                ],
+                hint="correct what is said of them, and run the command again",
+            )
+        if check and self.changed:
+            many = len(self.changed) > 1
+            raise StaleError(
+                f"{_count(len(self.changed))} {'are' if many else 'is'} not formatted",
+                hint="run `nixgen fmt`",
+            )
+
+
+def _count(files: int) -> str:
+    return "1 file" if files == 1 else f"{files} files"
+
+
+def format_files(files: Iterable[tuple[str, Path]], formatter: Formatter, *, write: bool) -> Report:
+    """Format files, as many at a time as there are processors.
+
+    :param files: with the names that people know them by.
+    :param write: put what changed in place, whole or not at all; links stay, and what they lead to is formatted.
+    :raises StoreError: a file cannot be written.
+    """
+
+    def one(file: tuple[str, Path]) -> Formatted | Rejected:
+        name, path = file
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            return Rejected(name=name, reason=(f"{error.strerror}",))
+        result = formatter.format(name, text)
+        if write and isinstance(result, Formatted) and result.changed:
+            real = path.resolve()
+            write_atomically(real, result.after, mode=stat.S_IMODE(real.stat().st_mode))
+        return result
+
+    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="format") as pool:
+        return Report(tuple(pool.map(one, files)))

@@ -1,0 +1,146 @@
+"""A push that has nothing to do, recognised before anything is loaded, by one question to the cache.
+
+A push ends by recording a root, which keeps its paths from collection. As long as that root is the newest of its environment, collection keeps
+all of it (`nixgen.cache.collect.policy`), so a push of the same paths would find everything there. After a push the question is written down,
+together with what was asked for: a listing of the roots from this one on, as a URL that is signed for a week and for this listing alone
+(https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html). Any doubt means no: the ordinary way is taken.
+
+This module is imported on the way to every push and stays with the standard library's light parts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["LIFETIME", "Question", "Request", "everything_there", "pushed_file", "request", "save"]
+
+LIFETIME = 7 * 24 * 3600
+"""Seconds for which the question can be asked; S3 allows no more."""
+
+_SCHEMA = "nixgen/pushed/1"
+_REMEMBERED = 32
+_SECONDS = 10.0  # for an answer, before the ordinary way is taken
+_MOST = 1 << 20
+
+Request = dict[str, object]
+"""What was asked for: what, from where, to where, signed with which keys. Compared as JSON."""
+
+Question = tuple[str, str]
+"""(URL of the listing, the only name that it may hold)."""
+
+
+def pushed_file(root: str | None) -> str:
+    """Where pushes of a project are remembered; with None, those of bare store paths.
+
+    Nobody else may read it: whoever has the URLs can list the roots of the cache.
+    """
+    if root is not None:
+        return os.path.join(root, ".nixgen", "cache", "pushed.json")  # noqa: PTH118
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    return os.path.join(cache, "nixgen", "pushed.json")  # noqa: PTH118
+
+
+def request(
+    *,
+    project: str,
+    targets: Sequence[str],
+    outputs: Sequence[str],
+    to: str,
+    keys: Sequence[str],
+    base: str,
+    environment: str | None,
+) -> Request:
+    """The same for the same push, whether a command line was parsed or only looked at.
+
+    :param targets: as typed: targets, store paths, or nothing for all.
+    :param outputs: the main output of every target that is meant.
+    """
+    bare = bool(targets) and not outputs
+    return {
+        "project": None if bare else os.path.realpath(project),
+        "targets": list(targets),
+        "outputs": list(outputs),
+        "to": to,
+        "keys": [os.path.realpath(key) for key in keys],
+        "base": None if bare else base,
+        "environment": None if bare else environment,
+    }
+
+
+def everything_there(root: str | None, request: Request) -> int | None:
+    """How many paths the same push had, when the cache still has all of them; else None."""
+    try:
+        for entry in _load(root):
+            if entry["request"] == request and entry["expires"] > time.time():
+                return int(entry["paths"]) if _only(entry["url"], entry["root"]) else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        pass
+    return None
+
+
+def save(root: str | None, request: Request, question: Question, paths: int) -> None:
+    """Remember a push that was complete. A failure to write is no failure of the push."""
+    try:
+        before = _load(root)
+    except (OSError, ValueError, LookupError, TypeError):
+        before = []
+    entry = {
+        "request": request,
+        "url": question[0],
+        "root": question[1],
+        "paths": paths,
+        "expires": time.time() + LIFETIME - 60,
+    }
+    entries = [entry, *(each for each in before if each.get("request") != request)][:_REMEMBERED]
+    file = pushed_file(root)
+    temporary = f"{file}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump({"schema": _SCHEMA, "pushes": entries}, stream)
+        os.replace(temporary, file)  # noqa: PTH105
+    except OSError:
+        return
+
+
+def _load(root: str | None) -> list[dict[str, Any]]:
+    with open(pushed_file(root), encoding="utf-8") as file:  # noqa: PTH123
+        document = json.load(file)
+    if document["schema"] != _SCHEMA:
+        return []
+    return [entry for entry in document["pushes"] if isinstance(entry, dict)]
+
+
+def _only(url: object, name: object) -> bool:
+    """Whether the listing holds this one name."""
+    answer = _answer(str(url))
+    return re.findall(r"<Key>([^<]*)</Key>", answer) == [name] and (
+        "<IsTruncated>true" not in answer
+    )
+
+
+def _answer(url: str) -> str:
+    import http.client
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    proxies = ("http_proxy", "https_proxy", "all_proxy")
+    if any(os.environ.get(name) or os.environ.get(name.upper()) for name in proxies):
+        return ""
+    secure = parts.scheme == "https"
+    make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = make(parts.hostname or "", parts.port, timeout=_SECONDS)
+    try:
+        connection.request("GET", f"{parts.path or '/'}?{parts.query}")
+        response = connection.getresponse()
+        return response.read(_MOST).decode() if response.status == 200 else ""
+    except http.client.HTTPException:
+        return ""
+    finally:
+        connection.close()

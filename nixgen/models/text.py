@@ -1,0 +1,110 @@
+"""Text with store paths in it, as a type.
+
+A plain ``str`` is data for ever: whatever it contains, it reaches the program unchanged. Only a `Text` carries
+references to things that will have a store path, and it is made by `text` or by ``/``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn
+
+import attrs
+
+from nixgen.models.core import Check, Fault, Model
+
+__all__ = ["Interpolated", "Text", "plain_text", "text"]
+
+_PLACEHOLDER = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<name>[^}]*)\}")
+
+
+class Interpolated:
+    """Something that stands for a path known only to Nix: `Package`, `Source`, `ConfigFile`."""
+
+    __slots__ = ()
+
+    def __truediv__(self, path: str) -> Text:
+        """``nginx / "bin/nginx"``: a path inside the thing."""
+        return Text(parts=(self, "/" + path.lstrip("/")))
+
+    def __format__(self, spec: str) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} has no path before Nix runs, so it cannot be put into an f-string; "
+            'write text("… ${x} …", x=…) instead'
+        )
+
+
+@attrs.frozen(eq=False)
+class Text(Model):
+    """Literal text and references, in order."""
+
+    parts: tuple[str | Interpolated, ...] = attrs.field(kw_only=True)
+
+    def __truediv__(self, path: str) -> Text:
+        return Text(parts=(*self.parts, "/" + path.lstrip("/")))
+
+    def __format__(self, spec: str) -> NoReturn:
+        raise TypeError(
+            'text with references cannot be put into an f-string; write text("… ${x} …", x=…)'
+        )
+
+
+def text(template: str, /, **references: Any) -> Text:
+    """Text in which ``${name}`` stands for a reference given by name; ``$${`` is a literal ``${``.
+
+    A ``$`` that no brace follows is left alone, so shell and nginx variables need no escaping.
+
+    :raises ValueError: a placeholder without a reference, or a reference that the template does not use.
+    """
+    parts: list[str | Interpolated] = []
+    unused = set(references)
+    at = 0
+    for match in _PLACEHOLDER.finditer(template):
+        parts.append(template[at : match.start()])
+        at = match.end()
+        if match["escaped"]:
+            parts.append("${")
+            continue
+        name = match["name"]
+        if name not in references:
+            raise ValueError(
+                f"text() has ${{{name}}} but no argument {name!r}; give it, or write $${{{name}}} for the literal text"
+            )
+        unused.discard(name)
+        value = references[name]
+        parts.extend(value.parts if isinstance(value, Text) else (value,))
+    parts.append(template[at:])
+    if unused:
+        raise ValueError(f"text() never uses {', '.join(sorted(unused))}")
+    return Text(parts=tuple(part for part in parts if part != ""))
+
+
+def plain_text(value: Any) -> str | None:
+    """The text of a word that mentions no store path; None when it does."""
+    parts = value.parts if isinstance(value, Text) else (value,)
+    literals = [part for part in parts if isinstance(part, str)]
+    return "".join(literals) if len(literals) == len(parts) else None
+
+
+def textual(is_secret: Any) -> Check:
+    """The check of a field that takes a str, a `Text` or a reference, and never a secret."""
+    from nixgen.models.core import string
+
+    def run(value: Any) -> Any:
+        for part in value.parts if isinstance(value, Text) else (value,):
+            if isinstance(part, Interpolated):
+                continue
+            if isinstance(part, is_secret):
+                yield _secret_fault(part)
+            else:
+                yield from string(part)
+
+    return run
+
+
+def _secret_fault(secret: Any) -> Fault:
+    return (
+        "",
+        f"the secret {secret.name!r} would end up in the world-readable Nix store",
+        f"give the service secrets=[…] and read the file named by $CREDENTIALS_DIRECTORY/{secret.name}",
+    )

@@ -1,0 +1,1 @@
+"""Images as values: image.json, and how closures become layers."""

@@ -1,0 +1,1 @@
+"""Images to registries and container engines."""

@@ -1,0 +1,1 @@
+"""Layers and layouts on disk."""

@@ -1,0 +1,301 @@
+"""Layers as recipes and as blobs, and the cache that leads from one to the other.
+
+A recipe says everything that decides a layer's bytes: tar format, codec, and the ordered (path, NAR hash) pairs.
+Its digest finds the finished blob: on this machine in a `LayerCache`; elsewhere in whatever stores the same records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import attrs
+from attrs import field, frozen
+
+from nixgen.errors import StoreError
+from nixgen.oci.write import tar
+from nixgen.oci.write.codec import CHUNK, Codec
+
+__all__ = ["LayerCache", "LayerInfo", "LayerRecipe", "Member"]
+
+_SCHEMA = "nixgen/layer/1"
+# Frames in flight: enough to keep the cores busy, 4 MiB each.
+_AHEAD = 8
+
+
+@frozen(kw_only=True)
+class LayerRecipe:
+    """What a layer is made of.
+
+    :param paths: (store path, NAR hash) in the order of the tar; empty for a customisation layer.
+    :param root: (store path, NAR hash) of the tree that appears at ``/``. Its name is no part of the layer, so it
+        is no part of the digest either.
+    """
+
+    paths: tuple[tuple[str, str], ...] = ()
+    root: tuple[str, str] | None = None
+    codec: Codec = Codec.ZSTD
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits."""
+        document = {
+            "tar": tar.FORMAT,
+            "codec": self.codec.identity,
+            "paths": [list(pair) for pair in self.paths],
+            "root": None if self.root is None else self.root[1],
+        }
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+@frozen(kw_only=True)
+class Member:
+    """Where the frames of one store path lie in a compressed layer, in bytes."""
+
+    path: str
+    nar_hash: str
+    offset: int
+    size: int
+
+
+@frozen(kw_only=True)
+class LayerInfo:
+    """A finished layer.
+
+    :param diff_id: ``sha256:…`` of the tar; ``digest`` of the compressed blob.
+    :param size: bytes of the blob; ``tar_size`` of the tar.
+    """
+
+    diff_id: str
+    digest: str
+    size: int
+    tar_size: int
+    media_type: str
+    members: tuple[Member, ...] = field(default=(), eq=False, repr=False)
+
+
+@frozen(kw_only=True)
+class LayerCache:
+    """Finished layers in a directory: ``layers/RECIPE.json`` beside ``blobs/sha256/DIGEST``.
+
+    Records appear after their blob, both by rename, so a killed build leaves nothing that looks finished.
+    """
+
+    directory: Path
+    _known: dict[tuple[str, str, str], tuple[Path, Member]] = field(
+        factory=dict, init=False, eq=False
+    )
+
+    def blob(self, digest: str) -> Path:
+        return self.directory / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+    def find(self, recipe: LayerRecipe) -> LayerInfo | None:
+        """The finished layer, when both its record and a blob of the right size are there."""
+        info = self._load(self._record(recipe))
+        if info is None or _size(self.blob(info.digest)) != info.size:
+            return None
+        return info
+
+    def write(self, recipe: LayerRecipe, pool: Executor, *, store: Path | None = None) -> LayerInfo:
+        """Make the layer and remember it. Compressed frames of known store paths are copied, not made again.
+
+        :param pool: runs the compression.
+        :raises StoreError: a path is unreadable, or the state directory is full or read-only.
+        """
+        try:
+            self.blob("").mkdir(parents=True, exist_ok=True)
+            self._record(recipe).parent.mkdir(exist_ok=True)
+            info = self._write_blob(recipe, pool, store)
+            _replace(self._record(recipe), json.dumps(_to_json(info, recipe.codec)).encode())
+        except OSError as error:
+            raise StoreError(
+                f"cannot write a layer below {self.directory}: {error.strerror}",
+                hint="free some space, or make the directory writable",
+            ) from error
+        self._learn(info, recipe.codec.identity)
+        return info
+
+    def learn_all(self) -> None:
+        """Read every record, so that `write` can copy the frames that older layers hold."""
+        for record in sorted((self.directory / "layers").glob("*.json")):
+            info = self._load(record)
+            identity = _identity(record)
+            if info is not None and identity and _size(self.blob(info.digest)) == info.size:
+                self._learn(info, identity)
+
+    def _record(self, recipe: LayerRecipe) -> Path:
+        return self.directory / "layers" / f"{recipe.digest}.json"
+
+    def _learn(self, info: LayerInfo, identity: str) -> None:
+        for member in info.members:
+            self._known[identity, member.path, member.nar_hash] = (self.blob(info.digest), member)
+
+    def _load(self, record: Path) -> LayerInfo | None:
+        try:
+            data = json.loads(record.read_bytes())
+            return _from_json(data) if data["schema"] == _SCHEMA else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # absent, or of another version: the layer is made again
+
+    def _write_blob(self, recipe: LayerRecipe, pool: Executor, store: Path | None) -> LayerInfo:
+        descriptor, name = tempfile.mkstemp(dir=self.blob(""), prefix=".new-")
+        try:
+            with os.fdopen(descriptor, "wb") as out:
+                sink = _Sink(out, recipe.codec, pool)
+                if recipe.root is not None:
+                    sink.fresh(tar.root_tree(recipe.root[0]))
+                else:
+                    sink.fresh([tar.parents()])
+                for path, nar_hash in recipe.paths:
+                    stream = tar.store_path(path, store=store)
+                    known = self._known.get((recipe.codec.identity, path, nar_hash))
+                    if known is None:
+                        sink.fresh(stream)
+                    else:
+                        sink.copied(stream, *known)
+                sink.fresh([tar.END])
+                sink.drain()
+                os.fchmod(descriptor, 0o444)
+            info = sink.info(recipe)
+            Path(name).replace(self.blob(info.digest))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return info
+
+
+class _Sink:
+    """Hashes, compresses and writes members in order; compression runs ahead on the pool."""
+
+    def __init__(self, out: BinaryIO, codec: Codec, pool: Executor) -> None:
+        self._out = out
+        self._codec = codec
+        self._pool = pool
+        self._diff = hashlib.sha256()
+        self._blob = hashlib.sha256()
+        self._tar_size = 0
+        self._sizes: list[int] = []  # of each member's frames
+        self._ahead: deque[tuple[int, Future[bytes]]] = deque()
+
+    def fresh(self, stream: Iterable[bytes]) -> None:
+        """Compress one member."""
+        member = len(self._sizes)
+        self._sizes.append(0)
+        for chunk in _chunks(self._seen(stream)):
+            self._ahead.append((member, self._pool.submit(self._codec.compress, chunk)))
+            if len(self._ahead) > _AHEAD:
+                self._emit_next()
+
+    def copied(self, stream: Iterable[bytes], blob: Path, known: Member) -> None:
+        """Take a member's frames from an older blob; the tar is still read, for the diff id."""
+        self.drain()
+        member = len(self._sizes)
+        self._sizes.append(0)
+        for _ in self._seen(stream):
+            pass
+        with blob.open("rb") as source:
+            source.seek(known.offset)
+            left = known.size
+            while left and (piece := source.read(min(left, CHUNK))):
+                self._emit(member, piece)
+                left -= len(piece)
+        if left:
+            raise StoreError(
+                f"{blob} became shorter while it was read", hint="delete it and build again"
+            )
+
+    def drain(self) -> None:
+        """Wait for the compression that runs ahead."""
+        while self._ahead:
+            self._emit_next()
+
+    def info(self, recipe: LayerRecipe) -> LayerInfo:
+        # The first member is the parents' or the root tree's, the last the archive's end.
+        starts = tuple(accumulate(self._sizes, initial=0))
+        members = (
+            Member(path=path, nar_hash=nar_hash, offset=starts[index], size=self._sizes[index])
+            for index, (path, nar_hash) in enumerate(recipe.paths, start=1)
+        )
+        return LayerInfo(
+            diff_id=f"sha256:{self._diff.hexdigest()}",
+            digest=f"sha256:{self._blob.hexdigest()}",
+            size=starts[-1],
+            tar_size=self._tar_size,
+            media_type=self._codec.media_type,
+            members=tuple(members),
+        )
+
+    def _seen(self, stream: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in stream:
+            self._diff.update(piece)
+            self._tar_size += len(piece)
+            yield piece
+
+    def _emit_next(self) -> None:
+        member, future = self._ahead.popleft()
+        self._emit(member, future.result())
+
+    def _emit(self, member: int, frame: bytes) -> None:
+        self._blob.update(frame)
+        self._out.write(frame)
+        self._sizes[member] += len(frame)
+
+
+def _chunks(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Exactly `CHUNK` bytes each but the last, however the stream was cut."""
+    pieces: list[bytes] = []
+    size = 0
+    for piece in stream:
+        pieces.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            data = b"".join(pieces)
+            yield data[:CHUNK]
+            pieces = [data[CHUNK:]]  # less than CHUNK: pieces are at most about 1 MiB
+            size -= CHUNK
+    if size:
+        yield b"".join(pieces)
+
+
+def _to_json(info: LayerInfo, codec: Codec) -> dict[str, Any]:
+    return {"schema": _SCHEMA, "identity": codec.identity, **attrs.asdict(info)}
+
+
+def _from_json(data: dict[str, Any]) -> LayerInfo:
+    return LayerInfo(
+        diff_id=data["diff_id"],
+        digest=data["digest"],
+        size=data["size"],
+        tar_size=data["tar_size"],
+        media_type=data["media_type"],
+        members=tuple(Member(**member) for member in data["members"]),
+    )
+
+
+def _identity(record: Path) -> str | None:
+    try:
+        identity = json.loads(record.read_bytes())["identity"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return identity if isinstance(identity, str) else None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    new = path.with_name(f".new-{os.getpid()}-{path.name}")
+    new.write_bytes(data)
+    new.replace(path)

@@ -1,0 +1,234 @@
+"""From image.json to OCI layouts: plan all images together, make the layers that are new, write the directories."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from nixgen.errors import InputError, StoreError
+from nixgen.oci.events import (
+    ImageEvent,
+    ImageWritten,
+    LayerReused,
+    LayersPlanned,
+    LayerStarted,
+    LayerWritten,
+    Observer,
+)
+from nixgen.oci.plan.layering import MAX_LAYERS, LayerPlan, plan_layers
+from nixgen.oci.plan.spec import ImageSpec
+from nixgen.oci.write.blob import LayerCache, LayerInfo, LayerRecipe
+from nixgen.oci.write.codec import Codec
+from nixgen.oci.write.layout import assemble, write_layout
+
+__all__ = ["ImageReport", "LayerReport", "build_images"]
+
+
+@frozen(kw_only=True)
+class LayerReport:
+    """A layer of a built image: what it holds, why, and whether it was made in this build."""
+
+    paths: tuple[str, ...]
+    why: str
+    info: LayerInfo
+    reused: bool
+
+
+@frozen(kw_only=True)
+class ImageReport:
+    """A built image.
+
+    :param layout: the OCI layout directory.
+    :param digest: of the manifest; ``config_digest`` is the engines' image ID.
+    :param size: compressed bytes of all layers; ``tar_size`` uncompressed.
+    :param changed: whether the layout differs from what was there before.
+    :param seconds: of the whole joint build; the same in every report of it.
+    """
+
+    name: str
+    ref: str
+    layout: Path
+    digest: str
+    config_digest: str
+    layers: tuple[LayerReport, ...]
+    changed: bool
+    seconds: float
+
+    @property
+    def size(self) -> int:
+        return sum(layer.info.size for layer in self.layers)
+
+    @property
+    def tar_size(self) -> int:
+        return sum(layer.info.tar_size for layer in self.layers)
+
+    @property
+    def new_layers(self) -> int:
+        return sum(not layer.reused for layer in self.layers)
+
+
+def _ignore(_: ImageEvent) -> None:
+    pass
+
+
+def build_images(
+    specs: Sequence[ImageSpec],
+    out_dir: Path,
+    state_dir: Path,
+    observe: Observer = _ignore,
+    *,
+    codec: Codec = Codec.ZSTD,
+    max_layers: int = MAX_LAYERS,
+    store: Path | None = None,
+) -> tuple[ImageReport, ...]:
+    """Write ``out_dir/NAME`` for every image, layered jointly. Nothing enters the Nix store.
+
+    :param state_dir: finished layers by recipe; safe to delete, shared by builds of the same project.
+    :param store: the directory that really holds the store paths, when it is not ``/nix/store``.
+    :raises InputError: two images of one name, or a root tree that cannot be an image's.
+    :raises StoreError: a store path is missing, or a directory is full or read-only.
+    """
+    started = time.monotonic()
+    names = [spec.name for spec in specs]
+    for name in sorted(set(names)):
+        if names.count(name) > 1:
+            raise InputError(f"two images are named {name!r}", hint="give each image its own name")
+    plans = plan_layers({spec.name: spec.layered for spec in specs}, max_layers=max_layers)
+    recipes = {spec.name: _recipes(spec, plans[spec.name], codec) for spec in specs}
+    distinct = {recipe.digest: plan for name in recipes for recipe, plan in recipes[name]}
+    observe(
+        LayersPlanned(
+            images=tuple(sorted(names)),
+            layers=len(distinct),
+            size=sum(plan.size for plan in distinct.values()),
+        )
+    )
+    with _locked(state_dir):
+        cache = LayerCache(directory=state_dir)
+        made = _make_layers(
+            [pair[0] for name in recipes for pair in recipes[name]], cache, observe, store
+        )
+        results = []
+        for spec in specs:
+            parts = [(*made[recipe.digest], plan) for recipe, plan in recipes[spec.name]]
+            image = assemble(spec, [(info, _comment(plan)) for info, _, plan in parts])
+            layout = out_dir / spec.name
+            changed = write_layout(image, layout, cache.blob)
+            observe(ImageWritten(image=spec.name, digest=image.digest, changed=changed))
+            layers = tuple(
+                LayerReport(
+                    paths=tuple(entry.path for entry in plan.paths),
+                    why=plan.why,
+                    info=info,
+                    reused=reused,
+                )
+                for info, reused, plan in parts
+            )
+            results.append((spec, layout, image, changed, layers))
+    seconds = time.monotonic() - started
+    return tuple(
+        ImageReport(
+            name=spec.name,
+            ref=spec.ref,
+            layout=layout,
+            digest=image.digest,
+            config_digest=image.config_digest,
+            layers=layers,
+            changed=changed,
+            seconds=seconds,
+        )
+        for spec, layout, image, changed, layers in results
+    )
+
+
+def _recipes(
+    spec: ImageSpec, plans: Sequence[LayerPlan], codec: Codec
+) -> tuple[tuple[LayerRecipe, LayerPlan], ...]:
+    """The store layers, and on top of them the root tree."""
+    root = spec.root_entry
+    top = LayerPlan(
+        paths=(root,),
+        images=(spec.name,),
+        size=root.nar_size,
+        weight=1.0,
+        why="the tree at /: links to programs, users, /tmp",
+    )
+    return (
+        *(
+            (
+                LayerRecipe(
+                    paths=tuple((entry.path, entry.nar_hash) for entry in plan.paths), codec=codec
+                ),
+                plan,
+            )
+            for plan in plans
+        ),
+        (LayerRecipe(root=(root.path, root.nar_hash), codec=codec), top),
+    )
+
+
+def _make_layers(
+    recipes: Sequence[LayerRecipe], cache: LayerCache, observe: Observer, store: Path | None
+) -> dict[str, tuple[LayerInfo, bool]]:
+    """(layer, whether it was there already) by recipe digest."""
+    made: dict[str, tuple[LayerInfo, bool]] = {}
+    missing: dict[str, LayerRecipe] = {}
+    for recipe in recipes:
+        digest = recipe.digest
+        if digest in made or digest in missing:
+            continue
+        info = cache.find(recipe)
+        if info is None:
+            missing[digest] = recipe
+        else:
+            made[digest] = (info, True)
+            observe(LayerReused(digest=info.digest, size=info.size))
+    if not missing:
+        return made
+    cache.learn_all()
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for digest, recipe in missing.items():
+            pairs = recipe.paths or ((recipe.root,) if recipe.root else ())
+            observe(LayerStarted(paths=tuple(path for path, _ in pairs)))
+            started = time.monotonic()
+            info = cache.write(recipe, pool, store=store)
+            made[digest] = (info, False)
+            observe(
+                LayerWritten(
+                    digest=info.digest,
+                    tar_size=info.tar_size,
+                    size=info.size,
+                    seconds=time.monotonic() - started,
+                )
+            )
+    return made
+
+
+def _comment(plan: LayerPlan) -> str:
+    """A layer's history line: names without hashes, so that it reads well and stays short."""
+    names = [entry.path.removeprefix("/nix/store/")[33:] for entry in plan.paths[:5]]
+    more = len(plan.paths) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+@contextmanager
+def _locked(state_dir: Path) -> Iterator[None]:
+    """One build of a state directory at a time; the kernel drops the lock with the process."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        handle = (state_dir / "lock").open("w")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write to {state_dir}: {error.strerror}",
+            hint="make it writable, or choose another state directory",
+        ) from error
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,162 @@
+"""An OCI image layout directory: https://github.com/opencontainers/image-spec/blob/v1.0.2/image-layout.md.
+
+Everything in it is a function of the image: no clock, no host. Blobs come first and ``index.json`` last, by rename, so
+a reader sees the old image or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from nixgen.errors import StoreError
+from nixgen.oci.plan.spec import ImageSpec
+from nixgen.oci.write.blob import LayerInfo
+
+__all__ = ["ImageManifest", "assemble", "write_layout"]
+
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_CREATED = "1970-01-01T00:00:01Z"  # the store's own time
+
+
+@frozen(kw_only=True)
+class ImageManifest:
+    """An assembled image: its two documents, as they are stored and pushed, and its layers in order."""
+
+    ref: str
+    config: bytes
+    manifest: bytes
+    layers: tuple[LayerInfo, ...]
+
+    @property
+    def digest(self) -> str:
+        return _digest(self.manifest)
+
+    @property
+    def config_digest(self) -> str:
+        """Also the image ID of container engines."""
+        return _digest(self.config)
+
+
+def assemble(spec: ImageSpec, layers: Sequence[tuple[LayerInfo, str]]) -> ImageManifest:
+    """Config and manifest of ``spec`` over ``layers``: (layer, its history line) from the bottom up."""
+    infos = tuple(info for info, _ in layers)
+    config = _json(
+        {
+            "architecture": spec.architecture,
+            "config": _complete(spec.config),
+            "created": _CREATED,
+            "history": [
+                {"created": _CREATED, "created_by": "nixgen", "comment": comment}
+                for _, comment in layers
+            ],
+            "os": spec.os,
+            "rootfs": {"diff_ids": [info.diff_id for info in infos], "type": "layers"},
+        }
+    )
+    manifest = _json(
+        {
+            "config": {"digest": _digest(config), "mediaType": _CONFIG, "size": len(config)},
+            "layers": [
+                {"digest": info.digest, "mediaType": info.media_type, "size": info.size}
+                for info in infos
+            ],
+            "mediaType": _MANIFEST,
+            "schemaVersion": 2,
+        }
+    )
+    return ImageManifest(ref=spec.ref, config=config, manifest=manifest, layers=infos)
+
+
+def write_layout(image: ImageManifest, directory: Path, blob: Callable[[str], Path]) -> bool:
+    """Make ``directory`` the layout of ``image``, touching only what differs.
+
+    :param blob: where a layer's bytes lie, by digest; they are hard-linked when the file system allows.
+    :returns: whether anything changed.
+    :raises StoreError: the directory is not writable, or the disk is full.
+    """
+    index = _json(
+        {
+            "manifests": [
+                {
+                    "annotations": {"org.opencontainers.image.ref.name": image.ref},
+                    "digest": image.digest,
+                    "mediaType": _MANIFEST,
+                    "size": len(image.manifest),
+                }
+            ],
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "schemaVersion": 2,
+        }
+    )
+    blobs = directory / "blobs" / "sha256"
+    try:
+        blobs.mkdir(parents=True, exist_ok=True)
+        wanted = {info.digest: info.size for info in image.layers}
+        changed = False
+        for digest, size in sorted(wanted.items()):
+            target = blobs / digest.removeprefix("sha256:")
+            if not (target.is_file() and target.stat().st_size == size):
+                _link(blob(digest), target)
+                changed = True
+        for data in (image.config, image.manifest):
+            wanted[_digest(data)] = len(data)
+            changed |= _write(blobs / _digest(data).removeprefix("sha256:"), data)
+        changed |= _write(directory / "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
+        changed |= _write(directory / "index.json", index)
+        for stale in sorted(blobs.iterdir()):
+            if f"sha256:{stale.name}" not in wanted:
+                stale.unlink()
+                changed = True
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the image layout {directory}: {error.strerror}",
+            hint="free some space, or choose another directory",
+        ) from error
+    return changed
+
+
+def _complete(config: Any) -> dict[str, Any]:
+    """The config with the keys that consumers read without looking: a kubelet fails on an image without them."""
+    complete = {"Env": [], "Labels": {}, "User": "", "WorkingDir": "/", **config}
+    if not complete.get("Entrypoint"):
+        complete.setdefault("Cmd", [])
+    return complete
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _write(path: Path, data: bytes) -> bool:
+    try:
+        if path.read_bytes() == data:
+            return False
+    except FileNotFoundError:
+        pass
+    new = path.with_name(f".new-{path.name}")
+    new.write_bytes(data)
+    new.replace(path)
+    return True
+
+
+def _link(source: Path, target: Path) -> None:
+    new = target.with_name(f".new-{target.name}")
+    new.unlink(missing_ok=True)
+    try:
+        os.link(source, new)
+    except OSError:  # another file system, or too many links
+        shutil.copyfile(source, new)
+    new.replace(target)

@@ -1,0 +1,1 @@
+"""Programs as values, and the one place that runs them."""

@@ -1,0 +1,1 @@
+"""One project on disk: its infra.py, its sources and its generated tree."""

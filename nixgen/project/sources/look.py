@@ -1,0 +1,86 @@
+"""What a project's sources are made of, at one moment."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+
+import attrs
+
+from nixgen.errors import InputError
+from nixgen.models import Source
+from nixgen.project.sources.gitignores import Gitignores
+from nixgen.project.sources.walk import Listing, walk
+
+__all__ = ["Sources", "readable"]
+
+
+def _gitignores(sources: Sources) -> Gitignores:
+    return Gitignores(os.fsencode(sources.root))
+
+
+@attrs.define
+class Sources:
+    """One look at the disk: what was listed once is not listed again.
+
+    :param root: folder of infra.py, without links.
+    """
+
+    root: str
+    gitignores: Gitignores = attrs.field(
+        init=False, default=attrs.Factory(_gitignores, takes_self=True)
+    )
+    _listings: dict[tuple[object, ...], Listing] = attrs.field(factory=dict, init=False)
+
+    def place(self, source: Source) -> str:
+        """Where a source is, by its name: ``a/..`` is nothing, whatever ``a`` links to."""
+        return os.path.normpath(os.path.join(self.root, source.path))  # noqa: PTH118
+
+    def listing(self, source: Source) -> Listing:
+        """:raises InputError: something is not there or cannot be read."""
+        key = (source.path, source.include, source.exclude, source.gitignore)
+        found = self._listings.get(key)
+        if found is None:
+            with readable():
+                found = walk(source, os.fsencode(self.place(source)), self.gitignores)
+            self._listings[key] = found
+        return found
+
+    def digest(self, source: Source) -> bytes:
+        """SHA-256 of all that Nix will see: names, kinds and contents.
+
+        :raises InputError: something is not there or cannot be read.
+        """
+        digest = hashlib.sha256()
+        with readable():
+            for entry in self.listing(source).entries:
+                digest.update(f"{entry.kind} {len(entry.name)} ".encode())
+                digest.update(entry.name + entry.digest())
+        return digest.digest()
+
+    def dependencies(self, source: Source) -> frozenset[str]:
+        """Paths, there or not, of which one changes when what is copied changes: a folder's own time tells of additions.
+
+        :raises InputError: something is not there or cannot be read.
+        """
+        listing = self.listing(source)
+        rules = map(os.fsdecode, self.gitignores.looked_at if source.gitignore else ())
+        return listing.folders.union((entry.path for entry in listing.entries), rules)
+
+    def shown(self, path: bytes) -> str:
+        """As people know it: from the project's folder."""
+        return os.path.relpath(os.fsdecode(path), self.root)
+
+
+@contextlib.contextmanager
+def readable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        name = os.fsdecode(error.filename) if error.filename else "a source"
+        raise InputError(
+            f"{name} cannot be read: {error.strerror}",
+            hint="correct that, or leave it out of the source with exclude=[…]",
+        ) from error

@@ -1,0 +1,84 @@
+"""The rules of .gitignore files that Nix needs to know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from nixgen.errors import ModelError, Problem
+from nixgen.gitignore import IgnoreTable, InexpressibleError, Rule
+from nixgen.models import Source
+from nixgen.project.sources.gitignores import GITIGNORE, below, relative
+from nixgen.project.sources.look import Sources
+from nixgen.project.sources.walk import Listing
+
+__all__ = ["ignore_table"]
+
+_HINT = "write it otherwise, or let the file count for nothing with Source(…, gitignore=False)"
+
+
+def ignore_table(sources: Sources, used: Iterable[tuple[str, Source]]) -> IgnoreTable:
+    """Collect the rules that Nix needs for these sources.
+
+    :param used: the sources with their model paths.
+    :raises ModelError: with every rule that Nix cannot express.
+    :raises InputError: something is not there or cannot be read.
+    """
+    tables: dict[str, dict[str, tuple[Rule, ...]]] = {}
+    places: dict[str, tuple[str, str]] = {}
+    problems: dict[tuple[bytes, int], Problem] = {}
+    for path, source in used:
+        listing = sources.listing(source)
+        if not listing.scopes:
+            continue
+        for key, problem in _problems(sources, path, listing):
+            problems.setdefault(key, problem)
+        top = _top(listing)
+        shown = sources.shown(below(listing.repository, top))
+        places[source.relative_path] = (shown, _text(relative(top, listing.place)))
+        for scope in listing.scopes:
+            tables.setdefault(shown, {})[_text(relative(top, scope.folder))] = scope.rules
+    if problems:
+        raise ModelError(problems.values())
+    return IgnoreTable(
+        rules={top: dict(sorted(tables[top].items())) for top in sorted(tables)},
+        places=dict(sorted(places.items())),
+    )
+
+
+def _top(listing: Listing) -> bytes:
+    """The folder that paths are told from: that of the outermost rules, so that a repository without rules does not show."""
+    outermost, place = listing.scopes[0].folder, listing.place
+    holds = not outermost or place == outermost or place.startswith(outermost + b"/")
+    return outermost if holds else place
+
+
+def _problems(
+    sources: Sources, path: str, listing: Listing
+) -> Iterator[tuple[tuple[bytes, int], Problem]]:
+    """Rules that are no text, by file and line."""
+    for scope in listing.scopes:
+        file = below(below(listing.repository, scope.folder), GITIGNORE)
+        for rule in scope.rules:
+            try:
+                _ = rule.posix, scope.folder.decode(), listing.place.decode()
+            except InexpressibleError as error:
+                reason = str(error)
+            except UnicodeDecodeError:
+                reason = "the name of its folder is not UTF-8, and Nix has no other text"
+            else:
+                continue
+            where = f"{sources.shown(file)}:{rule.line}"
+            yield (
+                (file, rule.line),
+                Problem(
+                    path,
+                    f"a rule of {where} cannot be said in Nix: {reason}",
+                    where=where,
+                    hint=_HINT,
+                ),
+            )
+
+
+def _text(path: bytes) -> str:
+    return os.fsdecode(path)

@@ -1,0 +1,188 @@
+"""Going through one source."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import Literal
+
+import attrs
+
+from nixgen.gitignore import Scope, decision, is_ignored
+from nixgen.models import Source
+from nixgen.project.sources.gitignores import Gitignores, below, relative
+
+__all__ = ["Entry", "Listing", "walk"]
+
+#: what lib/lib/source.nix leaves out of every source, too
+_NEVER_COPIED = frozenset({b".git", b".hg", b".nixgen", b".svn"})
+#: beside infra.py
+_MADE = (b"generated", b"result")
+
+Kind = Literal["file", "executable", "folder", "link"]
+
+
+@attrs.frozen
+class Entry:
+    """Something that is copied.
+
+    :param path: on disk.
+    :param name: its path from the source; empty for the source itself.
+    """
+
+    path: str
+    name: bytes
+    kind: Kind
+
+    def digest(self) -> bytes:
+        """SHA-256 of what a store path holds of it beside its name and kind: the bytes of a file, the target of a link.
+
+        :raises OSError: it cannot be read.
+        """
+        if self.kind == "folder":
+            return hashlib.sha256().digest()
+        if self.kind == "link":
+            return hashlib.sha256(os.fsencode(os.readlink(self.path))).digest()  # noqa: PTH115
+        with open(self.path, "rb") as stream:  # noqa: PTH123
+            return hashlib.file_digest(stream, "sha256").digest()
+
+
+@attrs.frozen(kw_only=True)
+class Listing:
+    """One source, as found.
+
+    :param repository: the folder from which .gitignore files count.
+    :param place: path of the source from there.
+    :param entries: what is copied: the source itself, then by name, folders before what is in them.
+    :param folders: that were gone through, and of which nothing may be copied.
+    :param scopes: the .gitignore files that count and have rules, outermost first, with their folders in the repository.
+    """
+
+    repository: bytes
+    place: bytes
+    entries: tuple[Entry, ...]
+    folders: frozenset[str]
+    scopes: tuple[Scope, ...]
+
+
+def walk(source: Source, place: bytes, gitignores: Gitignores) -> Listing:
+    """
+    :param place: the source on disk.
+    :raises OSError: something is not there or cannot be read.
+    """
+    repository = gitignores.repository(place)
+    here = relative(repository, place)
+    step = _Walk(
+        gitignores=gitignores,
+        top=place,
+        repository=repository,
+        here=here,
+        made=frozenset(below(gitignores.root, name) for name in _MADE),
+        ignores=source.gitignore,
+        inclusions=None if source.include is None else Scope(here, source.include_rules),
+        exclusions=Scope(here, source.exclude_rules),
+    )
+    entries = tuple(step.entries())
+    return Listing(
+        repository=repository,
+        place=here,
+        entries=entries,
+        folders=frozenset(map(os.fsdecode, step.folders)),
+        scopes=tuple(step.scopes),
+    )
+
+
+@attrs.define(kw_only=True)
+class _Walk:
+    """
+    :param here: the source, from its repository.
+    :param made: paths on disk that are made from the project, and no part of it.
+    :param ignores: whether .gitignore files count.
+    :param inclusions: None when everything is wanted.
+    """
+
+    gitignores: Gitignores
+    top: bytes
+    repository: bytes
+    here: bytes
+    made: frozenset[bytes]
+    ignores: bool
+    inclusions: Scope | None
+    exclusions: Scope
+    folders: set[bytes] = attrs.field(factory=set, init=False)
+    scopes: list[Scope] = attrs.field(factory=list, init=False)
+
+    def entries(self) -> Iterator[Entry]:
+        above = tuple(self._above()) if self.ignores else ()
+        kind = _kind(os.lstat(self.top))
+        if kind is not None:
+            yield Entry(os.fsdecode(self.top), b"", kind)
+        if kind == "folder":
+            yield from self._folder(b"", above, chosen=-1)
+
+    def _above(self) -> Iterator[Scope]:
+        """The .gitignore files from the repository to the folder that the source is in."""
+        parts = self.here.split(b"/") if self.here else []
+        for depth in range(len(parts)):
+            yield from self._scope(b"/".join(parts[:depth]))
+
+    def _scope(self, folder: bytes) -> tuple[Scope, ...]:
+        """Of one folder of the repository: none when it has no rules."""
+        scope = self.gitignores.scope(self.repository, folder)
+        if not scope.rules:
+            return ()
+        self.scopes.append(scope)
+        return (scope,)
+
+    def _folder(self, name: bytes, scopes: tuple[Scope, ...], *, chosen: int) -> list[Entry]:
+        """What is copied from one folder.
+
+        :param name: its path from the source.
+        :param chosen: the last inclusion that speaks of it, by position; -1 for none.
+        """
+        here, path = below(self.here, name), below(self.top, name)
+        self.folders.add(path)
+        if self.ignores:
+            scopes += self._scope(here)
+        deciding = (*scopes, self.exclusions)
+        found: list[Entry] = []
+        with os.scandir(path) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name in _NEVER_COPIED or entry.path in self.made:
+                    continue
+                place, own = below(here, entry.name), below(name, entry.name)
+                folder = entry.is_dir(follow_symlinks=False)
+                if is_ignored(deciding, place, folder=folder):
+                    continue
+                last = self._inclusion(place, folder=folder, above=chosen)
+                if folder:
+                    inside = self._folder(own, scopes, chosen=last)
+                    if inside:
+                        found.append(Entry(os.fsdecode(entry.path), own, "folder"))
+                        found += inside
+                elif self._wanted(last) and (kind := _kind(entry.stat(follow_symlinks=False))):
+                    found.append(Entry(os.fsdecode(entry.path), own, kind))
+        return found
+
+    def _inclusion(self, place: bytes, *, folder: bool, above: int) -> int:
+        """The last inclusion that speaks of a path or of a folder that it is in."""
+        if self.inclusions is None:
+            return above
+        found = decision((self.inclusions,), place, folder=folder)
+        return max(above, self.inclusions.rules.index(found[1])) if found else above
+
+    def _wanted(self, inclusion: int) -> bool:
+        if self.inclusions is None:
+            return True
+        return inclusion >= 0 and not self.inclusions.rules[inclusion].negated
+
+
+def _kind(found: os.stat_result) -> Kind | None:
+    """None for what no store path can hold."""
+    if stat.S_ISREG(found.st_mode):
+        return "executable" if found.st_mode & stat.S_IXUSR else "file"
+    if stat.S_ISDIR(found.st_mode):
+        return "folder"
+    return "link" if stat.S_ISLNK(found.st_mode) else None

@@ -1,0 +1,287 @@
+"""What this computer has and lacks, each with the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+
+from nixgen.driver.build.builders import Builders, BuildMachine, ask_version
+from nixgen.driver.tools.formatting import Formatter
+from nixgen.errors import NixgenError
+from nixgen.programs.child import APT_PACKAGES
+from nixgen.programs.command import Command
+from nixgen.programs.runner import SubprocessRunner
+
+__all__ = ["Finding", "examine"]
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """One thing looked at.
+
+    :param needed_for: what does not work without it; required things say ``everything``.
+    :param detail: what was found, or what is wrong.
+    :param mend: the command that puts it right; None when nothing is wrong.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    needed_for: str
+    mend: str | None = None
+
+    @property
+    def required(self) -> bool:
+        return self.needed_for == EVERYTHING
+
+
+EVERYTHING = "everything"
+#: program → what it is for
+_PROGRAMS = {
+    "git": "the commit in results.json",
+    "qemu-system-x86_64": "nixgen test run",
+    "mksquashfs": "nixgen test run",
+}
+_GIB = 1 << 30
+
+
+def examine(folder: Path) -> tuple[Finding, ...]:
+    """Look at everything; nothing is changed, nothing raises."""
+    return tuple(finding for look in _LOOKS for finding in look(folder))
+
+
+def _version(*argv: str) -> str | None:
+    try:
+        done = SubprocessRunner().run(Command(argv=argv, deadline=20))
+    except NixgenError:
+        return None
+    lines = (done.text or "\n".join(done.stderr_tail())).splitlines()
+    return lines[0].strip() if done.ok and lines else None
+
+
+def _python(_folder: Path) -> Iterator[Finding]:
+    yield Finding(
+        name="Python",
+        ok=sys.version_info >= (3, 11),
+        detail=sys.version.split()[0],
+        needed_for=EVERYTHING,
+        mend=None if sys.version_info >= (3, 11) else "apt-get install python3",
+    )
+
+
+def _nix(_folder: Path) -> Iterator[Finding]:
+    version = _version("nix-instantiate", "--version")
+    if version is None:
+        yield Finding(
+            name="Nix",
+            ok=False,
+            detail="not found",
+            needed_for=EVERYTHING,
+            mend="apt-get install nix-bin",
+        )
+        return
+    yield Finding(name="Nix", ok=True, detail=version, needed_for=EVERYTHING)
+    store = Path(os.environ.get("NIX_STORE_DIR", "/nix/store"))
+    writable = os.access(store if store.exists() else store.anchor, os.W_OK)
+    daemon = Path("/nix/var/nix/daemon-socket/socket").exists()
+    yield Finding(
+        name="Nix store",
+        ok=writable or daemon,
+        detail="written directly"
+        if writable
+        else "through the daemon"
+        if daemon
+        else f"{store} cannot be written",
+        needed_for=EVERYTHING,
+        mend=None if writable or daemon else "apt-get install nix-setup-systemd, or run as root",
+    )
+
+
+def _mirror(_folder: Path) -> Iterator[Finding]:
+    given = os.environ.get("NIXGEN_DEBIAN_MIRROR")
+    lists = list(Path("/var/lib/apt/lists").glob("*_Packages*"))
+    apt = shutil.which("apt-get")
+    if given:
+        detail, ok, mend = "from NIXGEN_DEBIAN_MIRROR", True, None
+    elif not apt:
+        detail, ok = "no apt, and NIXGEN_DEBIAN_MIRROR is not set", False
+        mend = "export NIXGEN_DEBIAN_MIRROR=<the URL of a Debian mirror, ending in /debian>"
+    elif not lists:
+        detail, ok, mend = "apt has no package lists yet", False, "apt-get update"
+    else:
+        detail, ok, mend = f"from apt ({len(lists)} package lists)", True, None
+    yield Finding(
+        name="Debian mirror", ok=ok, detail=detail, needed_for="the debian base", mend=mend
+    )
+
+
+def _programs(_folder: Path) -> Iterator[Finding]:
+    for program, purpose in _PROGRAMS.items():
+        path = shutil.which(program)
+        version = path and (_version(program, "--version") or _version(program, "-version"))
+        yield Finding(
+            name=program,
+            ok=path is not None,
+            detail=version or path or "not found",
+            needed_for=purpose,
+            mend=None if path else f"apt-get install {APT_PACKAGES[program]}",
+        )
+
+
+def _formatter(_folder: Path) -> Iterator[Finding]:
+    try:
+        Formatter.find(SubprocessRunner())
+        trouble = None
+    except NixgenError as error:
+        trouble = error.message
+    yield Finding(
+        name="nixfmt",
+        ok=trouble is None,
+        detail=trouble or _version("nixfmt", "--version") or "of RFC 166",
+        needed_for="nixgen fmt",
+        mend="nix profile install nixpkgs#nixfmt" if trouble else None,
+    )
+
+
+def _acceleration(_folder: Path) -> Iterator[Finding]:
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        flags = []
+    usable = os.access("/dev/kvm", os.R_OK | os.W_OK) and bool({"vmx", "svm"} & set(flags))
+    yield Finding(
+        name="KVM",
+        ok=True,  # machines boot without it, about ten times slower
+        detail="looks usable" if usable else "not usable: machines run under software emulation",
+        needed_for="faster tests",
+    )
+
+
+def _engine(_folder: Path) -> Iterator[Finding]:
+    for engine in ("podman", "docker"):
+        path = shutil.which(engine)
+        if path:
+            yield Finding(
+                name="container engine",
+                ok=True,
+                detail=_version(engine, "--version") or path,
+                needed_for="running images",
+            )
+            return
+    yield Finding(
+        name="container engine",
+        ok=False,
+        detail="neither podman nor docker",
+        needed_for="running images",
+        mend="apt-get install podman",
+    )
+
+
+def _emulator(_folder: Path) -> Iterator[Finding]:
+    from nixgen.cache.serve.emulator import installed
+
+    ok = installed()
+    yield Finding(
+        name="S3 emulator",
+        ok=ok,
+        detail="moto" if ok else "not installed",
+        needed_for="nixgen cache serve --embedded",
+        mend=None if ok else "pip install 'nixgen[emulator]'",
+    )
+
+
+def _builders(folder: Path) -> Iterator[Finding]:
+    """The remote builders of the generated tree, tried as Nix will use them."""
+    try:
+        builders = Builders.parse((folder / "generated/builders").read_text())
+    except (OSError, UnicodeDecodeError, NixgenError):
+        return
+    path = shutil.which("ssh")
+    if path is None:
+        yield Finding(
+            name="ssh",
+            ok=False,
+            detail="not found",
+            needed_for=_REMOTE,
+            mend=f"apt-get install {APT_PACKAGES['ssh']}",
+        )
+        return
+    for machine in builders.machines:
+        yield _unusable_key(machine) or _answer(machine)
+
+
+_REMOTE = "nixgen build --builders"
+
+
+def _unusable_key(machine: BuildMachine) -> Finding | None:
+    if machine.key is None:
+        return None
+    try:
+        Path(machine.key).open("rb").close()
+        shared = Path(machine.key).stat().st_mode & 0o077
+    except OSError as error:
+        wrong, mend = f"{machine.key}: {error.strerror}", f"ssh-keygen -t ed25519 -f {machine.key}"
+    else:
+        if not shared:
+            return None
+        wrong, mend = f"others can read {machine.key}", f"chmod 600 {machine.key}"
+    return Finding(
+        name=f"builder {machine.name}", ok=False, detail=wrong, needed_for=_REMOTE, mend=mend
+    )
+
+
+def _answer(machine: BuildMachine) -> Finding:
+    with tempfile.TemporaryDirectory(prefix="nixgen-doctor-") as known:
+        try:
+            done = SubprocessRunner().run(ask_version(machine, Path(known)))
+        except NixgenError as error:
+            said, ok = error.message, False
+        else:
+            ok = done.ok
+            said = done.text.strip() if ok else machine.error(done.stderr_tail()).message
+    return Finding(
+        name=f"builder {machine.name}",
+        ok=ok,
+        detail=said,
+        needed_for=_REMOTE,
+        mend=None if ok else machine.trial,
+    )
+
+
+def _space(folder: Path) -> Iterator[Finding]:
+    for place in dict.fromkeys((Path("/nix") if Path("/nix").exists() else Path("/"), folder)):
+        try:
+            free = shutil.disk_usage(place).free
+        except OSError as error:
+            yield Finding(
+                name=f"space in {place}", ok=False, detail=str(error), needed_for=EVERYTHING
+            )
+            continue
+        enough = free > 2 * _GIB
+        yield Finding(
+            name=f"space in {place}",
+            ok=enough,
+            detail=f"{free / _GIB:.1f} GiB free",
+            needed_for=EVERYTHING,
+            mend=None if enough else "nix-collect-garbage",
+        )
+
+
+_LOOKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
+    _python,
+    _nix,
+    _mirror,
+    _programs,
+    _formatter,
+    _acceleration,
+    _engine,
+    _emulator,
+    _builders,
+    _space,
+)

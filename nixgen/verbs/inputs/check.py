@@ -1,0 +1,143 @@
+"""Whether pins say what is so: each is fetched anew, past Nix's own cache, and compared."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from attrs import frozen
+
+from nixgen.documents.inputs import DEBIAN, Pin, described, missing_marks
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.messages.events import Event
+from nixgen.driver.tools.fetching import Fetched, fetch_tree
+from nixgen.errors import LockError, MissingToolError, NixgenError, OutsideError
+from nixgen.programs.runner import SubprocessRunner
+from nixgen.project.workspace import Workspace
+from nixgen.verbs.inputs.debian_lock import lacking, lock_summary
+from nixgen.verbs.inputs.update import tree_reference
+
+__all__ = ["Checked", "check", "check_flake"]
+
+State = Literal["ok", "differs", "unreachable"]
+
+
+@frozen(kw_only=True)
+class Checked:
+    """What was found out about an input, or about what is written from them.
+
+    :param detail: what it is, or what is wrong.
+    :param mend: the command that puts it right.
+    """
+
+    name: str
+    state: State
+    detail: str
+    mend: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "state": self.state,
+            "detail": self.detail,
+            "mend": self.mend,
+        }
+
+
+def check(workspace: Workspace, pin: Pin, *, observe: Callable[[Event], None]) -> Checked:
+    """:raises MissingToolError: there is no Nix, or no git for what is in git."""
+    if pin.type == DEBIAN:
+        return _debian(workspace, pin)
+    with tempfile.TemporaryDirectory(prefix="nixgen-inputs-") as cache:
+        return _tree(workspace, pin, Path(cache), observe)
+
+
+def check_flake(workspace: Workspace) -> Checked | None:
+    """Whether the flake of a generated project says what the pins say; None when there is none, nor should be.
+
+    :raises LockError: flake-inputs.json is wrong, or a pin of it is not locked.
+    """
+    if not workspace.generated.exists():
+        return None
+    changes = workspace.plan_generated()
+    files = ("flake.nix", "flake.lock")
+    stale = [name for name in files if name in changes.written or name in changes.removed]
+    if stale:
+        detail = (
+            f"{' and '.join(stale)} in generated/ {'say' if stale[1:] else 'says'} something else"
+        )
+        return Checked(name="flake", state="differs", detail=detail, mend="nixgen generate")
+    if not (workspace.generated / "flake.lock").exists():
+        return None
+    return Checked(name="flake", state="ok", detail="generated/flake.lock says the same")
+
+
+def _debian(workspace: Workspace, pin: Pin) -> Checked:
+    update = f"nixgen inputs update {pin.name}"
+    try:
+        if said := lacking(workspace, pin):
+            return Checked(name=pin.name, state="differs", detail="; ".join(said), mend=update)
+    except LockError as error:
+        return Checked(name=pin.name, state="differs", detail=error.message, mend=update)
+    locked = lock_summary(workspace)
+    counts = ", ".join(f"{counted['packages']} packages of {of}" for of, counted in locked.items())
+    return Checked(
+        name=pin.name, state="ok", detail=f"the lock of {pin.fields['suite']} has {counts}"
+    )
+
+
+def _tree(workspace: Workspace, pin: Pin, cache: Path, observe: Callable[[Event], None]) -> Checked:
+    if not pin.is_locked:
+        update = f"nixgen inputs update {pin.name}"
+        return Checked(name=pin.name, state="differs", detail="it is not pinned yet", mend=update)
+    reference = {k: v for k, v in pin.locked.items() if k not in {"narHash", "lastModified"}}
+    try:
+        found = fetch_tree(
+            tree_reference(workspace, reference),
+            name=pin.name,
+            origin=pin.origin,
+            runner=SubprocessRunner(),
+            options=NixOptions.of_host(),
+            cache=cache,
+            observe=observe,
+        )
+    except MissingToolError:
+        raise  # it is this computer that lacks something
+    except (OutsideError, LockError) as error:
+        return _unreachable(pin, error)
+    commit = pin.fields.get("rev")
+    to = f" --to {commit}" if commit else ""
+    wrong = [*_differences(pin, found)]
+    if wrong:
+        return Checked(
+            name=pin.name,
+            state="differs",
+            detail="; ".join(wrong),
+            mend=f"nixgen inputs update {pin.name}{to}",
+        )
+    return Checked(name=pin.name, state="ok", detail=described(pin.fields))
+
+
+def _unreachable(pin: Pin, error: NixgenError) -> Checked:
+    return Checked(
+        name=pin.name,
+        state="unreachable",
+        detail=": ".join([error.message, *error.details[-1:]]),
+        mend=None,
+    )
+
+
+def _differences(pin: Pin, found: Fetched) -> Iterator[str]:
+    if missing := missing_marks(pin.name, found.path):
+        yield f"it is no tree of {pin.name}: there is no {' and no '.join(missing)}"
+    expected = pin.fields.get("narHash", found.nar_hash)
+    if expected != found.nar_hash:
+        yield f"pinned is {expected}, there is {found.nar_hash}"
+    seconds = pin.fields.get("lastModified")
+    if seconds is not None and "rev" in pin.fields and found.last_modified is not None:
+        dated = datetime.fromtimestamp(seconds, UTC)
+        if dated != found.last_modified:
+            yield f"pinned is the date {dated:%Y-%m-%d %H:%M:%S}, it is {found.last_modified:%Y-%m-%d %H:%M:%S}"

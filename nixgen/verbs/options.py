@@ -1,0 +1,137 @@
+"""The project's list of NixOS options: read from its nixpkgs, or from a documentation's options.json, and looked into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import attrs
+
+from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate.values import json_value
+from nixgen.errors import EvaluationError, UsageError
+from nixgen.options.listing import of_documentation, of_tree, option_list_nix
+from nixgen.options.project import FILE
+from nixgen.options.stub import Provenance, Stub
+from nixgen.options.tree import show
+from nixgen.programs.runner import Runner, SubprocessRunner
+from nixgen.render.resources import nix_library
+
+if TYPE_CHECKING:
+    from nixgen.project.workspace import Workspace
+
+__all__ = ["Match", "State", "find", "read_documentation", "read_tree", "state"]
+
+_INPUT = "nixpkgs"
+#: Options hardly depend on it; the list is the same whoever reads it.
+_SYSTEM = "x86_64-linux"
+
+
+def read_tree(
+    workspace: Workspace,
+    *,
+    overrides: Mapping[str, Path] = MappingProxyType({}),
+    runner: Runner | None = None,
+    debug: bool = False,
+) -> Stub:
+    """Evaluate the options of the pinned nixpkgs, and those that the project's own modules declare. Nothing is built.
+
+    :param overrides: trees, absolute, in place of the pins of the same names.
+    :raises LockError: flake-inputs.json is missing or wrong.
+    :raises EvaluationError: the tree or one of the modules cannot be evaluated.
+    :raises OutsideError: no Nix, or the tree cannot be fetched.
+    """
+    pin = workspace.options.pin
+    if pin is None and _INPUT not in overrides:
+        raise UsageError(
+            f"flake-inputs.json pins no {_INPUT}, which has the options",
+            hint="add it, or give the options.json of a documentation with --from FILE",
+        )
+    arguments = {
+        "library": str(nix_library()),
+        "inputs": str(workspace.inputs_path),
+        "overrides": {name: str(tree) for name, tree in overrides.items()},
+        "modules": [str(workspace.root / path) for path in workspace.options.modules],
+        "system": _SYSTEM,
+    }
+
+    def ask(*, reasons: bool) -> Stub:
+        found = json_value(
+            option_list_nix(),
+            {**arguments, "reasons": reasons},
+            runner=runner or SubprocessRunner(),
+            options=NixOptions.of_host(),
+            root=workspace.root,
+            debug=debug,
+        )
+        provenance = Provenance(
+            release=found["release"],
+            pin=None if _INPUT in overrides else pin,
+            modules=workspace.options.modules,
+        )
+        return Stub.of(of_tree(found), provenance)
+
+    try:
+        return ask(reasons=True)
+    except EvaluationError:
+        # assertions may need what only a whole machine has
+        return ask(reasons=False)
+
+
+def read_documentation(file: Path) -> Stub:
+    """:raises InputError: it is no options.json."""
+    return Stub.of(of_documentation(file), Provenance(complete=False))
+
+
+@attrs.frozen
+class State:
+    """Whether the project's list of options is that of what is pinned.
+
+    :param current: None when that cannot be said.
+    """
+
+    current: bool | None
+    detail: str
+
+
+def state(workspace: Workspace) -> State | None:
+    """None when the project has no list.
+
+    :raises LockError: the list or flake-inputs.json is wrong.
+    """
+    stub = workspace.options.stub
+    if stub is None:
+        return None
+    release = f"NixOS {stub.provenance.release}: " if stub.provenance.release else ""
+    what = f"{release}{stub.count} options"
+    if not stub.provenance.complete:
+        return State(None, f"{what}, of a documentation")
+    reasons = workspace.options.staleness()
+    return State(not reasons, f"{what}; {'; '.join(reasons)}" if reasons else what)
+
+
+@attrs.frozen
+class Match:
+    """:param option: its path, as it is written in Nix."""
+
+    option: str
+    type: str
+
+
+def find(workspace: Workspace, words: Iterable[str]) -> Iterator[Match]:
+    """The options that have all of these words in their paths, whatever the case.
+
+    :raises UsageError: the project has no list of options.
+    """
+    stub = workspace.options.stub
+    if stub is None:
+        raise UsageError(
+            f"the project has no {FILE}", hint="nixgen inputs options, without a word, writes it"
+        )
+    wanted = [word.casefold() for word in words]
+    for path, described in stub.options():
+        shown = show(path)
+        if all(word in shown.casefold() for word in wanted):
+            yield Match(shown, described)

@@ -1,0 +1,149 @@
+"""The values of a project's secrets must not be in what is pushed: what is searched for, where, and whom it concerns."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import asdict, frozen
+
+from nixgen.cache.push.leaks import (
+    Leak,
+    Scanner,
+    Values,
+    leak_error,
+    read_values,
+    scan_logs,
+    scan_paths,
+)
+from nixgen.driver.store.store import Store
+from nixgen.errors import LeakError
+
+if TYPE_CHECKING:
+    from nixgen.project.workspace import Workspace
+
+__all__ = ["SecretScan", "refuse_leaks", "refuse_leaks_in", "scan"]
+
+
+@frozen(kw_only=True)
+class SecretScan:
+    """The outcome of `scan`.
+
+    :param searched: names of the secrets that were looked for.
+    :param too_short: of those with too short a value to be looked for.
+    :param absent: of those whose value cannot be read here.
+    :param paths: that were read, ``nar_bytes`` together.
+    :param error: what to tell of the leaks, when there are any.
+    """
+
+    searched: tuple[str, ...]
+    too_short: tuple[str, ...]
+    absent: tuple[str, ...]
+    paths: int
+    nar_bytes: int
+    leaks: tuple[Leak, ...]
+    error: LeakError | None
+    seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """For ``--json``: schema nixgen/secret-scan/1."""
+        return {
+            "schema": "nixgen/secret-scan/1",
+            "searched": list(self.searched),
+            "tooShort": list(self.too_short),
+            "absent": list(self.absent),
+            "paths": self.paths,
+            "narBytes": self.nar_bytes,
+            "leaks": [asdict(leak) for leak in self.leaks],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def scan(workspace: Workspace, roots: Sequence[str]) -> SecretScan:
+    """Search the closures of ``roots``, and the logs of their builds, for the values of the project's secrets.
+
+    :raises StoreError: a path is not in the store, or cannot be read.
+    """
+    started = time.monotonic()
+    values, scanner = _scanner(workspace)
+    store = Store.of_host()
+    infos = store.closure(roots) if scanner else []
+    leaks = scan_paths((info.path for info in infos), scanner, store)
+    leaks += scan_logs(infos, scanner, store)
+    return SecretScan(
+        searched=scanner.names,
+        too_short=scanner.too_short,
+        absent=values.absent,
+        paths=len(infos),
+        nar_bytes=sum(info.nar_size for info in infos),
+        leaks=tuple(leaks),
+        error=_error(workspace, leaks, roots, store) if leaks else None,
+        seconds=time.monotonic() - started,
+    )
+
+
+def refuse_leaks(
+    workspace: Workspace,
+    roots: Iterable[str],
+    missing: Callable[[], Sequence[str]],
+    *,
+    logs: bool,
+) -> None:
+    """Look through what a push is about to upload. Projects whose secrets cannot be read here pay nothing.
+
+    :param roots: store paths whose closures are pushed.
+    :param missing: finds out which paths are to be uploaded.
+    :param logs: build logs are uploaded, too.
+    :raises LeakError: there is a secret's value in it.
+    """
+    _, scanner = _scanner(workspace)
+    if not scanner:
+        return
+    store = Store.of_host()
+    paths = missing()
+    leaks = scan_paths(paths, scanner, store)
+    if logs:
+        leaks += scan_logs(store.info(paths), scanner, store)
+    if leaks:
+        raise _error(workspace, leaks, roots, store)
+
+
+def refuse_leaks_in(workspace: Workspace, what: str, data: bytes) -> None:
+    """Look through something that is no store path, but is about to be uploaded.
+
+    :param what: completes "is in …".
+    :raises LeakError: there is a secret's value in it.
+    """
+    _, scanner = _scanner(workspace)
+    names = sorted(scanner.scan((data,))) if scanner else []
+    if names:
+        raise LeakError(
+            f"the value of a secret is in {what}: {', '.join(names)}",
+            hint="give it to its service with secrets=[…], leave its file out of the sources, and change the value",
+        )
+
+
+def _scanner(workspace: Workspace) -> tuple[Values, Scanner]:
+    values = read_values(workspace.secrets(), os.environ)
+    return values, Scanner.of(values.found)
+
+
+def _error(
+    workspace: Workspace, leaks: Iterable[Leak], roots: Iterable[str], store: Store
+) -> LeakError:
+    names = _root_names(workspace.state)
+    brought: dict[str, list[str]] = {}
+    for root in roots:
+        for info in store.closure([root]):
+            for path in filter(None, (info.path, info.deriver)):
+                brought.setdefault(path, []).append(names.get(root, root))
+    return leak_error(leaks, brought)
+
+
+def _root_names(state: Path) -> dict[str, str]:
+    """Store path → the target that it is the output of."""
+    links = [*state.glob("gcroots/*"), *state.glob("warm/*/*")]
+    return {str(link.readlink()): link.name for link in links if link.is_symlink()}

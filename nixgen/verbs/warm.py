@@ -1,0 +1,283 @@
+"""``nixgen cache warm``: every target of a project, in every environment and on every system, into a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from attrs import evolve, frozen
+
+from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.bucket.location import CacheLocation
+from nixgen.cache.keep.roots import DEFAULT_ENVIRONMENT, Root, new_generation, record_root
+from nixgen.cache.push.upstream import Upstream
+from nixgen.cache.push.warm import Shard, WarmPlan, WarmRow, Work, make_warm_plan
+from nixgen.driver.build.results import source_commit
+from nixgen.driver.build.roots import Roots
+from nixgen.driver.commands.versions import probe
+from nixgen.driver.evaluate import Target
+from nixgen.driver.messages.events import Message
+from nixgen.driver.store.store import Store
+from nixgen.errors import BuildError, EvaluationError, UsageError
+from nixgen.programs.runner import SubprocessRunner
+from nixgen.project.workspace import Workspace
+from nixgen.verbs import build as building
+
+__all__ = ["SYSTEMS", "Selection", "Warmed", "build", "plan", "record_roots"]
+
+SYSTEMS = ("aarch64-linux", "x86_64-linux")
+"""What a machine can be, see `nixgen.models.Machine`."""
+
+Observer = Callable[[Any], None]
+
+
+@frozen(kw_only=True)
+class Selection:
+    """What is to be in the cache.
+
+    :param targets: as for a build; all when empty.
+    :param environments: None among them is the project as it stands. Left out: that, and all of the project's.
+    :param systems: those of the machines when empty, or this computer's without machines.
+    :param shard: only this part of it.
+    """
+
+    targets: tuple[str, ...] = ()
+    environments: tuple[str | None, ...] | None = None
+    systems: tuple[str, ...] = ()
+    shard: Shard | None = None
+
+    def works(self, workspace: Workspace, here: str) -> list[Work]:
+        """All of it, environment by environment. A machine has a system of its own, and is wanted on no other.
+
+        :raises UsageError: no such target, environment or system.
+        """
+        known: list[str] = [each.name for each in workspace.project.environments]
+        for environment in self.environments or ():
+            if environment is not None and environment not in known:
+                raise UsageError(
+                    f"the project has no environment {environment!r}",
+                    hint=f"it has {', '.join(known)}; none is the project as it stands"
+                    if known
+                    else "add Environment(…) to Project(environments=[…])",
+                )
+        for system in self.systems:
+            if system not in SYSTEMS:
+                raise UsageError(
+                    f"there is no system {system!r}", hint=f"there are {' and '.join(SYSTEMS)}"
+                )
+        own = {f"machines.{each.name}": each.system for each in workspace.project.machines}
+        works = (
+            Work(attr=attr, environment=environment, system=system)
+            for environment in dict.fromkeys(self.environments or (None, *known))
+            for system in dict.fromkeys(self.systems or own.values() or (here,))
+            for attr in workspace.select(self.targets)
+            if own.get(attr, system) == system
+        )
+        return [work for work in works if self.shard is None or self.shard.holds(work)]
+
+
+def plan(
+    workspace: Workspace,
+    selection: Selection,
+    location: CacheLocation,
+    *,
+    base: str = "debian",
+    overrides: Mapping[str, Path] = MappingProxyType({}),
+    builders: str | None = None,
+    upstreams: Sequence[Upstream] = (),
+    debug: bool = False,
+    observe: Observer,
+) -> WarmPlan:
+    """Evaluate all that is selected, and ask the cache what it lacks. What cannot be evaluated is in the plan, not raised.
+
+    :param upstreams: what these have is not missing.
+    :raises InputError, OutsideError: as `nixgen.verbs.build.build`.
+    :raises CacheError: the cache does not answer.
+    """
+    here = _this_system(workspace)
+    works = selection.works(workspace, here)
+    buildable = {here} | building.builder_systems(workspace, builders)
+    wanted: list[tuple[Work, Target]] = []
+    failed: list[WarmRow] = []
+    for group in _groups(works).values():
+        by_attr = {work.attr: work for work in group}
+        evaluated = building.evaluated(
+            workspace,
+            by_attr,
+            base=base,
+            overrides=overrides,
+            environment=group[0].environment,
+            system=_argument(group[0], here),
+            debug=debug,
+            observe=observe,
+        )
+        wanted += ((by_attr[target.attr], target) for target in evaluated.targets)
+        failed += (
+            WarmRow(work=by_attr[attr], target=None, state="failed", error=_said(error))
+            for attr, error in evaluated.errors.items()
+        )
+    observe(Message(3, f"asking the cache for {len(wanted)} targets"))
+    with Bucket(location) as bucket:
+        made = make_warm_plan(
+            wanted,
+            store=Store.of_host(),
+            bucket=bucket,
+            buildable=buildable.__contains__,
+            upstreams=upstreams,
+        )
+    rows = {row.work: row for row in (*made.rows, *failed)}
+    return evolve(made, rows=tuple(rows[work] for work in works))
+
+
+def _said(error: EvaluationError) -> str:
+    return f"{error.message} ({error.where})" if error.where else error.message
+
+
+@frozen(kw_only=True)
+class Warmed:
+    """The outcome of `build`.
+
+    :param plan: as it was, with what failed since.
+    :param details: why, from the logs.
+    """
+
+    plan: WarmPlan
+    details: tuple[str, ...]
+
+    @property
+    def error(self) -> BuildError | None:
+        """What to tell when something failed, or cannot be built here."""
+        failed = self.plan.of("failed")
+        elsewhere = self.plan.of("cannot be built here")
+        systems = " and ".join(sorted({row.work.system for row in elsewhere}))
+        if not failed and not elsewhere:
+            return None
+        return BuildError(
+            f"{len(failed) + len(elsewhere)} of {len(self.plan.rows)} targets are still not in the cache",
+            hint="correct what failed, and run it again: what is there stays there"
+            if failed
+            else f"warm it on {systems}, or give --builders for that",
+            details=(
+                *(f"{row.work}: {row.error}" for row in failed),
+                *(f"{row.work}: cannot be built here" for row in elsewhere),
+                *self.details,
+            ),
+        )
+
+
+def build(
+    workspace: Workspace,
+    planned: WarmPlan,
+    *,
+    base: str = "debian",
+    overrides: Mapping[str, Path] = MappingProxyType({}),
+    jobs: int | None = None,
+    builders: str | None = None,
+    substituters: building.Substituters | None = None,
+    debug: bool = False,
+    observe: Observer,
+) -> Warmed:
+    """Build what is to be built; that and what is to be pushed stay out of garbage collection (``.nixgen/warm``).
+
+    :param substituters: the cache itself: what it has of the way to the targets need not be built once more.
+    :raises OutsideError: as `nixgen.verbs.build.build`.
+    """
+    here = _this_system(workspace)
+    folder = workspace.state / "warm"
+    groups = _groups(row.work for row in planned.of("to push", "to build"))
+    _forget(folder, workspace)
+    errors: dict[Work, str] = {}
+    details: dict[str, None] = {}
+    for name, group in groups.items():
+        by_attr = {work.attr: work for work in group}
+        try:
+            built = building.build(
+                workspace,
+                by_attr,
+                base=base,
+                overrides=overrides,
+                environment=group[0].environment,
+                system=_argument(group[0], here),
+                gcroots=folder / name,
+                jobs=jobs,
+                builders=builders,
+                substituters=substituters,
+                debug=debug,
+                observe=observe,
+            )
+        except BuildError as error:
+            errors |= dict.fromkeys(group, error.message)
+            details |= dict.fromkeys(error.details)
+            continue
+        failed = [result.attr for result in built.report.results if result.status == "failed"]
+        errors |= {by_attr[attr]: "it cannot be built" for attr in failed}
+        error_ = built.report.error(built.origins)
+        details |= dict.fromkeys(error_.details if error_ else ())
+    rows = (
+        evolve(row, state="failed", error=errors[row.work]) if row.work in errors else row
+        for row in planned.rows
+    )
+    return Warmed(plan=evolve(planned, rows=tuple(rows)), details=tuple(details))
+
+
+def record_roots(workspace: Workspace, warmed: WarmPlan, location: CacheLocation) -> None:
+    """Tell collection to keep what is in the cache now, environment by environment.
+
+    :raises CacheError: the cache does not answer.
+    """
+    now = datetime.now(UTC)
+    commit = source_commit(SubprocessRunner(), workspace.root)
+    there = warmed.of("cached", "to push", "to build")
+    several = len({row.work.system for row in there}) > 1
+    targets: dict[str, dict[str, Mapping[str, str]]] = {}
+    for row in there:
+        if row.target is not None:
+            # on another system it is another target, whose generations are counted on their own
+            attr = f"{row.work.attr}.{row.work.system}" if several else row.work.attr
+            environment = row.work.environment or DEFAULT_ENVIRONMENT
+            targets.setdefault(environment, {})[attr] = row.target.outputs
+    with Bucket(location) as bucket:
+        for environment, outputs in targets.items():
+            root = Root(
+                environment=environment,
+                generation=new_generation(now),
+                created=now,
+                project=workspace.project.name,
+                commit=commit,
+                targets=outputs,
+            )
+            record_root(bucket, root)
+
+
+def _groups(works: Iterable[Work]) -> Mapping[str, list[Work]]:
+    """What one evaluation answers, under the name of the folder of its roots."""
+    groups: dict[str, list[Work]] = {}
+    for work in works:
+        name = f"{work.system}.{work.environment}" if work.environment else work.system
+        groups.setdefault(name, []).append(work)
+    return groups
+
+
+def _forget(folder: Path, workspace: Workspace) -> None:
+    """Drop the roots of environments that the project has no more."""
+    known = {None, *(each.name for each in workspace.project.environments)}
+    for roots in _folders(folder):
+        environment = roots.name.partition(".")[2] or None
+        if environment not in known:
+            Roots(roots).prune(())
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    return folder.iterdir() if folder.is_dir() else iter(())
+
+
+def _this_system(workspace: Workspace) -> str:
+    return probe(SubprocessRunner(), workspace.state / "cache").system
+
+
+def _argument(work: Work, here: str) -> str | None:
+    """Without it, an evaluation is that of an ordinary build, and remembered as such."""
+    return None if work.system == here else work.system

@@ -1,0 +1,1 @@
+"""Ways to talk to a machine: console, shell, QMP, and the network switch."""

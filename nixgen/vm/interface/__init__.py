@@ -1,0 +1,1 @@
+"""The NixOS test driver's interface for test scripts."""

@@ -1,0 +1,206 @@
+"""Running commands on a machine: the part of the test driver's interface everything else stands on.
+
+Names, signatures and meaning are those of NixOS' test driver (nixos/lib/test-driver in nixpkgs), so that
+its test scripts run unchanged. Times are in seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from nixgen.errors import TestError
+from nixgen.vm.channels.console import Console
+from nixgen.vm.channels.qmp import Qmp
+from nixgen.vm.channels.shell import Reply, Shell, ShellClosed
+from nixgen.vm.record.journal import Journal, Step
+
+__all__ = ["Commands", "Guest", "retry"]
+
+_FIRST_PAUSE = 0.1
+_PAUSE = 1.0
+
+
+class Guest(Protocol):
+    """What a machine needs of the thing that boots it."""
+
+    name: str
+
+    @property
+    def running(self) -> bool: ...
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def shell(self) -> Shell: ...
+    @property
+    def monitor(self) -> Qmp: ...
+    @property
+    def console(self) -> Console: ...
+    def console_tail(self) -> tuple[str, ...]: ...
+    def start(self, *, allow_reboot: bool = False) -> None: ...
+    def connect(self) -> None: ...
+    def disconnect(self) -> None: ...
+    def wait_exit(self, timeout: float | None) -> bool: ...
+    def power_off(self) -> None: ...
+
+
+def retry(fn: Callable[[bool], bool], timeout_seconds: float = 900) -> None:
+    """Call ``fn(False)`` until it returns True; when time is up ``fn(True)`` is the last chance.
+
+    The pauses grow from 0.1 s to 1 s.
+
+    :raises TestError: the last chance was lost too.
+    """
+    end = time.monotonic() + timeout_seconds
+    pause = _FIRST_PAUSE
+    while time.monotonic() < end:
+        if fn(False):
+            return
+        time.sleep(min(pause, max(0.0, end - time.monotonic())))
+        pause = min(pause * 1.5, _PAUSE)
+    if not fn(True):
+        raise TestError(f"action timed out after {timeout_seconds:g} seconds")
+
+
+class Commands:
+    """A machine one can run commands on; boots it at the first command."""
+
+    def __init__(self, guest: Guest, journal: Journal) -> None:
+        self.name = guest.name
+        self._guest = guest
+        self._journal = journal
+
+    def __repr__(self) -> str:
+        return f"<Machine {self.name!r}>"
+
+    def log(self, msg: str) -> None:
+        """A line in the report."""
+        self._journal.log(msg, self.name)
+
+    @contextlib.contextmanager
+    def nested(self, msg: str) -> Iterator[Step]:
+        """Group what happens inside under ``msg`` in the report."""
+        with self._journal.step("action", msg, self.name) as step:
+            yield step
+
+    def execute(
+        self,
+        command: str,
+        check_return: bool = True,  # noqa: FBT001, FBT002 - the driver's signature
+        check_output: bool = True,  # noqa: FBT001, FBT002
+        timeout: float | None = 900,
+    ) -> tuple[int, str]:
+        """Run ``command`` in bash under ``set -euo pipefail``; its exit status and standard output.
+
+        124 is a command that took longer than ``timeout``. Without ``check_return`` the status is -1,
+        and the machine may end meanwhile; without ``check_output`` nothing is awaited at all.
+
+        A command that detaches must close its standard output (``>&2``), which is awaited.
+
+        :raises TestError: the machine ended while the command ran.
+        :raises EngineError: it never came up, or stopped answering.
+        """
+        self._connected()
+        with self._journal.step("command", command, self.name) as step:
+            if not check_output:
+                self._guest.shell.send(command)
+                return -2, ""
+            try:
+                reply = self._guest.shell.run(command, timeout=timeout)
+            except ShellClosed as closed:
+                if not check_return:
+                    return -1, closed.output.decode(errors="replace")
+                raise self.ended(f"while it ran: {command}") from closed
+            output = self._noted(step, reply)
+            return (reply.status if check_return else -1), output
+
+    def succeed(self, *commands: str, timeout: float | None = None) -> str:
+        """Run the commands in order; their outputs joined.
+
+        :raises TestError: one of them failed; the details are its output and errors.
+        """
+        return "".join(self._expect(command, "succeed", timeout) for command in commands)
+
+    def fail(self, *commands: str, timeout: float | None = None) -> str:
+        """Like `succeed`, but every command must fail."""
+        return "".join(self._expect(command, "fail", timeout) for command in commands)
+
+    def wait_until_succeeds(self, command: str, timeout: float = 900) -> str:
+        """Repeat ``command`` until it succeeds; its output then.
+
+        :raises TestError: it did not within ``timeout``; the details are its last output.
+        """
+        return self._repeat(command, f"success: {command}", lambda status: status == 0, timeout)
+
+    def wait_until_fails(self, command: str, timeout: float = 900) -> str:
+        """Repeat ``command`` until it fails; its output then. Errors as for `wait_until_succeeds`."""
+        return self._repeat(command, f"failure: {command}", lambda status: status != 0, timeout)
+
+    def ended(self, when: str) -> TestError:
+        """The error for a machine that went off by itself."""
+        self._guest.wait_exit(5)
+        return TestError(
+            f"{self.name} ended {when}",
+            hint="the end of its console is below",
+            details=self._guest.console_tail(),
+        )
+
+    def _connected(self) -> None:
+        if not self._guest.connected:
+            with self.nested("wait for the machine to finish booting"):
+                self._guest.connect()
+
+    def _expect(self, command: str, wanted: str, timeout: float | None) -> str:
+        self._connected()
+        with self._journal.step("command", command, self.name) as step:
+            try:
+                reply = self._guest.shell.run(command, timeout=timeout)
+            except ShellClosed as closed:
+                raise self.ended(f"while it ran: {command}") from closed
+            output = self._noted(step, reply)
+            if (reply.status == 0) == (wanted == "succeed"):
+                return output
+            step.failed = True
+            if wanted == "fail":
+                raise TestError(
+                    f"{self.name}: command unexpectedly succeeded: {command}",
+                    details=step.output.splitlines(),
+                )
+            late = " (timed out)" if reply.status == 124 and timeout is not None else ""
+            raise TestError(
+                f"{self.name}: command failed with exit status {reply.status}{late}: {command}",
+                details=step.output.splitlines()[-40:],
+            )
+
+    def _repeat(
+        self, command: str, what: str, wanted: Callable[[int], bool], timeout: float
+    ) -> str:
+        last = ""
+
+        def attempt(_last_try: bool) -> bool:  # noqa: FBT001
+            nonlocal last
+            status, last = self.execute(command, timeout=timeout)
+            return wanted(status)
+
+        with self.nested(f"wait for {what}"):
+            try:
+                retry(attempt, timeout)
+            except TestError as error:
+                if error.message.startswith("action timed out"):
+                    raise TestError(
+                        f"{self.name}: waited {timeout:g} s in vain for {what}",
+                        details=last.splitlines()[-40:],
+                    ) from None
+                raise
+        return last
+
+    @staticmethod
+    def _noted(step: Step, reply: Reply) -> str:
+        output = reply.stdout.decode(errors="replace")
+        step.note(output + reply.stderr.decode(errors="replace"))
+        step.status = reply.status
+        return output

@@ -1,0 +1,161 @@
+"""Running a test script: plain Python text, with the names NixOS' test driver gives it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import traceback
+import unittest
+from collections.abc import Callable, Iterator, Mapping
+from types import CodeType
+from typing import Any
+
+from nixgen.errors import NixgenError, OutsideError, TestError
+from nixgen.vm.interface.commands import retry
+from nixgen.vm.interface.machine import Machine
+from nixgen.vm.record.journal import Journal
+from nixgen.vm.record.report import Failure
+from nixgen.vm.spec import python_name
+
+__all__ = ["Driver", "compile_script", "run_script", "script_lines", "symbols"]
+
+_FILENAME = "<test script>"
+
+
+class Driver:
+    """The script's ``driver``: all machines and what concerns them together."""
+
+    def __init__(self, machines: tuple[Machine, ...], journal: Journal) -> None:
+        self.machines = list(machines)
+        self._journal = journal
+
+    def start_all(self) -> None:
+        """Start every machine; they boot at the same time, and commands wait for their own."""
+        with self._journal.step("action", "start all machines"):
+            for machine in self.machines:
+                machine.start()
+
+    def join_all(self) -> None:
+        """Wait until every machine is off."""
+        with self._journal.step("action", "wait for all machines to power off"):
+            for machine in self.machines:
+                machine.wait_for_shutdown()
+
+    @contextlib.contextmanager
+    def subtest(self, name: str) -> Iterator[None]:
+        """A named part of the test, a case of its own in reports."""
+        with self._journal.step("subtest", name):
+            yield
+
+    def serial_stdout_on(self) -> None:
+        """Show the machines' consoles to the observer's reader again."""
+        self._journal.show_console = True
+
+    def serial_stdout_off(self) -> None:
+        """Keep the consoles out of sight; they are still recorded."""
+        self._journal.show_console = False
+
+
+class _Log:
+    """The script's ``log``."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def log(self, msg: str, attrs: Mapping[str, str] | None = None) -> None:
+        self._journal.log(msg, (attrs or {}).get("machine"))
+
+    info = warning = error = log
+
+    @contextlib.contextmanager
+    def nested(self, msg: str, attrs: Mapping[str, str] | None = None) -> Iterator[None]:
+        with self._journal.step("action", msg, (attrs or {}).get("machine")):
+            yield
+
+
+class _Assertions(unittest.TestCase):
+    """The script's ``t``: unittest's assertions."""
+
+
+def compile_script(script: str) -> CodeType:
+    """:raises TestError: it is not Python; ``where`` and the details show the line."""
+    try:
+        return compile(script, _FILENAME, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        lines = getattr(error, "text", None) or ""
+        raise TestError(
+            f"the test script is not Python: {error}",
+            hint="correct the script in the test's model",
+            details=[lines.rstrip()] if lines else [],
+        ) from error
+
+
+def symbols(driver: Driver, journal: Journal) -> dict[str, Any]:
+    """The script's global names; a machine hides a general name."""
+    names: dict[str, Any] = {
+        "driver": driver,
+        "start_all": driver.start_all,
+        "join_all": driver.join_all,
+        "subtest": driver.subtest,
+        "serial_stdout_on": driver.serial_stdout_on,
+        "serial_stdout_off": driver.serial_stdout_off,
+        "create_machine": _no_create_machine,
+        "machines": driver.machines,
+        "log": _Log(journal),
+        "retry": retry,
+        "t": _Assertions(),
+        "Machine": Machine,
+        "os": os,
+        "__name__": "__main__",
+    }
+    names |= {python_name(machine.name): machine for machine in driver.machines}
+    if len(driver.machines) == 1:
+        names["machine"] = driver.machines[0]
+    return names
+
+
+def run_script(script: str, code: CodeType, driver: Driver, journal: Journal) -> Failure | None:
+    """Execute the compiled script; None when it passes.
+
+    Whatever the script raises becomes a `Failure`; Ctrl-C and the run's own timeout pass through.
+    """
+    try:
+        exec(code, symbols(driver, journal))  # noqa: S102 - running the user's test is the purpose
+    except SystemExit as end:
+        if end.code in (None, 0):
+            return None
+        return _failure(script, end, f"the script exited with {end.code!r}")
+    except NixgenError as error:
+        return _failure(script, error, error.message)
+    except AssertionError as error:
+        return _failure(script, error, f"assertion failed: {error}".rstrip(": "))
+    except Exception as error:  # noqa: BLE001 - the script is the user's code
+        return _failure(script, error, "".join(traceback.format_exception_only(error)).strip())
+    return None
+
+
+def script_lines(script: str, error: BaseException) -> tuple[tuple[int, str], ...]:
+    """The script's lines that ``error`` came through, outermost first: ``(number, source)``."""
+    source = script.splitlines()
+    return tuple(
+        (frame.lineno, source[frame.lineno - 1].strip())
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == _FILENAME and frame.lineno and frame.lineno <= len(source)
+    )
+
+
+def _failure(script: str, error: BaseException, message: str) -> Failure:
+    return Failure(
+        kind="broken" if isinstance(error, OutsideError) else "failed",
+        message=message,
+        lines=script_lines(script, error),
+        hint=error.hint if isinstance(error, NixgenError) else None,
+        details=error.details if isinstance(error, NixgenError) else (),
+    )
+
+
+def _no_create_machine(*_: object, **__: object) -> Callable[..., Machine]:
+    raise TestError(
+        "create_machine() is not supported: a start command would bypass the test's own machines",
+        hint="add the machine to the test's nodes",
+    )

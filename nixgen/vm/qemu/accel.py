@@ -1,0 +1,122 @@
+"""Which accelerator really boots something on this machine.
+
+``/dev/kvm`` is not a promise: on hosts without nested virtualisation it opens, even creates a VM, and
+then runs nothing, or runs a boot sector but no kernel. So the processor must say that it virtualises,
+and a boot sector that asks QEMU to exit is booted once; the answer is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+from attrs import frozen
+
+from nixgen.errors import StoreError, WorkError
+from nixgen.programs.command import Command
+from nixgen.programs.runner import Runner
+
+__all__ = ["KVM", "TCG", "Acceleration", "choose_acceleration"]
+
+
+@frozen(kw_only=True)
+class Acceleration:
+    """``name`` for people, ``arguments`` for QEMU, ``patience`` as the factor for waiting times."""
+
+    name: str
+    arguments: tuple[str, ...]
+    patience: float
+
+
+KVM = Acceleration(name="kvm", arguments=("-accel", "kvm", "-cpu", "host"), patience=1.0)
+TCG = Acceleration(
+    name="tcg", arguments=("-accel", "tcg,thread=multi", "-cpu", "max"), patience=4.0
+)
+
+# mov al,0x10; mov dx,0x501; out dx,al; hlt; jmp $-1 — then the mark of a boot sector. The write to QEMU's
+# isa-debug-exit port ends the emulator with status (0x10 << 1) | 1.
+_BOOT_SECTOR = bytes.fromhex("b010ba0105eef4ebfd").ljust(510, b"\0") + b"\x55\xaa"
+_BOOTED = (0x10 << 1) | 1
+_PROBE_SECONDS = 5.0
+
+
+def choose_acceleration(
+    runner: Runner,
+    *,
+    system: str,
+    cache_dir: Path,
+    device: Path = Path("/dev/kvm"),
+    cpuinfo: Path = Path("/proc/cpuinfo"),
+) -> Acceleration:
+    """KVM when a guest of ``system`` was seen to boot under it, else QEMU's own emulation.
+
+    The answer is kept in ``cache_dir`` until the host's kernel or boot changes.
+
+    :raises MissingToolError: QEMU is not installed.
+    """
+    if system != f"{platform.machine()}-linux" or not os.access(device, os.R_OK | os.W_OK):
+        return TCG
+    if system != "x86_64-linux":
+        return KVM  # the probe is an x86 boot sector; elsewhere an openable device has to do
+    if not _virtualises(cpuinfo):
+        return TCG
+    file = cache_dir / "acceleration.json"
+    key = {"kernel": platform.release(), "boot": _boot_id(), "device": device.stat().st_rdev}
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        known = json.loads(file.read_text())
+        if known["key"] == key:
+            return KVM if known["kvm"] else TCG
+    works = _boots(runner)
+    _remember(file, json.dumps({"key": key, "kvm": works}))
+    return KVM if works else TCG
+
+
+def _virtualises(cpuinfo: Path) -> bool:
+    """Whether the processor has Intel's or AMD's extensions, as KVM on x86 needs them."""
+    try:
+        return bool({"vmx", "svm"} & set(cpuinfo.read_text().split()))
+    except OSError:
+        return False
+
+
+def _boots(runner: Runner) -> bool:
+    with tempfile.NamedTemporaryFile(prefix="nixgen-probe-") as sector:
+        sector.write(_BOOT_SECTOR)
+        sector.flush()
+        command = Command(
+            argv=(
+                *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"),
+                *("-machine", "pc", *KVM.arguments, "-m", "16", "-no-reboot"),
+                *("-drive", f"file={sector.name},format=raw,if=ide,snapshot=on"),
+                *("-device", "isa-debug-exit,iobase=0x501,iosize=1"),
+            ),
+            deadline=_PROBE_SECONDS,
+        )
+        try:
+            return runner.run(command).status == _BOOTED
+        except WorkError:  # the deadline passed: nothing ran
+            return False
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _remember(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
+        temporary.write_text(text)
+        temporary.replace(file)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {file}: {error.strerror}",
+            hint="free space, or give another state directory",
+        ) from error

@@ -1,0 +1,1 @@
+"""What a test run tells: events, the journal and reports."""

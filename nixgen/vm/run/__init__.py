@@ -1,0 +1,1 @@
+"""Running a test: machines booted, script run, result kept."""

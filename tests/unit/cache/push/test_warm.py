@@ -1,0 +1,248 @@
+"""Shards share nothing, leave nothing out and stay; jobs say what they were told, whatever it is made of."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nixgen.automation.jobs import FORMS, WarmJob, github, kubernetes, systemd
+from nixgen.cache.push.warm import Shard, WarmPlan, WarmRow, Work
+from nixgen.driver.evaluate import Target
+from nixgen.driver.store.store import PathInfo
+from nixgen.errors import UsageError
+
+works = st.builds(
+    Work,
+    attr=st.from_regex(r"(machines|images|tests|packages)\.[a-z][a-z0-9-]{0,8}", fullmatch=True),
+    environment=st.none() | st.sampled_from(["staging", "production"]),
+    system=st.sampled_from(["x86_64-linux", "aarch64-linux"]),
+)
+PATH = "/nix/store/00000000000000000000000000000000-"
+
+
+@given(st.lists(works, unique=True), st.integers(1, 12))
+def test_every_work_is_in_one_shard(all_of_it: list[Work], count: int) -> None:
+    shards = [Shard(index, count) for index in range(1, count + 1)]
+    for work in all_of_it:
+        assert sum(shard.holds(work) for shard in shards) == 1
+
+
+@given(st.sets(works, min_size=1), works, st.integers(1, 12), st.data())
+def test_a_new_target_moves_no_other(
+    before: set[Work], new: Work, count: int, data: st.DataObject
+) -> None:
+    shard = Shard(data.draw(st.integers(1, count)), count)
+    kept = {work for work in before if shard.holds(work)}
+    after = {work for work in before | {new} if shard.holds(work)}
+    assert after - {new} == kept - {new}
+
+
+def test_shards_are_the_same_on_every_machine_and_about_equal() -> None:
+    all_of_it = [
+        Work(attr=f"machines.m{number}", environment=environment, system="x86_64-linux")
+        for number in range(500)
+        for environment in (None, "staging")
+    ]
+    sizes = [sum(Shard(index, 4).holds(work) for work in all_of_it) for index in range(1, 5)]
+    assert sizes == [223, 247, 268, 262]
+
+
+@pytest.mark.parametrize(
+    "text", ["0/5", "6/5", "1", "1/0", "-1/5", "a/b", "1/5/2", " 1/5", "1/5\n"]
+)
+def test_no_shard(text: str) -> None:
+    with pytest.raises(UsageError, match="is no shard"):
+        Shard.parse(text)
+    assert str(Shard.parse("2/5")) == "2/5"
+
+
+def test_what_environments_share_counts_once() -> None:
+    info = PathInfo(path=f"{PATH}a", nar_hash="sha256:0", nar_size=1000, references=())
+    other = evolve(info, path=f"{PATH}b", nar_size=20)
+    target = Target(attr="machines.web", drv=f"{PATH}a.drv", outputs={"out": info.path})
+    work = Work(attr="machines.web", environment=None, system="x86_64-linux")
+    staging = evolve(work, environment="staging")
+    built = evolve(work, attr="images.api")
+    plan = WarmPlan(
+        cache="s3://cache",
+        rows=(
+            WarmRow(work=work, target=target, state="to push", missing=(info,)),
+            WarmRow(work=staging, target=target, state="to push", missing=(info, other)),
+            WarmRow(work=built, target=target, state="to build", builds=("x", "y")),
+            WarmRow(
+                work=evolve(built, environment="staging"),
+                target=target,
+                state="to build",
+                builds=("y",),
+            ),
+        ),
+    )
+    document = plan.document()
+    assert (document["missingPaths"], document["missingBytes"], document["builds"]) == (2, 1020, 2)
+    assert [row["missingBytes"] for row in document["targets"]] == [1000, 1020, None, None]
+
+
+# jobs
+
+NASTY = (
+    "s3://bucket?endpoint=https://s3.example.org",
+    """s3://bucket/it's "quoted" \\ and\\""",
+    "s3://bucket/${{ secrets.AWS_SECRET_ACCESS_KEY }}",
+    "s3://bucket/$(JOB_COMPLETION_INDEX)$HOME$$x$",
+    "s3://bucket/%i%n%%",
+    "s3://bucket/: - # & * ! | > {a: [b]} \u00e4 \U0001f600",
+    "s3://bucket/;reboot `id`",
+)
+JOB = WarmJob(
+    project="shop",
+    folder="/srv/shop",
+    program="/bin/true",
+    cache=NASTY[0],
+    words=("images", "--env", "staging"),
+    shards=3,
+    schedule=None,
+    image="registry.example.org/shop:1",
+)
+
+
+def kubernetes_expansion(text: str) -> str:
+    """What Kubernetes makes of args: $$ is a dollar, and here no $(NAME) may be left."""
+    assert not re.search(r"\$\(", text.replace("$$", "")), text
+    return text.replace("$$", "$")
+
+
+def github_expansion(text: str) -> str:
+    """What GitHub makes of a string: expressions here may only be string literals."""
+    return re.sub(r"\$\{\{ '(.*?)' \}\}", r"\1", text)
+
+
+@pytest.mark.parametrize("cache", NASTY)
+@pytest.mark.parametrize("schedule", [None, "5 4 * * 1-5"])
+def test_a_kubernetes_job_runs_every_shard(
+    cache: str, schedule: str | None, tmp_path: Path
+) -> None:
+    files = kubernetes(evolve(JOB, cache=cache, schedule=schedule))
+    document = yaml.safe_load(files["nixgen-warm-shop.yaml"])
+    if schedule:
+        assert (document["kind"], document["spec"]["schedule"]) == ("CronJob", schedule)
+        job = document["spec"]["jobTemplate"]["spec"]
+    else:
+        assert document["kind"] == "Job"
+        job = document["spec"]
+    assert (job["completionMode"], job["completions"], job["parallelism"]) == ("Indexed", 3, 3)
+    (container,) = job["template"]["spec"]["containers"]
+    # run it as the kubelet would, with a nixgen that says what it was given
+    fake = tmp_path / "nixgen"
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    fake.chmod(0o755)
+    said = [
+        subprocess.run(
+            [*container["command"], *map(kubernetes_expansion, container["args"])],
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "JOB_COMPLETION_INDEX": str(index)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        for index in range(3)
+    ]
+    key = "/run/secrets/nixgen/cache.key"
+    common = ["cache", "warm", "images", "--env", "staging", "--to", cache, "--key", key, "--shard"]
+    assert said == [[*common, f"{index}/3"] for index in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("cache", NASTY)
+def test_a_workflow_lets_nothing_into_its_script(cache: str) -> None:
+    text = github(evolve(JOB, cache=cache))["warm-cache.yml"]
+    document = yaml.safe_load(text)
+    assert document["permissions"] == {"contents": "read"}
+    on = document[True]  # YAML 1.1 reads `on` as a truth
+    assert on["schedule"] == [{"cron": "0 3 * * *"}]
+    assert on["push"] == {"branches": ["main"]}
+    job = document["jobs"]["warm"]
+    assert job["strategy"]["matrix"]["shard"] == [1, 2, 3]
+    step = job["steps"][-1]
+    assert github_expansion(step["env"]["NIXGEN_CACHE"]) == cache
+    assert step["env"]["SHARD"] == "${{ matrix.shard }}/3"
+    assert "${{" not in step["run"]
+    assert "s3://" not in step["run"]
+    assert 'images --env staging --shard "$SHARD"' in step["run"]
+    expressions = set(re.findall(r"\$\{\{ (?!')(.*?) \}\}", text))
+    assert expressions <= {
+        "matrix.shard",
+        *(
+            f"secrets.{name}"
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "NIXGEN_CACHE_KEY")
+        ),
+    }
+
+
+def unit_words(line: str) -> list[str]:
+    """The words that systemd makes of a command line, specifiers and variables included (systemd.service(5))."""
+    words = []
+    for quoted, plain in re.findall(r'"((?:[^"\\]|\\.)*)"(?:\s|$)|([^\s"]\S*)', line):
+        word = re.sub(r"\\(.)", r"\1", quoted) if quoted else plain
+        words.append(word.replace("%%", "%").replace("$$", "$"))
+    return words
+
+
+@pytest.mark.parametrize("cache", NASTY)
+def test_a_unit_passes_the_address_on(cache: str) -> None:
+    folder = '/srv/my "shop" 100%'
+    files = systemd(evolve(JOB, cache=cache, folder=folder, shards=1, schedule="Mon..Fri 04:00"))
+    service = files["nixgen-warm-shop.service"]
+    (line,) = re.findall(r"^ExecStart=(.*)$", service, re.MULTILINE)
+    assert unit_words(line) == [
+        "/bin/true", "cache", "warm", "images", "--env", "staging", "--project", folder,
+        "--to", cache, "--key", "${CREDENTIALS_DIRECTORY}/cache.key",
+    ]  # fmt: skip
+    assert "OnCalendar=Mon..Fri 04:00\n" in files["nixgen-warm-shop.timer"]
+
+
+def test_shards_of_systemd_are_instances() -> None:
+    files = systemd(JOB)
+    assert set(files) == {"nixgen-warm-shop@.service", "nixgen-warm-shop@.timer"}
+    assert "--shard %i/3\n" in files["nixgen-warm-shop@.service"]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("cache", [NASTY[0], NASTY[1], NASTY[4]])
+def test_systemd_finds_no_fault(cache: str, shards: int, tmp_path: Path) -> None:
+    files = systemd(evolve(JOB, cache=cache, shards=shards))
+    units = []
+    for name, text in files.items():
+        unit = tmp_path / name.replace("@.", "@1.")
+        unit.write_text(text)
+        units.append(unit)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in done.stderr.splitlines() if "nixgen-warm" in line]
+    assert said == []
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "schedule"),
+    [("systemd", "daily\nExecStart=/bin/sh"), ("kubernetes", "@daily"), ("github", "* * * *")],
+)
+def test_a_wrong_schedule_is_refused(form: str, schedule: str) -> None:
+    with pytest.raises(UsageError, match=r"schedule of cron|calendar event"):
+        FORMS[form](evolve(JOB, schedule=schedule))
+
+
+def test_a_path_with_a_line_break_is_no_unit() -> None:
+    with pytest.raises(UsageError, match="cannot be put into a unit file"):
+        systemd(evolve(JOB, folder="/srv/a\nExecStart=/bin/sh"))

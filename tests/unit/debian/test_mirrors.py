@@ -1,0 +1,208 @@
+"""Mirrors and downloads: order, fallbacks, and what is said when a file is gone, changed, or out of reach."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import json
+import lzma
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from nixgen.debian import apt
+from nixgen.debian.apt import Target
+from nixgen.debian.download import fetch_verified
+from nixgen.debian.index import Source, open_cached
+from nixgen.debian.locking import machine_mirrors, open_index
+from nixgen.debian.mirrors import Mirrors, find_mirrors, mirrors_env
+from nixgen.errors import MirrorError, MissingToolError
+from nixgen.programs.command import Command, Completed
+
+
+class NoApt:
+    """A machine without apt and without gpgv."""
+
+    def run(self, command: Command) -> Completed:
+        raise MissingToolError(f"{command.program} is not installed")
+
+    def lines(self, command: Command, on_line: object) -> Completed:
+        raise MissingToolError(f"{command.program} is not installed")
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """A mirror on loopback; put files below tmp_path/debian."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: object, **more: object) -> None:
+            super().__init__(*args, directory=str(tmp_path), **more)  # type: ignore[arg-type, misc]
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/debian"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def target(site: str, archive: str) -> Target:
+    return Target(
+        site=site,
+        archive=archive,
+        codename="bookworm",
+        architecture="amd64",
+        path=Path("/nowhere"),
+        release=Path("/nowhere"),
+    )
+
+
+def put(folder: Path, path: str, data: bytes) -> str:
+    file = folder / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def mirrors(*urls: str) -> Mirrors:
+    return Mirrors(debian=urls, security=tuple(f"{url}-security" for url in urls))
+
+
+def test_the_variable_comes_before_apt_and_implies_security() -> None:
+    found = find_mirrors(
+        [target("http://apt/debian", "debian"), target("http://apt/sec/", "debian-security")],
+        {"NIXGEN_DEBIAN_MIRROR": "http://mine/debian/"},
+    )
+    assert found.debian == ("http://mine/debian", "http://apt/debian")
+    assert found.security == ("http://mine/debian-security", "http://apt/sec")
+    assert json.loads(mirrors_env(found)) == {
+        "debian": "http://mine/debian",
+        "debian-security": "http://mine/debian-security",
+    }
+
+
+@pytest.mark.parametrize("environment", [{}, {"NIXGEN_DEBIAN_MIRROR": "ftp.debian.org"}])
+def test_without_a_usable_mirror_the_hint_says_what_to_set(environment: Mapping[str, str]) -> None:
+    with pytest.raises(MirrorError) as caught:
+        find_mirrors([], environment)
+    assert "NIXGEN_DEBIAN_MIRROR" in (caught.value.hint or "")
+
+
+def test_no_apt_and_no_mirror(tmp_path: Path) -> None:
+    with pytest.raises(MirrorError) as caught:
+        open_index("bookworm", "amd64", NoApt(), folder=tmp_path, environment={})
+    assert "NIXGEN_DEBIAN_MIRROR" in (caught.value.hint or "")
+
+
+def test_the_next_mirror_is_tried(served: str, tmp_path: Path) -> None:
+    digest = put(tmp_path, "debian/pool/a.deb", b"right")
+    dead = f"http://127.0.0.1:{closed_port()}/debian"
+    data = fetch_verified(mirrors(dead, served), "debian", "pool/a.deb", digest, what="a 1")
+    assert data == b"right"
+
+
+def test_a_superseded_file_says_so(served: str) -> None:
+    with pytest.raises(MirrorError) as caught:
+        fetch_verified(mirrors(served), "debian", "pool/gone.deb", "0" * 64, what="gone 1")
+    assert "gone 1" in caught.value.message
+    assert "nixgen inputs update" in (caught.value.hint or "")
+
+
+def test_a_changed_file_says_so(served: str, tmp_path: Path) -> None:
+    put(tmp_path, "debian/pool/a.deb", b"other")
+    with pytest.raises(MirrorError) as caught:
+        fetch_verified(mirrors(served), "debian", "pool/a.deb", "0" * 64, what="a 1")
+    assert "as it was locked" in caught.value.message
+
+
+def test_an_unreachable_mirror_says_so() -> None:
+    dead = f"http://127.0.0.1:{closed_port()}/debian"
+    with pytest.raises(MirrorError) as caught:
+        fetch_verified(mirrors(dead), "debian", "pool/a.deb", "0" * 64, what="a 1")
+    assert "network" in (caught.value.hint or "")
+
+
+LIST = (
+    b"Package: hello\nVersion: 1\nFilename: pool/h.deb\nSize: 1\nSHA256: aa\nProvides: greeting\n\n"
+)
+
+
+def publish(folder: Path, content: bytes, *, signed: bytes | None = None) -> None:
+    packed = lzma.compress(signed or content)
+    path = "main/binary-amd64/Packages.xz"
+    digest = hashlib.sha256(packed).hexdigest()
+    release = (
+        f"Codename: bookworm\nMD5Sum:\n 00 1 {path}\nSHA256:\n {digest} {len(packed)} {path}\n"
+    )
+    put(folder, "debian/dists/bookworm/InRelease", release.encode())
+    put(folder, f"debian/dists/bookworm/{path}", lzma.compress(content))
+
+
+def test_an_index_straight_from_a_mirror(served: str, tmp_path: Path) -> None:
+    publish(tmp_path, LIST)
+    said: list[str] = []
+    given = {"NIXGEN_DEBIAN_MIRROR": served}
+    with open_index(
+        "bookworm", "amd64", NoApt(), folder=tmp_path / "c", environment=given, warn=said.append
+    ) as index:
+        assert [entry.version for entry in index.versions("hello")] == ["1"]
+        assert index.providers("greeting") == ("hello",)
+    assert any("signature was not checked" in line for line in said)
+    assert any("bookworm-security is left out" in line for line in said)
+
+
+def test_a_list_that_is_not_what_the_release_names(served: str, tmp_path: Path) -> None:
+    publish(tmp_path, LIST, signed=b"something else")
+    given = {"NIXGEN_DEBIAN_MIRROR": served}
+    with pytest.raises(MirrorError, match="not what its InRelease names"):
+        open_index("bookworm", "amd64", NoApt(), folder=tmp_path / "c", environment=given)
+    assert not list((tmp_path / "c").iterdir())
+
+
+def test_the_cache_is_read_instead_of_the_list(tmp_path: Path) -> None:
+    def never() -> str:
+        raise AssertionError
+
+    for read in (LIST.decode, never):
+        source = Source(archive="debian", digest="d1", read=read)
+        with open_cached([source], suite="s", architecture="amd64", folder=tmp_path) as index:
+            assert index.names() == ("hello",)
+
+
+class _Apt:
+    """A runner in which apt fails for a while."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+
+    def run(self, command: Command) -> Completed:
+        assert command.argv[0] == "apt-get"
+        self.failures -= 1
+        if self.failures >= 0:
+            return Completed(status=100, stdout=b"", stderr=b"E: the cache is being rebuilt\n")
+        line = "http://m/debian\tDebian\tDebian\tbookworm\tamd64\tmain/binary-amd64/Packages\t/l/x_main_binary-amd64_Packages\tyes"
+        return Completed(status=0, stdout=line.encode() + b"\n", stderr=b"")
+
+
+def test_apt_is_asked_twice_and_then_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt, "_PAUSE", 0)
+    assert machine_mirrors(_Apt(1), {}).debian == ("http://m/debian",)
+    with pytest.raises(MirrorError, match="does not say which mirrors") as caught:
+        machine_mirrors(_Apt(2), {})
+    assert caught.value.details == ("E: the cache is being rebuilt",)
+    named = {"NIXGEN_DEBIAN_MIRROR": "http://other/debian"}
+    assert machine_mirrors(_Apt(2), named).debian == ("http://other/debian",)

@@ -1,0 +1,146 @@
+"""What a Nix file names: paths where they stand in code, and nothing that only looks like one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nixgen.driver.evaluate.mentions import mentions
+
+
+def found(text: str, field: str = "paths") -> set[str]:
+    return set(getattr(mentions(text.encode()), field))
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("import ./a.nix", {"./a.nix"}),
+        ("[ ../b/c ./. /etc/x ~/y foo/bar ]", {"../b/c", "./.", "/etc/x", "~/y", "foo/bar"}),
+        ("./a + ./b", {"./a", "./b"}),
+        ("(./a)", {"./a"}),
+        ("{x=./a;}", {"./a"}),
+        ("# ./no\n./yes # ./no", {"./yes"}),
+        ("/* ./no\n ./no */ ./yes", {"./yes"}),
+        ("/* ./no", set()),
+        ('"./no"', set()),
+        ('"a ${./yes} b ${ { x = "${./deep}"; }.x } ./no"', {"./yes", "./deep"}),
+        (r'"\${./no} \" ./no"', set()),
+        ('"$${./no}"', set()),
+        ("'' ./no ''${./no} ${./yes} ''' ./no '' + ./after", {"./yes", "./after"}),
+        ("''$${./no} ''' '' + ./after", {"./after"}),
+        (r"'' ''\n ${./yes}''", {"./yes"}),
+        ("a//b", set()),
+        ("{ } // import ./a", {"./a"}),
+        ("x / y", set()),
+        ("https://example.org/a/b", set()),
+        ("x: ./a", {"./a"}),
+        ("<nix/fetchurl.nix>", set()),
+        ("a <b && c> d/e", {"d/e"}),
+        ("foo'/bar", {"/bar"}),  # an identifier, and a path behind it
+        ('{ a = "x"; b = "/y"; }./c', {"./c"}),
+    ],
+)
+def test_paths(text: str, paths: set[str]) -> None:
+    assert found(text) == paths
+    # the same where every word is looked at
+    assert found(text + " builtins") == paths
+
+
+def test_paths_that_go_on_with_something_computed() -> None:
+    text = "[ ./a/${x}/b.nix ./${y} ../c-${z} /abs/${w} ] ./d"
+    assert found(text, "prefixes") == {"./a", ".", "..", "/abs"}
+    assert found(text) == {"./d"}
+
+
+@pytest.mark.parametrize(
+    ("text", "strings"),
+    [
+        ('"/etc/x"', {"/etc/x"}),
+        ("''/etc/x''", {"/etc/x"}),
+        ('"/a b/c"', {"/a b/c"}),
+        ('"d /etc 0755" "x/y" "/" "//x" "${x}/etc" "/etc/${x}" "https:/x"', set()),
+    ],
+)
+def test_strings_that_are_absolute_paths(text: str, strings: set[str]) -> None:
+    assert found(text, "strings") == strings
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        ("builtins.currentTime", "asks what time it is (currentTime)"),
+        ("__currentTime", "asks what time it is (currentTime)"),
+        ("with builtins; currentTime", "asks what time it is (currentTime)"),
+        ("<nixpkgs>", "looks up <nixpkgs> in the search path NIX_PATH"),
+        ("<nixpkgs/lib>", "looks up <nixpkgs/lib> in the search path NIX_PATH"),
+        ("builtins.nixPath", "reads the search path NIX_PATH (nixPath)"),
+        ("builtins.getEnv name", "reads an environment variable whose name it computes"),
+        ('builtins.getFlake "x"', "reads a flake (getFlake)"),
+        ("fetchTarball url", "fetches without a hash (fetchTarball)"),
+        ('fetchTarball { url = "x"; }', "fetches without a hash (fetchTarball)"),
+        ('builtins.fetchGit { url = "x"; ref = "main"; }', "fetches without a hash (fetchGit)"),
+        ('builtins.fetchurl "x"', "fetches without a hash (fetchurl)"),
+        ("inherit (builtins) fetchurl; fetchurl x", "fetches without a hash (fetchurl)"),
+        ('builtins.exec [ "date" ]', "runs programs (exec)"),
+    ],
+)
+def test_what_cannot_be_repeated(text: str, doubt: str) -> None:
+    doubts = mentions(b"{\n" + text.encode()).doubts
+    assert doubt in [clause for _, clause in doubts]
+    assert {line for line, _ in doubts} == {2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "builtins.currentSystem",
+        '"${builtins.readFile ./x}"',
+        'pkgs.fetchurl { url = "x"; }',
+        'fetchurl { url = "x"; hash = "y"; }',
+        'fetchTarball { url = "x"; sha256 = "y"; }',
+        f'builtins.fetchGit {{ url = "x"; rev = "{"0" * 40}"; }}',
+        '"<nixpkgs> builtins.currentTime"',
+        "# <nixpkgs>",
+        "a < b > c",
+        "script.exec",
+    ],
+)
+def test_what_is_no_doubt(text: str) -> None:
+    assert mentions(text.encode()).doubts == ()
+
+
+def test_variables() -> None:
+    assert found('builtins.getEnv "HOME" + (getEnv ( "USER" ))', "variables") == {"HOME", "USER"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("builtins.readDir x", True),
+        ("builtins.path { }", True),
+        ("filterSource f x", True),
+        ("systemd.services.a.path = [ ]", False),
+    ],
+)
+def test_reading_folders(text: str, reads: bool) -> None:  # noqa: FBT001
+    assert mentions(text.encode()).reads_folders is reads
+
+
+_PIECES = st.sampled_from(
+    ['"', "''", "${", "}", "{", "\\", "$", "'", "#", "/*", "*/", "\n", " ", "./a", "a/b", "/", "~", "<x>", "<", "b", "getEnv"]
+)  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=40).map("".join))
+def test_any_text_is_read_to_its_end_and_in_both_ways_alike(text: str) -> None:
+    plain = text.replace("getEnv", "x")
+    quick, slow = mentions(plain.encode()), mentions((plain + "\n# builtins").encode())
+    assert (quick.paths, quick.prefixes, quick.strings) == (slow.paths, slow.prefixes, slow.strings)
+    mentions(text.encode())
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_no_trouble(data: bytes) -> None:
+    mentions(data)

@@ -1,0 +1,173 @@
+"""The tar writer, judged by other readers: Python's tarfile and GNU tar."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+
+import pytest
+
+from nixgen.errors import InputError, StoreError
+from nixgen.oci.write import tar
+
+NAME = "/nix/store/0000000000000000000000000000000a-thing"
+LONG = "d" * 120
+DEEP = "/".join(["part" * 10] * 4)
+BIG = 3 * (1 << 20) + 7
+
+
+@pytest.fixture
+def store(tmp_path):
+    top = tmp_path / "store" / NAME.rpartition("/")[2]
+    (top / "bin").mkdir(parents=True)
+    (top / "bin" / "run").write_bytes(b"#!x\n")
+    (top / "bin" / "run").chmod(0o755)
+    (top / "b.txt").write_bytes(b"text")
+    os.link(top / "b.txt", top / "a.txt")
+    (top / "empty").write_bytes(b"")
+    (top / "exact").write_bytes(bytes(512))
+    (top / "big").write_bytes(os.urandom(BIG))
+    (top / LONG).mkdir()
+    (top / LONG / "ü\udcff").write_bytes(b"name")
+    (top / DEEP).mkdir(parents=True)
+    (top / DEEP / "leaf").write_bytes(b"leaf")
+    (top / "link").symlink_to("bin/run")
+    (top / "far").symlink_to("x" * 200)
+    return tmp_path / "store"
+
+
+def archive(store):
+    return b"".join([tar.parents(), *tar.store_path(NAME, store=store), tar.END])
+
+
+def members(data):
+    with tarfile.open(fileobj=io.BytesIO(data)) as opened:
+        return {member.name: member for member in opened.getmembers()}
+
+
+def test_tarfile_reads_what_was_written(store):
+    data = archive(store)
+    found = members(data)
+    top = store / NAME.rpartition("/")[2]
+    expected = {
+        f"{NAME[1:]}/{os.path.relpath(f'{where}/{name}', top)}"
+        for where, folders, files in os.walk(top)
+        for name in (*folders, *files)
+    }
+    assert set(found) == expected | {"nix", "nix/store", NAME[1:]}
+    with tarfile.open(fileobj=io.BytesIO(data)) as opened:
+        for name, member in found.items():
+            real = top / os.path.relpath(name, NAME[1:])
+            if member.isreg():
+                assert opened.extractfile(member).read() == real.read_bytes()
+            elif member.issym():
+                assert member.linkname == str(real.readlink())
+
+
+def test_metadata_is_normalised(store):
+    found = members(archive(store))
+    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in found.values()} == {
+        (0, 0, "", "", 1)
+    }
+    at = {name.removeprefix(f"{NAME[1:]}/"): m for name, m in found.items()}
+    assert at["bin/run"].mode == 0o555
+    assert at["b.txt"].mode == 0o444
+    assert at["bin"].mode == 0o555
+    assert at["link"].mode == 0o777
+    assert at["nix/store"].mode == 0o755
+    assert at["a.txt"].isreg()
+    assert at["b.txt"].isreg()
+
+
+def test_gnu_tar_lists_and_extracts_it(store, tmp_path):
+    file = tmp_path / "layer.tar"
+    file.write_bytes(archive(store))
+    listed = subprocess.run(["tar", "-tf", file], check=True, capture_output=True)
+    assert listed.stderr == b""
+    assert listed.stdout.startswith(b"nix/\nnix/store/\n" + NAME[1:].encode() + b"/\n")
+    out = tmp_path / "out"
+    out.mkdir()
+    subprocess.run(["tar", "-xf", file, "-C", out], check=True)
+    subprocess.run(
+        ["diff", "-r", "--no-dereference", out / NAME[1:], store / NAME[11:]], check=True
+    )
+    subprocess.run(["chmod", "-R", "u+w", out], check=True)
+
+
+def test_order_is_that_of_bytes_and_parents_come_first(store):
+    with tarfile.open(fileobj=io.BytesIO(archive(store))) as opened:
+        names = [member.name for member in opened.getmembers()]
+    seen = set()
+    for name in names:
+        assert name not in seen
+        parent = name.rpartition("/")[0]
+        assert not parent or parent in seen
+        seen.add(name)
+
+
+def test_nothing_of_the_host_shows(store, tmp_path):
+    before = archive(store)
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", "--no-preserve=all", store, copy], check=True)
+    (copy / NAME[11:] / "bin" / "run").chmod(0o711)
+    os.utime(copy / NAME[11:] / "empty", (5, 5))
+    assert archive(copy) == before
+
+
+@pytest.mark.parametrize("length", range(90, 270, 3))
+def test_every_name_length(tmp_path, length):
+    folder = tmp_path / "s" / NAME[11:]
+    name = ("n" * (length // 2) + "/" + "m" * (length - length // 2))[:length]
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_bytes(b"x")
+    assert f"{NAME[1:]}/{name}" in members(archive(tmp_path / "s"))
+
+
+def test_a_size_beyond_ustar_goes_into_pax():
+    size = 8**11 + 5
+    with tarfile.open(fileobj=io.BytesIO(tar._header(b"huge", b"0", 0o444, size=size))) as opened:
+        assert opened.next().size == size
+
+
+def test_a_single_file_as_store_path(tmp_path):
+    (tmp_path / NAME[11:]).write_bytes(b"x")
+    assert members(archive(tmp_path))[NAME[1:]].isreg()
+
+
+def test_a_fifo_is_refused(tmp_path):
+    os.mkfifo(tmp_path / NAME[11:])
+    with pytest.raises(InputError, match="FIFO"):
+        archive(tmp_path)
+
+
+def test_a_missing_path(tmp_path):
+    with pytest.raises(StoreError, match="cannot read"):
+        archive(tmp_path)
+
+
+def test_the_root_tree(tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "passwd").write_bytes(b"root:x:0:0::/:\n")
+    (tmp_path / "bin").symlink_to("/nix/store/x/bin")
+    (tmp_path / "var" / "lib").mkdir(parents=True)
+    found = members(b"".join([*tar.root_tree(str(tmp_path)), tar.END]))
+    modes = {name: oct(member.mode) for name, member in found.items()}
+    assert modes == {
+        "bin": "0o777",
+        "etc": "0o755",
+        "etc/passwd": "0o644",
+        "tmp": "0o1777",
+        "var": "0o755",
+        "var/lib": "0o755",
+        "var/tmp": "0o1777",
+    }
+    assert found["bin"].linkname == "/nix/store/x/bin"
+
+
+@pytest.mark.parametrize("name", ["nix", "tmp", "var"])
+def test_a_root_tree_that_cannot_be_one(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InputError, match=name):
+        list(tar.root_tree(str(tmp_path)))

@@ -1,0 +1,92 @@
+"""The switch between real datagram sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from nixgen.vm.channels.switch import Link, Switch
+
+BROADCAST = b"\xff" * 6
+A, B, C = (bytes([2, 0, 0, 0, 0, n]) for n in (1, 2, 3))
+
+
+def frame(target: bytes, source: bytes, payload: bytes = b"hi") -> bytes:
+    return target + source + b"\x08\x00" + payload
+
+
+@pytest.fixture
+def links() -> Iterator[tuple[Link, Link, Link]]:
+    switch = Switch(1)
+    connected = (switch.connect("a"), switch.connect("b"), switch.connect("c"))
+    for link in connected:
+        link.remote.settimeout(5)
+    with switch:
+        yield connected
+
+
+def hears_nothing(link: Link) -> bool:
+    link.remote.settimeout(0.1)
+    try:
+        link.remote.recv(2000)
+    except TimeoutError:
+        return True
+    finally:
+        link.remote.settimeout(5)
+    return False
+
+
+def test_broadcast_reaches_all_others(links: tuple[Link, Link, Link]) -> None:
+    a, b, c = links
+    sent = frame(BROADCAST, A, b"x" * 1500)
+    a.remote.send(sent)
+    assert b.remote.recv(2000) == sent
+    assert c.remote.recv(2000) == sent
+    assert hears_nothing(a)
+
+
+def test_a_learned_address_gets_its_frames_alone(links: tuple[Link, Link, Link]) -> None:
+    a, b, c = links
+    b.remote.send(frame(BROADCAST, B))
+    a.remote.recv(2000)
+    c.remote.recv(2000)
+    a.remote.send(frame(B, A))
+    assert b.remote.recv(2000) == frame(B, A)
+    assert hears_nothing(c)
+
+
+@pytest.mark.parametrize("blocked", [0, 1])
+def test_an_unplugged_cable_carries_nothing_either_way(
+    links: tuple[Link, Link, Link], blocked: int
+) -> None:
+    a, b, _ = links
+    links[blocked].unplug()
+    a.remote.send(frame(B, A))
+    assert hears_nothing(b)
+    links[blocked].plug()
+    a.remote.send(frame(B, A, b"again"))
+    assert b.remote.recv(2000) == frame(B, A, b"again")
+
+
+def test_a_full_or_short_frame_stops_nobody(links: tuple[Link, Link, Link]) -> None:
+    a, b, c = links
+    a.remote.send(b"short")
+    b.remote.setblocking(False)
+    for _ in range(2000):  # b reads none of these
+        a.remote.send(frame(B, A))
+    c.remote.send(frame(A, C))
+    while a.remote.recv(2000) != frame(A, C):
+        pass
+
+
+def test_waiting_frames_can_be_forgotten(links: tuple[Link, Link, Link]) -> None:
+    a, b, _ = links
+    a.remote.send(frame(BROADCAST, A))
+    b.remote.recv(2000)
+    a.remote.send(frame(BROADCAST, A))
+    links[2].remote.recv(2000)
+    links[2].remote.recv(2000)
+    b.remote.settimeout(None)
+    b.drain()
+    assert hears_nothing(b)
