@@ -134,6 +134,43 @@ def string(value: Any) -> Iterator[Fault]:
             yield "", "contains a lone surrogate, which is not valid Unicode text", hint
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Control characters but the tab: no line format can hold them. systemd ends a line at CR as well as LF."""
+
+
+def one_line(file: str, *, separators: str = "") -> Check:
+    """Text that stays inside one line, or one field of a line, of the file it is written to.
+
+    :param file: the file as people know it, such as ``a systemd unit``.
+    :param separators: characters that would end the field, such as ``:`` in /etc/passwd.
+    """
+    refused = re.compile(
+        f"{_CONTROL.pattern}|[{re.escape(separators)}]" if separators else _CONTROL
+    )
+
+    def run(value: Any) -> Iterator[Fault]:
+        faulty = False
+        for fault in string(value):
+            faulty = True
+            yield fault
+        if not faulty and (found := refused.search(value)):
+            yield "", f"contains {found[0]!r}, which would end its place in {file}", "take it out"
+
+    return run
+
+
+def every(*checks: Check) -> Check:
+    """A value that passes all of these; the faults of the first that it fails."""
+
+    def run(value: Any) -> Iterable[Fault]:
+        for check in checks:
+            if faults := list(check(value)):
+                return faults
+        return ()
+
+    return run
+
+
 def pattern(regex: str, *, what: str, example: str) -> Check:
     compiled = re.compile(regex)
 

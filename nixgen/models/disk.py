@@ -14,12 +14,13 @@ from nixgen.models.core import (
     boolean,
     checked,
     each,
+    every,
     instance,
     mapping,
+    one_line,
     one_of,
     optional,
     pattern,
-    string,
 )
 
 __all__ = ["DEVICE", "MOUNT_POINT", "WORD", "Boot", "FileSystem", "TmpfilesRule"]
@@ -34,6 +35,11 @@ _MODULE = pattern(r"[A-Za-z0-9_-]+", what="a kernel module", example="virtio_net
 _SYSCTL = pattern(
     r"[A-Za-z0-9_*][A-Za-z0-9_*./-]*", what="a kernel setting", example="net.ipv4.ip_forward"
 )
+_SYSCTL_VALUE = every(
+    instance(str, int, bool, what="text, a number, True or False"),
+    lambda value: one_line("a file of sysctl.d")(value) if isinstance(value, str) else (),
+)
+_TMPFILES = one_line("a file of tmpfiles.d")
 
 
 @attrs.frozen(eq=False)
@@ -83,9 +89,7 @@ class Boot(Model):
         factory=dict,
         kw_only=True,
         converter=as_dict,
-        metadata=checked(
-            mapping(_SYSCTL, instance(str, int, bool, what="text, a number, True or False"))
-        ),
+        metadata=checked(mapping(_SYSCTL, _SYSCTL_VALUE)),
     )
 
     def faults(self) -> Iterator[Fault]:
@@ -116,7 +120,9 @@ class TmpfilesRule(Model):
     """
 
     path: str = attrs.field(
-        metadata=checked(pattern(r"/[^\0\n]*", what="an absolute path", example="/srv/uploads"))
+        metadata=checked(
+            every(pattern(r"(?s:/.*)", what="an absolute path", example="/srv/uploads"), _TMPFILES)
+        )
     )
     type: str = attrs.field(default="d", kw_only=True, metadata=checked(_TYPE))
     mode: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_MODE)))
@@ -124,5 +130,5 @@ class TmpfilesRule(Model):
     group: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_OWNER)))
     age: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_AGE)))
     argument: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(string))
+        default=None, kw_only=True, metadata=checked(optional(_TMPFILES))
     )

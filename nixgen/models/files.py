@@ -17,7 +17,9 @@ from nixgen.models.core import (
     boolean,
     checked,
     each,
+    every,
     instance,
+    one_line,
     optional,
     pattern,
     string,
@@ -177,7 +179,12 @@ class Secret(Model):
         default=None,
         kw_only=True,
         metadata=checked(
-            optional(pattern(r"/[^\0:]*", what="an absolute path", example="/run/secrets/db"))
+            optional(
+                every(
+                    pattern(r"(?s:/.*)", what="an absolute path", example="/run/secrets/db"),
+                    one_line("a systemd unit", separators=":"),
+                )
+            )
         ),
     )
 

@@ -20,7 +20,7 @@ _CALLS = pattern(
     what="a system call or a group of them",
     example="@mount, or ~ptrace to forbid it",
 )
-_WRITABLE = pattern(r"[-+]{0,2}/[^\0\n]*", what="an absolute path", example="/srv/uploads")
+_WRITABLE = pattern(r"[-+]{0,2}/[^\x00-\x1f\x7f]*", what="an absolute path", example="/srv/uploads")
 
 
 @attrs.frozen(eq=False)

@@ -15,8 +15,10 @@ from nixgen.models.core import (
     as_tuple,
     checked,
     each,
+    every,
     instance,
     mapping,
+    one_line,
     one_of,
     optional,
     pattern,
@@ -45,17 +47,21 @@ _URL_PATH = pattern(r"/[!-~]*", what="a URL path", example="/healthz")
 _DIRECTORY = pattern(
     r"[A-Za-z0-9_][A-Za-z0-9_./-]*", what="a relative directory", example="api/cache"
 )
-_ABSOLUTE = pattern(r"/[^\0\n]*", what="an absolute path", example="/var/lib/api")
+_ABSOLUTE = pattern(r"(?s:/.*)", what="an absolute path", example="/var/lib/api")
+_UNIT = "a systemd unit"
+# passwd(5): seven fields, separated by colons, of one line
+_PASSWD = one_line("/etc/passwd", separators=":")
+_PASSWD_PATH = every(_ABSOLUTE, _PASSWD)
 # sshd(8), AUTHORIZED_KEYS FILE FORMAT, without options
 _SSH_KEY = pattern(
-    r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,2}( [^\0\n]*)?",
+    r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,2}( [^\x00-\x1f\x7f]*)?",
     what="a public key of SSH",
     example="the line in ~/.ssh/id_ed25519.pub",
 )
 
 
 def _shell(value: Any) -> Iterable[Fault]:
-    return () if isinstance(value, Package) else _ABSOLUTE(value)
+    return () if isinstance(value, Package) else _PASSWD_PATH(value)
 
 
 @attrs.frozen(eq=False)
@@ -145,7 +151,7 @@ class User(Model):
         default=None, kw_only=True, metadata=checked(optional(whole_number(0, 2**32 - 2)))
     )
     home: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_ABSOLUTE))
+        default=None, kw_only=True, metadata=checked(optional(_PASSWD_PATH))
     )
     groups: tuple[str, ...] = attrs.field(
         default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_USER_NAME))
@@ -153,13 +159,37 @@ class User(Model):
     system: bool = attrs.field(
         default=True, kw_only=True, metadata=checked(instance(bool, what="True or False"))
     )
-    description: str = attrs.field(default="", kw_only=True, metadata=checked(string))
+    description: str = attrs.field(default="", kw_only=True, metadata=checked(_PASSWD))
     shell: Package | str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_shell))
     )
     authorized_keys: tuple[str, ...] = attrs.field(
         default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_SSH_KEY))
     )
+
+
+def _program_faults(path: str, command: Any) -> Iterator[Fault]:
+    """Faults of the first word of a command that systemd runs.
+
+    systemd takes ``+``, ``-``, ``!``, ``:``, ``@`` and ``|`` before the program for itself, and
+    ``+`` means: as root, outside the sandbox (systemd.service(5)). So a word that begins with text
+    begins with ``/``.
+    """
+    if not isinstance(command, tuple):
+        return
+    if command == ():
+        yield path, "is empty", "give the program and its arguments"
+        return
+    first = command[0].parts[:1] if isinstance(command[0], Text) else command[:1]
+    start = first[0] if first else ""
+    if not isinstance(start, str) or start.startswith("/"):
+        return
+    hint = 'use Package("…") / "bin/…"'
+    if start[:1] and start[0] in "+-!:@|":
+        message = f"begins with {start[0]!r}, which systemd takes for a prefix and not for text"
+    else:
+        message = f"{start!r} is neither a package's program nor an absolute path"
+    yield f"{path}[0]", message, hint
 
 
 def _as_commands(value: Any) -> Any:
@@ -194,7 +224,7 @@ class Service(Model):
         converter=_as_commands,
         metadata=checked(each(each(textual_value))),
     )
-    description: str = attrs.field(default="", kw_only=True, metadata=checked(string))
+    description: str = attrs.field(default="", kw_only=True, metadata=checked(one_line(_UNIT)))
     environment: Mapping[str, Word] = attrs.field(
         factory=dict,
         kw_only=True,
@@ -240,7 +270,9 @@ class Service(Model):
         default=None, kw_only=True, metadata=checked(optional(instance(User, what="a User")))
     )
     working_directory: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_ABSOLUTE))
+        default=None,
+        kw_only=True,
+        metadata=checked(optional(every(_ABSOLUTE, one_line(_UNIT)))),
     )
     state_directory: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_DIRECTORY))
@@ -268,17 +300,9 @@ class Service(Model):
         return None
 
     def faults(self) -> Iterator[Fault]:
-        if self.command == ():
-            yield ".command", "is empty", "give the program and its arguments"
-        elif isinstance(self.command[0], str) and not self.command[0].startswith("/"):
-            yield (
-                ".command[0]",
-                f"{self.command[0]!r} is neither a package's program nor an absolute path",
-                'use Package("…") / "bin/…"',
-            )
+        yield from _program_faults(".command", self.command)
         for index, command in enumerate(self.setup):
-            if command == ():
-                yield f".setup[{index}]", "is empty", "give the program and its arguments"
+            yield from _program_faults(f".setup[{index}]", command)
         if self.user is None:
             yield from self._dynamic_user_faults()
         yield from self._port_faults()

@@ -1,0 +1,308 @@
+"""Run a seeded random sample of mutants against the unit, property and golden tests.
+
+cosmic-ray makes the mutants. A coverage run finds the tests that execute each line, so a mutant is
+tried with these tests alone, fastest first. Two copies of the checkout are mutated side by side; the
+checkout itself is never touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, Queue
+
+from attrs import asdict, frozen
+from cosmic_ray.ast import ast_nodes, get_ast_from_path
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+from coverage import CoverageData
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("lowering", "syntax", "cache/push", "cache/collect", "oci", "vm")
+TESTS = ("tests/unit", "tests/property", "tests/golden")
+MOST_TESTS = 400
+"""Tests that one mutant is tried with. More would cost minutes for a line that everything runs."""
+PYTEST = ("-q", "-x", "-p", "no:cacheprovider", "--hypothesis-seed=0")
+
+
+@frozen
+class Mutant:
+    """One small change of one file.
+
+    :param path: the file, relative to the checkout.
+    :param line: where the change begins, from 1.
+    :param operator: cosmic-ray's name of the kind of change.
+    :param occurrence: which of the places in the file that the operator can change.
+    """
+
+    path: str
+    line: int
+    operator: str
+    occurrence: int
+
+
+@frozen
+class Result:
+    """The outcome of one mutant.
+
+    :param mutant: the change.
+    :param killed: whether a test failed.
+    :param tests: how many tests were run with it.
+    :param before: the line as it is.
+    :param after: the line as the mutant has it.
+    """
+
+    mutant: Mutant
+    killed: bool
+    tests: int
+    before: str
+    after: str
+
+
+def ignored_lines(path: Path) -> dict[int, list[tuple[int, int]]]:
+    """Columns whose mutation can change nothing: annotations, which are never evaluated."""
+    spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for node in ast.walk(ast.parse(path.read_text())):
+        for annotation in (
+            getattr(node, "annotation", None),
+            getattr(node, "returns", None),
+        ):
+            if isinstance(annotation, ast.expr):
+                end = annotation.end_lineno or annotation.lineno
+                for line in range(annotation.lineno, end + 1):
+                    first = annotation.col_offset if line == annotation.lineno else 0
+                    last = (annotation.end_col_offset or 0) if line == end else 10_000
+                    spans[line].append((first, last))
+    return spans
+
+
+def mutants(parts: tuple[str, ...]) -> Iterator[Mutant]:
+    """Every mutant of the files below these folders of nixgen/, in a stable order."""
+    for path in sorted(path for part in parts for path in (ROOT / "nixgen" / part).rglob("*.py")):
+        tree = get_ast_from_path(path)
+        ignored = ignored_lines(path)
+        for name in sorted(operator_names()):
+            operator = get_operator(name)
+            if operator.arguments():
+                continue
+            places = (
+                start
+                for node in ast_nodes(tree)
+                for start, _end in operator().mutation_positions(node)
+            )
+            for occurrence, (line, column) in enumerate(places):
+                if not any(first <= column < last for first, last in ignored[line]):
+                    yield Mutant(str(path.relative_to(ROOT)), line, name, occurrence)
+
+
+def copy_checkout(folder: Path) -> Path:
+    """A copy of the files that git knows, as they are on disk."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+    ).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def pytest(
+    checkout: Path, *arguments: str, timeout: float | None = None, coverage: Path | None = None
+) -> int:
+    """Run pytest in a copy; its exit status, or 124 when the time was up."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
+    if coverage:
+        environment["COVERAGE_FILE"] = str(coverage)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=checkout,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:
+        try:
+            return child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, 9)
+            return 124
+
+
+@frozen
+class Coverage:
+    """Which tests execute which lines, and how long each test takes.
+
+    :param tests: for each file and line, the tests by their pytest id.
+    :param seconds: duration of each test.
+    """
+
+    tests: dict[tuple[str, int], frozenset[str]]
+    seconds: dict[str, float]
+
+    @classmethod
+    def measure(cls, folder: Path) -> Coverage:
+        """Run all tests once in a copy of the checkout.
+
+        :raises SystemExit: a test fails without any mutant.
+        """
+        checkout = copy_checkout(folder / "coverage")
+        report, measured = folder / "durations.xml", folder / "measured"
+        status = pytest(
+            checkout,
+            *TESTS,
+            *("-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"),
+            *("--cov=nixgen", "--cov-context=test", "--cov-report="),
+            f"--junit-xml={report}",
+            coverage=measured,
+        )
+        if status:
+            raise SystemExit(f"the tests fail without any mutant (pytest exits with {status})")
+        data = CoverageData(str(measured))
+        data.read()
+        tests: dict[tuple[str, int], frozenset[str]] = {}
+        for file in data.measured_files():
+            name = str(Path(file).relative_to(checkout))
+            for line, contexts in data.contexts_by_lineno(file).items():
+                tests[name, line] = frozenset(
+                    context.rpartition("|")[0] for context in contexts if "|" in context
+                )
+        return cls(tests=tests, seconds=_durations(report))
+
+    def covering(self, mutant: Mutant) -> list[str]:
+        """The tests of a line, fastest first; those of the file's own folder before all others."""
+        own = str(Path(mutant.path).parent).removeprefix("nixgen/")
+        return sorted(
+            self.tests.get((mutant.path, mutant.line), ()),
+            key=lambda test: (
+                f"tests/unit/{own}" not in test,
+                self.seconds.get(test.partition("::")[2].partition("[")[0], 1.0),
+                test,
+            ),
+        )[:MOST_TESTS]
+
+
+def _durations(report: Path) -> dict[str, float]:
+    from xml.etree import ElementTree as ET
+
+    longest: dict[str, float] = {}
+    for case in ET.parse(report).iter("testcase"):
+        name = case.attrib["name"].partition("[")[0]
+        longest[name] = max(longest.get(name, 0.0), float(case.attrib["time"]))
+    return longest
+
+
+def attempt(checkout: Path, mutant: Mutant, tests: list[str]) -> Result | None:
+    """Try one mutant in a copy of the checkout. None when the mutant is the same program."""
+    file = checkout / mutant.path
+    original = file.read_text()
+    changed = mutate_code(original, get_operator(mutant.operator)(), mutant.occurrence)
+    if changed is None or _same_program(original, changed):
+        return None
+    pairs = zip(original.splitlines(), changed.splitlines(), strict=False)
+    before, after = next(((a, b) for a, b in pairs if a != b), ("", ""))
+    file.write_text(changed)
+    try:
+        # 5: no test was collected, so nothing noticed the change
+        status = pytest(checkout, *PYTEST, "-n0", *tests, timeout=300) if tests else 5
+    finally:
+        file.write_text(original)
+    return Result(mutant, status not in {0, 5}, len(tests), before.strip(), after.strip())
+
+
+def _same_program(one: str, other: str) -> bool:
+    try:
+        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+    except SyntaxError:
+        return False
+
+
+def run(chosen: list[Mutant], coverage: Coverage, folder: Path, workers: int) -> list[Result]:
+    """Try all mutants, a copy of the checkout for each worker; progress goes to standard error."""
+    waiting: Queue[Mutant] = Queue()
+    for mutant in chosen:
+        waiting.put(mutant)
+    results: list[Result] = []
+    started = time.monotonic()
+
+    def work(number: int) -> None:
+        checkout = copy_checkout(folder / f"copy-{number}")
+        while True:
+            try:
+                mutant = waiting.get_nowait()
+            except Empty:
+                return
+            if result := attempt(checkout, mutant, coverage.covering(mutant)):
+                results.append(result)
+                word = "killed" if result.killed else "SURVIVED"
+                print(
+                    f"{len(results)}/{len(chosen)} {time.monotonic() - started:.0f} s {word} "
+                    f"{mutant.path}:{mutant.line}  {result.before}  →  {result.after}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def table(results: list[Result], parts: tuple[str, ...]) -> str:
+    """Mutants and killed mutants of each part, as text."""
+    rows = [f"{'part':<16} {'mutants':>8} {'killed':>8} {'share':>7}"]
+    for part in (*parts, ""):
+        of_part = [each for each in results if each.mutant.path.startswith(f"nixgen/{part}")]
+        killed = sum(each.killed for each in of_part)
+        share = killed / len(of_part) if of_part else 1.0
+        rows.append(f"{part or 'all':<16} {len(of_part):>8} {killed:>8} {share:>7.1%}")
+    return "\n".join(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sample", type=int, default=420, help="how many mutants (default: 420)")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample (default: 1)")
+    parser.add_argument("--part", action="append", help=f"a folder of nixgen/ (default: {PARTS})")
+    parser.add_argument("--workers", type=int, default=2, help="mutants tried at a time")
+    parser.add_argument("--least", type=float, default=0.85, help="share that has to be killed")
+    parser.add_argument("--again", type=Path, help="try the survivors of this report once more")
+    parser.add_argument("--report", type=Path, help="write all results as JSON")
+    given = parser.parse_args()
+    parts = tuple(given.part or PARTS)
+    if given.again:
+        known = [row["mutant"] for row in json.loads(given.again.read_text()) if not row["killed"]]
+        chosen = [Mutant(**row) for row in known]
+    else:
+        population = list(mutants(parts))
+        chosen = random.Random(given.seed).sample(population, min(given.sample, len(population)))
+        print(f"{len(chosen)} of {len(population)} mutants, seed {given.seed}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as name:
+        coverage = Coverage.measure(Path(name))
+        results = run(chosen, coverage, Path(name), given.workers)
+    if given.report:
+        given.report.write_text(json.dumps([asdict(each) for each in results], indent=1) + "\n")
+    for each in results:
+        if not each.killed:
+            where = f"{each.mutant.path}:{each.mutant.line}"
+            print(f"survived {where} ({each.tests} tests)\n  - {each.before}\n  + {each.after}")
+    print(table(results, parts))
+    return sum(each.killed for each in results) < given.least * len(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
