@@ -16,6 +16,7 @@ __all__ = [
     "Env",
     "EvalMemory",
     "EvalWorkers",
+    "InputNames",
     "Jobs",
     "Json",
     "OverrideInput",
@@ -78,6 +79,14 @@ OverrideInput = Annotated[
         "--override-input",
         metavar="NAME=PATH",
         help="Use this tree in place of what flake-inputs.json pins, this once; may be repeated.",
+        show_default=False,
+    ),
+]
+InputNames = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Inputs of flake-inputs.json; all when none is given.",
         show_default=False,
     ),
 ]

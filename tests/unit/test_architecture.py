@@ -47,7 +47,7 @@ ALLOWED = {
 
 #: Folders inside folders, from the top: each may import those behind it. `.` is the folder's own files.
 INSIDE = {
-    "cli": "cache .",
+    "cli": "cache inputs .",
     "verbs": ". inputs",
     "project": ". sources",
     "documents": "descriptor .",

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder
+from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder, verb
 
 if TYPE_CHECKING:
     from nixgen.options.stub import Stub
     from nixgen.project.workspace import Workspace
 
-__all__ = ["options"]
+app = verb()
 
 
+@app.command("options")
 def options(
     words: Annotated[
         list[str] | None,
