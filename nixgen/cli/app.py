@@ -11,8 +11,10 @@ from typing import Any
 
 import typer
 
+from nixgen.cli import streams
 from nixgen.cli.lazy import lazy_group
-from nixgen.errors import NixgenError
+from nixgen.cli.options import HELP_OPTIONS, examples
+from nixgen.errors import NixgenError, UsageError
 
 __all__ = ["VERBS", "run"]
 
@@ -54,6 +56,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings=HELP_OPTIONS,
+    epilog=examples("nixgen init hello", "nixgen build machines.web", "nixgen help cache push"),
 )
 
 
@@ -81,6 +85,18 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _status(arguments: Sequence[str]) -> int:
+    try:
+        return _command_status(arguments)
+    except BrokenPipeError:
+        # the reader of our output left, as `head` does; say nothing, but do not claim success
+        return streams.finish(1)
+    except OSError:
+        if streams.stdout_is_broken():
+            return streams.finish(0)
+        raise
+
+
+def _command_status(arguments: Sequence[str]) -> int:
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in own
     as_json = "--json" in own
@@ -89,11 +105,7 @@ def _status(arguments: Sequence[str]) -> int:
             args=list(arguments), prog_name="nixgen", standalone_mode=False
         )
     except _ClickException as error:
-        error.show()
-        close = difflib.get_close_matches(arguments[0], VERBS, n=1)
-        if arguments[0] not in VERBS and close:
-            print(f"Did you mean: nixgen {close[0]}", file=sys.stderr)
-        return 2
+        return _report(_usage_error(error), own, as_json=as_json)
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted()
     except NixgenError as error:
@@ -101,17 +113,52 @@ def _status(arguments: Sequence[str]) -> int:
             import traceback
 
             traceback.print_exception(error)
-        from nixgen.cli.console import report_error
-
-        report_error(error, as_json=as_json)
-        return error.exit_status
-    except BrokenPipeError:
-        # the reader of our output left, as `head` does; say nothing, but do not claim success
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return _report(error, own, as_json=as_json)
     if result == _INTERRUPTED:  # newer versions of typer catch Ctrl-C themselves
         return _interrupted()
     return result if isinstance(result, int) else 0
+
+
+def _report(error: NixgenError, arguments: Sequence[str], *, as_json: bool) -> int:
+    from nixgen.cli.console import report_error
+
+    report_error(error, as_json=as_json, folder=_project_folder(arguments))
+    return error.exit_status
+
+
+def _project_folder(arguments: Sequence[str]) -> str:
+    """The folder that places in error messages are relative to: the value of ``--project``."""
+    folder = "."
+    for word, following in zip(arguments, [*arguments[1:], "."], strict=True):
+        if word == "--project":
+            folder = following
+        elif word.startswith("--project="):
+            folder = word.partition("=")[2]
+    return folder
+
+
+def _usage_error(error: Any) -> UsageError:
+    """The error of nixgen for one of click: its message, and what can be typed instead."""
+    message = str(error.format_message()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return UsageError(message, hint="`nixgen --help` names the verbs")
+    hint = f"`{context.command_path} --help` says what can be given"
+    verbs = context.command.list_commands(context) if _is_group(context.command) else ()
+    if message.startswith("Missing command"):
+        return UsageError(f"{message}: one of {', '.join(verbs)}", hint=hint)
+    _, quoted, name = message.partition("No such command ")
+    if quoted:
+        name = name.split("'")[1]
+        message = f"No such command '{name}'"
+        close = difflib.get_close_matches(name, verbs, n=1)
+        if close:
+            hint = f"did you mean: {context.command_path} {close[0]}"
+    return UsageError(message, hint=hint)
+
+
+def _is_group(command: Any) -> bool:
+    return hasattr(command, "list_commands")
 
 
 class _Interruption:
@@ -129,8 +176,6 @@ class _Interruption:
 
 
 def _interrupted() -> int:
-    import sys
-
     print(
         "interrupted; everything finished so far is kept, run the command again to go on",
         file=sys.stderr,

@@ -21,13 +21,21 @@ from nixgen.cli.options import (
     OverrideInput,
     ProjectFolder,
     Targets,
+    examples,
     verb,
 )
 
 app = verb()
 
 
-@app.command("build")
+@app.command(
+    "build",
+    epilog=examples(
+        "nixgen build",
+        "nixgen build machines.web images --dry-run",
+        "nixgen build --env staging --push s3://bucket",
+    ),
+)
 def build(
     targets: Targets = None,
     project: ProjectFolder = Path(),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from nixgen.cli.streams import write_text
 from nixgen.errors import NixgenError, Problem
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def say(message: str) -> None:
 
 
 def print_text(text: str) -> None:
-    """Text as it is."""
-    print(text, end="")
+    """A document as it is, in UTF-8."""
+    write_text(text)
 
 
 def note(message: str) -> None:
@@ -107,7 +108,7 @@ def json_text(document: Any) -> str:
 def print_manifests(text: str, form: str) -> None:
     """Manifests, in colours for a person and as they are for a program."""
     if _plain(sys.stdout):
-        print(text, end="")
+        write_text(text)
         return
     from rich.syntax import Syntax
 
@@ -276,8 +277,14 @@ def human_size(count: int) -> str:
     return f"{size:.1f} TB"
 
 
-def report_error(error: NixgenError, *, as_json: bool = False) -> None:
-    """What happened, where in the user's file, what to do next."""
+def report_error(error: NixgenError, *, as_json: bool = False, folder: str = ".") -> None:
+    """Print what happened, where in the user's file, and what to do next.
+
+    In a job of GitHub Actions, faults with a place also become annotations of that line.
+
+    :param as_json: print the document nixgen/error/1 too, unless the command has printed its own.
+    :param folder: the project, which places are relative to.
+    """
     if as_json and not _printed:
         print_json(_error_document(error, error.problems))
     lines = [f"{_paint('error', 'bold red', sys.stderr)}: {error.message}"]
@@ -289,6 +296,34 @@ def report_error(error: NixgenError, *, as_json: bool = False) -> None:
     if error.hint:
         lines.append(f"  {_paint('hint', 'bold green', sys.stderr)}: {error.hint}")
     note("\n".join(lines))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in _annotations(error, folder):
+            note(line)
+
+
+def _annotations(error: NixgenError, folder: str) -> Iterable[str]:
+    """Workflow commands for GitHub, which reads them from both streams.
+
+    See https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    faults = [(error.where, error.message, error.hint)]
+    faults += [(each.where, f"{each.path}: {each.message}", each.hint) for each in error.problems]
+    for where, message, hint in faults:
+        file, _, line = (where or "").rpartition(":")
+        if not file or not line.isdigit():
+            continue
+        # a file is named from the top of the checkout
+        top = os.environ.get("GITHUB_WORKSPACE") or "."
+        name = os.path.relpath(os.path.realpath(os.path.join(folder, file)), os.path.realpath(top))  # noqa: PTH118
+        text = _escaped(f"{message}\n{hint}" if hint else message)
+        yield f"::error file={_escaped(name, more=':,')},line={line}::{text}"
+
+
+def _escaped(text: str, *, more: str = "") -> str:
+    """Text as a workflow command takes it: the ``%`` encoding of line ends, and of ``more``."""
+    for character in f"%\r\n{more}":
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
 
 
 def _problem_lines(problem: Problem) -> Iterable[str]:

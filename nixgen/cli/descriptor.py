@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.models import Machine
 
-app = verb("Read and write machine.json, the machines of a cluster on EC2.")
+app = verb(
+    "Read and write machine.json, the machines of a cluster on EC2.",
+    epilog=examples("nixgen descriptor check machine.json"),
+)
 
 
-@app.command("check")
+@app.command("check", epilog=examples("nixgen descriptor check machine.json"))
 def check(
     file: Annotated[
-        Path, typer.Argument(metavar="[FILE]", help="The descriptor.", show_default=False)
+        Path, typer.Argument(metavar="FILE", help="The descriptor.", show_default=False)
     ] = Path("machine.json"),
     json: Json = False,
     debug: Debug = False,
@@ -51,12 +54,12 @@ def _row(machine: Machine) -> tuple[str, ...]:
     )
 
 
-@app.command("write")
+@app.command("write", epilog=examples("nixgen descriptor write machine.json"))
 def write(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="Where it goes; standard output by default.", show_default=False
+            metavar="FILE", help="Where it goes; standard output by default.", show_default=False
         ),
     ] = None,
     project: ProjectFolder = Path(),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nixgen.cli.options import Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 
 app = verb()
 
 
-@app.command("doctor")
+@app.command("doctor", epilog=examples("nixgen doctor"))
 def doctor(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """Say what is missing on this computer, and how to get it."""
     import attrs

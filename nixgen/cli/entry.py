@@ -1,36 +1,44 @@
-"""The console script. Answers ``--version`` and ``--help`` before anything heavy is imported."""
+"""The console script. It answers ``--version``, ``--help`` and runs with nothing to do by itself.
+
+Nothing heavy is imported for these answers; see `nixgen.instant`.
+"""
 
 from __future__ import annotations
 
 import sys
 
+from nixgen.cli import streams
+
 __all__ = ["main"]
 
 
 def main() -> None:
-    arguments = sys.argv[1:]
-    if arguments == ["--version"]:
-        from nixgen import __version__
-
-        print(f"nixgen {__version__}")
-        return
-    if arguments in ([], ["--help"], ["-h"], ["help"]):
-        # the text that typer would print, kept equal by tests/unit/cli/test_cli.py
-        with open(__file__.removesuffix("entry.py") + "help.txt", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs more than the rest of this
-            print(file.read(), end="")
-        return
+    """Run the command line of this process, and exit."""
+    streams.prepare()
     try:
-        status = _run(arguments)
+        status = _run(sys.argv[1:])
     except KeyboardInterrupt:  # while still loading
         print(
             "interrupted; everything finished so far is kept, run the command again to go on",
             file=sys.stderr,
         )
         status = 130
-    sys.exit(status)
+    sys.exit(streams.finish(status))
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        from nixgen import __version__
+
+        print(f"nixgen {__version__}")
+        return 0
+    if arguments and arguments[0] == "help":
+        arguments = [*arguments[1:], "--help"]
+    if arguments in ([], ["--help"], ["-h"]):
+        # the text that typer would print, kept equal by tests/unit/cli/test_cli.py
+        with open(__file__.removesuffix("entry.py") + "help.txt", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs more than the rest of this
+            print(file.read(), end="")
+        return 0
     if arguments[0] == "build":
         from nixgen.instant.answer import nothing_to_do
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.driver.tools.formatting import Report
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 app = verb()
 
 
-@app.command("fmt")
+@app.command("fmt", epilog=examples("nixgen fmt", "nixgen fmt --check modules"))
 def fmt(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE]...",
+            metavar="FILE",
             show_default=False,
             help="Files, or folders of them; - is standard input. When none is given, all of the project's but what is "
             "generated or ignored by git.",

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 
 app = verb()
 
 
-@app.command("generate")
+@app.command("generate", epilog=examples("nixgen generate", "nixgen generate --check"))
 def generate(
     project: ProjectFolder = Path(),
     check: Annotated[

@@ -14,10 +14,12 @@ from nixgen.cli.options import (
     Base,
     Builders,
     Debug,
+    Env,
     Json,
     OverrideInput,
     ProjectFolder,
     Targets,
+    examples,
     verb,
 )
 
@@ -25,10 +27,15 @@ if TYPE_CHECKING:
     from nixgen.oci.write.build import ImageReport
     from nixgen.project.workspace import Workspace
 
-app = verb("Assemble OCI images and run them.")
+app = verb(
+    "Assemble OCI images and run them.",
+    epilog=examples("nixgen image build", "nixgen image run images.api"),
+)
 
 
-@app.command("build")
+@app.command(
+    "build", epilog=examples("nixgen image build", "nixgen image build images.api --env staging")
+)
 def build(
     targets: Targets = None,
     project: ProjectFolder = Path(),
@@ -42,6 +49,7 @@ def build(
         ),
     ] = None,
     base: Base = "debian",
+    env: Env = None,
     override_input: OverrideInput = None,
     builders: Builders = None,
     json: Json = False,
@@ -64,6 +72,7 @@ def build(
             workspace,
             ("images",),
             base=base,
+            environment=env,
             overrides=overrides,
             builders=builders,
             debug=debug,
@@ -115,11 +124,12 @@ def _document(report: ImageReport) -> dict[str, Any]:
     }
 
 
-@app.command("run")
+@app.command("run", epilog=examples("nixgen image run images.api"))
 def run(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Such as images.api.")],
     project: ProjectFolder = Path(),
     base: Base = "debian",
+    env: Env = None,
     override_input: OverrideInput = None,
     builders: Builders = None,
     debug: Debug = False,
@@ -138,6 +148,7 @@ def run(
             workspace,
             ("images",),
             base=base,
+            environment=env,
             overrides=overrides,
             builders=builders,
             debug=debug,

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, Json, verb
+from nixgen.cli.options import Debug, Json, examples, verb
 
 app = verb()
 
 
-@app.command("init")
+@app.command("init", epilog=examples("nixgen init hello"))
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to start it.", show_default=False)
+        Path, typer.Argument(metavar="DIR", help="Where to start it.", show_default=False)
     ] = Path(),
     json: Json = False,
     debug: Debug = False,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, verb
+from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.kubernetes.document import Document
 
-app = verb("Render Kubernetes manifests.")
+app = verb("Render Kubernetes manifests.", epilog=examples("nixgen k8s render shop"))
 
 _FORMATS = ("yaml", "json")
 
@@ -23,12 +23,18 @@ def k8s() -> None:
     """Render Kubernetes manifests."""
 
 
-@app.command("render")
+@app.command(
+    "render",
+    epilog=examples(
+        "nixgen k8s render shop | kubectl apply -f -",
+        "nixgen k8s render --env staging --out manifests",
+    ),
+)
 def render(
     applications: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[APP]...",
+            metavar="APP",
             help="Applications of infra.py; all when none is given.",
             show_default=False,
         ),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nixgen.cli.options import Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 
 app = verb()
 
 
-@app.command("list")
+@app.command("list", epilog=examples("nixgen list", "nixgen list --json --project infra"))
 def list_targets(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """List the targets of the project."""
     from nixgen.cli import console

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 __all__ = [
+    "HELP_OPTIONS",
     "Base",
     "Builders",
     "Cache",
@@ -22,6 +23,7 @@ __all__ = [
     "OverrideInput",
     "ProjectFolder",
     "Targets",
+    "examples",
     "verb",
 ]
 
@@ -36,7 +38,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and whole 
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TARGET]...",
+        metavar="TARGET",
         help="Such as machines.web or images; all when none is given.",
         show_default=False,
     ),
@@ -44,7 +46,7 @@ Targets = Annotated[
 Cache = Annotated[
     str | None,
     typer.Argument(
-        metavar="[CACHE]",
+        metavar="CACHE",
         envvar="NIXGEN_CACHE",
         help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
         show_default=False,
@@ -85,7 +87,7 @@ OverrideInput = Annotated[
 InputNames = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME]...",
+        metavar="NAME",
         help="Inputs of flake-inputs.json; all when none is given.",
         show_default=False,
     ),
@@ -117,16 +119,37 @@ Env = Annotated[
 ]
 
 
+#: Settings of every command for click.
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+
+def examples(*lines: str) -> str:
+    """The end of a verb's help: command lines to copy.
+
+    :param lines: each begins with ``nixgen``; a test checks that its verb and options exist.
+    """
+    # click fills paragraphs, but for those that begin with \b
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 def verb(
     help: str | None = None,  # noqa: A002  # typer's own name for it
     *,
     cls: type[TyperGroup] | None = None,
+    epilog: str | None = None,
 ) -> typer.Typer:
+    """The typer application of a module of this package.
+
+    :param help: the help of a verb with sub-verbs.
+    :param cls: the class of a group whose modules are imported when they are used.
+    :param epilog: the end of that help; see `examples`.
+    """
     return typer.Typer(
         help=help,
         cls=cls,
+        epilog=epilog,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=HELP_OPTIONS,
         add_completion=False,
     )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.verbs.secrets import SecretScan
 
-app = verb("Look for the values of secrets where everybody can read them.")
+app = verb(
+    "Look for the values of secrets where everybody can read them.",
+    epilog=examples("nixgen secret scan"),
+)
 
 
 @app.callback()
@@ -18,7 +21,7 @@ def secret() -> None:
     """Look for the values of secrets where everybody can read them."""
 
 
-@app.command("scan")
+@app.command("scan", epilog=examples("NIXGEN_SECRETS_DIR=secrets nixgen secret scan"))
 def scan(
     targets: Targets = None,
     project: ProjectFolder = Path(),

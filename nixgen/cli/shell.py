@@ -8,17 +8,21 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Builders, Debug, Jobs, Json, ProjectFolder, verb
+from nixgen.cli.options import Builders, Debug, Jobs, Json, ProjectFolder, examples, verb
 
 app = verb()
 
 
-@app.command("shell", context_settings={"allow_interspersed_args": False})
+@app.command(
+    "shell",
+    context_settings={"allow_interspersed_args": False},
+    epilog=examples("nixgen shell", "nixgen shell -- node --version"),
+)
 def shell(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[COMMAND]...",
+            metavar="COMMAND",
             help="What to run there, and its arguments (after --, should nixgen know one of them); your own shell when not given.",
             show_default=False,
         ),

@@ -11,17 +11,22 @@ from nixgen.cli.options import (
     Base,
     Builders,
     Debug,
+    Env,
     Json,
     OverrideInput,
     ProjectFolder,
     Targets,
+    examples,
     verb,
 )
 
-app = verb("Boot the machines of a test and run it.")
+app = verb(
+    "Boot the machines of a test and run it.",
+    epilog=examples("nixgen test list", "nixgen test run tests.smoke"),
+)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("nixgen test list"))
 def list_tests(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """List the tests of the project."""
     from nixgen.cli import console
@@ -36,17 +41,14 @@ def list_tests(project: ProjectFolder = Path(), json: Json = False, debug: Debug
         console.print_targets(tests)
 
 
-@app.command("run")
+@app.command(
+    "run", epilog=examples("nixgen test run", "nixgen test run tests.smoke --junit report.xml")
+)
 def run(
     targets: Targets = None,
     project: ProjectFolder = Path(),
     base: Base = "debian",
-    env: Annotated[
-        str | None,
-        typer.Option(
-            "--env", metavar="NAME", help="An environment of the project.", show_default=False
-        ),
-    ] = None,
+    env: Env = None,
     override_input: OverrideInput = None,
     builders: Builders = None,
     junit: Annotated[

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import traceback
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
 from nixgen._collector import paused_collector
@@ -40,6 +43,29 @@ def _shorten(where: str | None, root: Path) -> str | None:
     return where.removeprefix(f"{root}/") if where else None
 
 
+@contextlib.contextmanager
+def _output_aside() -> Iterator[None]:
+    """Send everything that infra.py and its child processes print to standard error.
+
+    Standard output belongs to the result of the command, such as one JSON document.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    try:
+        saved = os.dup(1)
+    except OSError:  # closed
+        saved = None
+    try:
+        if saved is not None:
+            os.dup2(2, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if saved is not None:
+            os.dup2(saved, 1)
+            os.close(saved)
+
+
 def _execute(root: Path) -> dict[str, object]:
     path = root / INFRA
     try:
@@ -56,7 +82,8 @@ def _execute(root: Path) -> dict[str, object]:
     before = set(sys.modules)
     sys.path.insert(0, str(root))
     try:
-        exec(compile(code, str(path), "exec"), module.__dict__)  # noqa: S102  # running it is the point
+        with _output_aside():
+            exec(compile(code, str(path), "exec"), module.__dict__)  # noqa: S102  # running it is the point
     except NixgenError:
         raise
     except (SyntaxError, ValueError) as error:

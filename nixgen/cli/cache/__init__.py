@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nixgen.cli.lazy import lazy_group
-from nixgen.cli.options import verb
+from nixgen.cli.options import examples, verb
 
 VERBS = (
     "push",
@@ -23,7 +23,13 @@ VERBS = (
 )
 
 app = verb(
-    "Push to, look after, serve and sign for a binary cache on S3.", cls=lazy_group(__name__, VERBS)
+    "Push to, look after, serve and sign for a binary cache on S3.",
+    cls=lazy_group(__name__, VERBS),
+    epilog=examples(
+        "nixgen cache push --to s3://bucket",
+        "nixgen cache serve s3://bucket",
+        "nixgen help cache push",
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.cache.options import SigningKeys, To
-from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, verb
+from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.cache.bucket.location import CacheLocation
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 app = verb()
 
 
-@app.command("channel")
+@app.command("channel", epilog=examples("nixgen cache channel shop --to s3://bucket"))
 def channel(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What users call it, such as shop.")],
     targets: Targets = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 from nixgen.errors import UsageError, VerifyError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?")
 _POWERS = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4}
 
 
-@app.command("gc")
+@app.command("gc", epilog=examples("nixgen cache gc s3://bucket"))
 def gc(
     cache: Cache = None,
     project: ProjectFolder = Path(),

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, Json, verb
+from nixgen.cli.options import Debug, Json, examples, verb
 
 app = verb()
 
 
-@app.command("keygen")
+@app.command("keygen", epilog=examples("nixgen cache keygen example-1"))
 def keygen(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as cache.example.org-1.")],
     secret: Annotated[

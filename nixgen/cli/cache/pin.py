@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, Env, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, Env, Json, ProjectFolder, examples, verb
 
 app = verb()
 
@@ -23,13 +23,13 @@ Of = Annotated[
 ]
 
 
-@app.command("pin")
+@app.command("pin", epilog=examples("nixgen cache pin release-1 machines.web --cache s3://bucket"))
 def pin(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as release-1.0.")],
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TARGET|STORE_PATH]...",
+            metavar="TARGET|STORE_PATH",
             help="All targets of the newest generation when none is given.",
             show_default=False,
         ),

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 
 app = verb()
 
 
-@app.command("provision")
+@app.command("provision", epilog=examples("nixgen cache provision s3://bucket --plan"))
 def provision(
     cache: Cache = None,
     project: ProjectFolder = Path(),

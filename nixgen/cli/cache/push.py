@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.cache.options import SigningKeys, To
-from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, Targets, verb
+from nixgen.cli.options import (
+    Base,
+    Debug,
+    Env,
+    Json,
+    OverrideInput,
+    ProjectFolder,
+    Targets,
+    examples,
+    verb,
+)
 
 if TYPE_CHECKING:
     from nixgen.cache.keep.roots import Root
@@ -21,7 +31,14 @@ if TYPE_CHECKING:
 app = verb()
 
 
-@app.command("push")
+@app.command(
+    "push",
+    epilog=examples(
+        "nixgen cache push",
+        "nixgen cache push machines --to s3://bucket",
+        "nixgen cache push --to main --dry-run",
+    ),
+)
 def push(
     targets: Targets = None,
     project: ProjectFolder = Path(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.cache.options import SigningKeys, TrustedKeys, Upstreams
-from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.cache.check.repair import RepairReport
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 app = verb()
 
 
-@app.command("repair")
+@app.command("repair", epilog=examples("nixgen cache repair s3://bucket --plan"))
 def repair(
     cache: Cache = None,
     project: ProjectFolder = Path(),

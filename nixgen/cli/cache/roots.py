@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.cache.keep.roots import Pin, Root
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 app = verb()
 
 
-@app.command("roots")
+@app.command("roots", epilog=examples("nixgen cache roots s3://bucket"))
 def roots(
     cache: Cache = None,
     project: ProjectFolder = Path(),

@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, ProjectFolder, verb
+from nixgen.cli.options import Debug, ProjectFolder, examples, verb
 
 app = verb()
 
 
-@app.command("serve")
+@app.command("serve", epilog=examples("nixgen cache serve s3://bucket"))
 def serve(
     cache: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CACHE]",
+            metavar="CACHE",
             help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
             show_default=False,
         ),

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.cache.options import SigningKeys, TrustedKeys
-from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 
 app = verb()
 
 _SHOWN = 10
 
 
-@app.command("sign")
+@app.command("sign", epilog=examples("nixgen cache sign s3://bucket --key new.key"))
 def sign(
     cache: Cache = None,
     project: ProjectFolder = Path(),

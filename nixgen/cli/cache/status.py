@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.cache.options import Upstreams
-from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, verb
+from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.cache.check.status import CacheStatus, Coverage
@@ -19,7 +19,7 @@ app = verb()
 _BAR = 24
 
 
-@app.command("status")
+@app.command("status", epilog=examples("nixgen cache status s3://bucket"))
 def status(
     words: Annotated[
         list[str] | None,

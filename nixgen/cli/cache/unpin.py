@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.cache.pin import Of
-from nixgen.cli.options import Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 from nixgen.errors import UsageError
 
 app = verb()
 
 
-@app.command("unpin")
+@app.command("unpin", epilog=examples("nixgen cache unpin release-1 --cache s3://bucket"))
 def unpin(
     name: Annotated[str, typer.Argument(metavar="NAME", help="One that `cache roots` shows.")],
     cache: Of = None,

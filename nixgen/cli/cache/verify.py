@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.cache.options import Upstreams
-from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.cache.check.problems import CacheProblem
@@ -20,7 +20,7 @@ app = verb()
 _SHOWN = 10
 
 
-@app.command("verify")
+@app.command("verify", epilog=examples("nixgen cache verify s3://bucket"))
 def verify(
     cache: Cache = None,
     project: ProjectFolder = Path(),

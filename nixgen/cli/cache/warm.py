@@ -18,6 +18,7 @@ from nixgen.cli.options import (
     OverrideInput,
     ProjectFolder,
     Targets,
+    examples,
     verb,
 )
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 app = verb()
 
 
-@app.command("warm")
+@app.command(
+    "warm",
+    epilog=examples("nixgen cache warm --plan", "nixgen cache warm --to s3://bucket --shard 1/4"),
+)
 def warm(
     targets: Targets = None,
     project: ProjectFolder = Path(),

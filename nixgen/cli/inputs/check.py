@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nixgen.cli.options import Debug, InputNames, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, InputNames, Json, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.verbs.inputs import Checked
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 app = verb()
 
 
-@app.command("check")
+@app.command("check", epilog=examples("nixgen inputs check", "nixgen inputs check debian"))
 def check(
     names: InputNames = None,
     project: ProjectFolder = Path(),

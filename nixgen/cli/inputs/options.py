@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder, verb
+from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.options.stub import Stub
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 app = verb()
 
 
-@app.command("options")
+@app.command(
+    "options", epilog=examples("nixgen inputs options", "nixgen inputs options nginx enable")
+)
 def options(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[WORD]...",
+            metavar="WORD",
             help="Only look: list the options that have these words in their paths.",
             show_default=False,
         ),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nixgen.cli.options import Debug, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 
 app = verb()
 
 
-@app.command("show")
+@app.command("show", epilog=examples("nixgen inputs show"))
 def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """What the project is pinned to."""
     from nixgen.cli import console

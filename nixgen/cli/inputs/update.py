@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, InputNames, Json, ProjectFolder, verb
+from nixgen.cli.options import Debug, InputNames, Json, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
     from nixgen.verbs.inputs import Update
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 app = verb()
 
 
-@app.command("update")
+@app.command(
+    "update",
+    epilog=examples("nixgen inputs update", "nixgen inputs update nixpkgs --to nixos-25.05"),
+)
 def update(
     names: InputNames = None,
     to: Annotated[
