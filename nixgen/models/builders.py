@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from nixgen.models.core import (
     Fault,
+    Many,
     Model,
+    as_strings,
     as_tuple,
     checked,
     each,
@@ -25,6 +27,8 @@ from nixgen.models.core import (
 from nixgen.models.files import Secret
 
 __all__ = ["Builder"]
+
+BuilderProtocol = Literal["ssh", "ssh-ng"]
 
 _NAME = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a name", example="big-1")
 # RFC 1123 host names, and IPv4 addresses. Nix 2.8 loses the brackets of IPv6 on the way to ssh.
@@ -105,13 +109,13 @@ class Builder(Model):
     host: str = attrs.field(kw_only=True, metadata=checked(_HOST))
     user: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_USER)))
     port: int = attrs.field(default=22, kw_only=True, metadata=checked(whole_number(1, 65535)))
-    protocol: str = attrs.field(
-        default="ssh-ng", kw_only=True, metadata=checked(one_of("ssh", "ssh-ng"))
+    protocol: BuilderProtocol = attrs.field(
+        default="ssh-ng", kw_only=True, metadata=checked(one_of(BuilderProtocol))
     )
     systems: tuple[str, ...] = attrs.field(
         default=("x86_64-linux",),
         kw_only=True,
-        converter=as_tuple,
+        converter=as_strings,
         metadata=checked(each(_SYSTEM)),
     )
     max_jobs: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(1, 10_000)))
@@ -119,10 +123,10 @@ class Builder(Model):
         default=1, kw_only=True, metadata=checked(whole_number(1, 10_000))
     )
     supported_features: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_FEATURE))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_FEATURE))
     )
     mandatory_features: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_FEATURE))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_FEATURE))
     )
     ssh_key: str | Secret | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_ssh_key))
@@ -145,3 +149,7 @@ class Builder(Model):
             yield ".host", "Nix builds on localhost without SSH", "for example 127.0.0.1"
         if not self.systems:
             yield ".systems", "is empty", 'for example systems=["x86_64-linux"]'
+
+
+def as_builders(value: Many[Builder]) -> tuple[Builder, ...]:
+    return as_tuple(value)

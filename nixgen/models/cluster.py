@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from nixgen.models.core import (
+    FLAG,
     Fault,
+    Many,
     Model,
     as_tuple,
-    boolean,
     checked,
-    each,
     instance,
+    model,
+    models,
     one_of,
     optional,
     pattern,
@@ -39,6 +41,9 @@ _ZONE = pattern(
 )
 _INSTANCE_TYPE = pattern(r"[a-z0-9-]+\.[a-z0-9-]+", what="an instance type", example="m5.large")
 _KEY_PAIR = pattern(r"[ -~]{1,255}", what="a key pair's name", example="operators")
+
+Role = Literal["master", "worker"]
+VolumeType = Literal["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"]
 
 
 def _said(found: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +84,9 @@ class Ingress(Model):
     last: int | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(whole_number(0, 65535)))
     )
-    protocol: str = attrs.field(default="tcp", kw_only=True, metadata=checked(one_of("tcp", "udp")))
+    protocol: Literal["tcp", "udp"] = attrs.field(
+        default="tcp", kw_only=True, metadata=checked(one_of(Literal["tcp", "udp"]))
+    )
     source: str = attrs.field(default="0.0.0.0/0", kw_only=True, metadata=checked(network_range))
 
     @property
@@ -99,6 +106,10 @@ class Ingress(Model):
             yield ".last", f"is before the first port, {self.port}", None
 
 
+def as_ingress(value: Many[Ingress]) -> tuple[Ingress, ...]:
+    return as_tuple(value)
+
+
 @attrs.frozen(eq=False)
 class SecurityGroup(Model):
     """What EC2 lets through to a machine. The machine's own firewall opens the same ports."""
@@ -107,12 +118,16 @@ class SecurityGroup(Model):
     ingress: tuple[Ingress, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Ingress, what="an Ingress"))),
+        converter=as_ingress,
+        metadata=models(Ingress),
     )
 
     def document(self) -> dict[str, Any]:
         return {"id": self.id, "ingress": [rule.document() for rule in self.ingress]}
+
+
+def as_security_groups(value: Many[SecurityGroup]) -> tuple[SecurityGroup, ...]:
+    return as_tuple(value)
 
 
 @attrs.frozen(eq=False)
@@ -129,16 +144,14 @@ class Volume(Model):
     type: str = attrs.field(
         default="gp3",
         kw_only=True,
-        metadata=checked(one_of("gp2", "gp3", "io1", "io2", "sc1", "st1", "standard")),
+        metadata=checked(one_of(VolumeType)),
     )
     mount_point: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(MOUNT_POINT))
     )
     fs_type: str = attrs.field(default="ext4", kw_only=True, metadata=checked(WORD))
-    encrypted: bool = attrs.field(default=True, kw_only=True, metadata=checked(boolean))
-    delete_on_termination: bool = attrs.field(
-        default=False, kw_only=True, metadata=checked(boolean)
-    )
+    encrypted: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
+    delete_on_termination: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
 
     def document(self) -> dict[str, Any]:
         return _said(
@@ -154,6 +167,10 @@ class Volume(Model):
         )
 
 
+def as_volumes(value: Many[Volume]) -> tuple[Volume, ...]:
+    return as_tuple(value)
+
+
 @attrs.frozen(eq=False)
 class Ec2(Model):
     """What a machine is on EC2.
@@ -167,17 +184,17 @@ class Ec2(Model):
 
     instance_type: str = attrs.field(metadata=checked(_INSTANCE_TYPE))
     region: str = attrs.field(kw_only=True, metadata=checked(_REGION))
-    subnet: Subnet = attrs.field(kw_only=True, metadata=checked(instance(Subnet, what="a Subnet")))
+    subnet: Subnet = attrs.field(kw_only=True, metadata=model(Subnet))
     security_groups: tuple[SecurityGroup, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(SecurityGroup, what="a SecurityGroup"))),
+        converter=as_security_groups,
+        metadata=models(SecurityGroup),
     )
     address: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(address))
     )
-    public: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
+    public: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
     image: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_AMI)))
     key_pair: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_KEY_PAIR))
@@ -186,8 +203,8 @@ class Ec2(Model):
     storage: tuple[Volume, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Volume, what="a Volume"))),
+        converter=as_volumes,
+        metadata=models(Volume),
     )
 
     def document(self) -> dict[str, Any]:
@@ -237,7 +254,7 @@ class ClusterMember(Model):
     """
 
     id: int = attrs.field(metadata=checked(whole_number(0, 2**31 - 1)))
-    role: str = attrs.field(kw_only=True, metadata=checked(one_of("master", "worker")))
+    role: Role = attrs.field(kw_only=True, metadata=checked(one_of(Role)))
     master: Machine | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_a_machine))
     )

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol, SupportsIndex, TypeAlias, TypeVar, get_args
 
 import attrs
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
 #: (suffix of the model path, what is wrong, what to do)
 Fault = tuple[str, str, str | None]
@@ -72,15 +75,45 @@ def checked(*checks: Check) -> dict[str, Any]:
     return {CHECKS: checks}
 
 
-def as_tuple(value: Any) -> Any:
-    """Lists, sets and generators become tuples; anything else is left for the checks to name."""
-    if isinstance(value, (list, set, frozenset, Iterator)):
+class Ordered(Protocol[_T_co]):
+    """A list or a tuple, for type checkers.
+
+    A str is none, although it is a sequence of str: what it may be asked to contain is text only.
+    A set is none, because its order changes from run to run.
+    """
+
+    def __contains__(self, value: object, /) -> bool: ...
+    def __getitem__(self, index: SupportsIndex, /) -> _T_co: ...
+    def __iter__(self) -> Iterator[_T_co]: ...
+    def __len__(self) -> int: ...
+
+
+#: What a field with a list takes: generators, too, as their order is fixed.
+Many: TypeAlias = Ordered[_T] | Iterator[_T]
+
+
+# Each kind of element has a converter of its own, in the module of its model: mypy and pyright take
+# the type of a constructor's argument from the converter, and neither infers it from a generic one.
+
+
+def as_tuple(value: Many[_T]) -> tuple[_T, ...]:
+    """Lists and generators become tuples; anything else is left for the checks to name."""
+    if isinstance(value, (list, Iterator)):
         return tuple(value)
-    return value
+    return value  # type: ignore[return-value]  # what it is, `each` says
 
 
-def as_dict(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
+def as_strings(value: Many[str]) -> tuple[str, ...]:
+    return as_tuple(value)
+
+
+def as_dict(value: Mapping[str, _T]) -> dict[str, _T]:
+    """Mappings become dicts; anything else is left for the checks to name."""
+    return dict(value) if isinstance(value, Mapping) else value  # what it is, `mapping` says
+
+
+def as_string_dict(value: Mapping[str, str]) -> dict[str, str]:
+    return as_dict(value)
 
 
 def _shown(value: Any) -> str:
@@ -106,6 +139,34 @@ def optional(check: Check) -> Check:
 def boolean(value: Any) -> Iterator[Fault]:
     if not isinstance(value, bool):
         yield "", f"must be True or False, not {_shown(value)}", None
+
+
+FLAG = checked(boolean)
+"""Metadata of a field that is True or False."""
+
+
+def _named(*types: type) -> str:
+    """``a Port``; ``an HttpCheck, a TcpCheck or a CommandCheck``."""
+    names = [
+        f"{'an' if type_.__name__[0] in 'AEIOUH' and type_.__name__[:2] != 'Ha' else 'a'} {type_.__name__}"
+        for type_ in types
+    ]
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def model(*types: type) -> dict[str, Any]:
+    """Metadata of a field that holds one model of these classes."""
+    return checked(instance(*types, what=_named(*types)))
+
+
+def optional_model(*types: type) -> dict[str, Any]:
+    """Metadata of a field that holds one model of these classes, or None."""
+    return checked(optional(instance(*types, what=_named(*types))))
+
+
+def models(type_: type) -> dict[str, Any]:
+    """Metadata of a field that holds a list of models of one class."""
+    return checked(each(instance(type_, what=_named(type_))))
 
 
 def whole_number(low: int, high: int) -> Check:
@@ -185,7 +246,10 @@ def pattern(regex: str, *, what: str, example: str) -> Check:
     return run
 
 
-def one_of(*choices: str) -> Check:
+def one_of(literal: Any) -> Check:
+    """One of the values of a ``Literal[…]``, which is the field's type as well."""
+    choices: tuple[str, ...] = get_args(literal)
+
     def run(value: Any) -> Iterator[Fault]:
         if value not in choices:
             yield "", f"must be one of {', '.join(choices)}, not {_shown(value)}", None
@@ -193,12 +257,23 @@ def one_of(*choices: str) -> Check:
     return run
 
 
+def _list_fault(value: Any) -> tuple[str, str | None]:
+    """Message and hint for a value that is no list."""
+    text = f"must be a list, not {type(value).__name__} {_shown(value)}"
+    if isinstance(value, (set, frozenset)):
+        return text, "a set has another order in each run: write [ ] instead of { }"
+    if isinstance(value, (str, int, Model)):
+        what = f"{type(value).__name__}(…)" if isinstance(value, Model) else repr(value)
+        return text, f"put it into brackets: [{what}]"
+    return text, None
+
+
 def each(check: Check) -> Check:
     """A tuple of values; faults carry the index."""
 
     def run(value: Any) -> Iterator[Fault]:
         if not isinstance(value, tuple):
-            yield "", f"must be a list, not {type(value).__name__} {_shown(value)}", None
+            yield "", *_list_fault(value)
             return
         for index, item in enumerate(value):
             for suffix, message, hint in check(item):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 import attrs
 
 from nixgen.models.core import (
+    FLAG,
     Fault,
+    Many,
     Model,
     as_dict,
+    as_strings,
     as_tuple,
-    boolean,
     checked,
     each,
     every,
@@ -24,6 +27,8 @@ from nixgen.models.core import (
 )
 
 __all__ = ["DEVICE", "MOUNT_POINT", "WORD", "Boot", "FileSystem", "TmpfilesRule"]
+
+Loader = Literal["systemd-boot", "grub", "none"]
 
 DEVICE = pattern(
     r"/[^\0\s]*|[A-Za-z0-9][^\0\s]*|none", what="a device", example="/dev/disk/by-label/nixos"
@@ -39,6 +44,12 @@ _SYSCTL_VALUE = every(
     instance(str, int, bool, what="text, a number, True or False"),
     lambda value: one_line("a file of sysctl.d")(value) if isinstance(value, str) else (),
 )
+
+
+def as_settings(value: Mapping[str, str | int | bool]) -> dict[str, str | int | bool]:
+    return as_dict(value)
+
+
 _TMPFILES = one_line("a file of tmpfiles.d")
 
 
@@ -55,9 +66,13 @@ class FileSystem(Model):
     device: str = attrs.field(kw_only=True, metadata=checked(DEVICE))
     fs_type: str = attrs.field(default="ext4", kw_only=True, metadata=checked(WORD))
     options: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(WORD))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(WORD))
     )
-    needed_for_boot: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
+    needed_for_boot: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+
+
+def as_file_systems(value: Many[FileSystem]) -> tuple[FileSystem, ...]:
+    return as_tuple(value)
 
 
 @attrs.frozen(eq=False)
@@ -72,23 +87,21 @@ class Boot(Model):
     :param sysctl: settings of the running kernel.
     """
 
-    loader: str = attrs.field(
-        default="none", kw_only=True, metadata=checked(one_of("systemd-boot", "grub", "none"))
-    )
+    loader: Loader = attrs.field(default="none", kw_only=True, metadata=checked(one_of(Loader)))
     device: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(DEVICE)))
     kernel_parameters: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(WORD))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(WORD))
     )
     kernel_modules: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_MODULE))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_MODULE))
     )
     initrd_modules: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_MODULE))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_MODULE))
     )
     sysctl: Mapping[str, str | int | bool] = attrs.field(
         factory=dict,
         kw_only=True,
-        converter=as_dict,
+        converter=as_settings,
         metadata=checked(mapping(_SYSCTL, _SYSCTL_VALUE)),
     )
 
@@ -132,3 +145,7 @@ class TmpfilesRule(Model):
     argument: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_TMPFILES))
     )
+
+
+def as_tmpfiles(value: Many[TmpfilesRule]) -> tuple[TmpfilesRule, ...]:
+    return as_tuple(value)

@@ -11,10 +11,13 @@ import attrs
 
 from nixgen.gitignore import InexpressibleError, Rule, parse_pattern
 from nixgen.models.core import (
+    FLAG,
     Fault,
+    Many,
     Model,
+    as_dict,
+    as_strings,
     as_tuple,
-    boolean,
     checked,
     each,
     every,
@@ -59,7 +62,7 @@ class Package(Model, Interpolated):
     name: str = attrs.field(metadata=checked(_ATTRIBUTE))
     main: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(string)))
     debian: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_DEBIAN_NAME))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_DEBIAN_NAME))
     )
     nixpkgs: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_ATTRIBUTE_PATH))
@@ -69,6 +72,10 @@ class Package(Model, Interpolated):
     def program(self) -> Text:
         """The path of its main program."""
         return self / f"bin/{self.main or self.name}"
+
+
+def as_packages(value: Many[Package]) -> tuple[Package, ...]:
+    return as_tuple(value)
 
 
 def relative_inside(value: Any) -> Iterator[Fault]:
@@ -107,6 +114,10 @@ def _some(value: Any) -> Iterator[Fault]:
         yield "", "is empty, so nothing would be copied", "leave it away to copy everything"
 
 
+def as_optional_strings(value: Many[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else as_tuple(value)
+
+
 @attrs.frozen(eq=False)
 class Source(Model, Interpolated):
     """A file or folder of the project, copied to the store without what .gitignore files leave out.
@@ -124,13 +135,13 @@ class Source(Model, Interpolated):
     include: tuple[str, ...] | None = attrs.field(
         default=None,
         kw_only=True,
-        converter=as_tuple,
+        converter=as_optional_strings,
         metadata=checked(optional(each(_gitignore_pattern)), _some),
     )
     exclude: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_gitignore_pattern))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_gitignore_pattern))
     )
-    gitignore: bool = attrs.field(default=True, kw_only=True, metadata=checked(boolean))
+    gitignore: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
     name: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_STORE_NAME))
     )
@@ -200,6 +211,10 @@ class Secret(Model):
     __str__ = Model.__repr__
 
 
+def as_secrets(value: Many[Secret]) -> tuple[Secret, ...]:
+    return as_tuple(value)
+
+
 @attrs.frozen(eq=False)
 class ConfigFile(Model, Interpolated):
     """A text file in the store, made of data and references.
@@ -210,7 +225,11 @@ class ConfigFile(Model, Interpolated):
 
     name: str = attrs.field(metadata=checked(_STORE_NAME))
     content: str | Text = attrs.field(metadata=checked(textual(Secret)))
-    executable: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
+    executable: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+
+
+def as_config_files(value: Mapping[str, ConfigFile]) -> dict[str, ConfigFile]:
+    return as_dict(value)
 
 
 #: The closed set of things that have a store path.

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import attrs
 
-from nixgen.models.core import Fault, Model, as_tuple, boolean, checked, each, one_of, pattern
+from nixgen.models.core import (
+    FLAG,
+    Fault,
+    Model,
+    as_strings,
+    checked,
+    each,
+    one_of,
+    pattern,
+)
 
 __all__ = ["Hardening"]
 
 # capabilities(7)
+FileSystemAccess = Literal["strict", "full", "system", "open"]
+
 _CAPABILITY = pattern(r"CAP_[A-Z][A-Z0-9_]*", what="a capability", example="CAP_NET_ADMIN")
 # address_families(7)
 _FAMILY = pattern(r"AF_[A-Z][A-Z0-9_]*", what="an address family", example="AF_PACKET")
@@ -44,33 +56,33 @@ class Hardening(Model):
     :param system_calls: what it may ask of the kernel; anything when empty.
     """
 
-    filesystem: str = attrs.field(
-        default="strict", kw_only=True, metadata=checked(one_of("strict", "full", "system", "open"))
+    filesystem: FileSystemAccess = attrs.field(
+        default="strict", kw_only=True, metadata=checked(one_of(FileSystemAccess))
     )
     writable: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_WRITABLE))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_WRITABLE))
     )
-    home: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
-    devices: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
-    shared_tmp: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
+    home: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    devices: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    shared_tmp: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
     capabilities: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_CAPABILITY))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_CAPABILITY))
     )
-    new_privileges: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
-    kernel: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
-    namespaces: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
-    realtime: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
-    write_execute: bool = attrs.field(default=True, kw_only=True, metadata=checked(boolean))
+    new_privileges: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    kernel: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    namespaces: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    realtime: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    write_execute: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
     address_families: tuple[str, ...] = attrs.field(
         default=("AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX"),
         kw_only=True,
-        converter=as_tuple,
+        converter=as_strings,
         metadata=checked(each(_FAMILY)),
     )
     system_calls: tuple[str, ...] = attrs.field(
         default=("@system-service",),
         kw_only=True,
-        converter=as_tuple,
+        converter=as_strings,
         metadata=checked(each(_CALLS)),
     )
 

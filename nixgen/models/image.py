@@ -8,19 +8,19 @@ import attrs
 
 from nixgen.models.core import (
     Fault,
+    Many,
     Model,
-    as_dict,
+    as_string_dict,
     as_tuple,
     checked,
     each,
-    instance,
     mapping,
-    optional,
+    optional_model,
     pattern,
     string,
 )
-from nixgen.models.files import Package, package_list, textual_value
-from nixgen.models.service import Service, Word
+from nixgen.models.files import Package, as_packages, package_list, textual_value
+from nixgen.models.service import Service, Word, as_words
 
 __all__ = ["Image"]
 
@@ -39,19 +39,26 @@ class Image(Model):
 
     name: str = attrs.field(metadata=checked(_IMAGE))
     service: Service | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(instance(Service, what="a Service")))
+        default=None, kw_only=True, metadata=optional_model(Service)
     )
     command: tuple[Word, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(textual_value))
+        default=(), kw_only=True, converter=as_words, metadata=checked(each(textual_value))
     )
     packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
+        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
     )
     tag: str = attrs.field(default="latest", kw_only=True, metadata=checked(_TAG))
     labels: Mapping[str, str] = attrs.field(
-        factory=dict, kw_only=True, converter=as_dict, metadata=checked(mapping(string, string))
+        factory=dict,
+        kw_only=True,
+        converter=as_string_dict,
+        metadata=checked(mapping(string, string)),
     )
 
     def faults(self) -> Iterator[Fault]:
         if self.service is None and not self.command:
             yield "", "runs nothing", "give service=… or command=[…]"
+
+
+def as_images(value: Many[Image]) -> tuple[Image, ...]:
+    return as_tuple(value)

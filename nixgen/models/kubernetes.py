@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 import attrs
 
 from nixgen.models.core import (
+    FLAG,
     Fault,
+    Many,
     Model,
-    as_dict,
+    as_string_dict,
     as_tuple,
-    boolean,
     checked,
-    each,
-    instance,
     mapping,
+    model,
+    models,
     one_of,
     optional,
     pattern,
@@ -25,14 +26,34 @@ from nixgen.models.core import (
 from nixgen.models.files import textual_value
 from nixgen.models.image import Image
 from nixgen.models.machine import module_list
-from nixgen.models.nixos import NixModule
+from nixgen.models.nixos import NixModule, as_modules
 from nixgen.models.service import ENVIRONMENT_NAME, Port, Service
 from nixgen.models.text import Interpolated, Text
 
 __all__ = ["KUBERNETES_VERSIONS", "Application", "Workload", "port_name"]
 
 #: What kubenix has types for, and nix/bases/debian/kubernetes knows.
-KUBERNETES_VERSIONS = tuple(f"1.{minor}" for minor in range(19, 37))
+KubernetesVersion = Literal[
+    "1.19",
+    "1.20",
+    "1.21",
+    "1.22",
+    "1.23",
+    "1.24",
+    "1.25",
+    "1.26",
+    "1.27",
+    "1.28",
+    "1.29",
+    "1.30",
+    "1.31",
+    "1.32",
+    "1.33",
+    "1.34",
+    "1.35",
+    "1.36",
+]
+KUBERNETES_VERSIONS: tuple[str, ...] = get_args(KubernetesVersion)
 #: Every cluster has them; who describes one would take it away with the application.
 _GIVEN_NAMESPACES = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
 #: What nixgen itself says of every resource, and what it selects pods by.
@@ -100,26 +121,30 @@ class Workload(Model):
     :param labels: on its resources and pods.
     """
 
-    service: Service = attrs.field(metadata=checked(instance(Service, what="a Service")))
-    image: Image = attrs.field(kw_only=True, metadata=checked(instance(Image, what="an Image")))
+    service: Service = attrs.field(metadata=model(Service))
+    image: Image = attrs.field(kw_only=True, metadata=model(Image))
     replicas: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(0, 10_000)))
     environment: Mapping[str, str] = attrs.field(
         factory=dict,
         kw_only=True,
-        converter=as_dict,
+        converter=as_string_dict,
         metadata=checked(mapping(ENVIRONMENT_NAME, _plain_text)),
     )
     storage: int | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(whole_number(1, 2**30)))
     )
     labels: Mapping[str, str] = attrs.field(
-        factory=dict, kw_only=True, converter=as_dict, metadata=checked(_LABELS)
+        factory=dict, kw_only=True, converter=as_string_dict, metadata=checked(_LABELS)
     )
 
     @property
     def name(self) -> str:
         """That of its service. Asked for in checks, too, where the service may be anything."""
         return getattr(self.service, "name", "")
+
+
+def as_workloads(value: Many[Workload]) -> tuple[Workload, ...]:
+    return as_tuple(value)
 
 
 @attrs.frozen(eq=False)
@@ -139,24 +164,24 @@ class Application(Model):
     workloads: tuple[Workload, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Workload, what="a Workload"))),
+        converter=as_workloads,
+        metadata=models(Workload),
     )
     namespace: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_NAMESPACE))
     )
-    create_namespace: bool = attrs.field(default=True, kw_only=True, metadata=checked(boolean))
+    create_namespace: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
     registry: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_REGISTRY))
     )
     labels: Mapping[str, str] = attrs.field(
-        factory=dict, kw_only=True, converter=as_dict, metadata=checked(_LABELS)
+        factory=dict, kw_only=True, converter=as_string_dict, metadata=checked(_LABELS)
     )
     modules: tuple[NixModule, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(module_list)
+        default=(), kw_only=True, converter=as_modules, metadata=checked(module_list)
     )
-    kubernetes_version: str = attrs.field(
-        default="1.34", kw_only=True, metadata=checked(one_of(*KUBERNETES_VERSIONS))
+    kubernetes_version: KubernetesVersion = attrs.field(
+        default="1.34", kw_only=True, metadata=checked(one_of(KubernetesVersion))
     )
 
     @property
@@ -172,3 +197,7 @@ class Application(Model):
                 "is empty",
                 "an application needs a workload, or a module that has any",
             )
+
+
+def as_applications(value: Many[Application]) -> tuple[Application, ...]:
+    return as_tuple(value)

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from nixgen.models.cluster import ClusterMember, Ec2
 from nixgen.models.core import (
     Fault,
+    Many,
     Model,
-    as_dict,
+    as_strings,
     as_tuple,
     checked,
     each,
     instance,
     mapping,
+    models,
     one_of,
-    optional,
+    optional_model,
     pattern,
     whole_number,
 )
-from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
-from nixgen.models.files import ConfigFile, Package, package_list
+from nixgen.models.disk import Boot, FileSystem, TmpfilesRule, as_file_systems, as_tmpfiles
+from nixgen.models.files import ConfigFile, Package, as_config_files, as_packages, package_list
 from nixgen.models.network import Network
-from nixgen.models.nixos import NixModule, as_options, option_values
-from nixgen.models.service import Service, User
+from nixgen.models.nixos import NixModule, as_modules, as_options, option_values
+from nixgen.models.service import Service, User, as_services, as_users
 
 __all__ = ["Machine", "module_list"]
 
@@ -38,6 +40,8 @@ _ETC = pattern(
     example="motd or ssh/banner",
 )
 _DEVICE = pattern(r"/[^\0\s]+", what="a device or file", example="/dev/disk/by-label/swap")
+System = Literal["x86_64-linux", "aarch64-linux"]
+
 module_list = each(instance(NixModule, what="a NixModule"))
 
 
@@ -61,63 +65,59 @@ class Machine(Model):
     services: tuple[Service, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Service, what="a Service"))),
+        converter=as_services,
+        metadata=models(Service),
     )
     packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
+        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
     )
     users: tuple[User, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(User, what="a User"))),
+        converter=as_users,
+        metadata=models(User),
     )
     files: Mapping[str, ConfigFile] = attrs.field(
         factory=dict,
         kw_only=True,
-        converter=as_dict,
+        converter=as_config_files,
         metadata=checked(mapping(_ETC, instance(ConfigFile, what="a ConfigFile"))),
     )
     tmpfiles: tuple[TmpfilesRule, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(TmpfilesRule, what="a TmpfilesRule"))),
+        converter=as_tmpfiles,
+        metadata=models(TmpfilesRule),
     )
     network: Network | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(instance(Network, what="a Network")))
+        default=None, kw_only=True, metadata=optional_model(Network)
     )
-    boot: Boot | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(instance(Boot, what="a Boot")))
-    )
+    boot: Boot | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Boot))
     file_systems: tuple[FileSystem, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(FileSystem, what="a FileSystem"))),
+        converter=as_file_systems,
+        metadata=models(FileSystem),
     )
     swap: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_DEVICE))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_DEVICE))
     )
     options: Mapping[str, Any] = attrs.field(
         factory=dict, kw_only=True, converter=as_options, metadata=checked(option_values)
     )
     modules: tuple[NixModule, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(module_list)
+        default=(), kw_only=True, converter=as_modules, metadata=checked(module_list)
     )
-    ec2: Ec2 | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(instance(Ec2, what="an Ec2")))
-    )
+    ec2: Ec2 | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Ec2))
     cluster: ClusterMember | None = attrs.field(
         default=None,
         kw_only=True,
-        metadata=checked(optional(instance(ClusterMember, what="a ClusterMember"))),
+        metadata=optional_model(ClusterMember),
     )
-    system: str = attrs.field(
+    system: System = attrs.field(
         default="x86_64-linux",
         kw_only=True,
-        metadata=checked(one_of("x86_64-linux", "aarch64-linux")),
+        metadata=checked(one_of(System)),
     )
     memory: int = attrs.field(default=512, kw_only=True, metadata=checked(whole_number(128, 2**20)))
     cores: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(1, 256)))
@@ -132,3 +132,7 @@ class Machine(Model):
                     f"{system.mount_point} is also where file_systems[{first[system.mount_point]}] is mounted",
                     None,
                 )
+
+
+def as_machines(value: Many[Machine]) -> tuple[Machine, ...]:
+    return as_tuple(value)

@@ -9,16 +9,19 @@ from typing import Any
 import attrs
 
 from nixgen.models.core import (
+    FLAG,
     Check,
     Fault,
+    Many,
     Model,
     as_dict,
+    as_strings,
     as_tuple,
     boolean,
     checked,
     each,
-    instance,
     mapping,
+    models,
     optional,
     pattern,
     string,
@@ -70,10 +73,11 @@ network_range = _parsed(ipaddress.ip_network, "a network", "10.0.0.0/16")
 _ADDRESS_ON_NETWORK = _parsed(_with_prefix, "an address on a network", "10.0.0.5/24 or fd00::5/64")
 
 
-def _as_hosts(value: Any) -> Any:
-    value = as_dict(value)
+def _as_hosts(value: Mapping[str, Many[str]]) -> dict[str, tuple[str, ...]]:
+    hosts = as_dict(value)
+    # a wrong value is left for the checks to name
     return (
-        {key: as_tuple(names) for key, names in value.items()} if isinstance(value, dict) else value
+        {key: as_tuple(names) for key, names in hosts.items()} if isinstance(hosts, dict) else hosts
     )
 
 
@@ -88,7 +92,7 @@ class Interface(Model):
 
     name: str = attrs.field(metadata=checked(_INTERFACE))
     addresses: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_ADDRESS_ON_NETWORK))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_ADDRESS_ON_NETWORK))
     )
     dhcp: bool | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(boolean)))
     mtu: int | None = attrs.field(
@@ -101,6 +105,10 @@ class Interface(Model):
         return tuple(
             (str(each.ip), each.network.prefixlen) for each in found if each.version == version
         )
+
+
+def as_interfaces(value: Many[Interface]) -> tuple[Interface, ...]:
+    return as_tuple(value)
 
 
 @attrs.frozen(eq=False)
@@ -118,18 +126,18 @@ class Network(Model):
     interfaces: tuple[Interface, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Interface, what="an Interface"))),
+        converter=as_interfaces,
+        metadata=models(Interface),
     )
     gateways: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(address))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(address))
     )
     nameservers: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(address))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(address))
     )
     domain: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(DOMAIN)))
     search: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(DOMAIN))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(DOMAIN))
     )
     hosts: Mapping[str, tuple[str, ...]] = attrs.field(
         factory=dict,
@@ -137,7 +145,7 @@ class Network(Model):
         converter=_as_hosts,
         metadata=checked(mapping(address, each(DOMAIN))),
     )
-    firewall: bool = attrs.field(default=True, kw_only=True, metadata=checked(boolean))
+    firewall: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
 
     def gateway(self, version: int) -> str | None:
         """The one of IP version 4 or 6."""

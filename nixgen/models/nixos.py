@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
-from nixgen.models.core import Fault, Model, checked, one_of, string
+from nixgen.models.core import Fault, Many, Model, as_tuple, checked, one_of, string
 from nixgen.models.files import Secret, relative_inside
 from nixgen.models.text import Interpolated, Text, textual
 
@@ -168,6 +168,9 @@ def _leaves(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...]
         yield path, value
 
 
+PropertyFunction = Literal["mkAfter", "mkBefore", "mkDefault", "mkForce"]
+
+
 @attrs.frozen(eq=False)
 class Property(Model):
     """A value with NixOS's word on how it counts beside other definitions of the same option.
@@ -175,9 +178,7 @@ class Property(Model):
     :param function: of ``lib``: ``mkDefault``, ``mkForce``, ``mkBefore`` or ``mkAfter``.
     """
 
-    function: str = attrs.field(
-        metadata=checked(one_of("mkAfter", "mkBefore", "mkDefault", "mkForce"))
-    )
+    function: PropertyFunction = attrs.field(metadata=checked(one_of(PropertyFunction)))
     value: Any = attrs.field(converter=as_options, metadata=checked(_value_faults))
 
 
@@ -209,3 +210,7 @@ class NixModule(Model):
     """
 
     path: str = attrs.field(metadata=checked(relative_inside))
+
+
+def as_modules(value: Many[NixModule]) -> tuple[NixModule, ...]:
+    return as_tuple(value)

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
-from nixgen.models.builders import Builder
+from nixgen.models.builders import Builder, as_builders
 from nixgen.models.core import (
+    FLAG,
     Fault,
+    Many,
     Model,
-    as_dict,
+    as_strings,
     as_tuple,
-    boolean,
     checked,
     each,
-    instance,
     mapping,
+    model,
+    models,
     one_of,
     optional,
     pattern,
     string,
     whole_number,
 )
-from nixgen.models.files import Package, package_list, textual_value
-from nixgen.models.image import Image
-from nixgen.models.kubernetes import Application
-from nixgen.models.machine import Machine, module_list
-from nixgen.models.nixos import NixModule, as_options, option_values
-from nixgen.models.service import ENVIRONMENT_NAME, Word
+from nixgen.models.files import Package, as_packages, package_list, textual_value
+from nixgen.models.image import Image, as_images
+from nixgen.models.kubernetes import Application, as_applications
+from nixgen.models.machine import Machine, as_machines, module_list
+from nixgen.models.nixos import NixModule, as_modules, as_options, option_values
+from nixgen.models.service import ENVIRONMENT_NAME, Word, as_word_dict
 
 __all__ = ["Cache", "Environment", "Overlay", "Project", "Test", "Upstream"]
+
+Compression = Literal["gzip", "none", "xz", "zstd"]
 
 _TARGET = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a name", example="smoke")
 _URL = pattern(
@@ -62,8 +66,8 @@ class Test(Model):
     name: str = attrs.field(metadata=checked(_TARGET))
     machines: tuple[Machine, ...] = attrs.field(
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Machine, what="a Machine"))),
+        converter=as_machines,
+        metadata=models(Machine),
     )
     script: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(string)))
 
@@ -72,17 +76,25 @@ class Test(Model):
             yield ".machines", "is empty", "a test needs at least one machine"
 
 
+def as_tests(value: Many[Test]) -> tuple[Test, ...]:
+    return as_tuple(value)
+
+
 @attrs.frozen(eq=False)
 class Overlay(Model):
     """What an environment changes on one machine; see `Environment`."""
 
-    machine: Machine = attrs.field(metadata=checked(instance(Machine, what="a Machine")))
+    machine: Machine = attrs.field(metadata=model(Machine))
     options: Mapping[str, Any] = attrs.field(
         factory=dict, kw_only=True, converter=as_options, metadata=checked(option_values)
     )
     modules: tuple[NixModule, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(module_list)
+        default=(), kw_only=True, converter=as_modules, metadata=checked(module_list)
     )
+
+
+def as_overlays(value: Many[Overlay]) -> tuple[Overlay, ...]:
+    return as_tuple(value)
 
 
 @attrs.frozen(eq=False)
@@ -100,25 +112,29 @@ class Environment(Model):
     variables: Mapping[str, Word] = attrs.field(
         factory=dict,
         kw_only=True,
-        converter=as_dict,
+        converter=as_word_dict,
         metadata=checked(mapping(ENVIRONMENT_NAME, textual_value)),
     )
     options: Mapping[str, Any] = attrs.field(
         factory=dict, kw_only=True, converter=as_options, metadata=checked(option_values)
     )
     modules: tuple[NixModule, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(module_list)
+        default=(), kw_only=True, converter=as_modules, metadata=checked(module_list)
     )
     overlays: tuple[Overlay, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Overlay, what="an Overlay"))),
+        converter=as_overlays,
+        metadata=models(Overlay),
     )
 
     def overlay(self, machine: Machine) -> Overlay | None:
         """What it changes on this machine alone."""
         return next((each for each in self.overlays if each.machine is machine), None)
+
+
+def as_environments(value: Many[Environment]) -> tuple[Environment, ...]:
+    return as_tuple(value)
 
 
 @attrs.frozen(eq=False)
@@ -130,8 +146,12 @@ class Upstream(Model):
 
     url: str = attrs.field(metadata=checked(_URL))
     public_keys: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_PUBLIC_KEY))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_PUBLIC_KEY))
     )
+
+
+def as_upstreams(value: Many[Upstream]) -> tuple[Upstream, ...]:
+    return as_tuple(value)
 
 
 @attrs.frozen(eq=False)
@@ -149,22 +169,26 @@ class Cache(Model):
     name: str = attrs.field(metadata=checked(_TARGET))
     address: str = attrs.field(metadata=checked(_CACHE))
     public_keys: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_PUBLIC_KEY))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_PUBLIC_KEY))
     )
     upstreams: tuple[Upstream, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Upstream, what="an Upstream"))),
+        converter=as_upstreams,
+        metadata=models(Upstream),
     )
-    public: bool = attrs.field(default=False, kw_only=True, metadata=checked(boolean))
-    compression: str = attrs.field(
-        default="zstd", kw_only=True, metadata=checked(one_of("gzip", "none", "xz", "zstd"))
+    public: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    compression: Compression = attrs.field(
+        default="zstd", kw_only=True, metadata=checked(one_of(Compression))
     )
     level: int | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(whole_number(0, 19)))
     )
     keep: int = attrs.field(default=3, kw_only=True, metadata=checked(whole_number(1, 10_000)))
+
+
+def as_caches(value: Many[Cache]) -> tuple[Cache, ...]:
+    return as_tuple(value)
 
 
 @attrs.frozen(eq=False)
@@ -179,48 +203,48 @@ class Project(Model):
     machines: tuple[Machine, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Machine, what="a Machine"))),
+        converter=as_machines,
+        metadata=models(Machine),
     )
     images: tuple[Image, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Image, what="an Image"))),
+        converter=as_images,
+        metadata=models(Image),
     )
     applications: tuple[Application, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Application, what="an Application"))),
+        converter=as_applications,
+        metadata=models(Application),
     )
     tests: tuple[Test, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Test, what="a Test"))),
+        converter=as_tests,
+        metadata=models(Test),
     )
     packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
+        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
     )
     tools: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
+        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
     )
     environments: tuple[Environment, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Environment, what="an Environment"))),
+        converter=as_environments,
+        metadata=models(Environment),
     )
     caches: tuple[Cache, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Cache, what="a Cache"))),
+        converter=as_caches,
+        metadata=models(Cache),
     )
     builders: tuple[Builder, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Builder, what="a Builder"))),
+        converter=as_builders,
+        metadata=models(Builder),
     )

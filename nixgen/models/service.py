@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from nixgen.models.core import (
+    FLAG,
     Check,
     Fault,
+    Many,
     Model,
     as_dict,
+    as_strings,
     as_tuple,
     checked,
     each,
     every,
     instance,
     mapping,
+    model,
+    models,
     one_line,
     one_of,
     optional,
+    optional_model,
     pattern,
     string,
     whole_number,
 )
-from nixgen.models.files import ConfigFile, Package, Secret, Source, package_list, textual_value
+from nixgen.models.files import (
+    ConfigFile,
+    Package,
+    Secret,
+    Source,
+    as_packages,
+    as_secrets,
+    package_list,
+    textual_value,
+)
 from nixgen.models.hardening import Hardening
 from nixgen.models.text import Text
 
 __all__ = ["CommandCheck", "HealthCheck", "HttpCheck", "Port", "Service", "TcpCheck", "User"]
 
+Protocol = Literal["tcp", "udp"]
+Restart = Literal["on-failure", "always", "no"]
+
 #: What a command line or an environment variable may be made of.
 Word = str | Text | Package | Source | ConfigFile
+
+
+def as_words(value: Many[Word]) -> tuple[Word, ...]:
+    return as_tuple(value)
+
+
+def as_word_dict(value: Mapping[str, Word]) -> dict[str, Word]:
+    return as_dict(value)
+
 
 # systemd.unit(5): a unit name without its suffix; the image and Kubernetes forms need the stricter DNS label.
 _SERVICE_NAME = pattern(
@@ -79,15 +106,19 @@ class Port(Model):
             )
         ),
     )
-    protocol: str = attrs.field(default="tcp", kw_only=True, metadata=checked(one_of("tcp", "udp")))
-    public: bool = attrs.field(
-        default=True, kw_only=True, metadata=checked(instance(bool, what="True or False"))
+    protocol: Protocol = attrs.field(
+        default="tcp", kw_only=True, metadata=checked(one_of(Protocol))
     )
+    public: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
 
     @property
     def privileged(self) -> bool:
         """Whether Linux leaves it to root, unless told otherwise: /proc/sys/net/ipv4/ip_unprivileged_port_start."""
         return self.number < 1024
+
+
+def as_ports(value: Many[Port]) -> tuple[Port, ...]:
+    return as_tuple(value)
 
 
 @attrs.frozen(eq=False)
@@ -99,9 +130,7 @@ class HttpCheck(Model):
     """
 
     path: str = attrs.field(default="/", metadata=checked(_URL_PATH))
-    port: Port | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(instance(Port, what="a Port")))
-    )
+    port: Port | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Port))
     status: int = attrs.field(default=200, kw_only=True, metadata=checked(whole_number(100, 599)))
     contains: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(string))
@@ -112,9 +141,7 @@ class HttpCheck(Model):
 class TcpCheck(Model):
     """Healthy when the port accepts a connection."""
 
-    port: Port | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(instance(Port, what="a Port")))
-    )
+    port: Port | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Port))
 
 
 @attrs.frozen(eq=False)
@@ -122,7 +149,7 @@ class CommandCheck(Model):
     """Healthy when the command exits with 0."""
 
     command: tuple[Word, ...] = attrs.field(
-        converter=as_tuple, metadata=checked(each(textual_value))
+        converter=as_words, metadata=checked(each(textual_value))
     )
 
     def faults(self) -> Iterator[Fault]:
@@ -154,18 +181,20 @@ class User(Model):
         default=None, kw_only=True, metadata=checked(optional(_PASSWD_PATH))
     )
     groups: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_USER_NAME))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_USER_NAME))
     )
-    system: bool = attrs.field(
-        default=True, kw_only=True, metadata=checked(instance(bool, what="True or False"))
-    )
+    system: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
     description: str = attrs.field(default="", kw_only=True, metadata=checked(_PASSWD))
     shell: Package | str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_shell))
     )
     authorized_keys: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(each(_SSH_KEY))
+        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_SSH_KEY))
     )
+
+
+def as_users(value: Many[User]) -> tuple[User, ...]:
+    return as_tuple(value)
 
 
 def _program_faults(path: str, command: Any) -> Iterator[Fault]:
@@ -192,8 +221,14 @@ def _program_faults(path: str, command: Any) -> Iterator[Fault]:
     yield f"{path}[0]", message, hint
 
 
-def _as_commands(value: Any) -> Any:
-    return tuple(map(as_tuple, value)) if isinstance(value, (list, tuple)) else value
+def _as_commands(value: Many[Many[Word]]) -> tuple[tuple[Word, ...], ...]:
+    commands = as_tuple(value)
+    # a wrong value is left for the checks to name
+    return tuple(map(as_tuple, commands)) if isinstance(commands, tuple) else commands
+
+
+def as_services(value: Many[Service]) -> tuple[Service, ...]:
+    return as_tuple(value)
 
 
 def _a_service(value: Any) -> Iterable[Fault]:
@@ -216,7 +251,7 @@ class Service(Model):
 
     name: str = attrs.field(metadata=checked(_SERVICE_NAME))
     command: tuple[Word, ...] = attrs.field(
-        kw_only=True, converter=as_tuple, metadata=checked(each(textual_value))
+        kw_only=True, converter=as_words, metadata=checked(each(textual_value))
     )
     setup: tuple[tuple[Word, ...], ...] = attrs.field(
         default=(),
@@ -228,47 +263,36 @@ class Service(Model):
     environment: Mapping[str, Word] = attrs.field(
         factory=dict,
         kw_only=True,
-        converter=as_dict,
+        converter=as_word_dict,
         metadata=checked(mapping(ENVIRONMENT_NAME, textual_value)),
     )
     ports: tuple[Port, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Port, what="a Port"))),
+        converter=as_ports,
+        metadata=models(Port),
     )
     health: HealthCheck | None = attrs.field(
         default=None,
         kw_only=True,
-        metadata=checked(
-            optional(
-                instance(
-                    HttpCheck,
-                    TcpCheck,
-                    CommandCheck,
-                    what="an HttpCheck, a TcpCheck or a CommandCheck",
-                )
-            )
-        ),
+        metadata=optional_model(HttpCheck, TcpCheck, CommandCheck),
     )
     packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_tuple, metadata=checked(package_list)
+        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
     )
     depends_on: tuple[Service, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
+        converter=as_services,
         metadata=checked(each(_a_service)),
     )
     secrets: tuple[Secret, ...] = attrs.field(
         default=(),
         kw_only=True,
-        converter=as_tuple,
-        metadata=checked(each(instance(Secret, what="a Secret"))),
+        converter=as_secrets,
+        metadata=models(Secret),
     )
-    user: User | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(instance(User, what="a User")))
-    )
+    user: User | None = attrs.field(default=None, kw_only=True, metadata=optional_model(User))
     working_directory: str | None = attrs.field(
         default=None,
         kw_only=True,
@@ -280,13 +304,13 @@ class Service(Model):
     runtime_directory: str | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(_DIRECTORY))
     )
-    restart: str = attrs.field(
-        default="on-failure", kw_only=True, metadata=checked(one_of("on-failure", "always", "no"))
+    restart: Restart = attrs.field(
+        default="on-failure", kw_only=True, metadata=checked(one_of(Restart))
     )
     hardening: Hardening = attrs.field(
         default=Hardening(),
         kw_only=True,
-        metadata=checked(instance(Hardening, what="a Hardening")),
+        metadata=model(Hardening),
     )
 
     @property

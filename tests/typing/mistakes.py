@@ -1,0 +1,83 @@
+"""Checked, never run: each line that ends in `# mistake` has a mistake that both type checkers must find."""
+
+from collections.abc import Iterator
+
+from nixgen import (
+    Application,
+    Boot,
+    Builder,
+    Cache,
+    Environment,
+    FileSystem,
+    Hardening,
+    HttpCheck,
+    Image,
+    Machine,
+    Package,
+    Port,
+    Project,
+    Service,
+    Source,
+    Test,
+    User,
+    Workload,
+)
+
+web = Service("web", command=["/bin/true"])
+machine = Machine("m", services=[web])
+image = Image("web", service=web)
+
+
+def ports() -> Iterator[Port]:
+    yield Port(80)
+
+
+# right, and not to be reported
+Service("s", command=("/bin/true", Source("x")), ports=ports(), setup=[["/bin/a"], ("/bin/b", "c")])
+Machine("m", services=(web,), options={"a.b": [1, {"c": True}]}, packages=[Package("jq")])
+
+# a list that is none, or of other things
+Service("s", command="python3 -m http.server")  # mistake
+Service("s", command=["/bin/true", 8000])  # mistake
+Service("s", command={"/bin/true", "a"})  # mistake
+Service("s", command=["/bin/true"], ports=8000)  # mistake
+Service("s", command=["/bin/true"], ports=[8000])  # mistake
+Service("s", command=["/bin/true"], setup=["/bin/true"])  # mistake
+Service("s", command=["/bin/true"], packages=["jq"])  # mistake
+Service("s", command=["/bin/true"], depends_on=web)  # mistake
+Machine("m", services=web)  # mistake
+Machine("m", services=[Package("nginx")])  # mistake
+Machine("m", users=["joe"])  # mistake
+Project("p", machines=[web])  # mistake
+Project("p", machines=machine)  # mistake
+Project("p", tests=[machine])  # mistake
+Test("t", machines=[web])  # mistake
+Application("a", workloads=[web])  # mistake
+Source("app", include="*.py")  # mistake
+User("u", groups="wheel")  # mistake
+
+# a value of another kind
+Service("s", comand=["/bin/true"])  # mistake
+Service("s", command=["/bin/true"], environment={"PORT": 8000})  # mistake
+Service("s", command=["/bin/true"], environment=["A=b"])  # mistake
+Service("s", command=["/bin/true"], user="joe")  # mistake
+Service("s", command=["/bin/true"], health="/")  # mistake
+Machine("m", memory="1G")  # mistake
+Machine("m", files={"motd": "welcome"})  # mistake
+Port("80")  # mistake
+HttpCheck(path=3)  # mistake
+Image("i", service="web")  # mistake
+Image("i", service=web, labels={"a": 1})  # mistake
+Workload(web, image="web:latest")  # mistake
+Environment("prod", variables={"A": 1})  # mistake
+
+# a word that is none of the few
+Service("s", command=["/bin/true"], restart="sometimes")  # mistake
+Port(80, protocol="sctp")  # mistake
+Machine("m", system="riscv64-linux")  # mistake
+Boot(loader="lilo")  # mistake
+Hardening(filesystem="readonly")  # mistake
+Cache("c", "s3://b", compression="lz4")  # mistake
+Application("a", workloads=[Workload(web, image=image)], kubernetes_version="1.3")  # mistake
+Builder("b", "host", protocol="rsh")  # mistake
+FileSystem("/", device=1)  # mistake
