@@ -36,6 +36,10 @@ HOSTILE = st.one_of(
         max_size=12,
     ).map("".join),
 )
+# the same without what ends a line, or a field of /etc/passwd: that is refused
+HOSTILE_FIELD = HOSTILE.map(
+    lambda text: "".join(each for each in text if each.isprintable() and each != ":")
+)
 NAME = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)
 VARIABLE = st.from_regex(r"[A-Z][A-Z0-9_]{0,6}", fullmatch=True)
 
@@ -51,7 +55,7 @@ SERVICES = st.builds(
     NAME,
     st.lists(HOSTILE, max_size=3),
     st.dictionaries(VARIABLE, HOSTILE, max_size=3),
-    HOSTILE,
+    HOSTILE_FIELD,
     st.booleans(),
     st.booleans(),
 )

@@ -17,6 +17,7 @@ MATRIX = CHECKOUT / "tests/matrix"
 _IN_DEBIAN = {
     "attrs": "python3-attr",
     "moto": "python3-moto python3-flask-cors",
+    "basedpyright": None,
     "boto3-stubs": None,
     "kubernetes-validate": None,  # its tests say that it is not there
     "mypy": None,
