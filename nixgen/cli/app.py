@@ -34,6 +34,7 @@ VERBS = (
     "descriptor",
     "fmt",
     "doctor",
+    "completion",
 )
 
 
@@ -54,6 +55,7 @@ def _version(value: bool) -> None:
 app = typer.Typer(
     cls=lazy_group("nixgen.cli", VERBS),
     no_args_is_help=True,
+    add_completion=False,  # see nixgen/cli/completion.py
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings=HELP_OPTIONS,

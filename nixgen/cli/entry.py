@@ -5,6 +5,7 @@ Nothing heavy is imported for these answers; see `nixgen.instant`.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from nixgen.cli import streams
@@ -27,6 +28,12 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    shell = os.environ.get("_NIXGEN_COMPLETE")
+    if shell is not None:
+        from nixgen.instant.completion import answer
+
+        answer(shell, arguments)
+        return 0
     if arguments == ["--version"]:
         from nixgen import __version__
 
@@ -39,6 +46,10 @@ def _run(arguments: list[str]) -> int:
         with open(__file__.removesuffix("entry.py") + "help.txt", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs more than the rest of this
             print(file.read(), end="")
         return 0
+    if arguments[0] in {"--show-completion", "--install-completion"}:
+        # the options that typer gives its applications, and people try
+        install = ["--install"] * (arguments[0] == "--install-completion")
+        arguments = ["completion", *install, *arguments[1:]]
     if arguments[0] == "build":
         from nixgen.instant.answer import nothing_to_do
 

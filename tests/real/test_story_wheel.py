@@ -66,6 +66,7 @@ def test_it_carries_what_it_needs(wheel):
         and not path.is_relative_to(ROOT / "nixgen/_data")
     }
     assert "nixgen/cli/help.txt" in wanted
+    assert {"nixgen/cli/shells/nixgen.zsh", "nixgen/instant/words.json"} <= set(wanted)
     assert wanted | {"nixgen/_data/flake-inputs.json"} <= names
     assert not [name for name in names if name.startswith(("tests/", "bench/", "scripts/"))]
 
