@@ -66,7 +66,7 @@ class Journal:
         title: str,
         machine: str | None = None,
     ) -> Iterator[Step]:
-        """Record a step; an exception passing through marks it as failed."""
+        """Record a step. An exception passing through marks it as failed, but for a successful `sys.exit`."""
         stack = self._stack()
         depth = len(stack)
         step = Step(kind, title)
@@ -77,6 +77,9 @@ class Journal:
         try:
             yield step
             ok = not step.failed
+        except SystemExit as end:
+            ok = not step.failed and end.code in (None, 0)
+            raise
         finally:
             stack.pop()
             seconds = self.elapsed - begun

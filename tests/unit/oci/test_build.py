@@ -17,6 +17,7 @@ from nixgen.errors import InputError, StoreError
 from nixgen.oci.events import ImageWritten, LayersPlanned, LayerStarted, LayerWritten
 from nixgen.oci.plan.spec import ImageSpec, PathEntry
 from nixgen.oci.write import codec as codec_module
+from nixgen.oci.write.blob import LayerRecipe
 from nixgen.oci.write.build import build_images
 from nixgen.oci.write.codec import Codec
 
@@ -201,6 +202,38 @@ def test_a_damaged_layout_is_made_good(store, tmp_path):
     assert again.new_layers == 0
     assert not (blobs / "stranger").exists()
     read_image(again.layout)
+
+
+@pytest.mark.parametrize("bound", [99, 1])
+def test_images_of_two_codecs_share_a_state_directory_but_no_bytes(store, tmp_path, bound):
+    """With a bound of 1 the second build makes another partition, out of members it knows already."""
+    for codec in (Codec.ZSTD, Codec.GZIP, Codec.ZSTD):
+        report = build_images(
+            [spec(store)],
+            tmp_path / f"out-{codec.value}",
+            tmp_path / "state",
+            codec=codec,
+            max_layers=99 if codec is Codec.ZSTD else bound,
+            store=store,
+        )[0]
+        manifest, _ = read_image(report.layout)
+        assert {layer["mediaType"] for layer in manifest["layers"]} == {codec.media_type}
+    assert report.new_layers == 0
+
+
+def test_everything_that_decides_a_layer_s_bytes_is_in_its_digest():
+    pairs = (("/nix/store/a", "sha256:1"), ("/nix/store/b", "sha256:2"))
+    recipe = LayerRecipe(paths=pairs)
+    others = [
+        LayerRecipe(paths=pairs, codec=Codec.GZIP),
+        LayerRecipe(paths=pairs[::-1]),
+        LayerRecipe(paths=pairs[:1]),
+        LayerRecipe(paths=(pairs[0], ("/nix/store/b", "sha256:3"))),
+        LayerRecipe(root=pairs[0]),
+        LayerRecipe(root=("/nix/store/a", "sha256:3")),
+    ]
+    assert len({each.digest for each in (recipe, *others)}) == 1 + len(others)
+    assert LayerRecipe(root=("/nix/store/other", "sha256:1")).digest == others[4].digest
 
 
 def test_a_missing_path_leaves_the_old_image(store, tmp_path):

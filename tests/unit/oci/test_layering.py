@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +87,73 @@ def test_a_program_does_not_drag_its_base_along():
     plans = plan_layers({"api": [base, program]})["api"]
     assert [plan.paths for plan in plans] == [(base,), (program,)]
     assert "every release" in plans[1].why
+
+
+def together(*entries: PathEntry) -> bool:
+    """Whether the first two paths share a layer."""
+    plans = plan_layers({"api": entries})["api"]
+    return any({entries[0], entries[1]} <= set(plan.paths) for plan in plans)
+
+
+# A path that nothing refers to changes with every release (weight 1), a leaf that something refers to in
+# 1 % of them. Two layers of sizes S and weights W are worth one when S₁·W₂ + S₂·W₁ is at most 128 KiB.
+@pytest.mark.parametrize(
+    ("base", "program", "merged"),
+    [
+        (8 * MIB, 10_000, False),  # every release would pull 8 MiB for 10 kB
+        (130_000, 10_000, True),  # 130,000·1 + 10,000·0.01
+        (131_000, 10_000, False),  # 131,000·1 + 10,000·0.01 = 131,100
+        (50_000, 8 * MIB, False),  # 50,000·1 + 8 MiB·0.01 = 133,886: the base is pulled for nothing
+        (50_000, 7 * MIB, True),  # 50,000·1 + 7 MiB·0.01 = 123,400, though S₂·W₂ is 7 MiB
+    ],
+)
+def test_a_base_and_its_program_are_merged_by_what_is_pulled_for_nothing(base, program, merged):
+    assert together(entry(1, base), entry(2, program, 1)) is merged
+
+
+@pytest.mark.parametrize(("size", "merged"), [(6 * MIB, True), (7 * MIB, False)])
+def test_equals_are_merged_up_to_their_joint_cost(size, merged):
+    """Two leaves of 1 % each: 2·S·0.01 against 131,072 bytes, so up to 6.25 MiB."""
+    top = entry(3, 90 * MIB, 1, 2)
+    assert together(entry(1, size), entry(2, size), top) is merged
+
+
+@settings(max_examples=100, deadline=None)
+@given(projects())
+def test_no_neighbours_are_left_whose_merge_is_worth_it(images):
+    image, paths = max(images.items(), key=lambda pair: len(pair[1]))
+    plans = plan_layers({image: paths})[image]
+    first = {plan: min(map(rank(paths), plan.paths)) for plan in plans}
+    ordered = sorted(plans, key=first.__getitem__)
+    for one, two in itertools.pairwise(ordered):
+        assert one.size * two.weight + two.size * one.weight > 128 * 1024
+
+
+def rank(paths):
+    """The order of the runs, worked out the slow way: likelihood of a change by size."""
+    at = {item.path: item for item in paths}
+    referred = {other for item in paths for other in item.references if other != item.path}
+
+    def closure(path):
+        seen, todo = set(), [path]
+        while todo:
+            if (here := todo.pop()) not in seen:
+                seen.add(here)
+                todo.extend(at[here].references)
+        return seen
+
+    def key(item):
+        weight = 1 - 0.99 ** len(closure(item.path)) if item.path in referred else 1.0
+        return weight / max(item.nar_size, 1), item.path
+
+    return key
+
+
+def test_under_the_bound_the_cheapest_merge_comes_first():
+    """Three programs of 1, 2 and 40 MiB: a bound of two layers joins the small ones (3 MiB), never the big one."""
+    small, middle, big = entry(1, MIB), entry(2, 2 * MIB), entry(3, 40 * MIB)
+    plans = plan_layers({"api": [small, middle, big]}, max_layers=2)["api"]
+    assert {plan.paths for plan in plans} == {(small, middle), (big,)}
 
 
 def test_small_things_that_change_alike_share_a_layer():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import subprocess
@@ -171,3 +172,57 @@ def test_a_root_tree_that_cannot_be_one(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(InputError, match=name):
         list(tar.root_tree(str(tmp_path)))
+
+
+def first_block(length: int, slashes: list[int]) -> tuple[bytes, bytes, bool]:
+    """(prefix, name, has pax record) of the ustar header of a file whose member name has a length."""
+    member = bytearray(b"x" * length)
+    for at in slashes:
+        member[at] = ord("/")
+    headers = tar._header(bytes(member), b"0", 0o444)
+    name, prefix = headers[-512:][:100].rstrip(b"\0"), headers[-512:][345:500].rstrip(b"\0")
+    pax = len(headers) > 512
+    whole = prefix + b"/" + name if prefix else name
+    assert whole == (member[:100] if pax else member)
+    return prefix, name, pax
+
+
+@pytest.mark.parametrize(
+    ("length", "slashes", "prefix", "name", "pax"),
+    [
+        (100, [20], 0, 100, False),  # fits as it is
+        (101, [0], 0, 100, True),  # an empty prefix would say the file is at /
+        (101, [1], 1, 99, False),
+        (102, [1], 1, 100, False),  # a name of exactly 100 bytes is whole
+        (102, [1, 40], 1, 100, False),  # the shortest prefix, not another one that fits too
+        (103, [1], 0, 100, True),  # 101 bytes of name are one too many
+        (103, [1, 40], 40, 62, False),
+        (256, [155], 155, 100, False),  # both fields full
+        (257, [156], 0, 100, True),  # a prefix of 156 bytes is one too many
+        (140, [139], 0, 100, True),  # a folder's own slash does not split it
+    ],
+)
+def test_long_names_are_split_where_the_prefix_is_shortest(length, slashes, prefix, name, pax):
+    found = first_block(length, slashes)
+    assert (len(found[0]), len(found[1]), found[2]) == (prefix, name, pax)
+
+
+def test_the_bytes_around_the_boundaries_of_ustar_are_golden(tmp_path):
+    """Another digest means another `FORMAT`: layers that were made before would no longer be found."""
+    top = tmp_path / NAME.rpartition("/")[2]
+    inner = len(NAME[1:]) + len("/d/")
+    (top / "d").mkdir(parents=True)
+    for length in (99, 100, 101, 102, 103):  # of the whole member name
+        (top / "d" / ("f" * (length - inner))).write_bytes(b"%d" % length)
+    below = "n" * (
+        102 - len(NAME[1:]) - 2
+    )  # /nix/store/…/ and 100 bytes after the only usable slash
+    (top / below).mkdir()
+    (top / below / ("m" * 100)).write_bytes(b"")
+    (top / below / ("m" * 101)).write_bytes(b"")
+    for length in (99, 100, 101):
+        (top / f"to-{length}").symlink_to("t" * length)
+    assert tar.FORMAT == "nixgen-tar-1"
+    assert hashlib.sha256(archive(tmp_path)).hexdigest() == (
+        "359f7ccca67878795383ab9de3a40d0a9355434e2f7ec2bbc4033100991d4900"
+    )

@@ -235,6 +235,28 @@ def test_ways_to_fail(run: Run, script: str, message: str) -> None:
     assert result.failure.lines[0][0] == 1
 
 
+@pytest.mark.parametrize("end", ["sys.exit(0)", "sys.exit()", "raise SystemExit"])
+def test_a_script_may_end_early_in_success(run: Run, end: str) -> None:
+    result = run(
+        f"import sys\nwith subtest('first'):\n    web.succeed('true')\n    {end}\nweb.succeed('false')"
+    )
+    assert result.failure is None
+    assert result.passed
+    assert [(name, entry.ok) for name, entry in result.subtests] == [("first", True)]
+    assert [entry.title for entry in result.subtests[0][1].children][-1] == "true"
+    assert "✓ first" in result.text()
+    result.check()
+
+
+@pytest.mark.parametrize("status", ["1", "'too slow'"])
+def test_an_exit_that_is_not_success_fails_its_subtest_too(run: Run, status: str) -> None:
+    result = run(f"import sys\nwith subtest('first'):\n    sys.exit({status})")
+    assert result.failure is not None
+    assert result.failure.kind == "failed"
+    assert result.failure.lines == ((3, f"sys.exit({status})"),)
+    assert [(name, entry.ok) for name, entry in result.subtests] == [("first", False)]
+
+
 def test_a_broken_driver_is_not_a_failed_test(run: Run) -> None:
     result = run("start_all()", "dead")
     assert result.outcome == "broken"
