@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
 from nixgen import syntax as nix
 from nixgen.lowering.scope import strings
 from nixgen.lowering.unitfile import word
-from nixgen.models import Service
+from nixgen.models import Hardening, Service
 from nixgen.syntax import Expr
 
 __all__ = ["sandbox"]
@@ -33,37 +41,59 @@ _CLOSED_BY_DEFAULT = {
 }
 
 
-def sandbox(service: Service) -> dict[str, Expr]:
-    """What a service is kept from, as keys of ``serviceConfig``."""
-    hardening = service.hardening
+_FIELDS = tuple(field.name for field in attrs.fields(Hardening) if field.name != "origin")
+_values = attrgetter(*_FIELDS)
+
+
+def sandbox(service: Service) -> Mapping[str, Expr]:
+    """What a service is kept from, as keys of ``serviceConfig``.
+
+    Services with equal sandboxes are given the same mapping, so that it is made once, and a file
+    can bind it once.
+    """
+    binds = any(port.privileged for port in service.ports)
+    return _sandbox(_values(service.hardening), root=service.runs_as_root, binds=binds)
+
+
+@lru_cache(maxsize=256)
+def _sandbox(values: tuple[Any, ...], *, root: bool, binds: bool) -> Mapping[str, Expr]:
+    """The same for the values of `_FIELDS`.
+
+    :param root: whether the service runs as root.
+    :param binds: whether it listens on a port that Linux leaves to root.
+    """
+    given = dict(zip(_FIELDS, values, strict=True))
     config: dict[str, Expr] = {
         directive: _ON
         for field, directives in _CLOSED_BY_DEFAULT.items()
-        if not getattr(hardening, field)
+        if not given[field]
         for directive in directives
     }
-    if hardening.filesystem in _PROTECT_SYSTEM:
-        config["ProtectSystem"] = _PROTECT_SYSTEM[hardening.filesystem]
-    if hardening.writable:
-        config["ReadWritePaths"] = strings(map(word, hardening.writable))
-    if hardening.address_families:
-        config["RestrictAddressFamilies"] = strings(hardening.address_families)
-    if hardening.system_calls:
+    if given["filesystem"] in _PROTECT_SYSTEM:
+        config["ProtectSystem"] = _PROTECT_SYSTEM[given["filesystem"]]
+    if given["writable"]:
+        config["ReadWritePaths"] = strings(map(word, given["writable"]))
+    if given["address_families"]:
+        config["RestrictAddressFamilies"] = strings(given["address_families"])
+    if given["system_calls"]:
         # a call that is not allowed fails, as on a kernel that does not have it; systemd would kill instead
         config["SystemCallErrorNumber"] = nix.Str("EPERM")
         config["SystemCallArchitectures"] = nix.Str("native")
-        config["SystemCallFilter"] = strings(hardening.system_calls)
-    return config | _capabilities(service)
+        config["SystemCallFilter"] = strings(given["system_calls"])
+    config.update(
+        _capabilities(given["capabilities"], gains=given["new_privileges"], root=root, binds=binds)
+    )
+    return MappingProxyType(config)
 
 
-def _capabilities(service: Service) -> dict[str, Expr]:
-    given = service.hardening.capabilities
-    if service.runs_as_root:
+def _capabilities(
+    given: tuple[str, ...], *, gains: bool, root: bool, binds: bool
+) -> dict[str, Expr]:
+    if root:
         return {"CapabilityBoundingSet": strings(given)} if given else {}
-    binds = any(port.privileged for port in service.ports)
     held = sorted({*given, *(["CAP_NET_BIND_SERVICE"] if binds else [])})
     config: dict[str, Expr] = {"AmbientCapabilities": strings(held)} if held else {}
-    if held or not service.hardening.new_privileges:
+    if held or not gains:
         # an empty list would say nothing to systemd; an empty text takes everything away
         config["CapabilityBoundingSet"] = strings(held) if held else nix.Str("")
     return config

@@ -10,7 +10,7 @@ from nixgen.lowering.disk import disks
 from nixgen.lowering.network import networking
 from nixgen.lowering.options import definitions, forced, module_body
 from nixgen.lowering.scope import Scope
-from nixgen.lowering.systemd import unit
+from nixgen.lowering.systemd import shared_sandboxes, unit
 from nixgen.lowering.unitfile import environment_value
 from nixgen.lowering.users import users
 from nixgen.models import Environment, Machine, NixModule, options_at
@@ -45,8 +45,9 @@ def machine_module(machine: Machine, machines: Iterable[Machine] = ()) -> Expr:
 
 def _services(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
     beside = frozenset(map(id, machine.services))
+    shared = shared_sandboxes(scope, machine.services)
     return {
-        ("systemd", "services", service.name): unit(scope, service, beside)
+        ("systemd", "services", service.name): unit(scope, service, beside, shared)
         for service in machine.services
     }
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
 from nixgen import syntax as nix
 from nixgen.lowering.hardening import sandbox
 from nixgen.lowering.scope import Scope, strings
@@ -9,14 +12,34 @@ from nixgen.lowering.unitfile import command_line, environment_value, literal
 from nixgen.models import Service
 from nixgen.syntax import Expr
 
-__all__ = ["unit"]
+__all__ = ["shared_sandboxes", "unit"]
 
 _MULTI_USER = strings(["multi-user.target"])
 _NETWORK = strings(["network.target"])
 
 
-def unit(scope: Scope, service: Service, beside: frozenset[int]) -> Expr:
-    """The unit of a service on a machine whose services have the ids in ``beside``."""
+def shared_sandboxes(scope: Scope, services: Iterable[Service]) -> Mapping[int, Expr]:
+    """Bind each sandbox that several services share to a variable, as a person would.
+
+    :return: the variable of each shared sandbox, by the id of what `sandbox` gives.
+    """
+    found = [sandbox(service) for service in services]
+    count = Counter(map(id, found))
+    return {
+        id(each): scope.share("sandbox", nix.AttrSet(each))
+        for each in {id(each): each for each in found}.values()
+        if count[id(each)] > 1
+    }
+
+
+def unit(
+    scope: Scope, service: Service, beside: frozenset[int], shared: Mapping[int, Expr]
+) -> Expr:
+    """The unit of a service.
+
+    :param beside: the ids of the services of the same machine.
+    :param shared: see `shared_sandboxes`.
+    """
     local = sorted(
         f"{needed.name}.service" for needed in service.depends_on if id(needed) in beside
     )
@@ -24,7 +47,7 @@ def unit(scope: Scope, service: Service, beside: frozenset[int]) -> Expr:
         "description": nix.Str(service.description or service.name),
         "wantedBy": _MULTI_USER,
         "after": strings(["network.target", *local]) if local else _NETWORK,
-        "serviceConfig": nix.AttrSet(_service_config(scope, service)),
+        "serviceConfig": _service_config(scope, service, shared),
     }
     if local:
         bindings["wants"] = strings(local)
@@ -37,11 +60,13 @@ def unit(scope: Scope, service: Service, beside: frozenset[int]) -> Expr:
     return nix.Mark(nix.AttrSet(bindings), service.origin)
 
 
-def _service_config(scope: Scope, service: Service) -> dict[str, Expr]:
+def _service_config(scope: Scope, service: Service, shared: Mapping[int, Expr]) -> Expr:
+    kept_from = sandbox(service)
+    variable = shared.get(id(kept_from))
     config: dict[str, Expr] = {
         "ExecStart": command_line(scope, service.command),
         "Restart": nix.Str(service.restart),
-        **sandbox(service),
+        **({} if variable else kept_from),
     }
     if service.setup:
         config["ExecStartPre"] = nix.List(
@@ -63,4 +88,5 @@ def _service_config(scope: Scope, service: Service) -> dict[str, Expr]:
         config["LoadCredential"] = strings(
             f"{secret.name}:{literal(secret.path)}" for secret in service.secrets
         )
-    return config
+    own = nix.AttrSet(config)
+    return nix.BinaryOp("//", variable, own) if variable else own

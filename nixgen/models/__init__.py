@@ -12,7 +12,14 @@ project at once.
 """
 
 from nixgen.models.builders import Builder
-from nixgen.models.check import check, packages_of, require_valid, sources_of, walk
+from nixgen.models.check import (
+    check,
+    packages_of,
+    renamed_packages,
+    require_valid,
+    sources_of,
+    walk,
+)
 from nixgen.models.cluster import ClusterMember, Ec2, Ingress, SecurityGroup, Subnet, Volume
 from nixgen.models.core import Model, Origin, caller
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
@@ -97,6 +104,7 @@ __all__ = [
     "packages_of",
     "plain_text",
     "port_name",
+    "renamed_packages",
     "require_valid",
     "sources_of",
     "text",

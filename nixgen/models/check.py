@@ -6,7 +6,8 @@ rules that span models, below. Rules run only over values that are sound in them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -27,7 +28,15 @@ from nixgen.models.platform import Cache, Environment, Overlay, Project, Test
 from nixgen.models.service import Service, User
 from nixgen.models.text import Text
 
-__all__ = ["Visit", "check", "packages_of", "require_valid", "sources_of", "walk"]
+__all__ = [
+    "Visit",
+    "check",
+    "packages_of",
+    "renamed_packages",
+    "require_valid",
+    "sources_of",
+    "walk",
+]
 
 
 class Visit:
@@ -91,9 +100,15 @@ def _members(content: Any, parent: int, label: str, found: list[tuple[Model, int
                 _members(item, parent, f"{label}[{key!r}]", found)
 
 
+@lru_cache(maxsize=2)
+def visit_of(root: Model) -> Visit:
+    """The visit of a project. Models never change, so checks and lowering share one."""
+    return Visit(root)
+
+
 def walk(root: Model) -> Iterator[tuple[str, Model]]:
     """Each model below ``root`` once, with the path by which it is first reached."""
-    visit = Visit(root)
+    visit = visit_of(root)
     for index, value in enumerate(visit.values):
         yield visit.path(index), value
 
@@ -142,7 +157,7 @@ def check(project: Project) -> tuple[Problem, ...]:
 
 
 def _problems(project: Project) -> list[Problem]:
-    visit = Visit(project)
+    visit = visit_of(project)
     problems: list[Problem] = []
     for index, value in enumerate(visit.values):
         found = list(_own_faults(value))
@@ -429,19 +444,29 @@ def _packages_agree(visit: Visit) -> Iterator[Problem]:
 
 def packages_of(project: Project) -> Iterator[tuple[str, Package]]:
     """Every `Package` that the project mentions anywhere, with its model path."""
-    visit = Visit(project)
+    visit = visit_of(project)
     for index, package in _packages(visit):
         yield visit.path(index), package
+
+
+def renamed_packages(project: Project) -> Mapping[str, str]:
+    """Attribute paths on nixpkgs of the packages that have another name there."""
+    return {
+        package.name: package.nixpkgs
+        for _, package in _packages(visit_of(project))
+        if package.nixpkgs is not None
+    }
 
 
 def sources_of(root: Model) -> Iterator[tuple[str, Source]]:
     """Every `Source` that a model mentions anywhere, once, with its model path; a text stands for what is in it."""
     seen: set[int] = set()
-    for path, value in walk(root):
+    visit = visit_of(root)
+    for index, value in enumerate(visit.values):
         for part in value.parts if isinstance(value, Text) else (value,):
             if isinstance(part, Source) and id(part) not in seen:
                 seen.add(id(part))
-                yield path, part
+                yield visit.path(index), part
 
 
 def _packages(visit: Visit) -> Iterator[tuple[int, Package]]:

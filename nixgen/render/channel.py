@@ -10,7 +10,7 @@ from attrs import frozen
 
 from nixgen import syntax as nix
 from nixgen.render.resources import template_folder
-from nixgen.render.tree import FileTree, NixText
+from nixgen.render.tree import FileTree
 
 if TYPE_CHECKING:
     import jinja2
@@ -25,6 +25,12 @@ _FLAKE = {
     "tests": "test-",
     "packages": "",
 }
+
+
+class NixText(str):
+    """Text that the printer made. The templates of a channel accept nothing else."""
+
+    __slots__ = ()
 
 
 @frozen

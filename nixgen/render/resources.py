@@ -42,6 +42,6 @@ def requirements() -> tuple[str, ...]:
 
 def library_files() -> Iterator[Path]:
     """Every file and folder that generated trees are made with, besides the models."""
-    for root in (nix_library(), template_folder() / "generated"):
-        yield root
-        yield from root.rglob("*")
+    root = nix_library()
+    yield root
+    yield from root.rglob("*")

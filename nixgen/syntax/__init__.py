@@ -10,6 +10,7 @@
 """
 
 from nixgen.errors import UnprintableError
+from nixgen.syntax.files import GeneratedFile, NixFile, PlainFile
 from nixgen.syntax.literal import quote
 from nixgen.syntax.nodes import (
     AttrSet,
@@ -50,6 +51,7 @@ __all__ = [
     "Float",
     "Formal",
     "Function",
+    "GeneratedFile",
     "HasAttr",
     "If",
     "Inherit",
@@ -59,9 +61,11 @@ __all__ = [
     "Let",
     "List",
     "Mark",
+    "NixFile",
     "Not",
     "Null",
     "Path",
+    "PlainFile",
     "Printed",
     "Select",
     "Span",

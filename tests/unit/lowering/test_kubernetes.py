@@ -134,7 +134,7 @@ def test_a_pod_runs_as_its_image_does(user: User | None, ids: tuple[int, int]) -
     assert (security["runAsUser"], security["runAsGroup"]) == ids
     assert security.get("runAsNonRoot", False) is (ids[0] != 0)
     project = Project("p", images=[Image("s", service=service)])
-    printed = nix.print_file(lower(require_valid(project))["images/s.nix"]()).text
+    printed = nix.print_file(lower(require_valid(project))["images/s.nix"].make()).text
     assert f'User = "{ids[0]}:{ids[1]}"' in printed
 
 
@@ -243,14 +243,14 @@ def test_packages_are_asked_for_only_where_a_manifest_names_one(
 ) -> None:
     project = application(Service("s", command=["/s"], **fields))
     assert needs_packages(project.applications[0]) is packages
-    printed = nix.print_file(lower(project)["kubernetes/a.nix"]()).text
+    printed = nix.print_file(lower(project)["kubernetes/a.nix"].make()).text
     assert printed.startswith("{ kubenix, pkgs, ... }:" if packages else "{ kubenix, ... }:")
 
 
 def test_a_module_of_the_projects_own_may_ask_for_packages() -> None:
     project = application(Service("s", command=["/s"]), modules=[NixModule("k8s/more.nix")])
     assert needs_packages(project.applications[0])
-    assert "../../k8s/more.nix" in nix.print_file(lower(project)["kubernetes/a.nix"]()).text
+    assert "../../k8s/more.nix" in nix.print_file(lower(project)["kubernetes/a.nix"].make()).text
 
 
 def test_containers_of_a_pod_have_their_own_names() -> None:
@@ -268,11 +268,11 @@ def test_files_of_setup_are_in_the_image() -> None:
         command=["/s"],
         setup=[[Package("bash") / "bin/bash", script], ["/bin/cp", text("${s}/x", s=site)]],
     )
-    printed = nix.print_file(lower(application(service))["images/s.nix"]()).text
+    printed = nix.print_file(lower(application(service))["images/s.nix"].make()).text
     assert "extra = [\n    prepareSh\n    site\n  ];" in printed
     assert "contents = [ pkgs.bash ];" in printed
     plain = Service("s", command=["/s", script])
-    assert "extra" not in nix.print_file(lower(application(plain))["images/s.nix"]()).text
+    assert "extra" not in nix.print_file(lower(application(plain))["images/s.nix"].make()).text
 
 
 def test_environments_change_only_applications_that_declare_the_variable() -> None:
@@ -291,7 +291,7 @@ def test_environments_change_only_applications_that_declare_the_variable() -> No
         )
     )
     files = lower(project)
-    overlay = nix.print_file(files["environments/prod/kubernetes/loud.nix"]()).text
+    overlay = nix.print_file(files["environments/prod/kubernetes/loud.nix"].make()).text
     assert 'env.LEVEL.value =\n    lib.mkForce "$$(2)"' in overlay
     assert "environments/prod/kubernetes/quiet.nix" not in files
     assert "environments/dev/kubernetes/loud.nix" not in files

@@ -117,7 +117,7 @@ def test_one_object_is_bound_once() -> None:
 
 
 def printed(project: Project, path: str) -> str:
-    return nix.print_file(lower(require_valid(project))[path]()).text
+    return nix.print_file(lower(require_valid(project))[path].make()).text
 
 
 def test_order_only_between_services_of_one_machine() -> None:
@@ -151,7 +151,7 @@ def test_derived_scripts_are_python(words: list[str], contains: str) -> None:
     machine = Machine("m-1", services=[asked, run, open_])
     module = lower(
         require_valid(Project("p", machines=[machine], tests=[Test("t", machines=[machine])]))
-    )["tests/t.nix"]()
+    )["tests/t.nix"].make()
     body = module.body.expr  # type: ignore[attr-defined]
     script = dict(body.bindings.pairs)["testScript"]
     source = (
@@ -220,7 +220,7 @@ def test_rules_of_gitignore_files_stand_once_and_where_they_are_read() -> None:
     )
     project = Project("p", machines=[Machine("m", services=[service])])
     files = lower(project, table)
-    assert nix.print_expr(files["ignored.nix"]()) == IGNORED
+    assert nix.print_expr(files["ignored.nix"].make()) == IGNORED
     module = printed(project, "machines/m.nix")
     assert module.count("ignored = (import ../ignored.nix)") == 3
     assert 'ignored = (import ../ignored.nix)."other.txt";' in module
