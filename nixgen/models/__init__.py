@@ -14,6 +14,8 @@ project at once.
 from nixgen.models.builders import Builder
 from nixgen.models.check import (
     check,
+    forget_misuses,
+    misuses_beside,
     packages_of,
     renamed_packages,
     require_valid,
@@ -95,6 +97,8 @@ __all__ = [
     "Workload",
     "caller",
     "check",
+    "forget_misuses",
+    "misuses_beside",
     "mk_after",
     "mk_before",
     "mk_default",

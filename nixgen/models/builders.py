@@ -10,6 +10,9 @@ from typing import Any, Literal
 import attrs
 
 from nixgen.models.core import (
+    CONTROL,
+    LABEL,
+    LABEL_RULE,
     Fault,
     Many,
     Model,
@@ -30,7 +33,7 @@ __all__ = ["Builder"]
 
 BuilderProtocol = Literal["ssh", "ssh-ng"]
 
-_NAME = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a name", example="big-1")
+_NAME = pattern(LABEL, what="a name", example="big-1", allowed=LABEL_RULE)
 # RFC 1123 host names, and IPv4 addresses. Nix 2.8 loses the brackets of IPv6 on the way to ssh.
 _HOST = pattern(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
@@ -76,7 +79,7 @@ def _host_key(value: Any) -> Iterator[Fault]:
         return
     hint = "the first two words of the builder's /etc/ssh/ssh_host_ed25519_key.pub"
     words = value.split(" ")
-    if "\n" in value or len(words) < 2 or words[0] not in _KEY_TYPES:
+    if CONTROL.search(value) or len(words) < 2 or words[0] not in _KEY_TYPES:
         yield "", f"{value[:40]!r} is not a public host key", hint
         return
     try:

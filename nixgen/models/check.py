@@ -6,7 +6,7 @@ rules that span models, below. Rules run only over values that are sound in them
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from nixgen.errors import ModelError, Problem
 from nixgen.models import kubernetes_rules
 from nixgen.models.builders import Builder
 from nixgen.models.cluster_rules import conflicts
-from nixgen.models.core import Fault, Model, field_checks
+from nixgen.models.core import MISUSES, Fault, Model, field_checks
 from nixgen.models.core import at as _at
 from nixgen.models.files import Package, Secret, Source
 from nixgen.models.image import Image
@@ -31,6 +31,8 @@ from nixgen.models.text import Text
 __all__ = [
     "Visit",
     "check",
+    "forget_misuses",
+    "misuses_beside",
     "packages_of",
     "renamed_packages",
     "require_valid",
@@ -171,6 +173,25 @@ def _problems(project: Project) -> list[Problem]:
     return problems
 
 
+def misuses_beside(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Wrong arguments of models that no project leads to, or whose problem is not among these.
+
+    A misspelt field is a mistake also in a value that nothing refers to (yet), as it was when it
+    was a TypeError.
+    """
+    reported = {(problem.where, problem.message) for problem in problems}
+    for misuse in MISUSES.values():
+        for fault in misuse.faults:
+            problem = _problem(type(misuse.model).__name__, misuse.model, fault, None)
+            if (problem.where, problem.message) not in reported:
+                yield problem
+
+
+def forget_misuses() -> None:
+    """Begin anew, before another infra.py is run."""
+    MISUSES.clear()
+
+
 def require_valid(project: Project) -> Project:
     """The project itself, or `ModelError` with all its problems."""
     problems = check(project)
@@ -182,9 +203,15 @@ def require_valid(project: Project) -> Project:
 def _own_faults(value: Model) -> Iterator[tuple[Fault, Any]]:
     """What a value says of itself: each fault with the content of the field that has it."""
     sound = True
+    missing: frozenset[str] = frozenset()
+    if MISUSES and id(value) in MISUSES:
+        misuse = MISUSES[id(value)]
+        sound, missing = False, misuse.missing
+        for fault in misuse.faults:
+            yield fault, None
     for name, default, checks in field_checks(value.__class__):
         content = getattr(value, name)
-        if content is default:
+        if content is default or name in missing:
             continue
         for run in checks:
             for suffix, message, hint in run(content):

@@ -6,10 +6,21 @@ anything, and `nixgen.models.check` runs them all.
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol, SupportsIndex, TypeAlias, TypeVar, get_args
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NamedTuple,
+    Protocol,
+    SupportsIndex,
+    TypeAlias,
+    TypeVar,
+    get_args,
+)
 
 import attrs
 
@@ -22,12 +33,16 @@ Fault = tuple[str, str, str | None]
 Check = Callable[[Any], Iterable[Fault]]
 
 _PACKAGE = __name__.partition(".")[0]
+_INSIDE = _PACKAGE + "."
 CHECKS = "nixgen.checks"
 
 
-@attrs.frozen
-class Origin:
-    """A line of the user's own file."""
+class Origin(NamedTuple):
+    """A line of the user's own file. A tuple, as one is made for every model.
+
+    :param file: its absolute path.
+    :param line: counted from 1.
+    """
 
     file: str
     line: int
@@ -36,29 +51,119 @@ class Origin:
         return f"{self.file}:{self.line}"
 
 
-def _is_ours(module: str) -> bool:
-    return module == _PACKAGE or module.startswith(_PACKAGE + ".")
+def caller(above: int = 2) -> Origin | None:
+    """The nearest frame outside nixgen and outside the code that attrs generates.
 
-
-def caller() -> Origin | None:
-    """The nearest frame outside nixgen and outside the code that attrs generates."""
-    frame = sys._getframe(2)  # noqa: SLF001  # inspect.stack() reads every source file; this costs microseconds
+    :param above: frames that are known to be neither.
+    """
+    frame = sys._getframe(above)  # noqa: SLF001  # inspect.stack() reads every source file; this costs microseconds
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith("<attrs") and not _is_ours(frame.f_globals.get("__name__", "")):
+        module = frame.f_globals.get("__name__", "")
+        if not (file.startswith("<attrs") or module.startswith(_INSIDE) or module == _PACKAGE):
             return Origin(file, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
     return None
 
 
 @attrs.frozen(eq=False)
-class Model:
+class Misuse:
+    """A call of a model class whose arguments do not fit the class.
+
+    :param model: the value that was made all the same, so that the rest of infra.py can run.
+    :param faults: one for each wrong argument.
+    :param missing: fields that nothing was given for; they hold None, which needs no check.
+    """
+
+    model: Model
+    faults: tuple[Fault, ...]
+    missing: frozenset[str]
+
+
+#: By the model's identity. Empty unless an infra.py has such a mistake.
+MISUSES: dict[int, Misuse] = {}
+
+
+def _misuse(
+    cls: type, given: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[list[Fault], dict[str, Any], frozenset[str]]:
+    """Faults of a call, the arguments to call with instead, and fields without a value."""
+    fields = [field for field in attrs.fields(cls) if field.init]
+    by_place = [field.name for field in fields if not field.kw_only]
+    by_name = [field.name for field in fields if field.kw_only]
+    faults: list[Fault] = []
+    arguments = dict(zip(by_place, given, strict=False))
+    for value in given[len(by_place) :]:
+        hint = f"give it by its name: {' or '.join(f'{name}=…' for name in by_name)}"
+        faults.append(("", f"has no place for {_excerpt(value)}", hint if by_name else None))
+    known = [field.name for field in fields]
+    for name, value in named.items():
+        if name in arguments:
+            faults.append((f".{name}", "is given twice: by its place, and by its name", None))
+        elif name in known:
+            arguments[name] = value
+    for name, value in named.items():
+        if name in known:
+            continue
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        faults.append((f".{name}", f"is not a field of {cls.__name__}", hint))
+        # one mistake is one problem: the field that was meant is not missing
+        if close:
+            arguments.setdefault(close[0], value)
+    missing = frozenset(
+        field.name
+        for field in fields
+        if field.default is attrs.NOTHING and field.name not in arguments
+    )
+    faults.extend((f".{name}", "is missing", f"give {name}=…") for name in known if name in missing)
+    return faults, {**arguments, **dict.fromkeys(missing)}, missing
+
+
+if TYPE_CHECKING:
+    import inspect
+
+    _ModelClass = type
+else:
+    # bound once: `super()` costs as much as the rest of the call
+    _make = type.__call__
+
+    class _ModelClass(type):
+        """Makes a model of wrong arguments, too, and remembers what was wrong with them.
+
+        A TypeError would end infra.py at its first misspelt field, so that a user would see one
+        mistake a run.
+        """
+
+        def __call__(cls, *given: Any, **named: Any) -> Any:
+            try:
+                return _make(cls, *given, **named)
+            except TypeError:
+                faults, arguments, missing = _misuse(cls, given, named)
+                if not faults:  # raised elsewhere, such as by a generator that was given
+                    raise
+            value = _make(cls, **arguments)
+            MISUSES[id(value)] = Misuse(value, tuple(faults), missing)
+            return value
+
+        @property
+        def __signature__(cls) -> inspect.Signature:
+            """That of the class, for `help` and editors."""
+            import inspect
+
+            whole = inspect.signature(cls.__init__)
+            return whole.replace(parameters=[*whole.parameters.values()][1:])
+
+
+@attrs.frozen(eq=False)
+class Model(metaclass=_ModelClass):
     """Base of all models. Two models are the same thing only when they are the same object."""
 
     origin: Origin | None = attrs.field(init=False, repr=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "origin", caller())
+        # above: `caller`, this method, `__init__` and `_ModelClass.__call__`
+        object.__setattr__(self, "origin", caller(4))
 
     def faults(self) -> Iterator[Fault]:
         """Faults of this value alone that concern more than one of its fields."""
@@ -116,15 +221,41 @@ def as_string_dict(value: Mapping[str, str]) -> dict[str, str]:
     return as_dict(value)
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
 
 
+def _python(value: Any) -> str:
+    """A value as people write it: text in double quotes."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _spelled(value: Any, types: tuple[type, ...]) -> str | None:
+    """How to write a plain value where one of these types belongs: ``Port(8000)``, ``"8000"``."""
+    if str in types:
+        return f'"{value}"' if isinstance(value, (int, float)) else None
+    if not isinstance(value, (str, int)):
+        return None
+    for type_ in types:
+        if not issubclass(type_, Model):
+            continue
+        first, *rest = (field for field in attrs.fields(type_) if field.init)
+        if not first.kw_only and all(field.default is not attrs.NOTHING for field in rest):
+            checks = first.metadata.get(CHECKS, ())
+            if not any(fault for check in checks for fault in check(value)):
+                return f"{type_.__name__}({_python(value)})"
+    return None
+
+
 def instance(*types: type, what: str) -> Check:
+    """A value of one of these types; ``what`` names them with an article."""
+
     def run(value: Any) -> Iterator[Fault]:
         if not isinstance(value, types):
-            yield "", f"must be {what}, not {type(value).__name__} {_shown(value)}", None
+            spelled = _spelled(value, types)
+            hint = f"write {spelled}" if spelled else None
+            yield "", f"must be {what}, not {type(value).__name__} {_excerpt(value)}", hint
 
     return run
 
@@ -138,7 +269,7 @@ def optional(check: Check) -> Check:
 
 def boolean(value: Any) -> Iterator[Fault]:
     if not isinstance(value, bool):
-        yield "", f"must be True or False, not {_shown(value)}", None
+        yield "", f"must be True or False, not {_excerpt(value)}", None
 
 
 FLAG = checked(boolean)
@@ -174,7 +305,9 @@ def whole_number(low: int, high: int) -> Check:
 
     def run(value: Any) -> Iterator[Fault]:
         if isinstance(value, bool) or not isinstance(value, int):
-            yield "", f"must be a whole number, not {type(value).__name__} {_shown(value)}", None
+            digits = isinstance(value, str) and value.isascii() and value.isdigit()
+            hint = f"write {int(value)}" if digits else None
+            yield "", f"must be a whole number, not {type(value).__name__} {_excerpt(value)}", hint
         elif not low <= value <= high:
             yield "", f"must be between {low} and {high}, not {value}", None
 
@@ -184,7 +317,9 @@ def whole_number(low: int, high: int) -> Check:
 def string(value: Any) -> Iterator[Fault]:
     """Text that Nix can hold: no NUL, no lone surrogate."""
     if not isinstance(value, str):
-        yield "", f"must be text, not {type(value).__name__} {_shown(value)}", None
+        spelled = _spelled(value, (str,))
+        hint = f"write {spelled}" if spelled else None
+        yield "", f"must be text, not {type(value).__name__} {_excerpt(value)}", hint
     elif "\0" in value:
         yield "", "contains a NUL character, which Nix strings cannot hold", None
     elif not value.isascii():
@@ -195,7 +330,7 @@ def string(value: Any) -> Iterator[Fault]:
             yield "", "contains a lone surrogate, which is not valid Unicode text", hint
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """Control characters but the tab: no line format can hold them. systemd ends a line at CR as well as LF."""
 
 
@@ -205,9 +340,7 @@ def one_line(file: str, *, separators: str = "") -> Check:
     :param file: the file as people know it, such as ``a systemd unit``.
     :param separators: characters that would end the field, such as ``:`` in /etc/passwd.
     """
-    refused = re.compile(
-        f"{_CONTROL.pattern}|[{re.escape(separators)}]" if separators else _CONTROL
-    )
+    refused = re.compile(f"{CONTROL.pattern}|[{re.escape(separators)}]" if separators else CONTROL)
 
     def run(value: Any) -> Iterator[Fault]:
         faulty = False
@@ -232,8 +365,15 @@ def every(*checks: Check) -> Check:
     return run
 
 
-def pattern(regex: str, *, what: str, example: str) -> Check:
+def pattern(regex: str, *, what: str, example: str, allowed: str | None = None) -> Check:
+    """Text that the whole of a regular expression matches.
+
+    :param what: with an article: ``a host name``.
+    :param example: as people would write it.
+    :param allowed: the rule in words, where the example does not tell it.
+    """
     compiled = re.compile(regex)
+    hint = f"{allowed}; for example {example}" if allowed else f"for example {example}"
 
     def run(value: Any) -> Iterator[Fault]:
         faulty = False
@@ -241,9 +381,14 @@ def pattern(regex: str, *, what: str, example: str) -> Check:
             faulty = True
             yield fault
         if not faulty and not compiled.fullmatch(value):
-            yield "", f"{value!r} is not {what}", f"for example {example}"
+            yield "", f"{value!r} is not {what}", hint
 
     return run
+
+
+LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+"""A label of RFC 1123 that begins with a letter: what hosts, units and Kubernetes all take."""
+LABEL_RULE = "small letters, digits and dashes, 63 at most; a letter first, and no dash at the end"
 
 
 def one_of(literal: Any) -> Check:
@@ -252,20 +397,28 @@ def one_of(literal: Any) -> Check:
 
     def run(value: Any) -> Iterator[Fault]:
         if value not in choices:
-            yield "", f"must be one of {', '.join(choices)}, not {_shown(value)}", None
+            yield "", f"must be one of {', '.join(choices)}, not {_excerpt(value)}", None
 
     return run
 
 
-def _list_fault(value: Any) -> tuple[str, str | None]:
+def _list_fault(value: Any, check: Check) -> tuple[str, str | None]:
     """Message and hint for a value that is no list."""
-    text = f"must be a list, not {type(value).__name__} {_shown(value)}"
+    text = f"must be a list, not {type(value).__name__} {_excerpt(value)}"
     if isinstance(value, (set, frozenset)):
         return text, "a set has another order in each run: write [ ] instead of { }"
-    if isinstance(value, (str, int, Model)):
-        what = f"{type(value).__name__}(…)" if isinstance(value, Model) else repr(value)
-        return text, f"put it into brackets: [{what}]"
-    return text, None
+    if isinstance(value, Model):
+        return text, f"put it into brackets: [{type(value).__name__}(…)]"
+    if not isinstance(value, (str, int)):
+        return text, None
+    # what the fault of an element says of how to write it
+    hints = [hint or "" for _, _, hint in check(value)]
+    if hints:
+        spelled = hints[0].removeprefix("write ") if hints[0].startswith("write ") else ""
+    else:
+        words = value.split() if isinstance(value, str) else [value]
+        spelled = ", ".join(map(_python, words))
+    return text, f"put it into brackets: [{spelled or _python(value)}]"
 
 
 def each(check: Check) -> Check:
@@ -273,7 +426,7 @@ def each(check: Check) -> Check:
 
     def run(value: Any) -> Iterator[Fault]:
         if not isinstance(value, tuple):
-            yield "", *_list_fault(value)
+            yield "", *_list_fault(value, check)
             return
         for index, item in enumerate(value):
             for suffix, message, hint in check(item):
@@ -287,7 +440,7 @@ def mapping(key: Check, item: Check) -> Check:
 
     def run(value: Any) -> Iterator[Fault]:
         if not isinstance(value, dict):
-            yield "", f"must be a dict, not {type(value).__name__} {_shown(value)}", None
+            yield "", f"must be a dict, not {type(value).__name__} {_excerpt(value)}", None
             return
         for name, content in value.items():
             for suffix, message, hint in key(name):

@@ -46,6 +46,7 @@ _DEBIAN_NAME = pattern(r"[a-z0-9][a-z0-9+.-]+", what="a Debian package name", ex
 _STORE_NAME = pattern(
     r"[A-Za-z0-9+_?=-][A-Za-z0-9+._?=-]{0,200}",
     what="a name that a store path can end in",
+    allowed="letters, digits and + - . _ ? =, 201 at most; no dot first",
     example="nginx.conf",
 )
 
@@ -183,7 +184,12 @@ class Secret(Model):
 
     name: str = attrs.field(
         metadata=checked(
-            pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", what="a credential name", example="db-password")
+            pattern(
+                r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
+                what="a credential name",
+                example="db-password",
+                allowed="letters, digits, _, - and dots; no dash or dot first",
+            )
         )
     )
     file: str | None = attrs.field(

@@ -25,8 +25,18 @@ from nixgen.models.service import Service, Word, as_words
 __all__ = ["Image"]
 
 # https://github.com/opencontainers/distribution-spec: one path component of a repository name, and a tag
-_IMAGE = pattern(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*", what="an image name", example="api")
-_TAG = pattern(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", what="an image tag", example="1.4.2")
+_IMAGE = pattern(
+    r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*",
+    what="an image name",
+    example="api",
+    allowed="small letters and digits, with . _ or - between",
+)
+_TAG = pattern(
+    r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}",
+    what="an image tag",
+    example="1.4.2",
+    allowed="letters, digits, _ . and -, 128 at most; no . or - first",
+)
 
 
 @attrs.frozen(eq=False)

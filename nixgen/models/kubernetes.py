@@ -9,6 +9,8 @@ import attrs
 
 from nixgen.models.core import (
     FLAG,
+    LABEL,
+    LABEL_RULE,
     Fault,
     Many,
     Model,
@@ -60,7 +62,7 @@ _GIVEN_NAMESPACES = frozenset({"default", "kube-node-lease", "kube-public", "kub
 _OWN_LABELS = frozenset(f"app.kubernetes.io/{name}" for name in ("managed-by", "name", "part-of"))
 
 # RFC 1123 label
-_NAME = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a name", example="shop")
+_NAME = pattern(LABEL, what="a name", example="shop", allowed=LABEL_RULE)
 _NAMESPACE = pattern(
     r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", what="a Kubernetes namespace", example="shop"
 )

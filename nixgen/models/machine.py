@@ -9,6 +9,8 @@ import attrs
 
 from nixgen.models.cluster import ClusterMember, Ec2
 from nixgen.models.core import (
+    LABEL,
+    LABEL_RULE,
     Fault,
     Many,
     Model,
@@ -33,7 +35,7 @@ from nixgen.models.service import Service, User, as_services, as_users
 __all__ = ["Machine", "module_list"]
 
 # RFC 1123 host label; also what a test script can name as a Python variable after - becomes _
-_HOST = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a host name", example="web or db-1")
+_HOST = pattern(LABEL, what="a host name", example="web or db-1", allowed=LABEL_RULE)
 _ETC = pattern(
     r"(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+)*",
     what="a path below /etc",

@@ -10,6 +10,8 @@ import attrs
 from nixgen.models.builders import Builder, as_builders
 from nixgen.models.core import (
     FLAG,
+    LABEL,
+    LABEL_RULE,
     Fault,
     Many,
     Model,
@@ -37,7 +39,7 @@ __all__ = ["Cache", "Environment", "Overlay", "Project", "Test", "Upstream"]
 
 Compression = Literal["gzip", "none", "xz", "zstd"]
 
-_TARGET = pattern(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a name", example="smoke")
+_TARGET = pattern(LABEL, what="a name", example="smoke", allowed=LABEL_RULE)
 _URL = pattern(
     r"(https?|file)://[^\s?#]+", what="the URL of a binary cache", example="https://cache.nixos.org"
 )

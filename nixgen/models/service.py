@@ -9,6 +9,8 @@ import attrs
 
 from nixgen.models.core import (
     FLAG,
+    LABEL,
+    LABEL_RULE,
     Check,
     Fault,
     Many,
@@ -62,13 +64,19 @@ def as_word_dict(value: Mapping[str, Word]) -> dict[str, Word]:
 
 
 # systemd.unit(5): a unit name without its suffix; the image and Kubernetes forms need the stricter DNS label.
-_SERVICE_NAME = pattern(
-    r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", what="a service name", example="api or web-1"
-)
+_SERVICE_NAME = pattern(LABEL, what="a service name", example="api or web-1", allowed=LABEL_RULE)
 # useradd(8) on Debian.
-_USER_NAME = pattern(r"[a-z_][a-z0-9_-]{0,31}", what="a user name", example="nginx")
+_USER_NAME = pattern(
+    r"[a-z_][a-z0-9_-]{0,31}",
+    what="a user name",
+    example="nginx",
+    allowed="small letters, digits, _ and -, 32 at most; a letter or _ first",
+)
 ENVIRONMENT_NAME = pattern(
-    r"[A-Za-z_][A-Za-z0-9_]*", what="an environment variable", example="PORT"
+    r"[A-Za-z_][A-Za-z0-9_]*",
+    what="an environment variable",
+    example="PORT",
+    allowed="letters, digits and _; no digit first",
 )
 _URL_PATH = pattern(r"/[!-~]*", what="a URL path", example="/healthz")
 _DIRECTORY = pattern(
@@ -102,7 +110,12 @@ class Port(Model):
         # RFC 6335 as Kubernetes reads it: at most 15 characters
         metadata=checked(
             optional(
-                pattern(r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?", what="a port name", example="http")
+                pattern(
+                    r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?",
+                    what="a port name",
+                    example="http",
+                    allowed="small letters, digits and dashes, 15 at most; no dash at either end",
+                )
             )
         ),
     )

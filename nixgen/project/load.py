@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nixgen._collector import paused_collector
 from nixgen.errors import ModelError, NixgenError, Problem, ProjectLoadError
-from nixgen.models import Project, check
+from nixgen.models import Project, check, forget_misuses, misuses_beside
 
 __all__ = ["INFRA", "load_project"]
 
@@ -28,9 +28,14 @@ def load_project(root: Path) -> Project:
     :raises ProjectLoadError: the file is missing, broken, or defines no project.
     :raises ModelError: the project has problems; all of them, with places relative to ``root``.
     """
-    with paused_collector():
-        project = _find(root, _execute(root))
-    problems = check(project)
+    forget_misuses()
+    try:
+        with paused_collector():
+            project = _find(root, _execute(root))
+        problems = check(project)
+        problems += tuple(misuses_beside(problems))
+    finally:
+        forget_misuses()
     if problems:
         raise ModelError(
             Problem(found.path, found.message, where=_shorten(found.where, root), hint=found.hint)

@@ -30,9 +30,12 @@ def test_a_set_is_refused_because_it_has_no_order(field: str, kind: type) -> Non
 @pytest.mark.parametrize(
     ("fields", "spelling"),
     [
-        ({"ports": 8000}, "[8000]"),
+        ({"ports": 8000}, "[Port(8000)]"),
         ({"ports": Port(8000)}, "[Port(…)]"),
-        ({"command": "/bin/true"}, "['/bin/true']"),
+        ({"command": "/bin/true"}, '["/bin/true"]'),
+        ({"command": "python3 -m http"}, '["python3", "-m", "http"]'),
+        ({"packages": "jq"}, '[Package("jq")]'),
+        ({"ports": "http"}, '["http"]'),
         ({"packages": Package("jq")}, "[Package(…)]"),
     ],
 )

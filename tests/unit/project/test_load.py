@@ -41,11 +41,6 @@ def load(tmp_path: Path, code: str) -> object:
         ),
         ("from nixgen import text\ntext('${x}')\n", "no argument 'x'", "infra.py:2"),
         ("from nixgen import Machin\n", "cannot import name", "infra.py:1"),
-        (
-            "from nixgen import Machine\nMachine('m', memroy=3)\n",
-            "unexpected keyword",
-            "infra.py:2",
-        ),
     ],
 )
 def test_names_the_fault_and_the_line(
