@@ -6,6 +6,7 @@ them may end in a traceback.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -30,6 +31,15 @@ def prepare() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         else:
             stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout.buffer, io.RawIOBase):
+        # PYTHONUNBUFFERED: every print would fail by itself, in the middle of the work
+        encoding, raw = sys.stdout.encoding, sys.stdout.detach()
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(raw),
+            encoding=encoding,
+            errors="backslashreplace",
+            line_buffering=raw.isatty(),
+        )
 
 
 def write_text(text: str) -> None:

@@ -322,10 +322,16 @@ def shell(line: str, cwd: Path, **environment: str) -> subprocess.CompletedProce
         ("2>&-", 0, ""),
     ],
 )
+@pytest.mark.parametrize("environment", [{}, {"PYTHONUNBUFFERED": "1"}])
 def test_a_stdout_that_takes_nothing_is_no_traceback(
-    project: Path, words: str, to: str, status: int | None, says: str
+    project: Path,
+    words: str,
+    to: str,
+    status: int | None,
+    says: str,
+    environment: dict[str, str],
 ) -> None:
-    done = shell(f"nixgen {words} {to}", cwd=project)
+    done = shell(f"nixgen {words} {to}", cwd=project, **environment)
     assert done.stderr == says
     # a reader that left may have left before or after the output was written
     assert done.returncode == status or (status is None and done.returncode in {0, 1})
