@@ -69,7 +69,7 @@ def spec(tmp_path: Path) -> TestSpec:
         memory=64,
         disk_size=16,
         vlans=(1,),
-        addresses=((1, "192.168.1.1"),),
+        addresses={"1": "192.168.1.1"},
     )
     return TestSpec(
         name="tiny",

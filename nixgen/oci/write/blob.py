@@ -15,18 +15,18 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import attrs
 from attrs import field, frozen
 
 from nixgen.errors import StoreError
 from nixgen.oci.write import tar
 from nixgen.oci.write.codec import CHUNK, Codec
+from nixgen.records.format import Format
+from nixgen.records.rules import named
 
 __all__ = ["LayerCache", "LayerInfo", "LayerRecipe", "Member"]
 
-_SCHEMA = "nixgen/layer/1"
 # Frames in flight: enough to keep the cores busy, 4 MiB each.
 _AHEAD = 8
 
@@ -61,7 +61,7 @@ class Member:
     """Where the frames of one store path lie in a compressed layer, in bytes."""
 
     path: str
-    nar_hash: str
+    nar_hash: str = field(metadata=named("nar_hash"))
     offset: int
     size: int
 
@@ -70,16 +70,31 @@ class Member:
 class LayerInfo:
     """A finished layer.
 
-    :param diff_id: ``sha256:…`` of the tar; ``digest`` of the compressed blob.
-    :param size: bytes of the blob; ``tar_size`` of the tar.
+    :param diff_id: ``sha256:…`` of the tar.
+    :param digest: ``sha256:…`` of the compressed blob.
+    :param size: bytes of the blob.
+    :param tar_size: bytes of the tar.
+    :param media_type: of the blob, as a manifest says it.
+    :param identity: of the codec that made it; see `Codec.identity`.
+    :param members: the frames of each store path, in the order of the tar.
     """
 
-    diff_id: str
+    diff_id: str = field(metadata=named("diff_id"))
     digest: str
     size: int
-    tar_size: int
-    media_type: str
+    tar_size: int = field(metadata=named("tar_size"))
+    media_type: str = field(metadata=named("media_type"))
+    identity: str = field(eq=False, repr=False)
     members: tuple[Member, ...] = field(default=(), eq=False, repr=False)
+
+
+# The names in snake case are those of the records that lie in state directories already.
+_LAYER = Format(
+    schema="nixgen/layer/1",
+    shape=LayerInfo,
+    error=StoreError,
+    hint="delete it; the layer is made again",
+)
 
 
 @frozen(kw_only=True)
@@ -99,7 +114,7 @@ class LayerCache:
 
     def find(self, recipe: LayerRecipe) -> LayerInfo | None:
         """The finished layer, when both its record and a blob of the right size are there."""
-        info = self._load(self._record(recipe))
+        info = _LAYER.find(self._record(recipe))
         if info is None or _size(self.blob(info.digest)) != info.size:
             return None
         return info
@@ -114,36 +129,29 @@ class LayerCache:
             self.blob("").mkdir(parents=True, exist_ok=True)
             self._record(recipe).parent.mkdir(exist_ok=True)
             info = self._write_blob(recipe, pool, store)
-            _replace(self._record(recipe), json.dumps(_to_json(info, recipe.codec)).encode())
+            _replace(self._record(recipe), _LAYER.text(info, indent=None).encode())
         except OSError as error:
             raise StoreError(
                 f"cannot write a layer below {self.directory}: {error.strerror}",
                 hint="free some space, or make the directory writable",
             ) from error
-        self._learn(info, recipe.codec.identity)
+        self._learn(info)
         return info
 
     def learn_all(self) -> None:
         """Read every record, so that `write` can copy the frames that older layers hold."""
         for record in sorted((self.directory / "layers").glob("*.json")):
-            info = self._load(record)
-            identity = _identity(record)
-            if info is not None and identity and _size(self.blob(info.digest)) == info.size:
-                self._learn(info, identity)
+            info = _LAYER.find(record)
+            if info is not None and _size(self.blob(info.digest)) == info.size:
+                self._learn(info)
 
     def _record(self, recipe: LayerRecipe) -> Path:
         return self.directory / "layers" / f"{recipe.digest}.json"
 
-    def _learn(self, info: LayerInfo, identity: str) -> None:
+    def _learn(self, info: LayerInfo) -> None:
         for member in info.members:
-            self._known[identity, member.path, member.nar_hash] = (self.blob(info.digest), member)
-
-    def _load(self, record: Path) -> LayerInfo | None:
-        try:
-            data = json.loads(record.read_bytes())
-            return _from_json(data) if data["schema"] == _SCHEMA else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None  # absent, or of another version: the layer is made again
+            key = (info.identity, member.path, member.nar_hash)
+            self._known[key] = (self.blob(info.digest), member)
 
     def _write_blob(self, recipe: LayerRecipe, pool: Executor, store: Path | None) -> LayerInfo:
         descriptor, name = tempfile.mkstemp(dir=self.blob(""), prefix=".new-")
@@ -230,6 +238,7 @@ class _Sink:
             size=starts[-1],
             tar_size=self._tar_size,
             media_type=self._codec.media_type,
+            identity=self._codec.identity,
             members=tuple(members),
         )
 
@@ -263,29 +272,6 @@ def _chunks(stream: Iterable[bytes]) -> Iterator[bytes]:
             size -= CHUNK
     if size:
         yield b"".join(pieces)
-
-
-def _to_json(info: LayerInfo, codec: Codec) -> dict[str, Any]:
-    return {"schema": _SCHEMA, "identity": codec.identity, **attrs.asdict(info)}
-
-
-def _from_json(data: dict[str, Any]) -> LayerInfo:
-    return LayerInfo(
-        diff_id=data["diff_id"],
-        digest=data["digest"],
-        size=data["size"],
-        tar_size=data["tar_size"],
-        media_type=data["media_type"],
-        members=tuple(Member(**member) for member in data["members"]),
-    )
-
-
-def _identity(record: Path) -> str | None:
-    try:
-        identity = json.loads(record.read_bytes())["identity"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return identity if isinstance(identity, str) else None
 
 
 def _size(path: Path) -> int | None:

@@ -71,7 +71,7 @@ def test_root_stays_when_a_path_refers_to_it():
     ("path", "value", "said"),
     [
         (["schema"], "nixgen/image/2", "$.schema"),
-        (["tag"], None, "$: 'tag' is missing"),
+        (["tag"], None, "$.tag: is missing"),
         (["surprise"], 1, "$.surprise"),
         (["name"], "API!", "$.name"),
         (["tag"], "a b", "$.tag"),

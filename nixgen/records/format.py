@@ -1,0 +1,185 @@
+"""A kind of document: its schema, the class that holds it, and the error for one that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from attrs import field, frozen
+
+from nixgen.errors import NixgenError
+from nixgen.records.structure import WRONG, Faults, to_json, value_of
+
+__all__ = ["Format", "document", "parse_object", "to_text"]
+
+_T = TypeVar("_T")
+
+#: Rules between the members of a document: the place and the message of each fault.
+Check = Callable[[Any], Iterable[tuple[str, str]]]
+
+
+def document(schema: str, /, **members: Any) -> dict[str, Any]:
+    """The members of a document with its schema in front.
+
+    :param schema: such as ``nixgen/push/1``.
+    :param members: by their names in JSON; values as `json.dumps` takes them.
+    """
+    return {"schema": schema, **members}
+
+
+def to_text(value: Any, *, indent: int | None = 2) -> str:
+    """Canonical JSON: equal values are equal text. Keys are sorted, and a newline ends it.
+
+    :param value: as `json.dumps` takes it.
+    :param indent: spaces for each level; None for one line.
+    """
+    return json.dumps(value, indent=indent, sort_keys=True) + "\n"
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """Read a JSON object.
+
+    :param text: the document.
+    :raises ValueError: it is not JSON, or no object.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"it is {type(value).__name__}, not an object")  # noqa: TRY004 - see above
+    return value
+
+
+def _no_check(_: Any) -> Iterable[tuple[str, str]]:
+    return ()
+
+
+@frozen(kw_only=True)
+class Format(Generic[_T]):
+    """One kind of document, read and written.
+
+    :param schema: the value of its member ``schema``, such as ``nixgen/image/1``.
+    :param shape: the attrs class of its other members; see `structure` for the types of fields.
+    :param error: raised for a document that is wrong.
+    :param hint: what to do about a wrong document.
+    :param missing_hint: what to do about a file that cannot be read; ``hint`` when None.
+    :param check: rules between members, asked when each member by itself is right: the place and the
+        message of each fault.
+    :param ignore_unknown: accept members that ``shape`` does not have.
+    """
+
+    schema: str
+    shape: type[_T]
+    error: type[NixgenError]
+    hint: str
+    missing_hint: str | None = None
+    check: Check = field(default=_no_check)
+    ignore_unknown: bool = False
+
+    def read(self, path: Path) -> _T:
+        """Read a file.
+
+        :param path: the file.
+        :raises NixgenError: of the class ``error``: the file is missing or unreadable, or as `parse`.
+        """
+        return self.parse(self.bytes_of(path), source=str(path))
+
+    def bytes_of(self, path: Path) -> bytes:
+        """The bytes of a file of this kind.
+
+        :param path: the file.
+        :raises NixgenError: of the class ``error``: the file is missing or unreadable.
+        """
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise self.error(
+                f"{path} cannot be read: {error.strerror}", hint=self.missing_hint or self.hint
+            ) from error
+
+    def parse(self, text: str | bytes, *, source: str) -> _T:
+        """Read the text of a document.
+
+        :param text: the document.
+        :param source: its name in error messages.
+        :raises NixgenError: of the class ``error``: it is not JSON, has another schema, or is wrong
+            anywhere. One fault is in the message; several are in the details, each with its place.
+        """
+        try:
+            value = parse_object(text)
+        except ValueError as error:
+            raise self.error(f"{source} is not JSON: {error}", hint=self.hint) from error
+        return self.structure(value, source=source)
+
+    def structure(self, value: object, *, source: str) -> _T:
+        """Read a document that `json.loads` has read already.
+
+        :param value: the document.
+        :param source: its name in error messages.
+        :raises NixgenError: as `parse`.
+        """
+        schema = value.get("schema") if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping) or schema != self.schema:
+            raise self.error(
+                f"{source}: $.schema: this nixgen reads {self.schema!r}, found {schema!r}",
+                hint=self.hint,
+            )
+        made, faults = self._made(value)
+        if faults or made is None:
+            raise self.failure(source, faults)
+        return made
+
+    def find(self, path: Path) -> _T | None:
+        """Read a file that may be made again: None when it is missing, damaged or of another version.
+
+        :param path: the file.
+        """
+        try:
+            value = parse_object(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+        if value.get("schema") != self.schema:
+            return None
+        made, faults = self._made(value)
+        return None if faults else made
+
+    def failure(self, source: str, faults: Iterable[tuple[str, str]]) -> NixgenError:
+        """The error for faults of a document, to be raised.
+
+        :param source: the document's name.
+        :param faults: the place and the message of each.
+        """
+        lines = [f"{place}: {message}" for place, message in faults]
+        if len(lines) == 1:
+            return self.error(f"{source}: {lines[0]}", hint=self.hint)
+        return self.error(
+            f"{source} is not a {self.schema}: {len(lines)} members are wrong",
+            hint=self.hint,
+            details=lines,
+        )
+
+    def document(self, value: _T) -> dict[str, Any]:
+        """The document of a value, as `json.dumps` takes it.
+
+        :param value: of the class ``shape``.
+        """
+        return document(self.schema, **to_json(value))
+
+    def text(self, value: _T, *, indent: int | None = 2) -> str:
+        """Canonical JSON of a value; see `to_text`.
+
+        :param value: of the class ``shape``.
+        :param indent: spaces for each level; None for one line.
+        """
+        return to_text(self.document(value), indent=indent)
+
+    def _made(self, value: Mapping[str, Any]) -> tuple[_T | None, list[tuple[str, str]]]:
+        faults = Faults(ignore_unknown=self.ignore_unknown)
+        members = {name: item for name, item in value.items() if name != "schema"}
+        made = value_of(self.shape, members, faults)
+        if made is WRONG:
+            return None, faults.found
+        return made, list(self.check(made))
