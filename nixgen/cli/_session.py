@@ -75,12 +75,14 @@ class Pushing:
 
         return observe
 
-    def finish(self, paths: Sequence[str], *, root: Root | None, quiet: bool) -> None:
+    def finish(
+        self, paths: Sequence[str], *, root: Root | None, quiet: bool, verbose: bool = False
+    ) -> None:
         """Push the rest. That it fails is told by `tell`, after the results of the build."""
         from nixgen.cli.progress import push_progress
 
         try:
-            with push_progress(quiet=quiet) as progress:
+            with push_progress(quiet=quiet, verbose=verbose) as progress:
                 self.session.watch(progress)
                 self._report = self.session.finish(paths, root=root)
         except NixgenError as error:

@@ -21,6 +21,7 @@ from nixgen.cli.options import (
     OverrideInput,
     ProjectFolder,
     Targets,
+    Verbose,
     examples,
     verb,
 )
@@ -83,6 +84,7 @@ def build(
     ] = None,
     eval_workers: EvalWorkers = None,
     eval_memory: EvalMemory = None,
+    verbose: Verbose = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -101,7 +103,7 @@ def build(
     workspace = Workspace.open(project)
     overrides = workspace.overrides(override_input)
     if dry_run:
-        with build_progress(quiet=json) as observe:
+        with build_progress(quiet=json, verbose=verbose) as observe:
             planned = build.dry_run(
                 workspace,
                 targets or (),
@@ -131,7 +133,7 @@ def build(
                 )
             )
         pushing = None if push is None else stack.enter_context(Pushing.to(workspace, push))
-        with build_progress(quiet=json) as progress:
+        with build_progress(quiet=json, verbose=verbose) as progress:
             observe = progress if pushing is None else pushing.beside(progress)
             built = build.build(
                 workspace,
@@ -151,7 +153,7 @@ def build(
             console.print_built(built)
         if pushing is not None:
             root = caches.cache_root(workspace, built.paths, built) if built.report.ok else None
-            pushing.finish(built.paths, root=root, quiet=json)
+            pushing.finish(built.paths, root=root, quiet=json, verbose=verbose)
     if json:
         document = build.results(workspace, built)
         console.print_json(document if pushing is None else document | pushing.document())

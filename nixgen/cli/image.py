@@ -19,6 +19,7 @@ from nixgen.cli.options import (
     OverrideInput,
     ProjectFolder,
     Targets,
+    Verbose,
     examples,
     verb,
 )
@@ -52,6 +53,7 @@ def build(
     env: Env = None,
     override_input: OverrideInput = None,
     builders: Builders = None,
+    verbose: Verbose = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -66,7 +68,7 @@ def build(
         attr.removeprefix("images.") for attr in image_targets(workspace, targets or ("images",))
     }
     overrides = workspace.overrides(override_input)
-    with build_progress(quiet=json) as observe:
+    with build_progress(quiet=json, verbose=verbose) as observe:
         # all of them: layers are shared, and which are worth sharing does not depend on what was asked for
         built = build.build(
             workspace,
@@ -78,7 +80,7 @@ def build(
             debug=debug,
             observe=observe,
         ).require()
-    with image_progress(quiet=json) as observe_images:
+    with image_progress(quiet=json, verbose=verbose) as observe_images:
         reports = build.build_images(workspace, built, out=out, observe=observe_images)
     chosen = [report for report in reports if report.name in wanted]
     if json:
@@ -132,6 +134,7 @@ def run(
     env: Env = None,
     override_input: OverrideInput = None,
     builders: Builders = None,
+    verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
     """Build one image and run it in a container engine, until interrupted. Host networking; nothing is left behind."""
@@ -143,7 +146,7 @@ def run(
     workspace = Workspace.open(project)
     (attr,) = image_targets(workspace, (target,))[:1]
     overrides = workspace.overrides(override_input)
-    with build_progress(quiet=False) as observe:
+    with build_progress(quiet=False, verbose=verbose) as observe:
         built = build.build(
             workspace,
             ("images",),
@@ -154,7 +157,7 @@ def run(
             debug=debug,
             observe=observe,
         ).require()
-    with image_progress(quiet=False) as observe_images:
+    with image_progress(quiet=False, verbose=verbose) as observe_images:
         reports = build.build_images(workspace, built, observe=observe_images)
     report = next(report for report in reports if f"images.{report.name}" == attr)
     with build.running(workspace, report) as container:

@@ -23,6 +23,7 @@ __all__ = [
     "OverrideInput",
     "ProjectFolder",
     "Targets",
+    "Verbose",
     "examples",
     "verb",
 ]
@@ -33,6 +34,14 @@ ProjectFolder = Annotated[
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; progress goes to standard error.")
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "-v",
+        "--verbose",
+        help="In a log: a line for each path that is built, fetched or pushed.",
+    ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and whole traces.")]
 Targets = Annotated[

@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, examples, verb
+from nixgen.cli.options import (
+    Base,
+    Debug,
+    Env,
+    Json,
+    ProjectFolder,
+    Targets,
+    Verbose,
+    examples,
+    verb,
+)
 
 if TYPE_CHECKING:
     from nixgen.verbs.secrets import SecretScan
@@ -27,6 +37,7 @@ def scan(
     project: ProjectFolder = Path(),
     base: Base = "debian",
     env: Env = None,
+    verbose: Verbose = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -42,7 +53,7 @@ def scan(
     from nixgen.verbs import build, secrets
 
     workspace = Workspace.open(project)
-    with build_progress(quiet=json) as observe:
+    with build_progress(quiet=json, verbose=verbose) as observe:
         built = build.build(
             workspace, targets or (), base=base, environment=env, debug=debug, observe=observe
         )

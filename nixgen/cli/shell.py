@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Builders, Debug, Jobs, Json, ProjectFolder, examples, verb
+from nixgen.cli.options import Builders, Debug, Jobs, Json, ProjectFolder, Verbose, examples, verb
 
 app = verb()
 
@@ -37,6 +37,7 @@ def shell(
     ] = False,
     jobs: Jobs = None,
     builders: Builders = None,
+    verbose: Verbose = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -54,7 +55,7 @@ def shell(
     from nixgen.verbs import build, shell
 
     workspace = Workspace.open(project)
-    with build_progress(quiet=json or print_path) as observe:
+    with build_progress(quiet=json or print_path, verbose=verbose) as observe:
         tools = build.shell(workspace, jobs=jobs, builders=builders, debug=debug, observe=observe)
     variables = shell.environment(
         workspace.project.name,

@@ -16,6 +16,7 @@ from nixgen.cli.options import (
     OverrideInput,
     ProjectFolder,
     Targets,
+    Verbose,
     examples,
     verb,
 )
@@ -67,6 +68,7 @@ def run(
     console_output: Annotated[
         bool, typer.Option("--console", help="Show the machines' serial consoles.")
     ] = False,
+    verbose: Verbose = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -87,7 +89,7 @@ def run(
     if not chosen:
         raise UsageError("the project has no tests", hint="add Test(…) to Project(tests=[…])")
     overrides = workspace.overrides(override_input)
-    with build_progress(quiet=json) as observe:
+    with build_progress(quiet=json, verbose=verbose) as observe:
         built = build.build(
             workspace,
             chosen,

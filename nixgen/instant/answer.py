@@ -40,6 +40,8 @@ def _parse(
 
 _BUILD = frozenset({"--project", "--base", "--env"})
 _DRY_RUN, _OVERRIDE = "--dry-run", "--override-input"
+#: Flags that change nothing about an answer of one line.
+_WITHOUT_EFFECT = frozenset({"-v", "--verbose"})
 
 
 def _last(given: dict[str, list[str]], option: str, default: str) -> str:
@@ -65,7 +67,7 @@ def _stamped(given: dict[str, list[str]], targets: tuple[str, ...]) -> list[stam
 
 def nothing_to_do(arguments: Sequence[str]) -> bool:
     """Answer the command and return True, if the last build or dry run stands."""
-    parsed = _parse(arguments, _BUILD | {_OVERRIDE}, frozenset({_DRY_RUN}))
+    parsed = _parse(arguments, _BUILD | {_OVERRIDE}, _WITHOUT_EFFECT | {_DRY_RUN})
     results = _stamped(*parsed) if parsed else None
     if parsed is None or results is None:
         return False
@@ -92,7 +94,7 @@ def _painted(text: str, status: str) -> str:
 
 def nothing_to_push(arguments: Sequence[str]) -> bool:
     """Answer the command and return True, if the last such push stands, and so does what it pushed."""
-    parsed = _parse(arguments, _BUILD | {"--to", "--key"})
+    parsed = _parse(arguments, _BUILD | {"--to", "--key"}, _WITHOUT_EFFECT)
     if parsed is None:
         return False
     given, words = parsed

@@ -191,3 +191,16 @@ def test_public_names_exist() -> None:
         if public is not None:
             for item in public:
                 assert hasattr(module, item), f"{name} has no {item}"
+
+
+def test_only_three_files_draw() -> None:
+    drawing = {
+        module
+        for module, path in modules().items()
+        if any(
+            (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rich")
+            or (isinstance(node, ast.Import) and any(a.name.startswith("rich") for a in node.names))
+            for node in ast.walk(ast.parse(path.read_text()))
+        )
+    }
+    assert drawing == {"nixgen.cli.console", "nixgen.cli.progress", "nixgen.cli.cache.status"}

@@ -6,17 +6,51 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nixgen.cli.console import note
-from nixgen.cli.progress import bytes_progress, is_live, push_progress, store_name
+from nixgen.cache.check.archives import ArchiveRead, ArchivesPlanned
+from nixgen.cache.push.events import NarRead, Planned, UpstreamSilent
+from nixgen.cli.console import human_size, note
+from nixgen.cli.progress import tracked
+from nixgen.cli.tracking import Line, store_name
 
 __all__ = ["repair_progress", "upstream_notes", "verify_progress"]
 
 _Observe = Callable[[Any], None]
 
 
+class _CheckTracker:
+    """The archives that are read by a check, and those that a repair pushes anew in between.
+
+    :param what: the work, in one word.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.done = 0
+        self.total: int | None = None
+        self.doing = ""
+
+    def follow(self, event: Any) -> Iterator[Line]:
+        match event:
+            case ArchivesPlanned(file_bytes=size):
+                self.done, self.total, self.doing = 0, size, "checking"
+            case Planned(paths=paths, missing=missing, nar_bytes=size):
+                self.done, self.total, self.doing = 0, size, "pushing"
+                yield Line(f"{missing} of {paths} paths to push, {human_size(size)}")
+            case ArchiveRead(path=path, size=size) | NarRead(path=path, size=size):
+                self.done += size
+                self.doing = store_name(path)
+            case UpstreamSilent(url=url, reason=reason):
+                yield Line(f"{url} does not answer: {reason}", "warning", "always")
+            case _:
+                pass
+
+    def summary(self) -> str:
+        of = f" of {human_size(self.total)}" if self.total else ""
+        return f"{self.what}: {human_size(self.done)}{of}"
+
+
 def upstream_notes(*, quiet: bool) -> _Observe:
-    """Says which upstream does not answer, and nothing else."""
-    from nixgen.cache.push.events import UpstreamSilent
+    """An observer that names the upstreams that do not answer, and nothing else."""
 
     def plain(event: Any) -> None:
         match event:
@@ -28,54 +62,16 @@ def upstream_notes(*, quiet: bool) -> _Observe:
     return plain
 
 
-@contextlib.contextmanager
-def verify_progress(*, quiet: bool) -> Iterator[_Observe]:
-    """Bytes of archives that were checked, their rate, and what remains; without a terminal, what cannot be asked."""
-    from nixgen.cache.check.archives import ArchiveRead, ArchivesPlanned
-
-    plain = upstream_notes(quiet=quiet)
-    if quiet or not is_live():
-        yield plain
-        return
-    with bytes_progress("checking") as progress:
-        task = progress.add_task("", total=None)
-
-        def live(event: Any) -> None:
-            match event:
-                case ArchivesPlanned(file_bytes=size):
-                    progress.update(task, total=size)
-                case ArchiveRead(path=path, size=size):
-                    progress.update(task, advance=size, description=store_name(path))
-                case _:
-                    plain(event)
-
-        yield live
+def verify_progress(*, quiet: bool) -> contextlib.AbstractContextManager[_Observe]:
+    """Show the bytes of archives that were checked."""
+    return tracked(_CheckTracker("checking"), quiet=quiet)
 
 
 @contextlib.contextmanager
 def repair_progress(*, quiet: bool) -> Iterator[tuple[_Observe, _Observe]]:
-    """Of the checks, and of the push between them, in one view: a terminal has room for one that lives."""
-    from nixgen.cache.check.archives import ArchiveRead, ArchivesPlanned
-    from nixgen.cache.push.events import NarRead, Planned, UpstreamSilent
+    """Show checks and the push between them in one view, since a terminal has room for one.
 
-    if quiet or not is_live():
-        with verify_progress(quiet=quiet) as observe, push_progress(quiet=quiet) as observe_push:
-            yield observe, observe_push
-        return
-    with bytes_progress("repairing") as progress:
-        task = progress.add_task("", total=None)
-
-        def live(event: Any) -> None:
-            match event:
-                case ArchivesPlanned(file_bytes=size):
-                    progress.reset(task, total=size, description="checking")
-                case Planned(nar_bytes=size):
-                    progress.reset(task, total=size, description="pushing")
-                case ArchiveRead(path=path, size=size) | NarRead(path=path, size=size):
-                    progress.update(task, advance=size, description=store_name(path))
-                case UpstreamSilent(url=url, reason=reason):
-                    progress.console.print(f"{url} does not answer: {reason}", markup=False)
-                case _:
-                    pass
-
-        yield live, live
+    The two observers are for the checks and for the push.
+    """
+    with tracked(_CheckTracker("repairing"), quiet=quiet) as observe:
+        yield observe, observe

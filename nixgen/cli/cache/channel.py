@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.cache.options import SigningKeys, To
-from nixgen.cli.options import Base, Debug, Env, Json, ProjectFolder, Targets, examples, verb
+from nixgen.cli.options import (
+    Base,
+    Debug,
+    Env,
+    Json,
+    ProjectFolder,
+    Targets,
+    Verbose,
+    examples,
+    verb,
+)
 
 if TYPE_CHECKING:
     from nixgen.cache.bucket.location import CacheLocation
@@ -35,6 +45,7 @@ def channel(
     key: SigningKeys = None,
     base: Base = "debian",
     env: Env = None,
+    verbose: Verbose = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -50,12 +61,12 @@ def channel(
     given = None if url is None else require_url(url)
     workspace = Workspace.open(project)
     codec, upstreams = caches.cache_defaults(workspace, to)
-    with build_progress(quiet=json) as observe:
+    with build_progress(quiet=json, verbose=verbose) as observe:
         built = build.build(
             workspace, targets or (), base=base, environment=env, debug=debug, observe=observe
         ).require()
     with caches.cache_location(workspace, to) as location:
-        with push_progress(quiet=json) as observe:
+        with push_progress(quiet=json, verbose=verbose) as observe:
             caches.push(
                 workspace,
                 built.paths,

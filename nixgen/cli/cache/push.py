@@ -17,6 +17,7 @@ from nixgen.cli.options import (
     OverrideInput,
     ProjectFolder,
     Targets,
+    Verbose,
     examples,
     verb,
 )
@@ -91,6 +92,7 @@ def push(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be pushed.")
     ] = False,
+    verbose: Verbose = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -114,7 +116,7 @@ def push(
         from nixgen.cli.progress import build_progress
 
         overrides = workspace.overrides(override_input)
-        with build_progress(quiet=json) as observe:
+        with build_progress(quiet=json, verbose=verbose) as observe:
             built = build.build(
                 workspace,
                 names,
@@ -144,6 +146,7 @@ def push(
         thorough=thorough,
         dry_run=dry_run,
         root=None if dry_run else caches.cache_root(workspace, paths, built),
+        verbose=verbose,
         json=json,
     )
     if to is not None and report.question is not None and not report.upstream:
@@ -171,6 +174,7 @@ def push_paths(
     thorough: bool = False,
     dry_run: bool = False,
     root: Root | None = None,
+    verbose: bool = False,
     json: bool = False,
 ) -> PushReport:
     """Push, with progress, and say what was done."""
@@ -180,7 +184,7 @@ def push_paths(
 
     with (
         caches.cache_location(workspace, to) as location,
-        push_progress(quiet=json) as observe,
+        push_progress(quiet=json, verbose=verbose) as observe,
     ):
         report = caches.push(
             workspace,

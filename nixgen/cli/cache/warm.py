@@ -18,6 +18,7 @@ from nixgen.cli.options import (
     OverrideInput,
     ProjectFolder,
     Targets,
+    Verbose,
     examples,
     verb,
 )
@@ -109,6 +110,7 @@ def warm(
             show_default=False,
         ),
     ] = None,
+    verbose: Verbose = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -151,6 +153,7 @@ def warm(
             jobs=jobs,
             builders=builders,
             json=json,
+            verbose=verbose,
             debug=debug,
         )
 
@@ -173,6 +176,7 @@ def _warm(
     overrides: Mapping[str, Path],
     jobs: int | None,
     builders: str | None,
+    verbose: bool,
     json: bool,
     debug: bool,
 ) -> None:
@@ -201,7 +205,7 @@ def _warm(
         upstreams = caches.cache_defaults(workspace, to)[1]
         with (
             caches.cache_location(workspace, to) as location,
-            build_progress(quiet=json) as observe,
+            build_progress(quiet=json, verbose=verbose) as observe,
         ):
             planned = planning(location, upstreams=upstreams, observe=observe)
         if json:
@@ -211,7 +215,7 @@ def _warm(
         return
     signers = [key.public for key in secret_keys(keys, workspace)]
     with Pushing.to(workspace, to, keys=keys) as pushing:
-        with build_progress(quiet=json) as progress:
+        with build_progress(quiet=json, verbose=verbose) as progress:
             planned = planning(pushing.location, upstreams=pushing.upstreams, observe=progress)
             observe = pushing.beside(progress)
             pushing.session.add(planned.outputs("to push"))
@@ -232,7 +236,7 @@ def _warm(
         if not json:
             _print_plan(warmed.plan)
         if outputs := warmed.plan.outputs("to push", "to build"):
-            pushing.finish(outputs, root=None, quiet=json)
+            pushing.finish(outputs, root=None, quiet=json, verbose=verbose)
         if not pushing.failed:
             warm.record_roots(workspace, warmed.plan, pushing.location)
     if json:

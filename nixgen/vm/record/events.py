@@ -1,4 +1,4 @@
-"""What a running test tells its observer: a closed union, drawn only by `nixgen.cli.console`."""
+"""What a running test tells its observer: a closed union, drawn only by `nixgen.cli.progress`."""
 
 from __future__ import annotations
 

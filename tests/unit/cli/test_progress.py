@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import threading
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -95,17 +97,71 @@ def feed(observe: Callable[[object], None], events: Iterable[object]) -> None:
         observe(event)
 
 
-def test_builds_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.build_progress(quiet=False) as observe:
+VERBOSE = [
+    "warning: [bold]odd[/]",
+    "fetched curl (0.5 s)",
+    "built   nginx-1.22 (2.2 s)",
+    "FAILED  redis (1.0 s)",
+]
+
+
+@pytest.mark.parametrize(("verbose", "lines"), [(True, VERBOSE), (False, [VERBOSE[0], VERBOSE[3]])])
+def test_a_log_of_builds_has_a_line_for_each_path_only_when_it_is_verbose(
+    capsys: pytest.CaptureFixture[str], *, verbose: bool, lines: list[str]
+) -> None:
+    with progress.build_progress(quiet=False, verbose=verbose) as observe:
         feed(observe, BUILDS)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.splitlines() == [
-        "warning: [bold]odd[/]",
-        "fetched curl (0.5 s)",
-        "built   nginx-1.22 (2.2 s)",
-        "FAILED  redis (1.0 s)",
-    ]
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == lines
+
+
+RETRIES = (
+    "warning: unable to download 'https://x/nar': HTTP error 503; retrying in 300 ms",
+    "error: unable to download 'https://x/nar': HTTP error 503; retrying from offset 7 in 300 ms",
+    "warning: error: unable to download 'https://x/nar': HTTP error 503; retrying in 300 ms",
+)
+
+
+@pytest.mark.parametrize("text", RETRIES)
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_download_that_nix_tries_again_is_no_error(
+    capsys: pytest.CaptureFixture[str], text: str, *, verbose: bool
+) -> None:
+    with progress.build_progress(quiet=False, verbose=verbose) as observe:
+        feed(observe, [nix.Message(1, text)])
+        observe.tell()  # type: ignore[attr-defined]
+    *lines, summary = capsys.readouterr().err.splitlines()
+    assert len(lines) == verbose
+    for line in (*lines, summary):
+        assert "error:" not in line
+        assert "retrying" in line
+        assert "unable to download 'https://x/nar': HTTP error 503" in line
+
+
+def test_a_log_tells_each_minute_what_is_waited_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: list[str] = []
+    told = threading.Event()
+
+    def note(text: str) -> None:
+        printed.append(text)
+        if text.startswith("building"):
+            told.set()
+
+    monkeypatch.setattr(progress, "_MINUTE", 0.01)
+    monkeypatch.setattr(progress, "note", note)
+    with progress.build_progress(quiet=False) as observe:
+        feed(observe, [*BUILDS[:6], *PUSH[:2]])
+        assert told.wait(timeout=120)
+    line = next(line for line in printed if line.startswith("building"))
+    assert re.fullmatch(
+        r"building 0/3: nginx-1.22, redis; pushed 0/2 paths, 1.0 kB \(\d+ s\)", line
+    )
+    count = len(printed)
+    assert not [each for each in threading.enumerate() if each.name == "progress"]
+    assert len(printed) == count, "nothing is told once the work is over"
 
 
 EVALUATION = (
@@ -138,7 +194,7 @@ def test_the_live_view_counts_targets(terminal: io.StringIO) -> None:
     feed(view, EVALUATION[6:])
     assert view._render().plain.startswith("evaluated 3 targets")
     drawn = terminal.getvalue()
-    assert "failed machines.web" in drawn
+    assert "FAILED  2/3 machines.web" in drawn
     assert "trace: [bold]odd[/]" in drawn
 
 
@@ -176,7 +232,7 @@ REMOTE = (
 
 
 def test_builders_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.build_progress(quiet=False) as observe:
+    with progress.build_progress(quiet=False, verbose=True) as observe:
         feed(observe, REMOTE[:2])
         assert capsys.readouterr().err == "", "who builds instead is not known yet"
         feed(observe, REMOTE[2:])
@@ -203,7 +259,10 @@ def test_the_live_view_names_builders(terminal: io.StringIO) -> None:
 def test_pushes_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.push_progress(quiet=False) as observe:
         feed(observe, PUSH)
-    assert capsys.readouterr() == ("", "2 of 9 paths to push, 12.3 MB\npushed  curl\n")
+    assert capsys.readouterr() == ("", "2 of 9 paths to push, 12.3 MB\n")
+    with progress.push_progress(quiet=False, verbose=True) as observe:
+        feed(observe, PUSH)
+    assert capsys.readouterr().err.splitlines()[1:] == ["pushed  curl"]
 
 
 def test_fetches_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,6 +276,12 @@ def test_fetches_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_images_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.image_progress(quiet=False) as observe:
+        feed(observe, IMAGES)
+    assert capsys.readouterr().err.splitlines() == [
+        "image   api:latest",
+        "image   redis:latest (unchanged)",
+    ]
+    with progress.image_progress(quiet=False, verbose=True) as observe:
         feed(observe, IMAGES)
     assert capsys.readouterr().err.splitlines() == [
         "layer   500.0 kB (0.2 s)",
@@ -269,7 +334,7 @@ def test_the_live_view_shows_what_runs(terminal: io.StringIO) -> None:
     assert view._render().plain.startswith("1/3 built, 1 fetched, 1 failed")
     assert "\n" not in view._render().plain
     assert "warning: [bold]odd[/]" in terminal.getvalue()
-    assert "failed redis (1.0 s)" in terminal.getvalue()
+    assert "FAILED  redis (1.0 s)" in terminal.getvalue()
 
 
 def test_the_live_view_stays_short(terminal: io.StringIO) -> None:
@@ -292,7 +357,7 @@ def test_a_terminal_gets_the_live_views(terminal: io.StringIO) -> None:
     with progress.fetch_progress("big", quiet=False) as observe:
         feed(observe, FETCH[:7])
     drawn = terminal.getvalue()
-    for part in ("1/3 built", "failed redis", "pushing", "12.3 MB", "layers", "2.0 MB"):
+    for part in ("1/3 built", "FAILED  redis", "pushing", "12.3 MB", "layers", "2.0 MB"):
         assert part in drawn
     assert "fetching big" in drawn
     assert "45.0/90.0 MB" in drawn
