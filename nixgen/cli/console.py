@@ -18,7 +18,7 @@ from nixgen.errors import NixgenError, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from nixgen.oci.write.build import ImageReport
+    from nixgen.oci.write.report import ImageReport
     from nixgen.render import Changes
     from nixgen.verbs.build import Built
     from nixgen.verbs.doctor import Finding

@@ -25,7 +25,7 @@ from nixgen.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from nixgen.oci.write.build import ImageReport
+    from nixgen.oci.write.report import ImageReport
     from nixgen.project.workspace import Workspace
 
 app = verb(

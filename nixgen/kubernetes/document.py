@@ -1,25 +1,45 @@
-"""kubernetes.json (docs/contracts.md §10): an application's resources, as either base renders them."""
+"""kubernetes.json (docs/contracts.md §10): the resources of an application, as either base renders them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from attrs import field, frozen
 
 from nixgen.errors import InputError
+from nixgen.records.format import Format, parse_object
+from nixgen.records.rules import Rule, named
 
-__all__ = ["SCHEMA", "Document", "Group", "Reference", "parse_document", "read_document"]
+__all__ = ["Document", "Group", "Reference", "parse_document", "read_document"]
 
-SCHEMA = "nixgen/kubernetes/1"
-_KEYS = {"schema", "name", "version", "namespace", "groups", "resources"}
+
+def _is_resource(value: Mapping[str, Any]) -> bool:
+    metadata = value.get("metadata")
+    return (
+        isinstance(value.get("apiVersion"), str)
+        and isinstance(value.get("kind"), str)
+        and isinstance(metadata, dict)
+        and isinstance(metadata.get("name"), str)
+        and isinstance(metadata.get("namespace", ""), str)
+    )
+
+
+_Resource = Annotated[
+    Mapping[str, Any], Rule(_is_resource, "a resource with apiVersion, kind and metadata.name")
+]
 
 
 @frozen(kw_only=True, order=True)
 class Reference:
-    """Which resource is meant."""
+    """The identity of a resource in a cluster.
+
+    :param api_version: such as ``apps/v1``.
+    :param kind: such as ``Deployment``.
+    :param namespace: None for a resource that names none.
+    :param name: unique for its kind and namespace.
+    """
 
     api_version: str
     kind: str
@@ -28,6 +48,10 @@ class Reference:
 
     @classmethod
     def of(cls, resource: Mapping[str, Any]) -> Reference:
+        """The identity of a manifest.
+
+        :param resource: with ``apiVersion``, ``kind`` and ``metadata``.
+        """
         metadata = resource["metadata"]
         return cls(
             api_version=resource["apiVersion"],
@@ -37,7 +61,7 @@ class Reference:
         )
 
     def __str__(self) -> str:
-        """As kubectl spells it, ``deployment/api``, with its namespace."""
+        """As kubectl spells it, ``deployment/api``, after its namespace: ``shop/deployment/api``."""
         within = f"{self.namespace}/" if self.namespace else ""
         return f"{within}{self.kind.lower()}/{self.name}"
 
@@ -46,20 +70,24 @@ class Reference:
 class Group:
     """Resources that may be applied at the same time.
 
-    :param needs: names of groups that have to be there before; they come earlier in the document.
+    :param name: unique in the document.
+    :param needs: names of groups that must be applied before; they come earlier in the document.
+    :param resources: the group's members.
     """
 
     name: str
     needs: tuple[str, ...]
-    resources: tuple[Reference, ...]
+    resources: tuple[Reference, ...] = field(metadata=named("objects"))
 
 
 @frozen(kw_only=True)
 class Document:
     """A rendered application.
 
+    :param name: of the application.
     :param version: of Kubernetes, such as 1.34.
-    :param namespace: where resources are that name none; None leaves it to whoever applies them.
+    :param namespace: of resources that name none; None leaves it to the command that applies them.
+    :param groups: in the order in which they are applied.
     :param resources: in an order in which they can be applied; each belongs to one of the groups.
     :param value: the document itself.
     """
@@ -72,68 +100,67 @@ class Document:
     value: Mapping[str, Any] = field(hash=False, repr=False)
 
 
+@frozen(kw_only=True)
+class _List:
+    """The member ``resources``: a Kubernetes List."""
+
+    api_version: str
+    kind: str
+    items: tuple[_Resource, ...]
+
+
+@frozen(kw_only=True)
+class _Written:
+    """The members of a kubernetes.json."""
+
+    name: str
+    version: str
+    namespace: str | None
+    groups: tuple[Group, ...]
+    resources: _List
+
+
+def _check(written: _Written) -> Iterator[tuple[str, str]]:
+    grouped = [reference for group in written.groups for reference in group.resources]
+    if grouped != list(map(Reference.of, written.resources.items)):
+        yield "$.groups", "its groups are not its resources in order"
+
+
+_KUBERNETES = Format(
+    schema="nixgen/kubernetes/1",
+    shape=_Written,
+    error=InputError,
+    hint="write the generated tree again with this version of nixgen: nixgen generate",
+    check=_check,
+)
+
+
 def read_document(path: Path) -> Document:
-    """:raises InputError: the file is no kubernetes.json."""
+    """Read a kubernetes.json.
+
+    :param path: the file.
+    :raises InputError: it is unreadable, not JSON, or no nixgen/kubernetes/1; names each place.
+    """
     try:
-        return parse_document(json.loads(path.read_bytes()), str(path))
+        value = parse_object(_KUBERNETES.bytes_of(path))
     except ValueError as error:
-        raise _wrong(str(path), f"it is not JSON: {error}") from error
+        raise InputError(f"{path} is not JSON: {error}", hint=_KUBERNETES.hint) from error
+    return parse_document(value, str(path))
 
 
 def parse_document(value: Any, place: str) -> Document:
-    """:param place: what is read, for the message.
-    :raises InputError: it is no nixgen/kubernetes/1.
+    """Check a document that Nix evaluated.
+
+    :param value: as `json.loads` returns it.
+    :param place: its name in errors.
+    :raises InputError: it is no nixgen/kubernetes/1; names each place.
     """
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        found = value.get("schema") if isinstance(value, dict) else value
-        raise _wrong(place, f"its schema is {found!r}, not {SCHEMA}")
-    try:
-        if set(value) != _KEYS:
-            raise _wrong(place, f"its keys are {', '.join(sorted(value))}")
-        document = Document(
-            name=_text(value["name"]),
-            version=_text(value["version"]),
-            namespace=value["namespace"]
-            if value["namespace"] is None
-            else _text(value["namespace"]),
-            groups=tuple(map(_group, value["groups"])),
-            resources=tuple(value["resources"]["items"]),
-            value=value,
-        )
-        grouped = [reference for group in document.groups for reference in group.resources]
-        if grouped != list(map(Reference.of, document.resources)):
-            raise _wrong(place, "its groups are not its resources in order")
-    except (LookupError, TypeError, AttributeError) as error:
-        raise _wrong(place, f"{type(error).__name__}: {error}") from error
-    return document
-
-
-def _group(value: Mapping[str, Any]) -> Group:
-    return Group(
-        name=_text(value["name"]),
-        needs=tuple(map(_text, value["needs"])),
-        resources=tuple(_references(value["objects"])),
-    )
-
-
-def _references(values: list[Mapping[str, Any]]) -> Iterator[Reference]:
-    for value in values:
-        yield Reference(
-            api_version=_text(value["apiVersion"]),
-            kind=_text(value["kind"]),
-            namespace=value["namespace"],
-            name=_text(value["name"]),
-        )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _wrong(place: str, why: str) -> InputError:
-    return InputError(
-        f"{place} is no rendered application: {why}",
-        hint="write the generated tree again with this version of nixgen: nixgen generate",
+    written = _KUBERNETES.structure(value, source=place)
+    return Document(
+        name=written.name,
+        version=written.version,
+        namespace=written.namespace,
+        groups=written.groups,
+        resources=written.resources.items,
+        value=value,
     )

@@ -32,7 +32,7 @@ from nixgen.verbs.remember import leave_stamp
 
 if TYPE_CHECKING:
     from nixgen.oci.ship.engine import RunningContainer
-    from nixgen.oci.write.build import ImageReport
+    from nixgen.oci.write.report import ImageReport
     from nixgen.vm.record.report import TestResult
 
 __all__ = [
@@ -403,12 +403,14 @@ def build_images(
     :raises StoreError: a store path is gone, or the disk is full.
     """
     from nixgen.oci.plan.spec import read_spec
-    from nixgen.oci.write.build import build_images as assemble
+    from nixgen.oci.write.build import write_images
 
     specs = [
         read_spec(Path(target.out)) for target in built.targets if target.attr.startswith("images.")
     ]
-    return assemble(specs, out or workspace.state / "images", workspace.state / "layers", observe)
+    return write_images(
+        specs, out or workspace.state / "images", workspace.state / "layers", observe
+    )
 
 
 @contextlib.contextmanager

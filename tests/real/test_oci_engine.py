@@ -16,7 +16,7 @@ import pytest
 from nixgen.errors import EngineError
 from nixgen.oci.plan.spec import parse_spec
 from nixgen.oci.ship.engine import find_engine, load, remove_storage, run
-from nixgen.oci.write.build import build_images
+from nixgen.oci.write.build import write_images
 from nixgen.oci.write.codec import Codec
 from nixgen.programs.command import Command
 from nixgen.programs.runner import SubprocessRunner
@@ -99,7 +99,7 @@ def engine(tmp_path_factory):
 def test_skopeo_reads_the_layout(spec, tmp_path, codec):
     if not shutil.which("skopeo"):
         pytest.skip("skopeo is not installed")
-    report = build_images([spec], tmp_path / "out", tmp_path / "state", codec=codec)[0]
+    report = write_images([spec], tmp_path / "out", tmp_path / "state", codec=codec)[0]
     shown = json.loads(nix("skopeo", "inspect", f"oci:{report.layout}:{report.ref}"))
     assert shown["Digest"] == report.digest
     assert shown["Layers"] == [layer.info.digest for layer in report.layers]
@@ -111,7 +111,7 @@ def test_skopeo_reads_the_layout(spec, tmp_path, codec):
 
 
 def test_gnu_tar_lists_the_layers(spec, tmp_path):
-    report = build_images([spec], tmp_path / "out", tmp_path / "state", codec=Codec.GZIP)[0]
+    report = write_images([spec], tmp_path / "out", tmp_path / "state", codec=Codec.GZIP)[0]
     blobs = report.layout / "blobs" / "sha256"
     listed = [
         nix("tar", "-tzvf", str(blobs / layer.info.digest.removeprefix("sha256:")))
@@ -123,21 +123,21 @@ def test_gnu_tar_lists_the_layers(spec, tmp_path):
 
 
 def test_two_directories_one_digest(spec, tmp_path):
-    one = build_images([spec], tmp_path / "a", tmp_path / "sa")[0]
-    two = build_images([spec], tmp_path / "b", tmp_path / "sb")[0]
+    one = write_images([spec], tmp_path / "a", tmp_path / "sa")[0]
+    two = write_images([spec], tmp_path / "b", tmp_path / "sb")[0]
     assert one.digest == two.digest
 
 
 def test_no_tarball_in_the_store(spec, tmp_path):
     """Other builds may use the store meanwhile, so only what bears the image's name counts."""
-    build_images([spec], tmp_path / "out", tmp_path / "state")
+    write_images([spec], tmp_path / "out", tmp_path / "state")
     assert not [path for path in Path("/nix/store").iterdir() if "tiny" in path.name]
 
 
 @pytest.mark.engine
 def test_it_runs(spec, engine, tmp_path):
     runner = SubprocessRunner()
-    report = build_images([spec], tmp_path / "out", tmp_path / "state")[0]
+    report = write_images([spec], tmp_path / "out", tmp_path / "state")[0]
     image = load(report.layout, engine, runner)
     assert image == "localhost/tiny:test"
     assert load(report.layout, engine, runner) == image  # again: nothing to do
@@ -152,7 +152,7 @@ def test_it_runs(spec, engine, tmp_path):
 @pytest.mark.engine
 def test_it_serves_and_is_gone_afterwards(spec, engine, tmp_path):
     runner = SubprocessRunner()
-    report = build_images([spec], tmp_path / "out", tmp_path / "state")[0]
+    report = write_images([spec], tmp_path / "out", tmp_path / "state")[0]
     image = load(report.layout, engine, runner)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -172,7 +172,7 @@ def test_it_serves_and_is_gone_afterwards(spec, engine, tmp_path):
 @pytest.mark.engine
 def test_waiting_has_an_end(spec, engine, tmp_path):
     runner = SubprocessRunner()
-    report = build_images([spec], tmp_path / "out", tmp_path / "state")[0]
+    report = write_images([spec], tmp_path / "out", tmp_path / "state")[0]
     image = load(report.layout, engine, runner)
     script = "echo still here; exec sleep 600"
     with run(image, engine, runner, args=("sh", "-c", script)) as box:

@@ -14,7 +14,7 @@ import pytest
 from nixgen.errors import EngineError, UsageError
 from nixgen.oci.plan.spec import ImageSpec, PathEntry
 from nixgen.oci.ship.registry import Destination, push
-from nixgen.oci.write.build import build_images
+from nixgen.oci.write.build import write_images
 
 NAME = "0000000000000000000000000000000a-thing"
 
@@ -78,7 +78,7 @@ def image(tmp_path):
             PathEntry(path=str(root), nar_hash="sha256:2", nar_size=96, references=()),
         ),
     )
-    return build_images([spec], tmp_path / "out", tmp_path / "state", store=store)[0]
+    return write_images([spec], tmp_path / "out", tmp_path / "state", store=store)[0]
 
 
 @pytest.mark.real

@@ -23,7 +23,8 @@ from nixgen.programs.runner import SubprocessRunner
 from nixgen.vm.qemu import accel
 from nixgen.vm.record.events import ConsoleLine, Event, MachineStarted, StoreImageReady
 from nixgen.vm.record.report import TestResult
-from nixgen.vm.run.run import run_test, session
+from nixgen.vm.run.run import run_test
+from nixgen.vm.run.session import session
 from nixgen.vm.spec import ClosurePath, NodeSpec, TestSpec
 
 pytestmark = pytest.mark.vm

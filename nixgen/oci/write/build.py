@@ -1,4 +1,4 @@
-"""From image.json to OCI layouts: plan all images together, make the layers that are new, write the directories."""
+"""From image.json to OCI layouts: plan all images jointly, make the new layers, write the directories."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-
-from attrs import frozen
 
 from nixgen.errors import InputError, StoreError
 from nixgen.oci.events import (
@@ -26,59 +24,17 @@ from nixgen.oci.plan.layering import MAX_LAYERS, LayerPlan, plan_layers
 from nixgen.oci.plan.spec import ImageSpec
 from nixgen.oci.write.blob import LayerCache, LayerInfo, LayerRecipe
 from nixgen.oci.write.codec import Codec
-from nixgen.oci.write.layout import assemble, write_layout
+from nixgen.oci.write.layout import make_manifest, write_layout
+from nixgen.oci.write.report import ImageReport, LayerReport
 
-__all__ = ["ImageReport", "LayerReport", "build_images"]
-
-
-@frozen(kw_only=True)
-class LayerReport:
-    """A layer of a built image: what it holds, why, and whether it was made in this build."""
-
-    paths: tuple[str, ...]
-    why: str
-    info: LayerInfo
-    reused: bool
-
-
-@frozen(kw_only=True)
-class ImageReport:
-    """A built image.
-
-    :param layout: the OCI layout directory.
-    :param digest: of the manifest; ``config_digest`` is the engines' image ID.
-    :param size: compressed bytes of all layers; ``tar_size`` uncompressed.
-    :param changed: whether the layout differs from what was there before.
-    :param seconds: of the whole joint build; the same in every report of it.
-    """
-
-    name: str
-    ref: str
-    layout: Path
-    digest: str
-    config_digest: str
-    layers: tuple[LayerReport, ...]
-    changed: bool
-    seconds: float
-
-    @property
-    def size(self) -> int:
-        return sum(layer.info.size for layer in self.layers)
-
-    @property
-    def tar_size(self) -> int:
-        return sum(layer.info.tar_size for layer in self.layers)
-
-    @property
-    def new_layers(self) -> int:
-        return sum(not layer.reused for layer in self.layers)
+__all__ = ["write_images"]
 
 
 def _ignore(_: ImageEvent) -> None:
     pass
 
 
-def build_images(
+def write_images(
     specs: Sequence[ImageSpec],
     out_dir: Path,
     state_dir: Path,
@@ -90,7 +46,12 @@ def build_images(
 ) -> tuple[ImageReport, ...]:
     """Write ``out_dir/NAME`` for every image, layered jointly. Nothing enters the Nix store.
 
+    :param specs: the images.
+    :param out_dir: gets a directory for each image.
     :param state_dir: finished layers by recipe; safe to delete, shared by builds of the same project.
+    :param observe: told of each layer and each image.
+    :param codec: compresses the layers.
+    :param max_layers: store layers of one image.
     :param store: the directory that really holds the store paths, when it is not ``/nix/store``.
     :raises InputError: two images of one name, or a root tree that cannot be an image's.
     :raises StoreError: a store path is missing, or a directory is full or read-only.
@@ -118,7 +79,7 @@ def build_images(
         results = []
         for spec in specs:
             parts = [(*made[recipe.digest], plan) for recipe, plan in recipes[spec.name]]
-            image = assemble(spec, [(info, _comment(plan)) for info, _, plan in parts])
+            image = make_manifest(spec, [(info, _comment(plan)) for info, _, plan in parts])
             layout = out_dir / spec.name
             changed = write_layout(image, layout, cache.blob)
             observe(ImageWritten(image=spec.name, digest=image.digest, changed=changed))

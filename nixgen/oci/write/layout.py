@@ -20,7 +20,7 @@ from nixgen.errors import StoreError
 from nixgen.oci.plan.spec import ImageSpec
 from nixgen.oci.write.blob import LayerInfo
 
-__all__ = ["ImageManifest", "assemble", "write_layout"]
+__all__ = ["ImageManifest", "make_manifest", "write_layout"]
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -46,7 +46,7 @@ class ImageManifest:
         return _digest(self.config)
 
 
-def assemble(spec: ImageSpec, layers: Sequence[tuple[LayerInfo, str]]) -> ImageManifest:
+def make_manifest(spec: ImageSpec, layers: Sequence[tuple[LayerInfo, str]]) -> ImageManifest:
     """Config and manifest of ``spec`` over ``layers``: (layer, its history line) from the bottom up."""
     infos = tuple(info for info, _ in layers)
     config = _json(

@@ -7,11 +7,10 @@ and a boot sector that asks QEMU to exit is booted once; the answer is kept.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import platform
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -19,6 +18,7 @@ from attrs import frozen
 from nixgen.errors import StoreError, WorkError
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
+from nixgen.records.format import Format
 
 __all__ = ["KVM", "TCG", "Acceleration", "choose_acceleration"]
 
@@ -35,6 +35,25 @@ class Acceleration:
 KVM = Acceleration(name="kvm", arguments=("-accel", "kvm", "-cpu", "host"), patience=1.0)
 TCG = Acceleration(
     name="tcg", arguments=("-accel", "tcg,thread=multi", "-cpu", "max"), patience=4.0
+)
+
+
+@frozen(kw_only=True)
+class _Answer:
+    """The result of the probe.
+
+    :param host: everything that the result depends on.
+    """
+
+    host: Mapping[str, str | int]
+    kvm: bool
+
+
+_ANSWER = Format(
+    schema="nixgen/acceleration/1",
+    shape=_Answer,
+    error=StoreError,
+    hint="delete it; the probe runs again",
 )
 
 # mov al,0x10; mov dx,0x501; out dx,al; hlt; jmp $-1 — then the mark of a boot sector. The write to QEMU's
@@ -65,14 +84,16 @@ def choose_acceleration(
     if not _virtualises(cpuinfo):
         return TCG
     file = cache_dir / "acceleration.json"
-    key = {"kernel": platform.release(), "boot": _boot_id(), "device": device.stat().st_rdev}
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        known = json.loads(file.read_text())
-        if known["key"] == key:
-            return KVM if known["kvm"] else TCG
-    works = _boots(runner)
-    _remember(file, json.dumps({"key": key, "kvm": works}))
-    return KVM if works else TCG
+    host: dict[str, str | int] = {
+        "kernel": platform.release(),
+        "boot": _boot_id(),
+        "device": device.stat().st_rdev,
+    }
+    known = _ANSWER.find(file)
+    if known is None or known.host != host:
+        known = _Answer(host=host, kvm=_boots(runner))
+        _remember(file, _ANSWER.text(known))
+    return KVM if known.kvm else TCG
 
 
 def _virtualises(cpuinfo: Path) -> bool:

@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 from attrs import frozen
 
 from nixgen.errors import EngineError, OutsideError, TestError
+from nixgen.records.format import document
 
 __all__ = ["Entry", "Failure", "MachineReport", "TestResult", "junit_xml"]
 
@@ -125,13 +126,13 @@ class TestResult:
     def to_json(self) -> dict[str, Any]:
         """Schema ``nixgen/test-result/1``; durations in seconds."""
         failure = self.failure
-        return {
-            "schema": "nixgen/test-result/1",
-            "name": self.name,
-            "outcome": self.outcome,
-            "seconds": round(self.seconds, 3),
-            "acceleration": self.acceleration,
-            "machines": [
+        return document(
+            "nixgen/test-result/1",
+            name=self.name,
+            outcome=self.outcome,
+            seconds=round(self.seconds, 3),
+            acceleration=self.acceleration,
+            machines=[
                 {
                     "name": machine.name,
                     "bootSeconds": machine.boot_seconds and round(machine.boot_seconds, 3),
@@ -139,8 +140,8 @@ class TestResult:
                 }
                 for machine in self.machines
             ],
-            "steps": [_entry_json(entry) for entry in self.entries],
-            "failure": failure
+            steps=[_entry_json(entry) for entry in self.entries],
+            failure=failure
             and {
                 "kind": failure.kind,
                 "message": failure.message,
@@ -148,7 +149,7 @@ class TestResult:
                 "hint": failure.hint,
                 "details": list(failure.details),
             },
-        }
+        )
 
     def _trail(self) -> Iterator[str]:
         steps = [entry for entry in _flat(self.entries) if entry.kind in ("command", "log")]

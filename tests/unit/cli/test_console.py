@@ -20,7 +20,7 @@ from nixgen.cli._session import print_pushed
 from nixgen.driver.build.report import BuildReport, Status, TargetResult
 from nixgen.driver.evaluate import Target
 from nixgen.errors import ModelError, Problem, StaleError, UsageError
-from nixgen.oci.write.build import ImageReport
+from nixgen.oci.write.report import ImageReport
 from nixgen.render import Changes
 from nixgen.verbs.build import Built
 from nixgen.verbs.doctor import Finding

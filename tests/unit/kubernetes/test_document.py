@@ -62,24 +62,27 @@ def changed(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ([], "its schema is"),
-        ({}, "its schema is None"),
+        ([], "found None"),
+        ({}, "found None"),
         (changed(schema="nixgen/kubernetes/2"), "nixgen/kubernetes/2"),
-        (changed(more=1), "its keys are"),
-        (changed(version=1), "is no text"),
-        (changed(namespace=1), "is no text"),
-        (changed(groups=[{}]), "KeyError"),
-        (changed(groups=None), "TypeError"),
-        (changed(resources={}), "KeyError"),
-        (changed(resources={"items": [{}]}), "KeyError"),
+        (changed(more=1), r"\$\.more: is not a member"),
+        (changed(version=1), r"\$\.version: expected a string, found 1"),
+        (changed(namespace=1), r"\$\.namespace: expected a string, found 1"),
+        (changed(groups=[{"name": "a", "needs": []}]), r"\$\.groups\[0\]\.objects: is missing"),
+        (changed(groups=None), r"\$\.groups: expected an array, found null"),
+        (changed(resources=[]), r"\$\.resources: expected an object"),
+        (
+            changed(resources={"apiVersion": "v1", "kind": "List", "items": [{}]}),
+            r"\$\.resources\.items\[0\]: expected a resource with",
+        ),
         (changed(groups=[]), "its groups are not its resources in order"),
         (changed(groups=DOCUMENT["groups"][::-1]), "its groups are not its resources in order"),
     ],
 )
-def test_anything_else_is_told_and_how_to_mend_it(value: Any, says: str) -> None:
+def test_any_other_document_is_refused_with_its_place_and_a_remedy(value: Any, says: str) -> None:
     with pytest.raises(InputError, match=says) as caught:
         parse_document(value, "kubernetes.shop")
-    assert caught.value.message.startswith("kubernetes.shop is no rendered application")
+    assert caught.value.message.startswith("kubernetes.shop: $")
     assert "nixgen generate" in (caught.value.hint or "")
 
 

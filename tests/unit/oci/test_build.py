@@ -18,7 +18,7 @@ from nixgen.oci.events import ImageWritten, LayersPlanned, LayerStarted, LayerWr
 from nixgen.oci.plan.spec import ImageSpec, PathEntry
 from nixgen.oci.write import codec as codec_module
 from nixgen.oci.write.blob import LayerRecipe
-from nixgen.oci.write.build import build_images
+from nixgen.oci.write.build import write_images
 from nixgen.oci.write.codec import Codec
 
 
@@ -100,7 +100,7 @@ def read_image(layout):
 
 @pytest.mark.parametrize("codec", list(Codec))
 def test_a_layout_is_whole(store, tmp_path, codec):
-    report = build_images(
+    report = write_images(
         [spec(store)], tmp_path / "out", tmp_path / "state", codec=codec, store=store
     )[0]
     manifest, config = read_image(report.layout)
@@ -117,17 +117,17 @@ def test_a_layout_is_whole(store, tmp_path, codec):
 
 
 def test_two_machines_agree(store, tmp_path, monkeypatch):
-    build_images([spec(store)], tmp_path / "one", tmp_path / "s1", store=store)
+    write_images([spec(store)], tmp_path / "one", tmp_path / "s1", store=store)
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
-    build_images([spec(store)], tmp_path / "two", tmp_path / "s2", store=store)
+    write_images([spec(store)], tmp_path / "two", tmp_path / "s2", store=store)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
 def test_a_second_build_does_nothing(store, tmp_path):
-    build_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)
+    write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != "lock"}
     events = []
-    report = build_images(
+    report = write_images(
         [spec(store)], tmp_path / "out", tmp_path / "state", events.append, store=store
     )[0]
     assert not report.changed
@@ -139,7 +139,7 @@ def test_a_second_build_does_nothing(store, tmp_path):
 
 
 def test_images_share_layers(store, tmp_path):
-    one, two = build_images(
+    one, two = write_images(
         [spec(store, "a", (1, 2, 3)), spec(store, "b", (1, 2, 4))],
         tmp_path / "out",
         tmp_path / "s",
@@ -155,8 +155,8 @@ def test_images_share_layers(store, tmp_path):
 
 
 def test_a_new_partition_compresses_nothing_again(store, tmp_path, monkeypatch):
-    build_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)
-    wanted = build_images(
+    write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)
+    wanted = write_images(
         [spec(store)], tmp_path / "ref", tmp_path / "fresh", store=store, max_layers=1
     )[0]
     packed = []
@@ -166,7 +166,7 @@ def test_a_new_partition_compresses_nothing_again(store, tmp_path, monkeypatch):
         "compress",
         lambda self, chunk: packed.append(len(chunk)) or compress(self, chunk),
     )
-    report = build_images(
+    report = write_images(
         [spec(store)], tmp_path / "out", tmp_path / "state", store=store, max_layers=1
     )[0]
     assert report.digest == wanted.digest
@@ -176,7 +176,7 @@ def test_a_new_partition_compresses_nothing_again(store, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("damage", ["truncate", "delete", "record"])
 def test_a_damaged_cache_is_made_good(store, tmp_path, damage):
-    first = build_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
+    first = write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
     blob = tmp_path / "state" / "blobs" / "sha256" / first.layers[0].info.digest[7:]
     if damage == "truncate":
         blob.unlink()
@@ -186,18 +186,18 @@ def test_a_damaged_cache_is_made_good(store, tmp_path, damage):
     else:
         for record in (tmp_path / "state" / "layers").iterdir():
             record.write_bytes(b"{}")
-    again = build_images([spec(store)], tmp_path / "new", tmp_path / "state", store=store)[0]
+    again = write_images([spec(store)], tmp_path / "new", tmp_path / "state", store=store)[0]
     assert again.digest == first.digest
     read_image(again.layout)
 
 
 def test_a_damaged_layout_is_made_good(store, tmp_path):
-    first = build_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
+    first = write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
     blobs = first.layout / "blobs" / "sha256"
     (blobs / first.layers[0].info.digest[7:]).unlink()
     (blobs / "stranger").write_bytes(b"")
     (first.layout / "index.json").write_bytes(b"{")
-    again = build_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
+    again = write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
     assert again.changed
     assert again.new_layers == 0
     assert not (blobs / "stranger").exists()
@@ -208,7 +208,7 @@ def test_a_damaged_layout_is_made_good(store, tmp_path):
 def test_images_of_two_codecs_share_a_state_directory_but_no_bytes(store, tmp_path, bound):
     """With a bound of 1 the second build makes another partition, out of members it knows already."""
     for codec in (Codec.ZSTD, Codec.GZIP, Codec.ZSTD):
-        report = build_images(
+        report = write_images(
             [spec(store)],
             tmp_path / f"out-{codec.value}",
             tmp_path / "state",
@@ -237,10 +237,10 @@ def test_everything_that_decides_a_layer_s_bytes_is_in_its_digest():
 
 
 def test_a_missing_path_leaves_the_old_image(store, tmp_path):
-    first = build_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
+    first = write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
     before = tree(first.layout)
     with pytest.raises(StoreError, match="cannot read"):
-        build_images(
+        write_images(
             [spec(store, paths=(1, 2, 3, 5))], tmp_path / "out", tmp_path / "state", store=store
         )
     assert tree(first.layout) == before
@@ -249,10 +249,10 @@ def test_a_missing_path_leaves_the_old_image(store, tmp_path):
 
 def test_two_images_of_one_name(store, tmp_path):
     with pytest.raises(InputError, match="'api'"):
-        build_images([spec(store), spec(store)], tmp_path / "out", tmp_path / "state", store=store)
+        write_images([spec(store), spec(store)], tmp_path / "out", tmp_path / "state", store=store)
 
 
 def test_a_state_directory_that_is_a_file(store, tmp_path):
     (tmp_path / "state").write_bytes(b"")
     with pytest.raises(StoreError, match="state"):
-        build_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)
+        write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)
