@@ -16,7 +16,7 @@ from nixgen.lowering.unitfile import word
 from nixgen.models import Hardening, Service
 from nixgen.syntax import Expr
 
-__all__ = ["sandbox"]
+__all__ = ["Sandbox", "sandbox"]
 
 _PROTECT_SYSTEM = {"strict": nix.Str("strict"), "full": nix.Str("full"), "system": nix.Bool(True)}
 _ON = nix.Bool(True)
@@ -45,19 +45,27 @@ _FIELDS = tuple(field.name for field in attrs.fields(Hardening) if field.name !=
 _values = attrgetter(*_FIELDS)
 
 
-def sandbox(service: Service) -> Mapping[str, Expr]:
-    """What a service is kept from, as keys of ``serviceConfig``.
+@attrs.frozen(eq=False)
+class Sandbox:
+    """The restrictions of a service.
 
-    Services with equal sandboxes are given the same mapping, so that it is made once, and a file
-    can bind it once.
+    :param directives: keys of ``serviceConfig`` and their values.
+    :param expression: the same as a set.
     """
+
+    directives: Mapping[str, Expr]
+    expression: Expr
+
+
+def sandbox(service: Service) -> Sandbox:
+    """The sandbox of a service. Services with equal restrictions get the same object."""
     binds = any(port.privileged for port in service.ports)
     return _sandbox(_values(service.hardening), root=service.runs_as_root, binds=binds)
 
 
 @lru_cache(maxsize=256)
-def _sandbox(values: tuple[Any, ...], *, root: bool, binds: bool) -> Mapping[str, Expr]:
-    """The same for the values of `_FIELDS`.
+def _sandbox(values: tuple[Any, ...], *, root: bool, binds: bool) -> Sandbox:
+    """The sandbox for the values of `_FIELDS`.
 
     :param root: whether the service runs as root.
     :param binds: whether it listens on a port that Linux leaves to root.
@@ -83,7 +91,7 @@ def _sandbox(values: tuple[Any, ...], *, root: bool, binds: bool) -> Mapping[str
     config.update(
         _capabilities(given["capabilities"], gains=given["new_privileges"], root=root, binds=binds)
     )
-    return MappingProxyType(config)
+    return Sandbox(MappingProxyType(config), nix.Constant(nix.AttrSet(config)))
 
 
 def _capabilities(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nixgen import syntax as nix
@@ -43,6 +44,16 @@ def strings(values: Iterable[str]) -> Expr:
 def attribute(package: Package) -> Expr:
     """``pkgs.nginx``."""
     return _pkgs(package.name)
+
+
+@lru_cache(maxsize=1024)
+def _variable_name(name: str) -> str:
+    """A name in the style of Nix variables: ``nginx.conf`` becomes ``nginxConf``."""
+    first, *rest = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word] or ["file"]
+    stem = first[:1].lower() + first[1:] + "".join(word[:1].upper() + word[1:] for word in rest)
+    if not stem[0].isalpha() or stem in _KEYWORDS:
+        stem = f"file{stem[:1].upper()}{stem[1:]}"
+    return stem
 
 
 class Scope:
@@ -108,13 +119,14 @@ class Scope:
             return (value,)
         if isinstance(value, Text):
             return tuple(
-                part if isinstance(part, str) else self.reference(part) for part in value.parts
+                [part if isinstance(part, str) else self.reference(part) for part in value.parts]
             )
         return (self.reference(value),)
 
     def reference(self, value: Any) -> Expr:
         if isinstance(value, Package):
-            return self.package(value)
+            self._packages.setdefault(value.name, value)
+            return _pkgs(value.name)
         known = self._bound.get(id(value))
         if known is None:
             # what the value itself mentions is bound first
@@ -148,11 +160,8 @@ class Scope:
         return nix.Call(function, (nix.AttrSet(arguments),))
 
     def _fresh(self, name: str) -> str:
-        first, *rest = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word] or ["file"]
-        stem = first[:1].lower() + first[1:] + "".join(word[:1].upper() + word[1:] for word in rest)
-        if not stem[0].isalpha() or stem in _KEYWORDS:
-            stem = f"file{stem[:1].upper()}{stem[1:]}"
-        fresh, number = stem, 1
+        fresh = stem = _variable_name(name)
+        number = 1
         while fresh in self._names:
             number += 1
             fresh = f"{stem}{number}"
@@ -160,5 +169,6 @@ class Scope:
         return fresh
 
 
+@lru_cache(maxsize=8192)
 def _pkgs(name: str) -> Expr:
     return nix.Select(nix.Var("pkgs"), (name,))

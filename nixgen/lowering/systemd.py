@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from nixgen import syntax as nix
-from nixgen.lowering.hardening import sandbox
+from nixgen.lowering.hardening import Sandbox, sandbox
 from nixgen.lowering.scope import Scope, strings
 from nixgen.lowering.unitfile import command_line, environment_value, literal
 from nixgen.models import Service
@@ -14,26 +14,26 @@ from nixgen.syntax import Expr
 
 __all__ = ["shared_sandboxes", "unit"]
 
-_MULTI_USER = strings(["multi-user.target"])
-_NETWORK = strings(["network.target"])
+_MULTI_USER = nix.Constant(strings(["multi-user.target"]))
+_NETWORK = nix.Constant(strings(["network.target"]))
+_TRUE = nix.Bool(True)
 
 
-def shared_sandboxes(scope: Scope, services: Iterable[Service]) -> Mapping[int, Expr]:
+def shared_sandboxes(scope: Scope, services: Iterable[Service]) -> Mapping[Sandbox, Expr]:
     """Bind each sandbox that several services share to a variable, as a person would.
 
-    :return: the variable of each shared sandbox, by the id of what `sandbox` gives.
+    :return: the variable of each shared sandbox.
     """
-    found = [sandbox(service) for service in services]
-    count = Counter(map(id, found))
+    count = Counter(map(sandbox, services))
     return {
-        id(each): scope.share("sandbox", nix.AttrSet(each))
-        for each in {id(each): each for each in found}.values()
-        if count[id(each)] > 1
+        each: scope.share("sandbox", each.expression)
+        for each, services_with_it in count.items()
+        if services_with_it > 1
     }
 
 
 def unit(
-    scope: Scope, service: Service, beside: frozenset[int], shared: Mapping[int, Expr]
+    scope: Scope, service: Service, beside: frozenset[int], shared: Mapping[Sandbox, Expr]
 ) -> Expr:
     """The unit of a service.
 
@@ -60,20 +60,20 @@ def unit(
     return nix.Mark(nix.AttrSet(bindings), service.origin)
 
 
-def _service_config(scope: Scope, service: Service, shared: Mapping[int, Expr]) -> Expr:
-    kept_from = sandbox(service)
-    variable = shared.get(id(kept_from))
+def _service_config(scope: Scope, service: Service, shared: Mapping[Sandbox, Expr]) -> Expr:
+    restrictions = sandbox(service)
+    variable = shared.get(restrictions)
     config: dict[str, Expr] = {
         "ExecStart": command_line(scope, service.command),
         "Restart": nix.Str(service.restart),
-        **({} if variable else kept_from),
+        **({} if variable else restrictions.directives),
     }
     if service.setup:
         config["ExecStartPre"] = nix.List(
             tuple(command_line(scope, words) for words in service.setup)
         )
     if service.user is None:
-        config["DynamicUser"] = nix.Bool(True)
+        config["DynamicUser"] = _TRUE
     else:
         config["User"] = nix.Str(service.user.name)
         config["Group"] = nix.Str(service.user.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from nixgen import syntax as nix
@@ -16,24 +17,32 @@ __all__ = ["command_line", "environment_value", "literal", "word"]
 def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
     """The words as one ``ExecStart=`` value that systemd splits into the same words again (systemd.service(5))."""
     pieces: list[str | Expr] = []
-    for index, word in enumerate(words):
-        if index:
+    for word in words:
+        if pieces:
             pieces.append(" ")
-        pieces.extend(_quoted(scope.parts(word)))
+        if isinstance(word, str):
+            pieces.append(_quoted_word(word))
+        else:
+            _add_quoted(scope.parts(word), pieces)
     return _string(pieces)
 
 
-def _quoted(parts: tuple[str | Expr, ...]) -> Iterable[str | Expr]:
+@lru_cache(maxsize=8192)
+def _quoted_word(text: str) -> str:
+    escaped = _escaped(text)
+    return f'"{escaped}"' if not text or _NEEDS_QUOTES.search(text) else escaped
+
+
+def _add_quoted(parts: tuple[str | Expr, ...], pieces: list[str | Expr]) -> None:
     # a store path itself never needs quotes
     quotes = not any(parts) or any(
         isinstance(part, str) and _NEEDS_QUOTES.search(part) for part in parts
     )
     if quotes:
-        yield '"'
-    for part in parts:
-        yield _escaped(part) if isinstance(part, str) else part
+        pieces.append('"')
+    pieces.extend([_escaped(part) if isinstance(part, str) else part for part in parts])
     if quotes:
-        yield '"'
+        pieces.append('"')
 
 
 _NEEDS_QUOTES = re.compile(r"""[\0-\x20"'\\;]""")
@@ -46,16 +55,11 @@ def _escaped(text: str) -> str:
 
 
 def _string(pieces: Iterable[str | Expr]) -> Expr:
-    text: list[str] = []
-    kept: list[str | Expr] = []
-    for piece in pieces:
-        if isinstance(piece, str):
-            text.append(piece)
-        else:
-            kept += ("".join(text), piece)
-            text = []
-    rest = "".join(text)
-    return nix.Interpolation((*kept, rest)) if kept else nix.Str(rest)
+    given = list(pieces)
+    texts = [piece for piece in given if isinstance(piece, str)]
+    if len(texts) == len(given):
+        return nix.Str("".join(texts))
+    return nix.Interpolation(given)
 
 
 def literal(text: str) -> str:
@@ -65,6 +69,8 @@ def literal(text: str) -> str:
 
 def environment_value(scope: Scope, value: Any) -> Expr:
     """One value of ``systemd.services.NAME.environment``."""
+    if isinstance(value, str):
+        return nix.Str(literal(value))
     return _string(literal(part) if isinstance(part, str) else part for part in scope.parts(value))
 
 

@@ -6,8 +6,9 @@ rules that span models, below. Rules run only over values that are sound in them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -62,14 +63,14 @@ class Visit:
             self._parents.append(parent)
             self._labels.append(label)
             found: list[tuple[Model, int, str]] = []
-            for field in _model_fields(value.__class__):
-                content = getattr(value, field)
+            labels, contents = _model_fields(value.__class__)
+            for label, content in zip(labels, contents(value), strict=True):
                 if content.__class__ in _HOLDS_NO_MODEL or not content:
                     continue
                 if isinstance(content, Model):
-                    found.append((content, here, f".{field}"))
+                    found.append((content, here, label))
                 else:
-                    _members(content, here, f".{field}", found)
+                    _members(content, here, label, found)
             # pushed in reverse: popped, and so reported, in the order of the fields
             stack.extend(reversed(found))
 
@@ -141,15 +142,27 @@ _ADDRESSED_BY_NAME = (
     Workload,
 )
 
-_MODEL_FIELDS: dict[type, tuple[str, ...]] = {}
+_MODEL_FIELDS: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
 
 
-def _model_fields(cls: type) -> tuple[str, ...]:
+def _model_fields(cls: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The labels of a class's fields, and a function for the contents of all of them at once."""
     found = _MODEL_FIELDS.get(cls)
     if found is None:
-        found = tuple(field.name for field in attrs.fields(cls) if field.name != "origin")
+        names = tuple(field.name for field in attrs.fields(cls) if field.name != "origin")
+        found = tuple(f".{name}" for name in names), _contents_of(names)
         _MODEL_FIELDS[cls] = found
     return found
+
+
+def _contents_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function for the contents of these fields; one call of it is faster than one a field."""
+    if not names:
+        return lambda _value: ()
+    if len(names) == 1:
+        only = attrgetter(names[0])
+        return lambda value: (only(value),)
+    return attrgetter(*names)
 
 
 def check(project: Project) -> tuple[Problem, ...]:
@@ -301,7 +314,7 @@ def _user_collisions(project: Project) -> Iterator[Problem]:
     for machine in project.machines:
         by_name: dict[str, User] = {}
         by_uid: dict[int, User] = {}
-        for path, user in _users(project, machine.name):
+        for path, user in _users(machine):
             other = by_name.setdefault(user.name, user)
             if other is not user:
                 if (other.uid, other.gid, other.home) != (user.uid, user.gid, user.home):
@@ -319,14 +332,12 @@ def _user_collisions(project: Project) -> Iterator[Problem]:
                 )
 
 
-def _users(project: Project, machine_name: str) -> Iterator[tuple[str, User]]:
-    for machine in project.machines:
-        if machine.name == machine_name:
-            for user in machine.users:
-                yield f"machines.{machine.name}.users.{user.name}", user
-            for service in machine.services:
-                if service.user is not None:
-                    yield f"machines.{machine.name}.services.{service.name}.user", service.user
+def _users(machine: Machine) -> Iterator[tuple[str, User]]:
+    for user in machine.users:
+        yield f"machines.{machine.name}.users.{user.name}", user
+    for service in machine.services:
+        if service.user is not None:
+            yield f"machines.{machine.name}.services.{service.name}.user", service.user
 
 
 def _dependency_cycles(project: Project) -> Iterator[Problem]:

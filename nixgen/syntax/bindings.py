@@ -89,7 +89,7 @@ def to_bindings(
     inherits: list[Inherit] = []
     values: dict[str, Expr] = {}
     nested: list[tuple[str, ...]] = []
-    for item in given.items() if isinstance(given, Mapping) else given:
+    for item in given.items() if type(given) is dict or isinstance(given, Mapping) else given:
         if isinstance(item, Inherit):
             inherits.append(item)
             continue

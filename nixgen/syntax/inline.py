@@ -101,7 +101,7 @@ def rank(node: n.Expr) -> int:
             return SELECT if node.default is None else CALL
         case n.BinaryOp():
             return OPERATORS[node.operator][0]
-        case n.Mark() | n.Commented():
+        case n.Mark() | n.Commented() | n.Constant():
             return rank(node.expr)
     raise AssertionError(node)
 
@@ -201,9 +201,10 @@ def on_lines(parts: tuple[str | n.Expr, ...]) -> bool:
 
 
 def _str(node: n.Str, _marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    if not force and fits_indented(node.value):
+    value = node.value
+    if not force and "\n" in value and fits_indented(value):
         return None
-    return quoted(node.value)
+    return quoted(value)
 
 
 def _interpolation(node: n.Interpolation, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
@@ -232,7 +233,7 @@ def selectable(node: n.Select) -> bool:
     base = node.expr
     if type(base) is n.Var:  # nearly always
         return True
-    while isinstance(base, n.Mark | n.Commented):
+    while isinstance(base, n.Mark | n.Commented | n.Constant):
         base = base.expr
     if isinstance(base, n.Select):
         return base.default is None and node.default is None
@@ -281,7 +282,7 @@ def _is_plain(bindings: n.Bindings) -> bool:
     if bindings.inherits or len(bindings.pairs) != 1:
         return not bindings.pairs and len(bindings.inherits) == 1
     value = bindings.pairs[0][1]
-    while isinstance(value, n.Mark):
+    while isinstance(value, n.Mark | n.Constant):
         value = value.expr
     return type(value) in ATOMS or (isinstance(value, n.Str) and not fits_indented(value.value))
 
@@ -376,6 +377,10 @@ def _mark(node: n.Mark, marks: Marks, force: bool) -> str | None:  # noqa: FBT00
     return _FORMS[type(node.expr)](node.expr, marks, force)
 
 
+def _constant(node: n.Constant, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+    return _FORMS[type(node.expr)](node.expr, marks, force)
+
+
 def _commented(node: n.Commented, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
     return _FORMS[type(node.expr)](node.expr, marks, force) if force else None
 
@@ -386,6 +391,7 @@ _FORMS: Final[dict[type, Callable[[Any, Marks, bool], str | None]]] = {
     n.BinaryOp: _binary,
     n.Call: _call,
     n.Commented: _commented,
+    n.Constant: _constant,
     n.Function: _function,
     n.HasAttr: _has_attr,
     n.If: _if,

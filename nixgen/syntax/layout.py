@@ -28,7 +28,15 @@ from nixgen.syntax.inline import (
     selectable,
 )
 from nixgen.syntax.page import STEP, WIDTH, Page
-from nixgen.syntax.shape import Operand, bare, chain, is_collection, is_simple, opens
+from nixgen.syntax.shape import (
+    Operand,
+    bare,
+    chain,
+    is_collection,
+    is_simple,
+    is_spread_text,
+    opens,
+)
 from nixgen.syntax.text import (
     attr_path,
     comment_lines,
@@ -188,8 +196,9 @@ def _laid_out(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
     """As `_lay`, but a set or list that holds something takes lines of its own, however short it is."""
     begin = len(page.lines) + 1
     marks = []
-    while isinstance(node, n.Mark):
-        marks.append(node.origin)
+    while isinstance(node, n.Mark | n.Constant):
+        if isinstance(node, n.Mark):
+            marks.append(node.origin)
         node = node.expr
     if isinstance(node, n.AttrSet) and node.bindings:
         _spread(page, node, pad, head, tail)
@@ -231,7 +240,7 @@ def _paragraphs(page: Page, bindings: n.Bindings) -> None:
 
 
 def _is_block(value: n.Expr) -> bool:
-    while isinstance(value, n.Mark):
+    while isinstance(value, n.Mark | n.Constant):
         value = value.expr
     return bool(isinstance(value, n.AttrSet) and value.bindings) or flat(value, []) is None
 
@@ -297,16 +306,18 @@ def _lambda(page: Page, node: n.Lambda, pad: str, head: str, tail: str) -> None:
 
 def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
     """On one line, or with the last argument opening at the end of the line, or one per line."""
-    if page.place_if_flat(node, pad, head, tail):
+    *leading, last = node.arguments
+    # text on lines, as of pkgs.writeText: asked first, because it leaves no form on one line
+    spread = is_spread_text(last)
+    if not spread and page.place_if_flat(node, pad, head, tail):
         return
     simple = is_simple(node)
-    text = flat(node, page.marks) if simple else None
+    text = flat(node, page.marks) if simple and not spread else None
     if text is not None:
         _beside(page, text, pad, head, tail)
         return
     page.marks.clear()
-    *leading, last = node.arguments
-    beside = opens(last)
+    beside = spread or opens(last)
     if beside or rank(last) < SELECT:
         lead = flat(n.Call(node.function, leading) if leading else node.function, page.marks, CALL)
         if lead is not None and (simple or len(f"{head}{lead} {{") <= WIDTH):
@@ -398,6 +409,18 @@ def _mark(page: Page, node: n.Mark, pad: str, head: str, tail: str) -> None:
     page.spans.append((first, len(page.lines), node.origin))
 
 
+def _constant(page: Page, node: n.Constant, pad: str, head: str, tail: str) -> None:
+    lines = node.lines.get((head, tail))
+    if lines is None:
+        scratch = Page(spaced=False)
+        _lay(scratch, node.expr, "", head, tail)
+        lines = node.lines[head, tail] = tuple(scratch.lines)
+    if page.marks:
+        page.settle_next()
+    # widths are counted without the indentation, so the lines are the same behind any
+    page.lines.extend([pad + line if line else "" for line in lines])
+
+
 def _commented(page: Page, node: n.Commented, pad: str, head: str, tail: str) -> None:
     page.lines.extend(pad + line for line in comment_lines(node.comment))
     _lay(page, node.expr, pad, head, tail)
@@ -409,6 +432,7 @@ _LAYOUTS: Final[dict[type, Callable[[Page, Any, str, str, str], None]]] = {
     n.BinaryOp: _binary,
     n.Call: _call,
     n.Commented: _commented,
+    n.Constant: _constant,
     n.Function: _function,
     n.HasAttr: _has_attr,
     n.If: _if,

@@ -36,6 +36,7 @@ __all__ = [
     "Bool",
     "Call",
     "Commented",
+    "Constant",
     "Expr",
     "Float",
     "Formal",
@@ -281,6 +282,18 @@ class BinaryOp(Expr):
 
 
 # --- wrappers ---
+
+
+@frozen(eq=False)
+class Constant(Expr):
+    """Prints as ``expr``. Its lines are made once, because many files repeat it.
+
+    :param expr: an expression without a `Mark` in it, for its lines belong to no file.
+    """
+
+    expr: Expr
+    lines: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict, init=False, repr=False)
+    """The text in front of it and behind it → its lines between these, without indentation."""
 
 
 @frozen

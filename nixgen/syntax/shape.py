@@ -6,14 +6,14 @@ from nixgen.syntax import nodes as n
 from nixgen.syntax.inline import OPERATORS, on_lines
 from nixgen.syntax.text import fits_indented
 
-__all__ = ["Operand", "bare", "chain", "is_collection", "is_simple", "opens"]
+__all__ = ["Operand", "bare", "chain", "is_collection", "is_simple", "is_spread_text", "opens"]
 
 #: Operator in front, the operand itself, the least rank that needs no parentheses.
 Operand = tuple[str, n.Expr, int]
 
 
 def bare(node: n.Expr) -> n.Expr:
-    while isinstance(node, n.Mark):
+    while isinstance(node, n.Mark | n.Constant):
         node = node.expr
     return node
 
@@ -51,11 +51,15 @@ def opens(node: n.Expr) -> bool:
             and len(node.arguments) == 1
             and is_collection(node.arguments[0])
         )
+    return isinstance(node, n.Function) or is_spread_text(node)
+
+
+def is_spread_text(node: n.Expr) -> bool:
+    """Whether a node is a string that is printed over several lines."""
+    node = bare(node)
     if isinstance(node, n.Str):
         return fits_indented(node.value)
-    return isinstance(node, n.Function) or (
-        isinstance(node, n.Interpolation) and on_lines(node.parts)
-    )
+    return isinstance(node, n.Interpolation) and on_lines(node.parts)
 
 
 def chain(node: n.BinaryOp) -> list[Operand]:

@@ -49,6 +49,8 @@ def is_identifier(name: str) -> bool:
 
 def check_text(text: str) -> None:
     """Refuse what no Nix string can hold: NUL (Nix 2.8 cuts the string there) and lone surrogates."""
+    if text.isascii() and "\0" not in text:
+        return
     found = _UNPRINTABLE.search(text)
     if found is not None:
         kind = "a NUL character" if found[0] == "\0" else f"a lone surrogate ({found[0]!a})"
