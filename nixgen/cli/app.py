@@ -1,4 +1,4 @@
-"""The typer application: verbs are imported when they are used, errors are caught here and nowhere else."""
+"""The typer application. Verbs are imported when they are used; errors are caught only here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nixgen.errors import NixgenError, UsageError
 
 __all__ = ["VERBS", "run"]
 
-#: Each is a module of this package with an `app`.
+#: The verbs. Each is a module of this package that defines `app`.
 VERBS = (
     "init",
     "list",
@@ -74,7 +74,10 @@ def nixgen(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line; its exit status: 0 done, 1 failed or different, 2 wrong input, 3 something outside."""
+    """Run a command line.
+
+    :returns: the exit status: 0 done, 1 failed or different, 2 wrong input, 3 something outside is missing.
+    """
     # SIGTERM, as from systemd or a CI runner, ends children and removes temporary things as Ctrl-C does
     interruption = _Interruption()
     signal.signal(signal.SIGTERM, interruption)
@@ -164,7 +167,10 @@ def _is_group(command: Any) -> bool:
 
 
 class _Interruption:
-    """The first signal interrupts; the second would break the cleaning up that follows, and is only answered."""
+    """A handler of signals: the first interrupts.
+
+    The second only prints a line, since it would break off the cleaning up; the third interrupts that.
+    """
 
     def __init__(self) -> None:
         self._count = 0

@@ -51,7 +51,8 @@ def build(
     keep_going: Annotated[
         bool,
         typer.Option(
-            "--keep-going/--fail-fast", help="Build what can be built when something fails."
+            "--keep-going/--fail-fast",
+            help="After a failure, go on with everything that does not depend on it.",
         ),
     ] = True,
     builders: Builders = None,
@@ -60,7 +61,7 @@ def build(
         typer.Option(
             "--push",
             metavar="CACHE",
-            help="Push outputs to this cache as they are built.",
+            help="Push each output to this cache as soon as it is built.",
             show_default=False,
         ),
     ] = None,
@@ -69,7 +70,7 @@ def build(
         typer.Option(
             "--from",
             metavar="CACHE",
-            help="Fetch from this cache, and its upstreams, what need not be built.",
+            help="Fetch what this cache or its upstreams have, instead of building it.",
             show_default=False,
         ),
     ] = None,
@@ -78,7 +79,7 @@ def build(
         typer.Option(
             "--trust",
             metavar="KEY",
-            help="Public key that must have signed what is fetched; the Cache's own, or the project's, when not given.",
+            help="Public key that fetched paths must be signed with. May be repeated. Default: the key of the Cache, or of the project.",
             show_default=False,
         ),
     ] = None,
@@ -163,7 +164,10 @@ def build(
 
 
 def _refuse_with_dry_run(options: Mapping[str, object]) -> None:
-    """:raises UsageError: an option is given that means nothing when nothing is built."""
+    """Refuse options that have no meaning when nothing is built.
+
+    :raises UsageError: one of them is given.
+    """
     from nixgen.errors import UsageError
 
     for option, value in options.items():

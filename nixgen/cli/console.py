@@ -1,6 +1,7 @@
-"""Everything that draws. Results go to standard output; progress, notes and errors to standard error.
+"""Printing results, notes and errors. Results go to standard output, the rest to standard error.
 
-Nothing else in nixgen touches the terminal. Without a terminal, or with ``TERM=dumb`` or ``NO_COLOR``, lines are plain.
+Only this module, `nixgen.cli.progress` and `nixgen.cli.cache.status` draw. Without a terminal, or with
+``TERM=dumb`` or ``NO_COLOR``, lines are plain.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ __all__ = [
 ]
 
 _APT = "apt-get install "
-#: whether standard output has its JSON document already: results that tell of a failure are not followed by another
+#: Not empty once standard output has its JSON document: the error behind it must not add a second one.
 _printed: list[str] = []
 
 
@@ -80,22 +81,22 @@ def _paint(text: str, style: str, stream: Any) -> str:
 
 
 def say(message: str) -> None:
-    """One line of result."""
+    """Print one line of the result."""
     print(message)
 
 
 def print_text(text: str) -> None:
-    """A document as it is, in UTF-8."""
+    """Print a document as it is, in UTF-8."""
     write_text(text)
 
 
 def note(message: str) -> None:
-    """One line on the side: what is being done, what to know."""
+    """Print one line that is no part of the result, such as progress."""
     print(message, file=sys.stderr)
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document of a command."""
+    """Print the one JSON document of a command."""
     _printed.append("json")
     print(json_text(document), end="")
 
@@ -106,7 +107,10 @@ def json_text(document: Any) -> str:
 
 
 def print_manifests(text: str, form: str) -> None:
-    """Manifests, in colours for a person and as they are for a program."""
+    """Print manifests: in colours on a terminal, and otherwise byte by byte.
+
+    :param form: ``yaml`` or ``json``.
+    """
     if _plain(sys.stdout):
         write_text(text)
         return
@@ -118,6 +122,7 @@ def print_manifests(text: str, form: str) -> None:
 
 
 def print_targets(origins: Mapping[str, str | None]) -> None:
+    """Print targets, each with its ``file:line`` in infra.py."""
     width = max(map(len, origins), default=0)
     for attr, where in origins.items():
         print(f"{attr:<{width}}  {_paint(where or '', 'dim', sys.stdout)}".rstrip())
@@ -126,7 +131,7 @@ def print_targets(origins: Mapping[str, str | None]) -> None:
 
 
 def print_options(types: Iterable[tuple[str, str]]) -> None:
-    """Options with the descriptions of their types, some of which are as long as a list of all countries."""
+    """Print options with the descriptions of their types, which are cut at 120 characters."""
     for option, words in types:
         line = " ".join(words.split())
         short = line if len(line) <= 120 else f"{line[:119]}…"
@@ -134,7 +139,7 @@ def print_options(types: Iterable[tuple[str, str]]) -> None:
 
 
 def print_notes(notes: Iterable[Problem]) -> None:
-    """What is no problem, but should be known."""
+    """Print faults that do not stop a command."""
     for found in notes:
         hint = f"; {found.hint}" if found.hint else ""
         note(f"{_paint('note', 'bold yellow', sys.stderr)}: {found.message}{hint}")
@@ -143,6 +148,7 @@ def print_notes(notes: Iterable[Problem]) -> None:
 
 
 def print_diff(lines: Iterable[str]) -> None:
+    """Print a unified diff."""
     styles = {"+": "green", "-": "red", "@": "cyan"}
     for line in lines:
         text = line.rstrip("\n")
@@ -151,6 +157,7 @@ def print_diff(lines: Iterable[str]) -> None:
 
 
 def print_generated(changes: Changes) -> None:
+    """Print the files of generated/ that were written, removed or left alone."""
     library = [path for path in changes.written if path.startswith("lib/")]
     for path in changes.written:
         if path not in library:
@@ -168,6 +175,7 @@ def print_generated(changes: Changes) -> None:
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
+    """Print what `nixgen doctor` found, and the command that installs what is missing."""
     rows = list(findings)
     width = max(len(finding.name) for finding in rows)
     for finding in rows:
@@ -194,7 +202,10 @@ def print_findings(findings: Iterable[Finding]) -> None:
 
 
 def print_checked(checked: Checked, width: int) -> None:
-    """One input, and the command that mends it."""
+    """Print the state of one input, and the command that repairs it.
+
+    :param width: of the column of names.
+    """
     styles = {"ok": "green", "differs": "bold red", "unreachable": "bold yellow"}
     mark = _paint(f"{checked.state:<11}", styles[checked.state], sys.stdout)
     print(f"{mark} {checked.name:<{width}}  {checked.detail}")
@@ -205,6 +216,7 @@ def print_checked(checked: Checked, width: int) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, footer: str = ""
 ) -> None:
+    """Print a table; columns of numbers are flush right."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -220,7 +232,7 @@ def print_table(
 
 
 def print_built(built: Built) -> None:
-    """One line a target, on standard output, and what it took."""
+    """Print a line for each target on standard output, and the time on standard error."""
     width = max((len(result.attr) for result in built.report.results), default=0)
     styles = {"built": "green", "cached": "dim", "failed": "bold red"}
     for result in built.report.results:
@@ -231,7 +243,7 @@ def print_built(built: Built) -> None:
 
 
 def print_planned(built: Built) -> None:
-    """One line a target, on standard output: what is there, what would be built."""
+    """Print a line for each target on standard output: cached, or to be built."""
     results = built.report.results
     width = max((len(result.attr) for result in results), default=0)
     for result in results:
@@ -247,6 +259,7 @@ def print_planned(built: Built) -> None:
 
 
 def print_images(reports: Sequence[ImageReport]) -> None:
+    """Print a table of images."""
     rows = [
         (
             report.ref,
@@ -261,6 +274,7 @@ def print_images(reports: Sequence[ImageReport]) -> None:
 
 
 def print_test(result: TestResult) -> None:
+    """Print the outcome of a test and of its steps."""
     colour = "green" if result.passed else "bold red"
     first, _, rest = result.text().partition("\n")
     print(_paint(first, colour, sys.stdout))
@@ -268,7 +282,7 @@ def print_test(result: TestResult) -> None:
 
 
 def human_size(count: int) -> str:
-    """Bytes in the unit people read: ``12.3 MB`` (powers of ten)."""
+    """A number of bytes with its unit, by powers of ten: ``12.3 MB``."""
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:

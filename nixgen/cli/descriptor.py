@@ -26,7 +26,7 @@ def check(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Say everything that is wrong with a descriptor, or which machines it describes."""
+    """Check a descriptor: list everything that is wrong with it, or else its machines."""
     from nixgen.cli import console
     from nixgen.documents.descriptor import descriptor, read_descriptor
 
@@ -59,7 +59,7 @@ def write(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="FILE", help="Where it goes; standard output by default.", show_default=False
+            metavar="FILE", help="File to write. Default: standard output.", show_default=False
         ),
     ] = None,
     project: ProjectFolder = Path(),

@@ -24,8 +24,8 @@ def fmt(
         typer.Argument(
             metavar="FILE",
             show_default=False,
-            help="Files, or folders of them; - is standard input. When none is given, all of the project's but what is "
-            "generated or ignored by git.",
+            help="Files or folders; - is standard input. Default: all Nix files of the project that are neither "
+            "generated nor ignored by git.",
         ),
     ] = None,
     project: ProjectFolder = Path(),
@@ -51,7 +51,7 @@ def fmt(
         _print_text(report, check=check)
     else:
         chosen = tuple(_chosen(files or (), project))
-        # without anything to format, nothing has to be there to format it
+        # nixfmt is needed only when there is a file to format
         report = (
             format_files(chosen, Formatter.find(runner), write=not check) if chosen else Report(())
         )
@@ -72,7 +72,7 @@ def _require_alone(files: Sequence[str], *, json: bool) -> None:
 
 
 def _chosen(files: Iterable[str], project: Path) -> Iterator[tuple[str, Path]]:
-    """What is to be formatted, by the name that the user knows it by."""
+    """The files to format, each with the name that messages use for it."""
     from nixgen.errors import UsageError
     from nixgen.project.sources import hand_written
 

@@ -45,7 +45,7 @@ def build(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Where the OCI layouts go; .nixgen/images by default.",
+            help="Folder for the OCI layouts. Default: .nixgen/images.",
             show_default=False,
         ),
     ] = None,
@@ -69,7 +69,7 @@ def build(
     }
     overrides = workspace.overrides(override_input)
     with build_progress(quiet=json, verbose=verbose) as observe:
-        # all of them: layers are shared, and which are worth sharing does not depend on what was asked for
+        # all images: layers are shared, and which are worth sharing must not depend on the targets given
         built = build.build(
             workspace,
             ("images",),
@@ -90,7 +90,10 @@ def build(
 
 
 def image_targets(workspace: Workspace, targets: Sequence[str]) -> tuple[str, ...]:
-    """:raises UsageError: a target that is not an image."""
+    """The images among the targets of a project.
+
+    :raises UsageError: a target is not an image, or there are none.
+    """
     from nixgen.errors import UsageError
 
     chosen = workspace.select(targets)
@@ -137,7 +140,10 @@ def run(
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """Build one image and run it in a container engine, until interrupted. Host networking; nothing is left behind."""
+    """Build one image and run it in a container engine until interrupted.
+
+    The container uses the network of this computer, and is removed at the end.
+    """
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, image_progress
     from nixgen.project.workspace import Workspace

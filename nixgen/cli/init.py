@@ -15,7 +15,12 @@ app = verb()
 @app.command("init", epilog=examples("nixgen init hello"))
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to start it.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder of the new project. Default: the current folder.",
+            show_default=False,
+        ),
     ] = Path(),
     json: Json = False,
     debug: Debug = False,

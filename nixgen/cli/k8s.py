@@ -35,7 +35,7 @@ def render(
         list[str] | None,
         typer.Argument(
             metavar="APP",
-            help="Applications of infra.py; all when none is given.",
+            help="Applications of infra.py. Default: all.",
             show_default=False,
         ),
     ] = None,
@@ -102,7 +102,7 @@ def render(
 
 
 def _write(out: Path, documents: Iterable[Document], form: str) -> dict[str, bool]:
-    """Each file, and whether it changed. Files that stay the same keep their time."""
+    """Write a file for each application, and return which ones changed. The others keep their time."""
     from nixgen.files.write import write_atomically
 
     written: dict[str, bool] = {}

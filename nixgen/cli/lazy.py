@@ -13,7 +13,11 @@ __all__ = ["lazy_group"]
 
 
 def lazy_group(package: str, names: Iterable[str]) -> type[TyperGroup]:
-    """A group whose command ``name`` is the typer application ``app`` of the module ``package.name``."""
+    """The class of a group of commands.
+
+    :param package: its module ``package.NAME`` defines the command NAME as a typer application ``app``.
+    :param names: the commands, in the order of the help.
+    """
     known = tuple(names)
 
     class Lazy(TyperGroup):

@@ -1,4 +1,4 @@
-"""The options that every verb shares."""
+"""Options and arguments that several verbs share, and the settings of every verb."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Targets = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="TARGET",
-        help="Such as machines.web or images; all when none is given.",
+        help="Targets such as machines.web, or whole kinds such as images. Default: all.",
         show_default=False,
     ),
 ]
@@ -57,7 +57,7 @@ Cache = Annotated[
     typer.Argument(
         metavar="CACHE",
         envvar="NIXGEN_CACHE",
-        help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
+        help="Address of a cache, such as s3://bucket?region=eu-central-1, or the name of a Cache of infra.py. Default: the project's own S3.",
         show_default=False,
     ),
 ]
@@ -67,8 +67,8 @@ Builders = Annotated[
         "--builders",
         metavar="NAMES",
         envvar="NIXGEN_BUILDERS",
-        help="Builders of infra.py that may build too, as big-1,big-2 or all; none; or the PATH of a machines file. "
-        "Without it everything is built here, unless Nix's own configuration names builders.",
+        help="Builders of infra.py that may build, too: big-1,big-2, all or none; or the path of a machines file. "
+        "Default: build here, or where Nix's own configuration says.",
         show_default=False,
     ),
 ]
@@ -79,7 +79,7 @@ Jobs = Annotated[
         "--jobs",
         min=0,
         metavar="N",
-        help="Builds at a time on this computer; one a processor when not given, with 0 builders do everything.",
+        help="Builds at a time on this computer; 0 leaves everything to builders. Default: one for each processor.",
         show_default=False,
     ),
 ]
@@ -89,7 +89,7 @@ OverrideInput = Annotated[
     typer.Option(
         "--override-input",
         metavar="NAME=PATH",
-        help="Use this tree in place of what flake-inputs.json pins, this once; may be repeated.",
+        help="Use the tree in PATH instead of the pinned input, for this run. May be repeated.",
         show_default=False,
     ),
 ]
@@ -97,7 +97,7 @@ InputNames = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME",
-        help="Inputs of flake-inputs.json; all when none is given.",
+        help="Inputs of flake-inputs.json. Default: all.",
         show_default=False,
     ),
 ]
@@ -107,7 +107,7 @@ EvalWorkers = Annotated[
         "--eval-workers",
         min=1,
         metavar="N",
-        help="Evaluations at a time; NIXGEN_EVAL_WORKERS, or one a processor, when not given.",
+        help="Evaluations at a time. Default: NIXGEN_EVAL_WORKERS, or one for each processor.",
         show_default=False,
     ),
 ]
@@ -116,7 +116,7 @@ EvalMemory = Annotated[
     typer.Option(
         "--eval-memory",
         metavar="SIZE",
-        help="Memory of all of them together, such as 4G; NIXGEN_EVAL_MEMORY, or three quarters of what is free, when not given.",
+        help="Memory of all evaluations together, such as 4G. Default: NIXGEN_EVAL_MEMORY, or three quarters of the free memory.",
         show_default=False,
     ),
 ]

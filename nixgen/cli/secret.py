@@ -41,10 +41,10 @@ def scan(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Build targets, and search all they consist of, and their build logs, for the values of the project's secrets.
+    """Build targets, and search their closures and build logs for the values of the project's secrets.
 
-    A value is read from the secret's own file, from NIXGEN_SECRETS_DIR/NAME and from CREDENTIALS_DIRECTORY/NAME, where that is
-    there. Every push does the same with what it uploads.
+    Values are read from each secret's own file, from NIXGEN_SECRETS_DIR/NAME and from
+    CREDENTIALS_DIRECTORY/NAME. Every push searches what it uploads in the same way.
     """
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress

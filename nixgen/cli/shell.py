@@ -23,7 +23,7 @@ def shell(
         list[str] | None,
         typer.Argument(
             metavar="COMMAND",
-            help="What to run there, and its arguments (after --, should nixgen know one of them); your own shell when not given.",
+            help="A command and its arguments; put -- before it when it has an option that nixgen has, too. Default: your own shell.",
             show_default=False,
         ),
     ] = None,
@@ -43,7 +43,8 @@ def shell(
 ) -> None:
     """Start a shell, or a command, with the project's tools.
 
-    They come first on PATH, with what nixgen itself runs, all from Debian packages. From nixpkgs, the same is: nix develop ./generated
+    The tools come first on PATH, together with the programs that nixgen itself runs, all from Debian packages. For the
+    same from nixpkgs: nix develop ./generated
     """
     import shutil
     import sys

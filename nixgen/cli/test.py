@@ -59,7 +59,7 @@ def run(
         ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", help="For one test.")
+        float, typer.Option("--timeout", metavar="SECONDS", help="Time that one test may take.")
     ] = 900,
     accel: Annotated[
         str,
@@ -72,7 +72,7 @@ def run(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Build tests, boot their machines under QEMU, with or without KVM, and run them."""
+    """Build tests, boot their machines under QEMU, with or without KVM, and run their scripts."""
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, test_progress
     from nixgen.errors import UsageError

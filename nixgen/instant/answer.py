@@ -1,4 +1,7 @@
-"""``nixgen build`` and ``nixgen cache push`` with nothing to do: the answer without loading a command line, models, Nix or boto3."""
+"""Answers of ``nixgen build`` and ``nixgen cache push`` with nothing to do.
+
+They need neither the command line nor models, Nix or boto3, none of which is loaded.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ __all__ = ["nothing_to_do", "nothing_to_push"]
 def _parse(
     arguments: Sequence[str], options: frozenset[str], flags: frozenset[str] = frozenset()
 ) -> tuple[dict[str, list[str]], tuple[str, ...]] | None:
-    """Every option with its values, none for a flag, and the other words; None for anything out of the ordinary, which typer
-    then reads.
+    """Read a simple command line.
+
+    :returns: option → its values (none for a flag), and the other words; None when there is anything
+        else, which typer then reads.
     """
     given: dict[str, list[str]] = {}
     words: list[str] = []
@@ -66,7 +71,10 @@ def _stamped(given: dict[str, list[str]], targets: tuple[str, ...]) -> list[stam
 
 
 def nothing_to_do(arguments: Sequence[str]) -> bool:
-    """Answer the command and return True, if the last build or dry run stands."""
+    """Answer ``nixgen build`` when the last build or dry run of the same targets still holds.
+
+    :returns: whether it was answered.
+    """
     parsed = _parse(arguments, _BUILD | {_OVERRIDE}, _WITHOUT_EFFECT | {_DRY_RUN})
     results = _stamped(*parsed) if parsed else None
     if parsed is None or results is None:
@@ -77,12 +85,12 @@ def nothing_to_do(arguments: Sequence[str]) -> bool:
     for attr, status, path in results:
         print(f"{_painted(f'{status:<{column}}', status)} {attr:<{width}}  {path}")
     missing = sum(status != "cached" for _, status, _ in results)
-    said = (
+    summary = (
         f"{missing} of {len(results)} targets would be built"
         if missing
         else f"{len(results)} targets, nothing to do"
     )
-    print(said, file=sys.stderr)
+    print(summary, file=sys.stderr)
     return True
 
 
@@ -93,7 +101,10 @@ def _painted(text: str, status: str) -> str:
 
 
 def nothing_to_push(arguments: Sequence[str]) -> bool:
-    """Answer the command and return True, if the last such push stands, and so does what it pushed."""
+    """Answer ``nixgen cache push`` when the last such push holds, and the cache still has its paths.
+
+    :returns: whether it was answered.
+    """
     parsed = _parse(arguments, _BUILD | {"--to", "--key"}, _WITHOUT_EFFECT)
     if parsed is None:
         return False

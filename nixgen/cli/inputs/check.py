@@ -20,8 +20,9 @@ def check(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Fetch every pin anew and compare: is it there, has it its hash, does the Debian lock cover the project, does the flake
-    say the same.
+    """Fetch every pin anew, and compare it with its hash.
+
+    The Debian lock is compared with the packages of the project, and flake.lock with the pins.
     """
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress

@@ -24,7 +24,7 @@ def options(
         list[str] | None,
         typer.Argument(
             metavar="WORD",
-            help="Only look: list the options that have these words in their paths.",
+            help="Read nothing, and list the known options whose paths have these words.",
             show_default=False,
         ),
     ] = None,
@@ -33,7 +33,7 @@ def options(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Read an options.json of NixOS's documentation, in place of the pinned nixpkgs.",
+            help="Read the options.json of NixOS's documentation instead of the pinned nixpkgs.",
             show_default=False,
         ),
     ] = None,
@@ -42,7 +42,7 @@ def options(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Read the options that NixOS has into nixos-options.json; infra.py is checked against it from then on."""
+    """Read the options of NixOS into nixos-options.json; infra.py is checked against them from then on."""
     from nixgen.cli.progress import working
     from nixgen.errors import UsageError
     from nixgen.project.workspace import Workspace
@@ -52,7 +52,7 @@ def options(
     if words:
         if source or override_input:
             raise UsageError(
-                "words only look into the list that is there",
+                "words search the list of options that was read before",
                 hint="leave them out to read the options, then look",
             )
         _find(workspace, words, json=json)

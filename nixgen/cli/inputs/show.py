@@ -11,7 +11,7 @@ app = verb()
 
 @app.command("show", epilog=examples("nixgen inputs show"))
 def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
-    """What the project is pinned to."""
+    """Show what the project is pinned to."""
     from nixgen.cli import console
     from nixgen.documents.inputs import DEBIAN, FILE, Inputs, described
     from nixgen.project.workspace import Workspace

@@ -27,8 +27,8 @@ def update(
         typer.Option(
             "--to",
             metavar="REV",
-            help="A commit of 40 digits; or what to follow from now on: a branch or tag (of type git: refs/tags/NAME), "
-            "the URL of a tarball, the path of a folder from that of flake-inputs.json.",
+            help="A commit of 40 digits, or what the input follows from now on: a branch or tag (for type git: refs/tags/NAME), "
+            "the URL of a tarball, or a folder relative to flake-inputs.json.",
             show_default=False,
         ),
     ] = None,
@@ -36,7 +36,7 @@ def update(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Pin what there is now: the newest commit, the tarball's new contents, the newest Debian packages that the mirror has."""
+    """Pin the newest state of inputs: commits, contents of tarballs, Debian packages."""
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress
     from nixgen.documents.inputs import FILE, Inputs
@@ -86,7 +86,10 @@ def _say_update(done: Update) -> None:
 
 
 def _raise_for(done: Iterable[Update]) -> None:
-    """:raises NixgenError: what went wrong with one input, or with several."""
+    """Raise the errors of inputs that were not updated, as one.
+
+    :raises NixgenError: at least one input was not updated.
+    """
     from nixgen.errors import OutsideError
 
     errors = [(each.name, each.error) for each in done if each.error is not None]

@@ -42,9 +42,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_instant_help_is_what_typer_would_print(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_help_txt_equals_the_help_of_typer(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     # through the callback's own option, which entry.py does not shortcut
     real = nixgen_("--help", "--help", cwd=tmp_path).stdout
     if request.config.getoption("--regenerate"):
@@ -55,23 +53,25 @@ def test_the_instant_help_is_what_typer_would_print(
     assert nixgen_(cwd=tmp_path).stdout == real
 
 
-def test_version(tmp_path: Path) -> None:
+def test_version_is_printed(tmp_path: Path) -> None:
     done = nixgen_("--version", cwd=tmp_path)
     assert done.stdout == f"nixgen {nixgen.__version__}\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "says"),
+    ("arguments", "status", "message"),
     [
         (["nonsense"], 2, "No such command"),
         (["list", "--nonsense"], 2, "No such option"),
         (["list", "--project", "/nonexistent"], 2, "there is no infra.py"),
     ],
 )
-def test_wrong_usage_is_two(tmp_path: Path, arguments: list[str], status: int, says: str) -> None:
+def test_exit_status_is_2_for_wrong_usage(
+    tmp_path: Path, arguments: list[str], status: int, message: str
+) -> None:
     done = nixgen_(*arguments, cwd=tmp_path)
     assert done.returncode == status
-    assert says in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -101,7 +101,7 @@ def test_ctrl_c_after_the_work_does_not_change_its_status(project: Path) -> None
     assert done.stdout.startswith("machines.web")
 
 
-def test_list(project: Path) -> None:
+def test_list_names_targets_with_their_lines(project: Path) -> None:
     assert nixgen_("list", cwd=project).stdout.split() == ["machines.web", "infra.py:2"]
     document = json.loads(nixgen_("list", "--json", cwd=project).stdout)
     assert document["schema"] == "nixgen/targets/1"
@@ -124,7 +124,7 @@ def test_problems_are_all_shown_with_their_lines(project: Path) -> None:
     assert document["exit"] == 2
 
 
-def test_debug_shows_the_traceback_and_what_is_always_told(tmp_path: Path) -> None:
+def test_debug_prints_the_traceback_above_the_usual_message(tmp_path: Path) -> None:
     done = nixgen_("list", "--debug", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("Traceback")
@@ -132,7 +132,7 @@ def test_debug_shows_the_traceback_and_what_is_always_told(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--dry-run", "--push", "s3://x"], "--push would do nothing"),
         (["--dry-run", "--from", "s3://x"], "--from would do nothing"),
@@ -140,10 +140,12 @@ def test_debug_shows_the_traceback_and_what_is_always_told(tmp_path: Path) -> No
         (["--eval-workers", "0"], "--eval-workers"),
     ],
 )
-def test_what_makes_no_sense_is_refused(project: Path, arguments: list[str], says: str) -> None:
+def test_options_that_contradict_each_other_are_refused(
+    project: Path, arguments: list[str], message: str
+) -> None:
     done = nixgen_("build", *arguments, cwd=project)
     assert done.returncode == 2
-    assert says in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -178,7 +180,7 @@ def test_no_nix_says_how_to_get_it(project: Path) -> None:
     assert "apt-get install nix-bin" in done.stderr
 
 
-def test_no_colour_where_nobody_looks(project: Path) -> None:
+def test_no_colour_without_a_terminal(project: Path) -> None:
     assert (
         "\x1b" not in nixgen_("list", cwd=project).stdout + nixgen_("nonsense", cwd=project).stderr
     )
@@ -314,7 +316,7 @@ def shell(line: str, cwd: Path, **environment: str) -> subprocess.CompletedProce
 
 @pytest.mark.parametrize("words", ["--help", "--version", "list", "list --json", "help build"])
 @pytest.mark.parametrize(
-    ("to", "status", "says"),
+    ("to", "status", "message"),
     [
         (">/dev/full", 3, "error: cannot write to standard output: No space left on device\n"),
         ("| true; exit ${PIPESTATUS[0]}", None, ""),
@@ -328,11 +330,11 @@ def test_a_stdout_that_takes_nothing_is_no_traceback(
     words: str,
     to: str,
     status: int | None,
-    says: str,
+    message: str,
     environment: dict[str, str],
 ) -> None:
     done = shell(f"nixgen {words} {to}", cwd=project, **environment)
-    assert done.stderr == says
+    assert done.stderr == message
     # a reader that left may have left before or after the output was written
     assert done.returncode == status or (status is None and done.returncode in {0, 1})
 

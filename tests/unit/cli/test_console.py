@@ -42,7 +42,7 @@ def target(attr: str) -> Target:
     return Target(attr=attr, drv=f"/nix/store/{name}.drv", outputs={"out": f"/nix/store/{name}"})
 
 
-def test_built(capsys: Capture) -> None:
+def test_results_of_a_build_are_a_line_for_each_target(capsys: Capture) -> None:
     results = (
         TargetResult(target=target("machines.web"), status="built", seconds=1.0),
         TargetResult(target=target("machines.db"), status="cached"),
@@ -57,23 +57,25 @@ def test_built(capsys: Capture) -> None:
         seconds=2.5,
     )
     console.print_built(built)
-    said = capsys.readouterr()
-    assert said.out.splitlines() == [
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
         "built   machines.web  /nix/store/machines-web",
         "cached  machines.db   /nix/store/machines-db",
         "failed  images.api",
     ]
-    assert said.err == "3 targets in 2.5 s\n"
+    assert printed.err == "3 targets in 2.5 s\n"
 
 
 @pytest.mark.parametrize(
-    ("statuses", "said"),
+    ("statuses", "summary"),
     [
         (("cached", "would build"), "1 of 2 targets would be built; evaluated in 2.5 s"),
         (("cached", "cached"), "all 2 targets are there; evaluated in 2.5 s"),
     ],
 )
-def test_planned(capsys: Capture, statuses: tuple[Status, Status], said: str) -> None:
+def test_a_dry_run_says_what_would_be_built(
+    capsys: Capture, statuses: tuple[Status, Status], summary: str
+) -> None:
     results = tuple(
         TargetResult(target=target(attr), status=status)
         for attr, status in zip(("machines.web", "images.api"), statuses, strict=True)
@@ -93,10 +95,10 @@ def test_planned(capsys: Capture, statuses: tuple[Status, Status], said: str) ->
         "cached      machines.web  /nix/store/machines-web",
         f"{statuses[1]:<11} images.api    /nix/store/images-api",
     ]
-    assert printed.err == f"{said}\n"
+    assert printed.err == f"{summary}\n"
 
 
-def test_pushed(capsys: Capture) -> None:
+def test_a_push_says_what_it_did(capsys: Capture) -> None:
     report = PushReport(
         cache="s3://bucket",
         closure=9,
@@ -126,7 +128,9 @@ def test_pushed(capsys: Capture) -> None:
     assert capsys.readouterr().out == "s3://bucket has all 9 paths already (1.0 s)\n"
 
 
-def test_images(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_images_are_a_table(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     report = ImageReport(
@@ -153,7 +157,7 @@ def test_images(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert str(tmp_path) not in shown
 
 
-def test_tests(capsys: Capture) -> None:
+def test_the_result_of_a_test_lists_its_steps(capsys: Capture) -> None:
     entry = Entry(kind="subtest", title="it answers", machine=None, start=0, seconds=1.0, ok=True)
     result = TestResult(
         name="smoke", seconds=3.0, acceleration="tcg", entries=(entry,), machines=()
@@ -162,16 +166,16 @@ def test_tests(capsys: Capture) -> None:
     assert capsys.readouterr().out == "smoke: passed in 3.0 s (tcg)\n  ✓ it answers (1.0 s)\n"
 
 
-def test_targets(capsys: Capture) -> None:
+def test_targets_are_listed_with_their_lines(capsys: Capture) -> None:
     console.print_targets({"machines.web": "infra.py:3", "images.a": None})
     assert capsys.readouterr().out == "machines.web  infra.py:3\nimages.a\n"
     console.print_targets({})
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "no targets yet" in said.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "no targets yet" in printed.err
 
 
-def test_generated(capsys: Capture) -> None:
+def test_generated_files_are_listed(capsys: Capture) -> None:
     changes = Changes(
         folder=Path("/p/generated"),
         written={"default.nix": b"", "lib/a.nix": b"", "lib/b.nix": b""},
@@ -181,13 +185,13 @@ def test_generated(capsys: Capture) -> None:
         manifest=b"",
     )
     console.print_generated(changes)
-    said = capsys.readouterr()
-    assert said.out.splitlines() == [
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
         "wrote   generated/default.nix",
         "wrote   generated/lib (2 files)",
         "removed generated/machines/old.nix",
     ]
-    assert "machines/mine.nix is stale, but was edited" in said.err
+    assert "machines/mine.nix is stale, but was edited" in printed.err
 
 
 def test_differences_are_plain_off_a_terminal(capsys: Capture) -> None:
@@ -220,7 +224,7 @@ def test_manifests_have_colours_for_a_person_and_no_other_text(
     assert re.sub(r"\x1b\[[0-9;]*m", "", shown) == MANIFEST
 
 
-def test_findings(capsys: Capture) -> None:
+def test_findings_of_doctor_end_with_one_command(capsys: Capture) -> None:
     missing = [
         Finding(
             name=name,
@@ -248,28 +252,28 @@ def test_errors_say_where_and_what_next(capsys: Capture) -> None:
         ]
     )
     console.report_error(error)
-    said = capsys.readouterr()
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert printed.out == ""
     for part in (
         "error: ",
         "machines.web.memory: is too little",
         "at infra.py:3",
         "hint: give 256",
     ):
-        assert part in said.err
+        assert part in printed.err
 
 
 def test_an_error_is_the_json_document_unless_there_is_one(capsys: Capture) -> None:
     console.report_error(UsageError("no", hint="yes"), as_json=True)
-    said = capsys.readouterr()
-    document = json.loads(said.out)
+    printed = capsys.readouterr()
+    document = json.loads(printed.out)
     assert (document["schema"], document["message"], document["hint"]) == (
         "nixgen/error/1",
         "no",
         "yes",
     )
     assert document["exit"] == 2
-    assert "error: no" in said.err
+    assert "error: no" in printed.err
     # results that were printed before say it already
     console.report_error(StaleError("stale", hint="generate"), as_json=True)
     assert capsys.readouterr().out == ""
@@ -286,7 +290,7 @@ def test_an_error_is_the_json_document_unless_there_is_one(capsys: Capture) -> N
         (7 * 10**12, "7.0 TB"),
     ],
 )
-def test_sizes(size: int, shown: str) -> None:
+def test_sizes_have_units_of_powers_of_ten(size: int, shown: str) -> None:
     assert console.human_size(size) == shown
 
 
@@ -298,7 +302,7 @@ def test_sizes(size: int, shown: str) -> None:
         ({"TERM": "xterm", "NO_COLOR": ""}, False),
     ],
 )
-def test_colour_only_where_it_is_wanted(
+def test_colour_needs_a_terminal_without_no_color(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], *, painted: bool
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)

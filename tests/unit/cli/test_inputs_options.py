@@ -48,7 +48,7 @@ def test_from_a_documentation_to_a_refused_option(nixgen, tmp_path: Path) -> Non
     assert nixgen("inputs", "options", "--from", "options.json").stdout.startswith("same ")
 
 
-def test_documents(nixgen) -> None:
+def test_each_form_has_its_json_document(nixgen) -> None:
     assert nixgen.document("inputs", "options", "--from", "options.json") == {
         "schema": "nixgen/options-report/1",
         "file": "nixos-options.json",
@@ -66,23 +66,25 @@ def test_documents(nixgen) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "printed"),
     [
         (["web"], 2, "the project has no nixos-options.json"),
         (["--from", "infra.py"], 2, "infra.py is not JSON"),
-        (["--from", "options.json", "web"], 2, "words only look into the list"),
+        (["--from", "options.json", "web"], 2, "words search the list of options"),
         (["--from", "options.json", "--override-input", "nixpkgs=x"], 2, "two places"),
         (["--override-input", "nixpkgs=x"], 2, "flake-inputs.json does not exist"),
         ([], 2, "flake-inputs.json does not exist"),
     ],
 )
-def test_wrong_usage(nixgen, arguments: list[str], status: int, said: str) -> None:
+def test_contradicting_options_are_refused(
+    nixgen, arguments: list[str], status: int, printed: str
+) -> None:
     done = nixgen("inputs", "options", *arguments, expect=status)
-    assert said in done.stderr
+    assert printed in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_found_is_said_and_no_failure(nixgen) -> None:
+def test_finding_no_option_is_a_note_and_no_failure(nixgen) -> None:
     nixgen("inputs", "options", "--from", "options.json")
     done = nixgen("inputs", "options", "zzz")
     assert (done.stdout, done.stderr) == ("", "no option has zzz in its path\n")

@@ -305,7 +305,7 @@ def test_tests_as_lines(capsys: pytest.CaptureFixture[str], *, serial: bool) -> 
     ]
 
 
-def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str], terminal: io.StringIO) -> None:
+def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str], terminal: io.StringIO) -> None:
     with progress.build_progress(quiet=True) as observe:
         feed(observe, BUILDS)
     with progress.push_progress(quiet=True) as observe:
@@ -378,7 +378,7 @@ def test_a_failure_in_the_middle_puts_the_terminal_right(terminal: io.StringIO) 
     assert hidden < shown, "the cursor is left visible"
 
 
-def test_only_a_real_terminal_is_drawn_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_view_needs_a_real_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert progress.is_live() is False
     monkeypatch.setattr("sys.stderr", type("Tty", (io.StringIO,), {"isatty": lambda _self: True})())
     monkeypatch.setenv("TERM", "xterm")

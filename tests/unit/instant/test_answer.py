@@ -43,11 +43,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_build(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_build_that_holds_is_answered(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert nothing_to_do([])
-    said = capsys.readouterr()
-    assert said.out == "cached  machines.web  /nix/store/x-web\n"
-    assert said.err == "1 targets, nothing to do\n"
+    printed = capsys.readouterr()
+    assert printed.out == "cached  machines.web  /nix/store/x-web\n"
+    assert printed.err == "1 targets, nothing to do\n"
 
 
 DRY_RUN = ["--dry-run", "--base", "nixpkgs", "--override-input", "nixpkgs=tree"]
@@ -62,13 +62,15 @@ DRY_RUN = ["--dry-run", "--base", "nixpkgs", "--override-input", "nixpkgs=tree"]
         ["--project", "../{name}", *DRY_RUN],
     ],
 )
-def test_a_dry_run(project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_a_dry_run_that_holds_is_answered(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
     assert nothing_to_do([word.format(name=project.name) for word in arguments])
-    said = capsys.readouterr()
-    assert said.out == (
+    printed = capsys.readouterr()
+    assert printed.out == (
         "cached      machines.web  /nix/store/x-web\nwould build tests.smoke   /nix/store/x-smoke\n"
     )
-    assert said.err == "1 of 2 targets would be built\n"
+    assert printed.err == "1 of 2 targets would be built\n"
 
 
 @pytest.mark.parametrize(
@@ -85,10 +87,10 @@ def test_a_dry_run(project: Path, capsys: pytest.CaptureFixture[str], arguments:
         [*DRY_RUN, "--env"],
     ],
 )
-def test_anything_else_is_another_matter(project: Path, arguments: list[str]) -> None:
+def test_other_options_are_left_to_typer(project: Path, arguments: list[str]) -> None:
     assert not nothing_to_do(arguments)
 
 
-def test_a_changed_tree_is_another_matter(project: Path) -> None:
+def test_a_changed_tree_is_left_to_typer(project: Path) -> None:
     (project / "tree/nixos/new.nix").write_text("{ }")
     assert not nothing_to_do(DRY_RUN)
