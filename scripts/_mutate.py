@@ -171,7 +171,8 @@ class Coverage:
             coverage=measured,
         )
         if status:
-            raise SystemExit(f"the tests fail without any mutant (pytest exits with {status})")
+            failing = ", ".join(_failing(report)) or f"pytest exits with {status}"
+            raise SystemExit(f"tests fail without any mutant: {failing}")
         data = CoverageData(str(measured))
         data.read()
         tests: dict[tuple[str, int], frozenset[str]] = {}
@@ -204,6 +205,16 @@ def _durations(report: Path) -> dict[str, float]:
         name = case.attrib["name"].partition("[")[0]
         longest[name] = max(longest.get(name, 0.0), float(case.attrib["time"]))
     return longest
+
+
+def _failing(report: Path) -> list[str]:
+    from xml.etree import ElementTree as ET
+
+    return [
+        case.attrib["name"]
+        for case in ET.parse(report).iter("testcase")
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
 
 
 def attempt(checkout: Path, mutant: Mutant, tests: list[str]) -> Result | None:

@@ -152,7 +152,10 @@ def machines(draw: st.DrawFn, name: str = "m") -> Machine:
                         f"/srv/{path}", type="f", argument=argument
                     ),
                     st.text("ab %\"'\\", min_size=1, max_size=5),
-                    st.one_of(st.none(), _TEXT),
+                    # control characters are refused: they would end the line
+                    st.one_of(
+                        st.none(), _TEXT.map(lambda it: "".join(filter(str.isprintable, it)))
+                    ),
                 ),
                 max_size=2,
             )
