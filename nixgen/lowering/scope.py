@@ -171,4 +171,4 @@ class Scope:
 
 @lru_cache(maxsize=8192)
 def _pkgs(name: str) -> Expr:
-    return nix.Select(nix.Var("pkgs"), (name,))
+    return nix.Constant(nix.Select(nix.Var("pkgs"), (name,)))

@@ -88,6 +88,8 @@ _HOLDS_NO_MODEL = frozenset({str, int, bool, type(None), float})
 
 def _members(content: Any, parent: int, label: str, found: list[tuple[Model, int, str]]) -> None:
     if isinstance(content, tuple):
+        if _HOLDS_NO_MODEL.issuperset(map(type, content)):
+            return
         named = _by_name(content)
         for index, item in enumerate(content):
             if isinstance(item, Model):
@@ -175,10 +177,10 @@ def _problems(project: Project) -> list[Problem]:
     visit = visit_of(project)
     problems: list[Problem] = []
     for index, value in enumerate(visit.values):
-        found = list(_own_faults(value))
-        problems.extend(
-            _problem(visit.path(index), value, fault, content) for fault, content in found
-        )
+        if found := _own_faults(value):
+            problems.extend(
+                _problem(visit.path(index), value, fault, content) for fault, content in found
+            )
     if not problems:
         for rule in _RULES:
             problems.extend(rule(project))
@@ -213,26 +215,23 @@ def require_valid(project: Project) -> Project:
     return project
 
 
-def _own_faults(value: Model) -> Iterator[tuple[Fault, Any]]:
+def _own_faults(value: Model) -> list[tuple[Fault, Any]]:
     """What a value says of itself: each fault with the content of the field that has it."""
-    sound = True
+    found: list[tuple[Fault, Any]] = []
     missing: frozenset[str] = frozenset()
     if MISUSES and id(value) in MISUSES:
         misuse = MISUSES[id(value)]
-        sound, missing = False, misuse.missing
-        for fault in misuse.faults:
-            yield fault, None
+        missing = misuse.missing
+        found.extend((fault, None) for fault in misuse.faults)
     for name, default, checks in field_checks(value.__class__):
         content = getattr(value, name)
         if content is default or name in missing:
             continue
         for run in checks:
             for suffix, message, hint in run(content):
-                sound = False
-                yield (f".{name}{suffix}", message, hint), content
-    if sound:
-        for fault in value.faults():
-            yield fault, None
+                found.append(((f".{name}{suffix}", message, hint), content))
+    # rules between fields need fields that are sound
+    return found or [(fault, None) for fault in value.faults()]
 
 
 def _problem(path: str, value: Model, fault: Fault, content: Any) -> Problem:

@@ -314,8 +314,14 @@ def whole_number(low: int, high: int) -> Check:
     return run
 
 
-def string(value: Any) -> Iterator[Fault]:
+def string(value: Any) -> Iterable[Fault]:
     """Text that Nix can hold: no NUL, no lone surrogate."""
+    if type(value) is str and value.isascii() and "\0" not in value:
+        return ()
+    return _string_faults(value)
+
+
+def _string_faults(value: Any) -> Iterator[Fault]:
     if not isinstance(value, str):
         spelled = _spelled(value, (str,))
         hint = f"write {spelled}" if spelled else None
@@ -375,7 +381,12 @@ def pattern(regex: str, *, what: str, example: str, allowed: str | None = None) 
     compiled = re.compile(regex)
     hint = f"{allowed}; for example {example}" if allowed else f"for example {example}"
 
-    def run(value: Any) -> Iterator[Fault]:
+    def run(value: Any) -> Iterable[Fault]:
+        if type(value) is str and value.isascii() and compiled.fullmatch(value):
+            return () if "\0" not in value else faults(value)
+        return faults(value)
+
+    def faults(value: Any) -> Iterator[Fault]:
         faulty = False
         for fault in string(value):
             faulty = True

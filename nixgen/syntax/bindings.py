@@ -80,12 +80,19 @@ class Bindings:
         return bool(self.pairs or self.inherits)
 
 
+_ONLY_NAMES = frozenset({str})
+
+
 def to_bindings(
     given: Bindings | Mapping[Any, Expr] | Iterable[Inherit | tuple[Key, Expr]],
 ) -> Bindings:
     """Order the bindings and check that every attribute is defined once."""
     if isinstance(given, Bindings):
         return given
+    if type(given) is dict and _ONLY_NAMES.issuperset(map(type, given)):
+        # the usual case, made fast: names of a dict differ, and so do their spellings
+        named = zip(map(attr_name, given), given.values(), strict=True)
+        return Bindings((), tuple(sorted(named, key=itemgetter(0))))
     inherits: list[Inherit] = []
     values: dict[str, Expr] = {}
     nested: list[tuple[str, ...]] = []

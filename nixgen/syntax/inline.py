@@ -378,7 +378,9 @@ def _mark(node: n.Mark, marks: Marks, force: bool) -> str | None:  # noqa: FBT00
 
 
 def _constant(node: n.Constant, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    return _FORMS[type(node.expr)](node.expr, marks, force)
+    if force not in node.words:
+        node.words[force] = _FORMS[type(node.expr)](node.expr, marks, force)
+    return node.words[force]
 
 
 def _commented(node: n.Commented, marks: Marks, force: bool) -> str | None:  # noqa: FBT001

@@ -43,6 +43,7 @@ _UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 _SAFE_PATH = re.compile(r"\.\.?(?:/[A-Za-z0-9._+-]+)+")
 
 
+@lru_cache(maxsize=8192)
 def is_identifier(name: str) -> bool:
     return _IDENTIFIER.fullmatch(name) is not None and name not in KEYWORDS
 
