@@ -58,7 +58,9 @@ _printed: list[str] = []
 def out() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    # in a file or pipe, a table is as wide as its text: rich would fold it at 80 columns
+    folded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, soft_wrap=True, width=None if folded else 10_000)
 
 
 @cache

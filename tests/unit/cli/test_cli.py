@@ -386,3 +386,17 @@ def test_faults_become_annotations_in_a_job_of_github(project: Path) -> None:
     assert "%25" in line
     outside = nixgen_("list", "--project", "a,b:c", cwd=project).stderr
     assert "::error" not in outside
+
+
+@pytest.mark.parametrize("verb", [["image", "build"], ["image", "run", "images.web"]])
+def test_images_are_those_of_an_environment(project: Path, verb: list[str]) -> None:
+    (project / "infra.py").write_text(
+        "from nixgen import Environment, Image, Project, Service\n"
+        'web = Service("web", command=["/bin/true"])\n'
+        'project = Project("p", images=[Image("web", service=web)],\n'
+        '    environments=[Environment("staging")])\n'
+    )
+    done = nixgen_(*verb, "--env", "nope", cwd=project)
+    assert done.returncode == 2
+    assert "the project has no environment 'nope'" in done.stderr
+    assert "hint: it has staging" in done.stderr

@@ -1,4 +1,4 @@
-"""Completion: its table message what the command line takes, and real shells complete with it."""
+"""Completion: its table says what the command line takes, and real shells complete with it."""
 
 from __future__ import annotations
 

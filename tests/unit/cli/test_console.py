@@ -157,6 +157,13 @@ def test_images_are_a_table(
     assert str(tmp_path) not in shown
 
 
+def test_a_table_in_a_pipe_is_not_folded(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    console.print_table("", ["name", "text"], [("a", "long " * 60), ("b", "")])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["a", *["long"] * 60] in lines
+
+
 def test_the_result_of_a_test_lists_its_steps(capsys: Capture) -> None:
     entry = Entry(kind="subtest", title="it answers", machine=None, start=0, seconds=1.0, ok=True)
     result = TestResult(
