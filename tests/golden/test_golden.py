@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 import rfc166
 
 from nixgen.documents.inputs import Inputs
 from nixgen.lowering import lower
+from nixgen.models.check import walk
+from nixgen.models.core import Model
 from nixgen.project.load import load_project
 from nixgen.render import render
 
@@ -53,6 +58,43 @@ def test_generates_what_is_expected(
         assert text == present[path], (
             f"{path} differs; run pytest tests/golden --regenerate, and review"
         )
+
+
+def test_the_kitchen_sink_uses_every_field_of_every_model(tmp_path: Path) -> None:
+    shutil.copy(CASES / "kitchen-sink/case.py", tmp_path / "infra.py")
+    used = {
+        (type(value), field.name)
+        for _, value in walk(load_project(tmp_path))
+        for field in attrs.fields(type(value))
+        if getattr(value, field.name) != default_of(field, value)
+    }
+    unused = [
+        f"{model.__name__}.{field.name}"
+        for model in model_classes(Model)
+        for field in attrs.fields(model)
+        if field.name not in PROVENANCE and (model, field.name) not in used
+    ]
+    assert unused == [], "give the field a value in cases/kitchen-sink/case.py, and regenerate"
+
+
+PROVENANCE = {"origin"}
+"""Fields that say where a value was made; nobody gives them."""
+
+
+def model_classes(base: type) -> Iterator[type]:
+    """The classes of nixgen's models that have no subclasses, and so can be written down."""
+    below = [each for each in base.__subclasses__() if each.__module__.startswith("nixgen.")]
+    for each in below:
+        yield from model_classes(each)
+    if not below:
+        yield base
+
+
+def default_of(field: attrs.Attribute[Any], value: Model) -> Any:
+    """What a field holds when nobody gave it; a value like no other for a field without a default."""
+    if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time
+        return field.default.factory(value) if field.default.takes_self else field.default.factory()
+    return object() if field.default is attrs.NOTHING else field.default
 
 
 @rfc166.WANTED

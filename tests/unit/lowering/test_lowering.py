@@ -21,9 +21,11 @@ from nixgen.models import (
     HttpCheck,
     Image,
     Machine,
+    NixModule,
     Package,
     Port,
     Project,
+    Secret,
     Service,
     Source,
     TcpCheck,
@@ -263,3 +265,18 @@ def test_targets_are_told_with_their_place() -> None:
     origins = target_origins(Project("p", machines=[machine], packages=[Package("x")]))
     assert list(origins) == ["machines.m", "packages.x"]
     assert origins["machines.m"] is machine.origin
+
+
+def test_the_path_of_a_secret_keeps_its_percent_signs() -> None:
+    secret = Secret("token", file="/run/keys/%n/50%")
+    service = Service("api", command=["/bin/api"], secrets=[secret])
+    files = lower(Project("p", machines=[Machine("web", services=[service])]))
+    text = nix.print_expr(files["machines/web.nix"].make())
+    assert 'LoadCredential = [ "token:/run/keys/%%n/50%%" ];' in text
+
+
+def test_an_environment_with_nothing_but_modules_changes_every_machine() -> None:
+    environment = Environment("prod", modules=[NixModule("hosts/prod.nix")])
+    files = lower(Project("p", machines=[Machine("web")], environments=[environment]))
+    text = nix.print_expr(files["environments/prod/web.nix"].make())
+    assert "imports = [ ../../../hosts/prod.nix ];" in text

@@ -4,13 +4,17 @@ from nixgen import (
     Application,
     Boot,
     Builder,
+    Cache,
+    ClusterMember,
     CommandCheck,
     ConfigFile,
+    Ec2,
     Environment,
     FileSystem,
     Hardening,
     HttpCheck,
     Image,
+    Ingress,
     Interface,
     Machine,
     Network,
@@ -20,12 +24,16 @@ from nixgen import (
     Port,
     Project,
     Secret,
+    SecurityGroup,
     Service,
     Source,
+    Subnet,
     TcpCheck,
     Test,
     TmpfilesRule,
+    Upstream,
     User,
+    Volume,
     Workload,
     mk_before,
     mk_default,
@@ -39,7 +47,7 @@ redis = Package("redis", main="redis-server")
 web_root = Source("site", include=["/*.html", "css/", "!*.map"], exclude=["node_modules", "debug.log", "!css/**/debug.log"], name="web-root")
 everything = Source(".", gitignore=False, name="everything")
 token = Secret("api-token")
-db_password = Secret("db-password", file="/run/keys/db")
+db_password = Secret("db-password", file="/run/keys/100%/db")
 
 nasty = "${pkgs.evil} ''${x} $HOME %n \\ \" 'quoted' \t$$"
 script = ConfigFile("start.sh", text("#!${bash}/bin/bash\nexec echo $${HOME} '${root}'\n", bash=bash, root=web_root), executable=True)
@@ -70,7 +78,8 @@ app = Service(
     runtime_directory="app",
 )
 worker = Service("worker", command=["/bin/sleep", "infinity"], depends_on=[app], health=None)
-probe = Service("probe", command=[bash.program], ports=[Port(9000)], health=TcpCheck())
+metrics = Port(9000)
+probe = Service("probe", command=[bash.program], ports=[metrics, Port(9001)], health=TcpCheck(port=metrics))
 
 front = Machine(
     "front-1",
@@ -156,6 +165,26 @@ metal = Machine(
     modules=[NixModule("hosts/metal.nix"), NixModule("../shared")],
 )
 
+subnet = Subnet("subnet-0123456789abcdef0", cidr="10.0.0.0/24", zone="eu-central-1a")
+group = SecurityGroup("sg-0123456789abcdef0", ingress=[Ingress(6443), Ingress(30000, last=32767, protocol="udp", source="10.0.0.0/16")])
+ec2 = Ec2(
+    "m6i.large",
+    region="eu-central-1",
+    subnet=subnet,
+    security_groups=[group],
+    address="10.0.0.10",
+    public=True,
+    image="ami-0123456789abcdef0",
+    key_pair="ops",
+    root_size=40,
+    storage=[
+        Volume("/dev/sdf", size=100, type="gp3", mount_point="/srv/data", fs_type="xfs", encrypted=False, delete_on_termination=True),
+        Volume("/dev/sdg", size=1, type="io2"),
+    ],
+)
+master = Machine("master-1", ec2=ec2, cluster=ClusterMember(1, role="master", pod_network="10.200.0.0/16"))
+joined = Machine("worker-1", ec2=Ec2("m6i.large", region="eu-central-1", subnet=subnet, security_groups=[group]), cluster=ClusterMember(1, role="worker", master=master))
+
 https = Port(443, name="https")
 shop = Service(
     "shop",
@@ -178,7 +207,7 @@ images = {name: Image(name, service=service) for name, service in {"shop": shop,
 
 project = Project(
     "kitchen-sink",
-    machines=[front, back, metal],
+    machines=[front, back, metal, master, joined],
     applications=[
         Application(
             "shop",
@@ -213,6 +242,18 @@ project = Project(
             modules=[NixModule("hosts/staging.nix")],
             variables={"MODE": "staging"},
             overlays=[Overlay(metal, options={"services.x": mk_force([3]), "services.nginx": {"enable": mk_force(False)}}, modules=[NixModule("hosts/metal-staging.nix")])],
+        ),
+    ],
+    caches=[
+        Cache(
+            "main",
+            "s3://kitchen/sink?region=eu-central-1",
+            public_keys=["main:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="],
+            upstreams=[Upstream("https://cache.nixos.org", public_keys=["cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="])],
+            public=True,
+            compression="xz",
+            level=6,
+            keep=5,
         ),
     ],
     builders=[

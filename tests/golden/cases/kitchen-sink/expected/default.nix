@@ -21,7 +21,9 @@ import ./lib/project.nix {
     staging = {
       back = ./environments/staging/back.nix;
       front-1 = ./environments/staging/front-1.nix;
+      master-1 = ./environments/staging/master-1.nix;
       metal = ./environments/staging/metal.nix;
+      worker-1 = ./environments/staging/worker-1.nix;
     };
   };
   images = {
@@ -63,8 +65,16 @@ import ./lib/project.nix {
       module = ./machines/front-1.nix;
       system = "x86_64-linux";
     };
+    master-1 = {
+      module = ./machines/master-1.nix;
+      system = "x86_64-linux";
+    };
     metal = {
       module = ./machines/metal.nix;
+      system = "x86_64-linux";
+    };
+    worker-1 = {
+      module = ./machines/worker-1.nix;
       system = "x86_64-linux";
     };
   };

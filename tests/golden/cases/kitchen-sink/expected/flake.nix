@@ -45,7 +45,9 @@
         aarch64-linux = [ "back" ];
         x86_64-linux = [
           "front-1"
+          "master-1"
           "metal"
+          "worker-1"
         ];
       };
       project = import ./default.nix;

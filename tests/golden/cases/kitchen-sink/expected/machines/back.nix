@@ -31,7 +31,11 @@ let
   };
 in
 {
-  networking.firewall.allowedTCPPorts = [ 9000 ];
+  networking.firewall.allowedTCPPorts = [
+    9000
+    9001
+  ];
+
   networking.hostName = "back";
   system.stateVersion = "25.11";
 

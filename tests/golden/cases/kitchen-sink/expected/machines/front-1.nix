@@ -90,7 +90,7 @@ in
       Group = "app";
       LoadCredential = [
         "api-token:/run/secrets/api-token"
-        "db-password:/run/keys/db"
+        "db-password:/run/keys/100%%/db"
       ];
       LockPersonality = true;
       NoNewPrivileges = true;

@@ -40,5 +40,6 @@
     with subtest("back: probe is up"):
         back.wait_for_unit("probe.service")
         back.wait_for_open_port(9000)
+        back.wait_for_open_port(9001)
   '';
 }
