@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +25,6 @@ from nixgen.cli.options import (
 
 if TYPE_CHECKING:
     from nixgen.oci.write.report import ImageReport
-    from nixgen.project.workspace import Workspace
 
 app = verb(
     "Assemble OCI images and run them.",
@@ -62,11 +60,10 @@ def build(
     from nixgen.cli.progress import build_progress, image_progress
     from nixgen.project.workspace import Workspace
     from nixgen.verbs import build
+    from nixgen.verbs.select import select_images
 
     workspace = Workspace.open(project)
-    wanted = {
-        attr.removeprefix("images.") for attr in image_targets(workspace, targets or ("images",))
-    }
+    wanted = {attr.removeprefix("images.") for attr in select_images(workspace, targets or ())}
     overrides = workspace.overrides(override_input)
     with build_progress(quiet=json, verbose=verbose) as observe:
         # all images: layers are shared, and which are worth sharing must not depend on the targets given
@@ -87,24 +84,6 @@ def build(
         console.print_json({"schema": "nixgen/images/1", "images": list(map(_document, chosen))})
     else:
         console.print_images(chosen)
-
-
-def image_targets(workspace: Workspace, targets: Sequence[str]) -> tuple[str, ...]:
-    """The images among the targets of a project.
-
-    :raises UsageError: a target is not an image, or there are none.
-    """
-    from nixgen.errors import UsageError
-
-    chosen = workspace.select(targets)
-    for attr in chosen:
-        if not attr.startswith("images."):
-            raise UsageError(
-                f"{attr} is not an image", hint="name images.NAME, or nothing for all images"
-            )
-    if not chosen:
-        raise UsageError("the project has no images", hint="add Image(…) to Project(images=[…])")
-    return chosen
 
 
 def _document(report: ImageReport) -> dict[str, Any]:
@@ -148,9 +127,10 @@ def run(
     from nixgen.cli.progress import build_progress, image_progress
     from nixgen.project.workspace import Workspace
     from nixgen.verbs import build
+    from nixgen.verbs.select import select_images
 
     workspace = Workspace.open(project)
-    (attr,) = image_targets(workspace, (target,))[:1]
+    (attr,) = select_images(workspace, (target,))[:1]
     overrides = workspace.overrides(override_input)
     with build_progress(quiet=False, verbose=verbose) as observe:
         built = build.build(

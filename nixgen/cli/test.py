@@ -75,19 +75,14 @@ def run(
     """Build tests, boot their machines under QEMU, with or without KVM, and run their scripts."""
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, test_progress
-    from nixgen.errors import UsageError
     from nixgen.files.write import write_atomically
     from nixgen.project.workspace import Workspace
     from nixgen.verbs import build
+    from nixgen.verbs.select import select_tests
     from nixgen.vm.record.report import junit_xml
 
     workspace = Workspace.open(project)
-    chosen = workspace.select(targets or ("tests",))
-    for attr in chosen:
-        if not attr.startswith("tests."):
-            raise UsageError(f"{attr} is not a test", hint="`nixgen test list` names them")
-    if not chosen:
-        raise UsageError("the project has no tests", hint="add Test(…) to Project(tests=[…])")
+    chosen = select_tests(workspace, targets or ())
     overrides = workspace.overrides(override_input)
     with build_progress(quiet=json, verbose=verbose) as observe:
         built = build.build(
