@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nixgen.cli.streams import write_text
 from nixgen.errors import NixgenError, Problem
+from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -352,14 +353,14 @@ def _problem_lines(problem: Problem) -> Iterable[str]:
 
 
 def _error_document(error: NixgenError, problems: Iterable[Problem]) -> dict[str, Any]:
-    return {
-        "schema": "nixgen/error/1",
-        "kind": type(error).__name__,
-        "message": error.message,
-        "where": error.where,
-        "hint": error.hint,
-        "details": list(error.details),
-        "problems": [
+    return document(
+        "nixgen/error/1",
+        kind=type(error).__name__,
+        message=error.message,
+        where=error.where,
+        hint=error.hint,
+        details=list(error.details),
+        problems=[
             {
                 "path": problem.path,
                 "message": problem.message,
@@ -369,5 +370,5 @@ def _error_document(error: NixgenError, problems: Iterable[Problem]) -> dict[str
             }
             for problem in problems
         ],
-        "exit": error.exit_status,
-    }
+        exit=error.exit_status,
+    )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
+from nixgen.records.document import document
 
 app = verb()
 
@@ -35,13 +36,13 @@ def generate(
     changes = workspace.plan_generated()
     if json:
         console.print_json(
-            {
-                "schema": "nixgen/generate/1",
-                "written": sorted(changes.written),
-                "removed": list(changes.removed),
-                "kept": list(changes.kept),
-                "stale": changes.stale,
-            }
+            document(
+                "nixgen/generate/1",
+                written=sorted(changes.written),
+                removed=list(changes.removed),
+                kept=list(changes.kept),
+                stale=changes.stale,
+            )
         )
     if check:
         if changes.stale:

@@ -22,6 +22,7 @@ from nixgen.cli.options import (
     examples,
     verb,
 )
+from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.oci.write.report import ImageReport
@@ -81,7 +82,12 @@ def build(
         reports = build.build_images(workspace, built, out=out, observe=observe_images)
     chosen = [report for report in reports if report.name in wanted]
     if json:
-        console.print_json({"schema": "nixgen/images/1", "images": list(map(_document, chosen))})
+        console.print_json(
+            document(
+                "nixgen/images/1",
+                images=list(map(_document, chosen)),
+            )
+        )
     else:
         console.print_images(chosen)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, examples, verb
+from nixgen.records.document import document
 
 app = verb()
 
@@ -32,7 +33,11 @@ def init(
     written = scaffold(folder)
     if json:
         console.print_json(
-            {"schema": "nixgen/init/1", "folder": str(folder), "written": list(written)}
+            document(
+                "nixgen/init/1",
+                folder=str(folder),
+                written=list(written),
+            )
         )
         return
     for path in written:

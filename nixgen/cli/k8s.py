@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, examples, verb
+from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.kubernetes.document import Document
@@ -85,13 +86,13 @@ def render(
     written = {} if out is None else _write(out, documents, form)
     if json:
         console.print_json(
-            {
-                "schema": "nixgen/manifests/1",
-                "base": base,
-                "environment": env,
-                "applications": [document.value for document in documents],
-                "files": written,
-            }
+            document(
+                "nixgen/manifests/1",
+                base=base,
+                environment=env,
+                applications=[document.value for document in documents],
+                files=written,
+            )
         )
     elif out is None:
         resources = [resource for document in documents for resource in document.resources]
@@ -106,9 +107,9 @@ def _write(out: Path, documents: Iterable[Document], form: str) -> dict[str, boo
     from nixgen.files.write import write_atomically
 
     written: dict[str, bool] = {}
-    for document in documents:
-        file = out / f"{document.name}.{form}"
-        data = _text(document.resources, form).encode()
+    for application in documents:
+        file = out / f"{application.name}.{form}"
+        data = _text(application.resources, form).encode()
         try:
             changed = file.read_bytes() != data
         except OSError:

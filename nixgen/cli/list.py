@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
+from nixgen.records.document import document
 
 app = verb()
 
@@ -20,7 +21,11 @@ def list_targets(project: ProjectFolder = Path(), json: Json = False, debug: Deb
     if json:
         rows = [{"attr": attr, "where": where} for attr, where in origins.items()]
         console.print_json(
-            {"schema": "nixgen/targets/1", "project": workspace.project.name, "targets": rows}
+            document(
+                "nixgen/targets/1",
+                project=workspace.project.name,
+                targets=rows,
+            )
         )
     else:
         console.print_targets(origins)

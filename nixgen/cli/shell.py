@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Builders, Debug, Jobs, Json, ProjectFolder, Verbose, examples, verb
+from nixgen.records.document import document
 
 app = verb()
 
@@ -66,12 +67,12 @@ def shell(
     )
     if json:
         console.print_json(
-            {
-                "schema": "nixgen/shell/1",
-                "path": f"{tools}/bin",
-                "programs": sorted(each.name for each in (tools / "bin").iterdir()),
-                "variables": variables,
-            }
+            document(
+                "nixgen/shell/1",
+                path=f"{tools}/bin",
+                programs=sorted(each.name for each in (tools / "bin").iterdir()),
+                variables=variables,
+            )
         )
     elif print_path:
         console.say(f"{tools}/bin")

@@ -20,6 +20,7 @@ from nixgen.cli.options import (
     examples,
     verb,
 )
+from nixgen.records.document import document
 
 app = verb(
     "Boot the machines of a test and run it.",
@@ -37,7 +38,12 @@ def list_tests(project: ProjectFolder = Path(), json: Json = False, debug: Debug
     tests = {attr: where for attr, where in origins.items() if attr.startswith("tests.")}
     if json:
         rows = [{"attr": attr, "where": where} for attr, where in tests.items()]
-        console.print_json({"schema": "nixgen/targets/1", "targets": rows})
+        console.print_json(
+            document(
+                "nixgen/targets/1",
+                targets=rows,
+            )
+        )
     else:
         console.print_targets(tests)
 
@@ -113,7 +119,10 @@ def run(
         write_atomically(junit, junit_xml(results))
     if json:
         console.print_json(
-            {"schema": "nixgen/tests/1", "tests": [result.to_json() for result in results]}
+            document(
+                "nixgen/tests/1",
+                tests=[result.to_json() for result in results],
+            )
         )
     broken = [result for result in results if result.outcome == "broken"]
     failed = [result for result in results if not result.passed]

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from attrs import field, frozen
 
 from nixgen.errors import InputError
-from nixgen.records.format import Format, parse_object
+from nixgen.records.document import parse_object
+from nixgen.records.format import Format
 from nixgen.records.rules import Rule, named
 
 __all__ = ["Document", "Group", "Reference", "parse_document", "read_document"]

@@ -16,6 +16,7 @@ import attrs
 
 from nixgen.errors import UsageError
 from nixgen.files.write import disk_errors, write_atomically
+from nixgen.records.document import document, to_text
 from nixgen.render.tree import FileTree
 
 __all__ = ["MANIFEST", "Changes", "apply", "difference", "plan"]
@@ -62,8 +63,8 @@ def _read(path: Path) -> bytes | None:
 def _owned(folder: Path) -> Mapping[str, str]:
     """What the manifest lists; an unreadable manifest owns nothing, so nothing of the user's is lost."""
     try:
-        document = json.loads(_read(folder / MANIFEST) or b"{}")
-        files = dict(document["files"]) if document.get("schema") == _SCHEMA else {}
+        manifest = json.loads(_read(folder / MANIFEST) or b"{}")
+        files = dict(manifest["files"]) if manifest.get("schema") == _SCHEMA else {}
     except (ValueError, TypeError, KeyError, AttributeError):
         return {}
     return {
@@ -96,8 +97,7 @@ def plan(tree: FileTree, folder: Path) -> Changes:
         present = _read(folder / path)
         if present is not None:
             (removed if _digest(present) == owned[path] else kept).append(path)
-    document = {"files": dict(sorted(digests.items())), "schema": _SCHEMA}
-    manifest = json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
+    manifest = to_text(document(_SCHEMA, files=digests)).encode()
     return Changes(
         folder=folder,
         written=written,
@@ -137,8 +137,7 @@ def apply(changes: Changes) -> None:
 
 def _union(changes: Changes) -> bytes:
     files = {**_owned(changes.folder), **json.loads(changes.manifest)["files"]}
-    document = {"files": dict(sorted(files.items())), "schema": _SCHEMA}
-    return json.dumps(document, indent=2, sort_keys=True).encode() + b"\n"
+    return to_text(document(_SCHEMA, files=files)).encode()
 
 
 def _remove_empty(top: Path, folder: Path) -> None:

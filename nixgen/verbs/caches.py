@@ -20,6 +20,7 @@ from nixgen.driver.evaluate import Tree, evaluate
 from nixgen.driver.store.store import Store
 from nixgen.errors import UsageError, VerifyError
 from nixgen.programs.runner import SubprocessRunner
+from nixgen.records.document import document
 from nixgen.verbs.build import Built, Substituters
 from nixgen.verbs.evaluate import Observer, moving_files
 
@@ -279,19 +280,19 @@ class Channel:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/channel/1."""
-        return {
-            "schema": "nixgen/channel/1",
-            "name": self.name,
-            "cache": self.cache,
-            "url": self.url,
-            "tarball": self.urls.tarball,
-            "flake": self.urls.flake,
-            "targets": {
+        return document(
+            "nixgen/channel/1",
+            name=self.name,
+            cache=self.cache,
+            url=self.url,
+            tarball=self.urls.tarball,
+            flake=self.urls.flake,
+            targets={
                 attr: {"flake": flake, "system": system, "out": path}
                 for attr, (flake, system, path) in self.targets.items()
             },
-            "uploaded": list(self.uploaded),
-        }
+            uploaded=list(self.uploaded),
+        )
 
 
 def publish_channel(

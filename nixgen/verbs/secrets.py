@@ -21,6 +21,7 @@ from nixgen.cache.push.leaks import (
 )
 from nixgen.driver.store.store import Store
 from nixgen.errors import LeakError
+from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.project.workspace import Workspace
@@ -50,16 +51,16 @@ class SecretScan:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/secret-scan/1."""
-        return {
-            "schema": "nixgen/secret-scan/1",
-            "searched": list(self.searched),
-            "tooShort": list(self.too_short),
-            "absent": list(self.absent),
-            "paths": self.paths,
-            "narBytes": self.nar_bytes,
-            "leaks": [asdict(leak) for leak in self.leaks],
-            "seconds": round(self.seconds, 3),
-        }
+        return document(
+            "nixgen/secret-scan/1",
+            searched=list(self.searched),
+            tooShort=list(self.too_short),
+            absent=list(self.absent),
+            paths=self.paths,
+            narBytes=self.nar_bytes,
+            leaks=[asdict(leak) for leak in self.leaks],
+            seconds=round(self.seconds, 3),
+        )
 
 
 def scan(workspace: Workspace, roots: Sequence[str]) -> SecretScan:

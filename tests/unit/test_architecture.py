@@ -34,7 +34,7 @@ ALLOWED = {
     "programs": "",
     "lowering": "documents models syntax gitignore",
     "options": "documents models files _collector records",
-    "documents": "models",
+    "documents": "models records",
     "models": "gitignore _collector",
     "render": "syntax files _collector records",
     "syntax": "",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nixgen.errors import VerifyError
+from nixgen.records.document import document
 
 __all__ = [
     "DOCUMENT_TYPE",
@@ -26,7 +27,17 @@ Document = dict[str, Any]
 
 def encode(schema: str, body: Mapping[str, Any]) -> bytes:
     """With sorted keys, so that equal values are equal objects."""
-    return json.dumps({"schema": schema, **body}, sort_keys=True, indent=1).encode() + b"\n"
+    return (
+        json.dumps(
+            document(
+                schema,
+                **body,
+            ),
+            sort_keys=True,
+            indent=1,
+        ).encode()
+        + b"\n"
+    )
 
 
 def decode(data: bytes, schema: str, *, source: str) -> Document:

@@ -29,6 +29,7 @@ from nixgen.cache.push.push import CACHE_INFO, ensure_cache_info
 from nixgen.cache.push.upload import UploadSettings, upload
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import StoreError, VerifyError
+from nixgen.records.document import document
 from nixgen.store.digest import Hash
 
 __all__ = ["Beyond", "RepairPlan", "RepairReport", "plan_repair", "repair"]
@@ -105,23 +106,23 @@ class RepairReport:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/cache-repair/1."""
-        return {
-            "schema": "nixgen/cache-repair/1",
-            "cache": self.cache,
-            "problems": [problem.document() for problem in self.problems],
-            "waste": self.waste,
-            "pushed": list(self.pushed),
-            "refused": list(self.refused),
-            "reasons": list(self.reasons),
-            "beyond": [
+        return document(
+            "nixgen/cache-repair/1",
+            cache=self.cache,
+            problems=[problem.document() for problem in self.problems],
+            waste=self.waste,
+            pushed=list(self.pushed),
+            refused=list(self.refused),
+            reasons=list(self.reasons),
+            beyond=[
                 {"object": each.name, "path": each.path, "command": each.command}
                 for each in self.beyond
             ],
-            "dropped": list(self.dropped),
-            "remaining": None
+            dropped=list(self.dropped),
+            remaining=None
             if self.remaining is None
             else [problem.document() for problem in self.remaining],
-        }
+        )
 
 
 def plan_repair(problems: Iterable[CacheProblem], inventory: Inventory, store: Store) -> RepairPlan:

@@ -23,6 +23,7 @@ from nixgen.cache.format.content_address import follows_from_content
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.errors import CacheError, UsageError
+from nixgen.records.document import document
 
 __all__ = ["Refused", "Rotation", "SignReport", "resigned", "resigned_realisation", "sign"]
 
@@ -183,14 +184,14 @@ class SignReport:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/cache-sign/1."""
-        return {
-            "schema": "nixgen/cache-sign/1",
-            "cache": self.cache,
-            "paths": self.paths,
-            "changed": self.changed,
-            "written": self.written,
-            "refused": [each.document() for each in self.refused],
-        }
+        return document(
+            "nixgen/cache-sign/1",
+            cache=self.cache,
+            paths=self.paths,
+            changed=self.changed,
+            written=self.written,
+            refused=[each.document() for each in self.refused],
+        )
 
 
 def sign(

@@ -14,6 +14,7 @@ from nixgen.cache.bucket.inventory import Inventory, read_inventory
 from nixgen.cache.format.narinfo import narinfo_name
 from nixgen.cache.keep.roots import ROOTS
 from nixgen.driver.store.store import PathInfo, Store
+from nixgen.records.document import document
 
 __all__ = ["CacheStatus", "Coverage", "cover", "status"]
 
@@ -89,17 +90,17 @@ class CacheStatus:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/cache-status/1."""
-        return {
-            "schema": "nixgen/cache-status/1",
-            "cache": self.cache,
-            "paths": self.paths,
-            "narBytes": self.nar_bytes,
-            "fileBytes": self.file_bytes,
-            "newest": None if self.newest is None else instant_text(self.newest),
-            "roots": dict(self.roots),
-            "covered": self.covered,
-            "targets": {target.attr: target.document() for target in self.targets},
-        }
+        return document(
+            "nixgen/cache-status/1",
+            cache=self.cache,
+            paths=self.paths,
+            narBytes=self.nar_bytes,
+            fileBytes=self.file_bytes,
+            newest=None if self.newest is None else instant_text(self.newest),
+            roots=dict(self.roots),
+            covered=self.covered,
+            targets={target.attr: target.document() for target in self.targets},
+        )
 
 
 def cover(

@@ -29,6 +29,7 @@ from nixgen.cache.push.events import UpstreamSilent
 from nixgen.cache.push.push import CACHE_INFO
 from nixgen.cache.push.upstream import UpstreamCaches
 from nixgen.errors import CacheError
+from nixgen.records.document import document
 
 __all__ = [
     "MIN_AGE",
@@ -75,21 +76,21 @@ class Verification:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/cache-verify/1."""
-        return {
-            "schema": "nixgen/cache-verify/1",
-            "cache": self.cache,
-            "paths": self.paths,
-            "narBytes": self.nar_bytes,
-            "fileBytes": self.file_bytes,
-            "archives": {
+        return document(
+            "nixgen/cache-verify/1",
+            cache=self.cache,
+            paths=self.paths,
+            narBytes=self.nar_bytes,
+            fileBytes=self.file_bytes,
+            archives={
                 "stored": self.distinct,
                 "read": self.archives,
                 "fileBytes": self.archive_bytes,
             },
-            "inProgress": self.in_progress,
-            "uploadsKnown": self.uploads_known,
-            "problems": [problem.document() for problem in self.problems],
-        }
+            inProgress=self.in_progress,
+            uploadsKnown=self.uploads_known,
+            problems=[problem.document() for problem in self.problems],
+        )
 
 
 def verify(

@@ -36,6 +36,7 @@ from nixgen.cache.collect.sweep import Sweep
 from nixgen.cache.keep.leases import boot_clock
 from nixgen.cache.keep.lock import SweepLock, sweep_lock
 from nixgen.cache.keep.tombstones import read_tombstones, write_tombstones
+from nixgen.records.document import document
 
 __all__ = ["BATCH_SECONDS", "GcReport", "collect", "preview"]
 
@@ -87,23 +88,23 @@ class GcReport:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/cache-gc/1."""
-        return {
-            "schema": "nixgen/cache-gc/1",
-            "cache": self.cache,
-            "applied": self.applied,
-            "now": instant_text(self.now),
-            "kept": {
+        return document(
+            "nixgen/cache-gc/1",
+            cache=self.cache,
+            applied=self.applied,
+            now=instant_text(self.now),
+            kept={
                 "paths": self.plan.kept_paths,
                 "bytes": self.plan.kept_bytes,
                 "leases": self.leases,
             },
-            "doomed": [self._entry(each) for each in self.plan.doomed],
-            "removed": {"objects": len(self.removed), "bytes": self.removed_bytes},
-            "rescued": list(self.rescued),
-            "spared": list(self.spared),
-            "problems": list(self.plan.problems),
-            "seconds": round(self.seconds, 3),
-        }
+            doomed=[self._entry(each) for each in self.plan.doomed],
+            removed={"objects": len(self.removed), "bytes": self.removed_bytes},
+            rescued=list(self.rescued),
+            spared=list(self.spared),
+            problems=list(self.plan.problems),
+            seconds=round(self.seconds, 3),
+        )
 
     def _entry(self, each: Doomed) -> dict[str, Any]:
         since = self.since.get(each.name)

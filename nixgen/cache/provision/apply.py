@@ -21,6 +21,7 @@ from nixgen.cache.provision.design import BucketDesign
 from nixgen.cache.provision.difference import BucketState, Change, Part, compare, foreign, without
 from nixgen.cache.push.push import CACHE_INFO, ensure_cache_info
 from nixgen.errors import CacheError
+from nixgen.records.document import document
 
 __all__ = ["Provisioned", "observe", "provision"]
 
@@ -61,15 +62,15 @@ class Provisioned:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/provision/1."""
-        return {
-            "schema": "nixgen/provision/1",
-            "cache": str(self.design.location),
-            "public": self.design.public,
-            "encryption": None if self.design.encryption is None else str(self.design.encryption),
-            "drift": self.drift,
-            "applied": self.applied,
-            "changes": [attrs.asdict(change) for change in self.changes],
-        }
+        return document(
+            "nixgen/provision/1",
+            cache=str(self.design.location),
+            public=self.design.public,
+            encryption=None if self.design.encryption is None else str(self.design.encryption),
+            drift=self.drift,
+            applied=self.applied,
+            changes=[attrs.asdict(change) for change in self.changes],
+        )
 
 
 def provision(

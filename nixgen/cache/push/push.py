@@ -23,6 +23,7 @@ from nixgen.cache.push.upstream import Upstream
 from nixgen.driver.store.store import Store
 from nixgen.errors import CacheError
 from nixgen.instant.pushes import LIFETIME, Question
+from nixgen.records.document import document
 
 __all__ = ["CACHE_INFO", "PushReport", "ensure_cache_info", "push"]
 
@@ -63,15 +64,15 @@ class PushReport:
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/push/1."""
         done = self.uploaded
-        return {
-            "schema": "nixgen/push/1",
-            "cache": self.cache,
-            "closure": self.closure,
-            "missing": list(self.missing),
-            "missingBytes": self.missing_bytes,
-            "upstream": list(self.upstream),
-            "upstreamBytes": self.upstream_bytes,
-            "uploaded": None
+        return document(
+            "nixgen/push/1",
+            cache=self.cache,
+            closure=self.closure,
+            missing=list(self.missing),
+            missingBytes=self.missing_bytes,
+            upstream=list(self.upstream),
+            upstreamBytes=self.upstream_bytes,
+            uploaded=None
             if done is None
             else {
                 "paths": done.published,
@@ -80,9 +81,9 @@ class PushReport:
                 "fileBytes": done.file_bytes,
                 "peakMemory": done.peak_memory,
             },
-            "requests": asdict(self.requests),
-            "seconds": round(self.seconds, 3),
-        }
+            requests=asdict(self.requests),
+            seconds=round(self.seconds, 3),
+        )
 
 
 def push(

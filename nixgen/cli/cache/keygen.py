@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, examples, verb
+from nixgen.records.document import document
 
 app = verb()
 
@@ -30,7 +31,13 @@ def keygen(
 
     public = make(name, secret)
     if json:
-        console.print_json({"schema": "nixgen/key/1", "public": str(public), "secret": str(secret)})
+        console.print_json(
+            document(
+                "nixgen/key/1",
+                public=str(public),
+                secret=str(secret),
+            )
+        )
     else:
         console.say(f"secret key: {secret} (keep it out of version control)")
         console.say(f"public key: {public}")

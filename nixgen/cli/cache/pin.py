@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Debug, Env, Json, ProjectFolder, examples, verb
+from nixgen.records.document import document
 
 app = verb()
 
@@ -67,7 +68,12 @@ def pin(
             paths += recorded_paths(bucket, targets, environment=env, generation=generation)
         made = pin_paths(bucket, name, paths, note=note)
     if json:
-        console.print_json({"schema": "nixgen/cache-pin/1", **made.document()})
+        console.print_json(
+            document(
+                "nixgen/cache-pin/1",
+                **made.document(),
+            )
+        )
         return
     for path in made.paths:
         console.say(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
+from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.cache.keep.roots import Pin, Root
@@ -34,12 +35,12 @@ def roots(
         found, pins, now = list_roots(bucket), list_pins(bucket), bucket.clock()
     if json:
         console.print_json(
-            {
-                "schema": "nixgen/cache-roots/1",
-                "cache": str(location),
-                "roots": [{**root.document(), "pinned": _pinned(root, pins)} for root in found],
-                "pins": [pin.document() for pin in pins],
-            }
+            document(
+                "nixgen/cache-roots/1",
+                cache=str(location),
+                roots=[{**root.document(), "pinned": _pinned(root, pins)} for root in found],
+                pins=[pin.document() for pin in pins],
+            )
         )
         return
     columns = ("environment", "generation", "age", "commit", "pinned", "targets")

@@ -10,6 +10,7 @@ import typer
 from nixgen.cli.cache.pin import Of
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 from nixgen.errors import UsageError
+from nixgen.records.document import document
 
 app = verb()
 
@@ -38,6 +39,11 @@ def unpin(
                 hint=f"it has {known}" if known else "it has no pins",
             )
     if json:
-        console.print_json({"schema": "nixgen/cache-unpin/1", "name": name})
+        console.print_json(
+            document(
+                "nixgen/cache-unpin/1",
+                name=name,
+            )
+        )
     else:
         console.say(f"unpinned {name}")

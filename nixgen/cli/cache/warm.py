@@ -22,6 +22,7 @@ from nixgen.cli.options import (
     examples,
     verb,
 )
+from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.cache.push.warm import WarmPlan
@@ -197,10 +198,10 @@ def _warm(
         builders=builders,
         debug=debug,
     )
-    head = {
-        "schema": "nixgen/cache-warm/1",
-        "shard": None if selection.shard is None else str(selection.shard),
-    }
+    head = document(
+        "nixgen/cache-warm/1",
+        shard=None if selection.shard is None else str(selection.shard),
+    )
     if only_plan:
         upstreams = caches.cache_defaults(workspace, to)[1]
         with (
@@ -333,7 +334,13 @@ def _emit(
         for name, text in files.items():
             write_atomically(out / name, text.encode())
     if json:
-        console.print_json({"schema": "nixgen/cache-warm-job/1", "form": form, "files": files})
+        console.print_json(
+            document(
+                "nixgen/cache-warm-job/1",
+                form=form,
+                files=files,
+            )
+        )
     elif out is not None:
         for name in files:
             console.say(f"wrote   {out / name}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nixgen.cli.options import Debug, InputNames, Json, ProjectFolder, examples, verb
+from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.verbs.inputs import Checked
@@ -47,10 +48,10 @@ def check(
             console.print_checked(flake, width)
     if json:
         console.print_json(
-            {
-                "schema": "nixgen/inputs-check/1",
-                "inputs": [each.to_json() for each in done],
-            }
+            document(
+                "nixgen/inputs-check/1",
+                inputs=[each.to_json() for each in done],
+            )
         )
     states = [each.state for each in done]
     if "unreachable" in states:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder, examples, verb
+from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.options.stub import Stub
@@ -78,16 +79,16 @@ def _write(workspace: Workspace, stub: Stub, *, json: bool) -> None:
     source = stub.provenance
     if json:
         console.print_json(
-            {
-                "schema": "nixgen/options-report/1",
-                "file": path.name,
-                "changed": changed,
-                "options": stub.count,
-                "release": source.release,
-                "pin": source.pin,
-                "complete": source.complete,
-                "modules": dict(source.modules),
-            }
+            document(
+                "nixgen/options-report/1",
+                file=path.name,
+                changed=changed,
+                options=stub.count,
+                release=source.release,
+                pin=source.pin,
+                complete=source.complete,
+                modules=dict(source.modules),
+            )
         )
         return
     release = f" of NixOS {source.release}" if source.release else ""
@@ -106,10 +107,10 @@ def _find(workspace: Workspace, words: list[str], *, json: bool) -> None:
     found = list(find(workspace, words))
     if json:
         console.print_json(
-            {
-                "schema": "nixgen/options-found/1",
-                "options": [{"option": match.option, "type": match.type} for match in found],
-            }
+            document(
+                "nixgen/options-found/1",
+                options=[{"option": match.option, "type": match.type} for match in found],
+            )
         )
         return
     console.print_options((match.option, match.type) for match in found)

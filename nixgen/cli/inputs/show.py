@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
+from nixgen.records.document import document
 
 app = verb()
 
@@ -22,11 +23,11 @@ def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = Fal
     summary = lock_summary(workspace)
     if json:
         console.print_json(
-            {
-                "schema": "nixgen/inputs-report/1",
-                "inputs": {name: {"type": pin.type, **pin.fields} for name, pin in pins.items()},
-                "debian": summary,
-            }
+            document(
+                "nixgen/inputs-report/1",
+                inputs={name: {"type": pin.type, **pin.fields} for name, pin in pins.items()},
+                debian=summary,
+            )
         )
         return
     console.print_table(

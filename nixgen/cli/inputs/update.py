@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.options import Debug, InputNames, Json, ProjectFolder, examples, verb
+from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.verbs.inputs import Update
@@ -55,10 +56,10 @@ def update(
             _say_update(done[-1])
     if json:
         console.print_json(
-            {
-                "schema": "nixgen/inputs-update/1",
-                "inputs": {each.name: each.to_json() for each in done},
-            }
+            document(
+                "nixgen/inputs-update/1",
+                inputs={each.name: each.to_json() for each in done},
+            )
         )
     locked = all(pin.is_locked for pin in Inputs.read(file, unlocked=True).pins.values())
     if any(each.changed for each in done) and locked and workspace.generated.exists():

@@ -7,6 +7,7 @@ from typing import Any
 
 from nixgen.errors import UsageError
 from nixgen.models import ClusterMember, Ec2, Machine
+from nixgen.records.document import document
 
 __all__ = ["descriptor"]
 
@@ -35,19 +36,19 @@ def descriptor(machines: Iterable[Machine]) -> dict[str, Any]:
         )
     subnets = {ec2.subnet.id: ec2.subnet for _, _, ec2 in members}
     groups = {group.id: group for _, _, ec2 in members for group in ec2.security_groups}
-    return {
-        "schema": "nixgen/machine/1",
-        "region": regions[0],
-        "subnets": [subnet.document() for subnet in subnets.values()],
-        "securityGroups": [group.document() for group in groups.values()],
-        "masters": [_machine(*member) for member in members if member[1].role == "master"],
-        "workers": [_machine(*member) for member in members if member[1].role == "worker"],
-        "membership": {
+    return document(
+        "nixgen/machine/1",
+        region=regions[0],
+        subnets=[subnet.document() for subnet in subnets.values()],
+        securityGroups=[group.document() for group in groups.values()],
+        masters=[_machine(*member) for member in members if member[1].role == "master"],
+        workers=[_machine(*member) for member in members if member[1].role == "worker"],
+        membership={
             machine.name: [each.name for each, its, _ in members if its.master is machine]
             for machine, cluster, _ in members
             if cluster.role == "master"
         },
-    }
+    )
 
 
 def _on_ec2(machine: Machine) -> Ec2:

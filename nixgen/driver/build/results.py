@@ -16,6 +16,7 @@ from nixgen.driver.evaluate import Target
 from nixgen.errors import InputError, MissingToolError
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
+from nixgen.records.document import document
 
 __all__ = ["SCHEMA", "Results", "TargetOutcome", "source_commit"]
 
@@ -82,14 +83,14 @@ class Results:
         )
 
     def to_json(self) -> dict[str, object]:
-        return {
-            "schema": SCHEMA,
-            "base": self.base,
-            "system": self.system,
-            "commit": self.commit,
-            "started": self.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "seconds": self.seconds,
-            "targets": [
+        return document(
+            SCHEMA,
+            base=self.base,
+            system=self.system,
+            commit=self.commit,
+            started=self.started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            seconds=self.seconds,
+            targets=[
                 {
                     "attr": outcome.target.attr,
                     **outcome.target.to_json(),
@@ -100,7 +101,7 @@ class Results:
                 }
                 for outcome in self.targets
             ],
-        }
+        )
 
     @classmethod
     def from_json(cls, data: Any) -> Results:

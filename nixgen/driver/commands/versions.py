@@ -17,6 +17,7 @@ from nixgen.files.write import write_atomically
 from nixgen.programs.child import missing_tool
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
+from nixgen.records.document import document
 
 __all__ = ["Capabilities", "nix_identity", "probe", "program_identity"]
 
@@ -79,7 +80,15 @@ def probe(runner: Runner, cache: Path) -> Capabilities:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     found = _probe(runner, identity)
-    write_atomically(file, json.dumps({"schema": _SCHEMA, **attrs.asdict(found)}).encode())
+    write_atomically(
+        file,
+        json.dumps(
+            document(
+                _SCHEMA,
+                **attrs.asdict(found),
+            )
+        ).encode(),
+    )
     return found
 
 

@@ -16,6 +16,7 @@ from nixgen.errors import InputError, MissingToolError, StaleError
 from nixgen.files.write import write_atomically
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
+from nixgen.records.document import document
 
 __all__ = ["Formatted", "Formatter", "Rejected", "Report", "format_files"]
 
@@ -124,14 +125,12 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """nixgen/fmt/1."""
-        return {
-            "schema": "nixgen/fmt/1",
-            "files": len(self.results),
-            "changed": [each.name for each in self.changed],
-            "rejected": [
-                {"file": each.name, "reason": list(each.reason)} for each in self.rejected
-            ],
-        }
+        return document(
+            "nixgen/fmt/1",
+            files=len(self.results),
+            changed=[each.name for each in self.changed],
+            rejected=[{"file": each.name, "reason": list(each.reason)} for each in self.rejected],
+        )
 
     def require(self, *, check: bool) -> None:
         """

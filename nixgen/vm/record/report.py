@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 from attrs import frozen
 
 from nixgen.errors import EngineError, OutsideError, TestError
-from nixgen.records.format import document
+from nixgen.records.document import document
 
 __all__ = ["Entry", "Failure", "MachineReport", "TestResult", "junit_xml"]
 

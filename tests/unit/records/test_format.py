@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nixgen.errors import InputError
-from nixgen.records.format import Format, document, parse_object, to_text
+from nixgen.records.document import document, parse_object, to_text
+from nixgen.records.format import Format
 from nixgen.records.rules import ABSENT, Text, at_least, between, matching, named
 from nixgen.records.structure import Faults, place_text, value_of
 

@@ -1,0 +1,41 @@
+"""Documents as plain dictionaries, and their text. Imports nothing but the standard library."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["document", "parse_object", "to_text"]
+
+
+def document(schema: str, /, **members: Any) -> dict[str, Any]:
+    """The members of a document with its schema in front.
+
+    :param schema: such as ``nixgen/push/1``.
+    :param members: by their names in JSON; values as `json.dumps` takes them.
+    """
+    return {"schema": schema, **members}
+
+
+def to_text(value: Any, *, indent: int | None = 2) -> str:
+    """Canonical JSON: equal values are equal text. Keys are sorted, and a newline ends it.
+
+    :param value: as `json.dumps` takes it.
+    :param indent: spaces for each level; None for one line.
+    """
+    return json.dumps(value, indent=indent, sort_keys=True) + "\n"
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """Read a JSON object.
+
+    :param text: the document.
+    :raises ValueError: it is not JSON, or no object.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"it is {type(value).__name__}, not an object")  # noqa: TRY004 - see above
+    return value
