@@ -76,7 +76,11 @@ Without git, and with a Nix newer than 2.8, write "path:$PWD?dir=generated" for 
 
 
 def lower(
-    project: Project, table: IgnoreTable = _NO_RULES, *, inputs: Inputs | None = None
+    project: Project,
+    table: IgnoreTable = _NO_RULES,
+    *,
+    inputs: Inputs | None = None,
+    own_pins: bool = True,
 ) -> Mapping[str, GeneratedFile]:
     """The files of the generated tree, by their paths below ``generated/``.
 
@@ -84,9 +88,12 @@ def lower(
 
     :param table: what .gitignore files say of the project's sources.
     :param inputs: of the flake; without a nixpkgs among them there is none.
+    :param own_pins: whether the project has a flake-inputs.json; without one, the pins that nixgen
+        ships are read from ``lib/``.
     """
+    pins = "../flake-inputs.json" if own_pins else "./lib/flake-inputs.json"
     files: dict[str, GeneratedFile] = {
-        "default.nix": nix.NixFile(_DEFAULT, partial(_default, project))
+        "default.nix": nix.NixFile(_DEFAULT, partial(_default, project, pins=pins))
     }
     for machine in project.machines:
         make = partial(machine_module, machine, project.machines)
@@ -159,10 +166,16 @@ def target_rows(project: Project, environment: str | None) -> Mapping[str, Calla
     return rows
 
 
-def _default(project: Project, names: Mapping[str, Expr] | None = None) -> Expr:
+def _default(
+    project: Project,
+    names: Mapping[str, Expr] | None = None,
+    *,
+    pins: str = "../flake-inputs.json",
+) -> Expr:
     """The entry of the tree: data only. What is done with it is written by hand, in lib/project.nix.
 
     :param names: of packages, see `_package_names`; those of the project when None.
+    :param pins: the path of flake-inputs.json, from ``generated/``.
     """
     arguments: list[nix.Inherit | tuple[str, Expr]] = [
         nix.Inherit(("base", "environment", "inputs", "system")),
@@ -195,7 +208,7 @@ def _default(project: Project, names: Mapping[str, Expr] | None = None) -> Expr:
             nix.AttrSet({machine.name: _machine(machine) for machine in project.machines}),
         ),
         ("packageNames", nix.AttrSet(_package_names(project) if names is None else names)),
-        ("pins", nix.Path("../flake-inputs.json")),
+        ("pins", nix.Path(pins)),
         ("packages", strings(package.name for package in project.packages)),
         ("tests", nix.AttrSet({test.name: _test(test) for test in project.tests})),
         ("tools", strings(package.name for package in project.tools)),

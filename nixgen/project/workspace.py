@@ -86,10 +86,20 @@ class Workspace:
     def inputs_path(self) -> Path:
         return self.root / INPUTS_FILE
 
+    @property
+    def pins_path(self) -> Path:
+        """The file that the pins are read from: the project's own, or the one that nixgen ships."""
+        from nixgen.render import default_inputs
+
+        return self.inputs_path if self.inputs_path.exists() else default_inputs()
+
     @cached_property
     def inputs(self) -> Inputs:
-        """:raises LockError: flake-inputs.json is missing or wrong."""
-        return Inputs.read(self.inputs_path)
+        """The pins: of the project's flake-inputs.json, or those that nixgen ships where it has none.
+
+        :raises LockError: flake-inputs.json is wrong.
+        """
+        return Inputs.read(self.pins_path)
 
     @cached_property
     def options(self) -> ProjectOptions:
@@ -218,9 +228,9 @@ class Workspace:
         from nixgen.lowering import lower
         from nixgen.render import render
 
-        inputs = self.inputs if self.inputs_path.exists() else None
         ignored = ignore_table(self.sources, self._sources())
-        return render(lower(self.project, ignored, inputs=inputs))
+        own = self.inputs_path.exists()
+        return render(lower(self.project, ignored, inputs=self.inputs, own_pins=own))
 
     def plan_generated(self) -> Changes:
         tree, _ = self._rendered

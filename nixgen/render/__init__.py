@@ -1,6 +1,12 @@
 """Expressions → files: templates, the file tree, and writing it without losing anything."""
 
-from nixgen.render.resources import library_files, nix_library, requirements, template_folder
+from nixgen.render.resources import (
+    default_inputs,
+    library_files,
+    nix_library,
+    requirements,
+    template_folder,
+)
 from nixgen.render.tree import FileTree, SourceMap, printed, render
 from nixgen.render.write import Changes, apply, difference, plan
 
@@ -9,6 +15,7 @@ __all__ = [
     "FileTree",
     "SourceMap",
     "apply",
+    "default_inputs",
     "difference",
     "library_files",
     "nix_library",

@@ -45,3 +45,4 @@ def library_files() -> Iterator[Path]:
     root = nix_library()
     yield root
     yield from root.rglob("*")
+    yield default_inputs()

@@ -10,7 +10,7 @@ import attrs
 
 from nixgen import syntax as nix
 from nixgen._collector import paused_collector
-from nixgen.render.resources import nix_library
+from nixgen.render.resources import default_inputs, nix_library
 
 __all__ = ["FileTree", "SourceMap", "printed", "render"]
 
@@ -33,11 +33,13 @@ class SourceMap:
 @cache
 def _library() -> Mapping[str, bytes]:
     root = nix_library()
-    return {
+    files = {
         f"lib/{file.relative_to(root).as_posix()}": file.read_bytes()
         for file in sorted(root.rglob("*"))
         if file.is_file()
     }
+    # the pins of projects that have no flake-inputs.json of their own
+    return {**files, "lib/flake-inputs.json": default_inputs().read_bytes()}
 
 
 def printed(expression: nix.Expr) -> bytes:

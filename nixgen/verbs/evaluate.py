@@ -266,7 +266,7 @@ def _local_trees(workspace: Workspace, tree: Tree) -> Mapping[str, Path]:
 
     :raises LockError: flake-inputs.json is wrong.
     """
-    if tree.base == "debian" or not workspace.inputs_path.exists():
+    if tree.base == "debian":
         return tree.inputs
     pinned = {
         name: workspace.root / pin.fields["path"]

@@ -51,7 +51,7 @@ def read_tree(
         )
     arguments = {
         "library": str(nix_library()),
-        "inputs": str(workspace.inputs_path),
+        "inputs": str(workspace.pins_path),
         "overrides": {name: str(tree) for name, tree in overrides.items()},
         "modules": [str(workspace.root / path) for path in workspace.options.modules],
         "system": _SYSTEM,

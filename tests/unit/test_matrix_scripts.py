@@ -19,8 +19,10 @@ _IN_DEBIAN = {
     "moto": "python3-moto python3-flask-cors",
     "basedpyright": None,
     "boto3-stubs": None,
+    "cosmic-ray": None,
     "kubernetes-validate": None,  # its tests say that it is not there
     "mypy": None,
+    "pytest-cov": None,
     "pyyaml": "python3-yaml",
     "ruff": None,
 }

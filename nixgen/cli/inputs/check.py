@@ -27,14 +27,14 @@ def check(
     """
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress
-    from nixgen.documents.inputs import FILE, Inputs
+    from nixgen.documents.inputs import Inputs
     from nixgen.errors import OutsideError, StaleError
     from nixgen.project.workspace import Workspace
     from nixgen.verbs.inputs import check as check_pin
     from nixgen.verbs.inputs import check_flake, require_updatable
 
     workspace = Workspace.open(project)
-    pins = require_updatable(Inputs.read(workspace.root / FILE, unlocked=True), names or (), None)
+    pins = require_updatable(Inputs.read(workspace.pins_path, unlocked=True), names or (), None)
     done: list[Checked] = []
     width = max(len(name) for name in ("flake", *(pin.name for pin in pins)))
     for pin in pins:

@@ -14,12 +14,12 @@ app = verb()
 def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """Show what the project is pinned to."""
     from nixgen.cli import console
-    from nixgen.documents.inputs import DEBIAN, FILE, Inputs, described
+    from nixgen.documents.inputs import DEBIAN, Inputs, described
     from nixgen.project.workspace import Workspace
     from nixgen.verbs.inputs import lock_summary
 
     workspace = Workspace.open(project)
-    pins = Inputs.read(workspace.root / FILE, unlocked=True).pins
+    pins = Inputs.read(workspace.pins_path, unlocked=True).pins
     summary = lock_summary(workspace)
     if json:
         console.print_json(

@@ -40,13 +40,13 @@ def update(
     """Pin the newest state of inputs: commits, contents of tarballs, Debian packages."""
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress
-    from nixgen.documents.inputs import FILE, Inputs
+    from nixgen.documents.inputs import Inputs
     from nixgen.project.workspace import Workspace
     from nixgen.verbs.inputs import require_updatable
     from nixgen.verbs.inputs import update as update_pin
 
     workspace = Workspace.open(project)
-    file = workspace.root / FILE
+    file = workspace.pins_path
     pins = require_updatable(Inputs.read(file, unlocked=True), names or (), to)
     done: list[Update] = []
     for pin in pins:

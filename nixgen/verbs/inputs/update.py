@@ -185,7 +185,7 @@ def _exact(found: Fetched) -> dict[str, Any]:
 
 def _edited(workspace: Workspace, name: str, fields: Mapping[str, Any]) -> JsonText:
     """flake-inputs.json as it is now, with another entry in it."""
-    text = Inputs.read(workspace.root / FILE, unlocked=True).text
+    text = Inputs.read(workspace.pins_path, unlocked=True).text
     for gone in set(text.document["inputs"][name]) - fields.keys() - {"type"}:
         text = text.without(("inputs", name, gone))
     for key, value in fields.items():

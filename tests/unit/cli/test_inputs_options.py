@@ -72,8 +72,7 @@ def test_each_form_has_its_json_document(nixgen) -> None:
         (["--from", "infra.py"], 2, "infra.py is not JSON"),
         (["--from", "options.json", "web"], 2, "words search the list of options"),
         (["--from", "options.json", "--override-input", "nixpkgs=x"], 2, "two places"),
-        (["--override-input", "nixpkgs=x"], 2, "flake-inputs.json does not exist"),
-        ([], 2, "flake-inputs.json does not exist"),
+        (["--override-input", "nixpkgs=x"], 2, "x, given for the input 'nixpkgs', does not exist"),
     ],
 )
 def test_contradicting_options_are_refused(

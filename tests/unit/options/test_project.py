@@ -137,10 +137,11 @@ def test_a_list_of_another_pin_is_doubted_once(tmp_path: Path) -> None:
         "nixos-options.json may be out of date: nixpkgs is pinned to another revision since; "
         "nixgen inputs options reads it anew"
     )
+    # the pins that nixgen ships are another revision, too
     (tmp_path / "flake-inputs.json").unlink()
     with pytest.raises(ModelError) as caught:
         Workspace.open(tmp_path)
-    assert caught.value.hint is None
+    assert "another revision" in (caught.value.hint or "")
 
 
 MODULES = """\
