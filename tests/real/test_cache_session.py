@@ -188,7 +188,7 @@ def test_what_succeeded_is_pushed_although_something_failed(project):
 def test_a_cache_that_is_down_does_not_fail_the_build(project):
     with embedded_s3() as location:
         pass
-    done = project("build", "machines.good", "--push", location, expect=3)
+    done = project("build", "machines.good", "--push", location, "-v", expect=3)
     assert done.stdout.startswith("built   machines.good  /nix/store/")
     assert done.stderr.count("error: ") == 1
     assert "built   machine-good" in done.stderr
