@@ -36,7 +36,7 @@ def _node(scope: Scope, machine: Machine, *, with_curl: bool) -> Expr:
         ("virtualisation", "diskSize"): nix.Int(machine.disk),
         ("virtualisation", "memorySize"): nix.Int(machine.memory),
     }
-    if with_curl and any(isinstance(service.health, HttpCheck) for service in machine.services):
+    if with_curl and _asks_over_http(machine):
         # the script asks over HTTP from inside; on NixOS as on Debian, a bare machine has no client
         bindings["environment", "systemPackages"] = nix.List((attribute(_CURL),))
     if machine.cluster is not None:
@@ -87,4 +87,9 @@ def _python_text(literal: str) -> str:
 
 def implied_packages(tests: Iterable[Test]) -> tuple[Package, ...]:
     """Packages that derived scripts use, beside those that the project mentions."""
-    return (_CURL,) if any(test.script is None for test in tests) else ()
+    asks = any(test.script is None and any(map(_asks_over_http, test.machines)) for test in tests)
+    return (_CURL,) if asks else ()
+
+
+def _asks_over_http(machine: Machine) -> bool:
+    return any(isinstance(service.health, HttpCheck) for service in machine.services)

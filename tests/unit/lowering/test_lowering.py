@@ -171,11 +171,18 @@ def test_derived_scripts_are_python(words: list[str], contains: str) -> None:
 
 
 def test_curl_is_implied_by_derived_tests_alone() -> None:
-    machine = Machine("m")
+    service = Service("web", command=["/bin/web"], ports=[Port(80)], health=HttpCheck("/"))
+    machine = Machine("m", services=[service])
     assert [package.name for package in implied_packages([Test("t", machines=[machine])])] == [
         "curl"
     ]
     assert implied_packages([Test("t", machines=[machine], script="pass")]) == ()
+
+
+def test_a_derived_test_without_an_http_check_implies_no_package() -> None:
+    service = Service("api", command=["/bin/api"], ports=[Port(80)], health=TcpCheck())
+    machine = Machine("web", services=[service])
+    assert implied_packages([Test("t", machines=[machine])]) == ()
 
 
 def test_images_run_as_somebody_and_say_where_they_listen() -> None:
