@@ -1,1 +1,6 @@
-"""OCI images from Nix closures: layered jointly, written without a tarball in the store, run by an engine."""
+"""OCI images from Nix closures.
+
+- `plan`: image.json, and which store paths share a layer.
+- `write`: layers and OCI layouts on disk; nothing enters the Nix store.
+- `ship`: images to registries and container engines.
+"""

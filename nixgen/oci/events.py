@@ -1,4 +1,4 @@
-"""What building images tells whoever watches. Delivered on the caller's thread, in order."""
+"""The events of building images, delivered in order on the caller's thread."""
 
 from __future__ import annotations
 

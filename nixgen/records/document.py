@@ -37,5 +37,5 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     if not isinstance(value, dict):
-        raise ValueError(f"it is {type(value).__name__}, not an object")  # noqa: TRY004 - see above
+        raise ValueError(f"it is {type(value).__name__}, not an object")  # noqa: TRY004 - bad data, not a bad argument
     return value

@@ -66,9 +66,9 @@ class Destination:
 
 @frozen(kw_only=True)
 class PushReport:
-    """What a push did.
+    """The result of a push.
 
-    :param digest: of the manifest: ``HOST/REPOSITORY@DIGEST`` names the image for ever.
+    :param digest: of the manifest: ``HOST/REPOSITORY@DIGEST`` names exactly this image.
     :param sent: bytes uploaded; ``skipped`` bytes that the registry had.
     """
 

@@ -33,7 +33,7 @@ _AHEAD = 8
 
 @frozen(kw_only=True)
 class LayerRecipe:
-    """What a layer is made of.
+    """The contents of a layer, and how they are compressed.
 
     :param paths: (store path, NAR hash) in the order of the tar; empty for a customisation layer.
     :param root: (store path, NAR hash) of the tree that appears at ``/``. Its name is no part of the layer, so it

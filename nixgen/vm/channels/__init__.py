@@ -1,1 +1,1 @@
-"""Ways to talk to a machine: console, shell, QMP, and the network switch."""
+"""Connections to a machine: console, shell, QEMU's monitor, and the network switch."""

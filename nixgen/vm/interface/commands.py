@@ -24,7 +24,7 @@ _PAUSE = 1.0
 
 
 class Guest(Protocol):
-    """What a machine needs of the thing that boots it."""
+    """The booted side of a machine: its process and its channels."""
 
     name: str
 
@@ -91,7 +91,7 @@ class Commands:
         self,
         command: str,
         check_return: bool = True,  # noqa: FBT001, FBT002 - the driver's signature
-        check_output: bool = True,  # noqa: FBT001, FBT002
+        check_output: bool = True,  # noqa: FBT001, FBT002 - the driver's signature
         timeout: float | None = 900,
     ) -> tuple[int, str]:
         """Run ``command`` in bash under ``set -euo pipefail``; its exit status and standard output.
@@ -181,7 +181,7 @@ class Commands:
     ) -> str:
         last = ""
 
-        def attempt(_last_try: bool) -> bool:  # noqa: FBT001
+        def attempt(_last_try: bool) -> bool:  # noqa: FBT001 - called by `retry`
             nonlocal last
             status, last = self.execute(command, timeout=timeout)
             return wanted(status)

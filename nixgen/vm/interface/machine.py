@@ -37,7 +37,7 @@ class Machine(Units):
 
     # Power
 
-    def start(self, allow_reboot: bool = False) -> None:  # noqa: FBT001, FBT002
+    def start(self, allow_reboot: bool = False) -> None:  # noqa: FBT001, FBT002 - as NixOS
         """Start the machine without waiting for its boot; a reboot ends it unless allowed."""
         if not self._guest.running:
             with self.nested("start"):
@@ -179,7 +179,7 @@ class Machine(Units):
         """Type on the serial console."""
         self._guest.console.send(chars)
 
-    def send_key(self, key: str, delay: float | None = 0.01, log: bool | None = True) -> None:  # noqa: FBT001, FBT002
+    def send_key(self, key: str, delay: float | None = 0.01, log: bool | None = True) -> None:  # noqa: FBT001, FBT002 - as NixOS
         """Press a key, such as ``"a"`` or ``"ctrl-alt-delete"`` (names of QEMU's ``sendkey``)."""
         if log:
             self.log(f"press {key!r}")
@@ -207,14 +207,14 @@ class Machine(Units):
             self._guest.monitor.execute("screendump", filename=str(file.absolute()), format="png")
 
     def get_tty_text(self, tty: str) -> str:
-        """What is visible on the virtual terminal ``tty``."""
+        """The visible text of the virtual terminal ``tty``."""
         columns = f"$(stty -F /dev/tty{tty} size | cut -d' ' -f2)"
         return self.execute(f"fold -w{columns} /dev/vcs{tty}")[1]
 
     def wait_until_tty_matches(self, tty: str, regexp: str, timeout: float = 900) -> None:
         """Wait until ``regexp`` matches what is visible on the terminal."""
 
-        def matches(last_try: bool) -> bool:  # noqa: FBT001
+        def matches(last_try: bool) -> bool:  # noqa: FBT001 - called by `retry`
             text = self.get_tty_text(tty)
             if last_try:
                 self.log(f"tty{tty} shows: {text}")

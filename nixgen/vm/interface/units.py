@@ -27,7 +27,7 @@ class Units(Commands):
         pairs = (line.partition("=") for line in lines.splitlines())
         return {key: value for key, found, value in pairs if key and found}
 
-    def get_unit_property(self, unit: str, property: str, user: str | None = None) -> str:  # noqa: A002
+    def get_unit_property(self, unit: str, property: str, user: str | None = None) -> str:  # noqa: A002 - as NixOS
         """One property of the unit."""
         status, line = self.systemctl(
             f"--no-pager show {shlex.quote(unit)} --property={shlex.quote(property)}", user
@@ -44,7 +44,7 @@ class Units(Commands):
             The details are the end of its journal.
         """
 
-        def active(last_try: bool) -> bool:  # noqa: FBT001
+        def active(last_try: bool) -> bool:  # noqa: FBT001 - called by `retry`
             state = self.get_unit_property(unit, "ActiveState", user)
             if state == "failed":
                 self._give_up(unit, user, "failed")
@@ -96,7 +96,7 @@ class Units(Commands):
     def wait_for_open_unix_socket(
         self,
         addr: str,
-        is_datagram: bool = False,  # noqa: FBT001, FBT002
+        is_datagram: bool = False,  # noqa: FBT001, FBT002 - the driver's signature
         timeout: float = 900,
     ) -> None:
         """Wait until a process listens on the Unix socket at the path ``addr``."""

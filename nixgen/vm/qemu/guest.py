@@ -31,7 +31,7 @@ BOOT_SECONDS = 120.0
 
 @frozen(kw_only=True)
 class Host:
-    """What all machines of a run share."""
+    """The parts of the host that all machines of a run share."""
 
     system: str
     acceleration: Acceleration

@@ -1,1 +1,1 @@
-"""What a test run tells: events, the journal and reports."""
+"""The record of a test run: events, the journal of steps, and the report."""

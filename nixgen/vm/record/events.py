@@ -1,4 +1,4 @@
-"""What a running test tells its observer: a closed union, drawn only by `nixgen.cli.progress`."""
+"""The events of a running test, as a closed union. Only `nixgen.cli.progress` draws them."""
 
 from __future__ import annotations
 
