@@ -8,6 +8,7 @@ answers, without comments; antiquotations are printed with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any, Final
 
 from nixgen.syntax import nodes as n
@@ -41,6 +42,17 @@ __all__ = [
     "rank",
     "selectable",
 ]
+
+
+class Lines(Enum):
+    """Whether an expression that reads better on several lines may have them."""
+
+    ALLOWED = 1
+    REFUSED = 2
+
+
+ALLOWED: Final = Lines.ALLOWED
+REFUSED: Final = Lines.REFUSED
 
 Marks = list[object]
 """Origins on the line being made; whoever places the line turns them into spans."""
@@ -112,21 +124,21 @@ def flat(node: n.Expr, marks: Marks, least: int = LOWEST) -> str | None:
     :param least: the rank the surroundings ask for; looser expressions go into parentheses.
     """
     before = len(marks)
-    text = _form(node, marks, least, False)
+    text = _form(node, marks, least, ALLOWED)
     if text is None:
         del marks[before:]
     return text
 
 
 def compact(node: n.Expr, marks: Marks, least: int = LOWEST) -> str:
-    text = _form(node, marks, least, True)
+    text = _form(node, marks, least, REFUSED)
     if text is None:
         raise AssertionError(node)
     return text
 
 
-def _form(node: n.Expr, marks: Marks, least: int, force: bool) -> str | None:  # noqa: FBT001
-    text = _FORMS[type(node)](node, marks, force)
+def _form(node: n.Expr, marks: Marks, least: int, lines: Lines) -> str | None:
+    text = _FORMS[type(node)](node, marks, lines)
     if text is None or not least or rank(node) >= least:
         return text
     return f"({text})"
@@ -136,12 +148,12 @@ def _join(
     items: Iterable[n.Expr],
     marks: Marks,
     least: int,
-    force: bool,  # noqa: FBT001
+    lines: Lines,
 ) -> str | None:
     """Expressions side by side."""
     texts = []
     for item in items:
-        text = _form(item, marks, least, force)
+        text = _form(item, marks, least, lines)
         if text is None:
             return None
         texts.append(text)
@@ -200,15 +212,15 @@ def on_lines(parts: tuple[str | n.Expr, ...]) -> bool:
     return fits_indented("".join([part if isinstance(part, str) else "x" for part in parts]))
 
 
-def _str(node: n.Str, _marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+def _str(node: n.Str, _marks: Marks, lines: Lines) -> str | None:
     value = node.value
-    if not force and "\n" in value and fits_indented(value):
+    if lines is ALLOWED and "\n" in value and fits_indented(value):
         return None
     return quoted(value)
 
 
-def _interpolation(node: n.Interpolation, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    if not force and on_lines(node.parts):
+def _interpolation(node: n.Interpolation, marks: Marks, lines: Lines) -> str | None:
+    if lines is ALLOWED and on_lines(node.parts):
         return None
     last = len(node.parts) - 1
     # Texts are never neighbours, so whatever follows a text is an antiquotation.
@@ -240,39 +252,39 @@ def selectable(node: n.Select) -> bool:
     return isinstance(base, n.Var | n.AttrSet)
 
 
-def _select(node: n.Select, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    base = _form(node.expr, marks, LOWEST, force)
+def _select(node: n.Select, marks: Marks, lines: Lines) -> str | None:
+    base = _form(node.expr, marks, LOWEST, lines)
     if base is None:
         return None
     text = f"{base if selectable(node) else f'({base})'}.{attr_path(node.path)}"
     if node.default is None:
         return text
-    default = _form(node.default, marks, SELECT, force)
+    default = _form(node.default, marks, SELECT, lines)
     return None if default is None else f"{text} or {default}"
 
 
-def _has_attr(node: n.HasAttr, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    base = _form(node.expr, marks, HAS + 1, force)
+def _has_attr(node: n.HasAttr, marks: Marks, lines: Lines) -> str | None:
+    base = _form(node.expr, marks, HAS + 1, lines)
     return None if base is None else f"{base} ? {attr_path(node.path)}"
 
 
 # --- collections ---
 
 
-def _list(node: n.List, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+def _list(node: n.List, marks: Marks, lines: Lines) -> str | None:
     if not node.items:
         return "[ ]"
-    if len(node.items) > 1 and not force:
+    if len(node.items) > 1 and lines is ALLOWED:
         return None
-    items = _join(node.items, marks, SELECT, force)
+    items = _join(node.items, marks, SELECT, lines)
     return None if items is None else f"[ {items} ]"
 
 
-def _attr_set(node: n.AttrSet, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+def _attr_set(node: n.AttrSet, marks: Marks, lines: Lines) -> str | None:
     start = "rec {" if node.recursive else "{"
     if not node.bindings:
         return f"{start} }}"
-    if not force and not _is_plain(node.bindings):
+    if lines is ALLOWED and not _is_plain(node.bindings):
         return None
     return f"{start} {_bindings(node.bindings, marks)} }}"
 
@@ -298,8 +310,8 @@ def inherit_words(node: n.Inherit, marks: Marks) -> list[str]:
     return [f"inherit{source}", *map(attr_name, node.names)]
 
 
-def _let(node: n.Let, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    if not force:
+def _let(node: n.Let, marks: Marks, lines: Lines) -> str | None:
+    if lines is ALLOWED:
         return None
     start = f"let {_bindings(node.bindings, marks)}".rstrip()
     return f"{start} in {compact(node.body, marks)}"
@@ -322,72 +334,72 @@ def formals_text(formals: list[str]) -> str:
     return f"{{ {', '.join(formals)} }}:" if formals else "{ }:"
 
 
-def _function(node: n.Function, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    if not force:
+def _function(node: n.Function, marks: Marks, lines: Lines) -> str | None:
+    if lines is ALLOWED:
         return None
     return f"{formals_text(formal_texts(node, marks))} {compact(node.body, marks)}"
 
 
-def _lambda(node: n.Lambda, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    body = _form(node.body, marks, LOWEST, force)
+def _lambda(node: n.Lambda, marks: Marks, lines: Lines) -> str | None:
+    body = _form(node.body, marks, LOWEST, lines)
     return None if body is None else f"{node.parameter}: {body}"
 
 
-def _call(node: n.Call, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    function = _form(node.function, marks, CALL, force)
+def _call(node: n.Call, marks: Marks, lines: Lines) -> str | None:
+    function = _form(node.function, marks, CALL, lines)
     if function is None:
         return None
-    arguments = _join(node.arguments, marks, SELECT, force)
+    arguments = _join(node.arguments, marks, SELECT, lines)
     return None if arguments is None else f"{function} {arguments}"
 
 
 # --- operators ---
 
 
-def _if(node: n.If, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    condition = _form(node.condition, marks, LOWEST, force)
+def _if(node: n.If, marks: Marks, lines: Lines) -> str | None:
+    condition = _form(node.condition, marks, LOWEST, lines)
     if condition is None:
         return None
-    then = _form(node.then, marks, LOWEST, force)
+    then = _form(node.then, marks, LOWEST, lines)
     if then is None:
         return None
-    otherwise = _form(node.otherwise, marks, LOWEST, force)
+    otherwise = _form(node.otherwise, marks, LOWEST, lines)
     return None if otherwise is None else f"if {condition} then {then} else {otherwise}"
 
 
-def _not(node: n.Not, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    text = _form(node.expr, marks, NOT, force)
+def _not(node: n.Not, marks: Marks, lines: Lines) -> str | None:
+    text = _form(node.expr, marks, NOT, lines)
     return None if text is None else f"!{text}"
 
 
-def _binary(node: n.BinaryOp, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+def _binary(node: n.BinaryOp, marks: Marks, lines: Lines) -> str | None:
     _, least_left, least_right = OPERATORS[node.operator]
-    left = _form(node.left, marks, least_left, force)
+    left = _form(node.left, marks, least_left, lines)
     if left is None:
         return None
-    right = _form(node.right, marks, least_right, force)
+    right = _form(node.right, marks, least_right, lines)
     return None if right is None else f"{left} {node.operator} {right}"
 
 
 # --- wrappers ---
 
 
-def _mark(node: n.Mark, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
+def _mark(node: n.Mark, marks: Marks, lines: Lines) -> str | None:
     marks.append(node.origin)
-    return _FORMS[type(node.expr)](node.expr, marks, force)
+    return _FORMS[type(node.expr)](node.expr, marks, lines)
 
 
-def _constant(node: n.Constant, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    if force not in node.words:
-        node.words[force] = _FORMS[type(node.expr)](node.expr, marks, force)
-    return node.words[force]
+def _constant(node: n.Constant, marks: Marks, lines: Lines) -> str | None:
+    if lines not in node.words:
+        node.words[lines] = _FORMS[type(node.expr)](node.expr, marks, lines)
+    return node.words[lines]
 
 
-def _commented(node: n.Commented, marks: Marks, force: bool) -> str | None:  # noqa: FBT001
-    return _FORMS[type(node.expr)](node.expr, marks, force) if force else None
+def _commented(node: n.Commented, marks: Marks, lines: Lines) -> str | None:
+    return _FORMS[type(node.expr)](node.expr, marks, lines) if lines is REFUSED else None
 
 
-_FORMS: Final[dict[type, Callable[[Any, Marks, bool], str | None]]] = {
+_FORMS: Final[dict[type, Callable[[Any, Marks, Lines], str | None]]] = {
     **ATOMS,
     n.AttrSet: _attr_set,
     n.BinaryOp: _binary,

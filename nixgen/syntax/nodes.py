@@ -294,8 +294,8 @@ class Constant(Expr):
     expr: Expr
     lines: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict, init=False, repr=False)
     """The text in front of it and behind it → its lines between these, without indentation."""
-    words: dict[bool, str | None] = field(factory=dict, init=False, repr=False)
-    """Whether one line is demanded → its text on one line, or None where it has none."""
+    words: dict[object, str | None] = field(factory=dict, init=False, repr=False)
+    """Whether several lines are allowed → its text on one line, or None where these are better."""
 
 
 @frozen
