@@ -12,19 +12,11 @@ project at once.
 """
 
 from nixgen.models.builders import Builder
-from nixgen.models.check import (
-    check,
-    forget_misuses,
-    misuses_beside,
-    packages_of,
-    renamed_packages,
-    require_valid,
-    sources_of,
-    walk,
-)
+from nixgen.models.cache import Cache, Upstream
 from nixgen.models.cluster import ClusterMember, Ec2, Ingress, SecurityGroup, Subnet, Volume
 from nixgen.models.core import Model, Origin, caller
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
+from nixgen.models.environment import Environment, Overlay
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
 from nixgen.models.hardening import Hardening
 from nixgen.models.image import Image
@@ -41,7 +33,10 @@ from nixgen.models.nixos import (
     option_path,
     options_at,
 )
-from nixgen.models.platform import Cache, Environment, Overlay, Project, Test, Upstream
+from nixgen.models.project import Project
+from nixgen.models.rules.check import check, forget_misuses, misuses_beside, require_valid
+from nixgen.models.rules.packages import packages_of, renamed_packages, sources_of
+from nixgen.models.rules.visit import walk
 from nixgen.models.service import (
     CommandCheck,
     HealthCheck,
@@ -51,6 +46,7 @@ from nixgen.models.service import (
     TcpCheck,
     User,
 )
+from nixgen.models.test import Test
 from nixgen.models.text import Interpolated, Text, plain_text, text
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 
@@ -107,6 +107,8 @@ class Builder(Model):
     :param host_key: its public key, such as ``ssh-ed25519 AAAA…``; only that one is accepted. ssh's own known hosts
         count when None.
     """
+
+    addressed_by_name: ClassVar[bool] = True
 
     name: str = attrs.field(metadata=checked(_NAME))
     host: str = attrs.field(kw_only=True, metadata=checked(_HOST))

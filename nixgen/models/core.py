@@ -1,7 +1,7 @@
 """What every model shares: where it was written, and checks that report instead of raising.
 
 A constructor that raised would show a user one fault per run. So fields carry their checks as data, constructors accept
-anything, and `nixgen.models.check` runs them all.
+anything, and `nixgen.models.rules.check` runs them all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import (
     TYPE_CHECKING,
     Any,
+    ClassVar,
     NamedTuple,
     Protocol,
     SupportsIndex,
@@ -158,6 +159,9 @@ else:
 @attrs.frozen(eq=False)
 class Model(metaclass=_ModelClass):
     """Base of all models. Two models are the same thing only when they are the same object."""
+
+    #: Whether its name is its place in a collection: ``machines.web``, but ``ports[0]``.
+    addressed_by_name: ClassVar[bool] = False
 
     origin: Origin | None = attrs.field(init=False, repr=False, default=None)
 
@@ -400,6 +404,9 @@ def pattern(regex: str, *, what: str, example: str, allowed: str | None = None) 
 LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 """A label of RFC 1123 that begins with a letter: what hosts, units and Kubernetes all take."""
 LABEL_RULE = "small letters, digits and dashes, 63 at most; a letter first, and no dash at the end"
+
+TARGET_NAME = pattern(LABEL, what="a name", example="smoke", allowed=LABEL_RULE)
+"""The name of something that commands take as a target."""
 
 
 def one_of(literal: Any) -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import attrs
 
@@ -59,6 +59,8 @@ class Package(Model, Interpolated):
     :param debian: Debian packages to use for it on the Debian base, when the built-in table does not know the name.
     :param nixpkgs: the attribute path on nixpkgs, when that differs from ``name``.
     """
+
+    addressed_by_name: ClassVar[bool] = True
 
     name: str = attrs.field(metadata=checked(_ATTRIBUTE))
     main: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(string)))
@@ -181,6 +183,8 @@ class Secret(Model):
 
     :param file: the absolute path on the machine from which systemd loads it as a credential.
     """
+
+    addressed_by_name: ClassVar[bool] = True
 
     name: str = attrs.field(
         metadata=checked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import attrs
 
@@ -46,6 +47,8 @@ class Image(Model):
     :param service: what it runs; or give ``command``.
     :param packages: additional packages whose programs are on the PATH.
     """
+
+    addressed_by_name: ClassVar[bool] = True
 
     name: str = attrs.field(metadata=checked(_IMAGE))
     service: Service | None = attrs.field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import attrs
 
@@ -123,6 +123,8 @@ class Workload(Model):
     :param labels: on its resources and pods.
     """
 
+    addressed_by_name: ClassVar[bool] = True
+
     service: Service = attrs.field(metadata=model(Service))
     image: Image = attrs.field(kw_only=True, metadata=model(Image))
     replicas: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(0, 10_000)))
@@ -161,6 +163,8 @@ class Application(Model):
     :param modules: kubenix modules of the project's own, for what nixgen has no words for.
     :param kubernetes_version: of the API that its resources are written for.
     """
+
+    addressed_by_name: ClassVar[bool] = True
 
     name: str = attrs.field(metadata=checked(_NAME))
     workloads: tuple[Workload, ...] = attrs.field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 
@@ -62,6 +62,8 @@ class Machine(Model):
     :param cluster: its place in a cluster.
     :param memory: MiB, of its virtual machine in tests. Likewise ``cores``, and ``disk`` in MiB.
     """
+
+    addressed_by_name: ClassVar[bool] = True
 
     name: str = attrs.field(metadata=checked(_HOST))
     services: tuple[Service, ...] = attrs.field(

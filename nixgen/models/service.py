@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 
@@ -183,6 +183,8 @@ class User(Model):
     :param authorized_keys: SSH keys that log in as this user, each as in ``~/.ssh/id_ed25519.pub``.
     """
 
+    addressed_by_name: ClassVar[bool] = True
+
     name: str = attrs.field(metadata=checked(_USER_NAME))
     uid: int | None = attrs.field(
         default=None, kw_only=True, metadata=checked(optional(whole_number(0, 2**32 - 2)))
@@ -261,6 +263,8 @@ class Service(Model):
     :param runtime_directory: a folder below /run that lives as long as the process.
     :param hardening: what it may do and see beside its own; next to nothing unless something is opened.
     """
+
+    addressed_by_name: ClassVar[bool] = True
 
     name: str = attrs.field(metadata=checked(_SERVICE_NAME))
     command: tuple[Word, ...] = attrs.field(

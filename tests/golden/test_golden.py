@@ -17,7 +17,7 @@ import rfc166
 
 from nixgen.documents.inputs import Inputs
 from nixgen.lowering import lower
-from nixgen.models.check import walk
+from nixgen.models import walk
 from nixgen.models.core import Model
 from nixgen.project.load import load_project
 from nixgen.render import render

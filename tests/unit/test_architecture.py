@@ -51,6 +51,7 @@ INSIDE = {
     "cli": "cache inputs .",
     "verbs": ". inputs",
     "project": ". sources",
+    "models": "rules .",
     "documents": "descriptor .",
     "cache": "check collect serve provision push keep bucket format",
     "driver": "build evaluate store tools messages commands",
@@ -124,7 +125,8 @@ def test_imports_inside_a_folder_go_one_way(folder: str) -> None:
     assert inner | {"."} >= set(order) >= inner, f"give each folder of {folder} its place in INSIDE"
     for module in modules():
         here = folders(module) if module != "nixgen" else ("",)
-        if here[0] != folder:
+        # the folder's face may show all that is inside
+        if here[0] != folder or module == f"nixgen.{folder}":
             continue
         for other in imports(module):
             there = folders(other)

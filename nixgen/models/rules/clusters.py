@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+from nixgen.errors import Problem
+from nixgen.models.core import at
 from nixgen.models.machine import Machine
+from nixgen.models.project import Project
 
-__all__ = ["Conflict", "conflicts"]
+__all__ = ["RULES", "Conflict", "conflicts"]
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -135,3 +138,16 @@ def _overlaps(
                 "choose networks that have no address in common",
             )
     seen.append((network, what))
+
+
+def _clusters_agree(project: Project) -> Iterator[Problem]:
+    for found in conflicts(project.machines):
+        yield Problem(
+            f"machines.{found.machine.name}.{found.field}",
+            found.message,
+            where=at(found.machine),
+            hint=found.hint,
+        )
+
+
+RULES = (_clusters_agree,)

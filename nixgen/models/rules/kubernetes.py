@@ -1,4 +1,4 @@
-"""Rules that span models, about what a cluster can run. Like those of `nixgen.models.check`, for values that are sound
+"""Rules that span models, about what a cluster can run. Like those of `nixgen.models.rules.check`, for values that are sound
 in themselves.
 """
 
@@ -6,16 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from nixgen.errors import Problem
 from nixgen.models.core import at
 from nixgen.models.kubernetes import Application, Workload, port_name
+from nixgen.models.project import Project
 from nixgen.models.service import HttpCheck, Service
 from nixgen.models.text import plain_text
-
-if TYPE_CHECKING:
-    from nixgen.models.platform import Project
 
 __all__ = ["RULES", "workloads_of"]
 

@@ -1,0 +1,1 @@
+"""Rules: what must hold inside each model, and between the models of a project."""

@@ -1,0 +1,103 @@
+"""Every problem of a project, at once.
+
+Two kinds: what each value says of itself (its fields' checks, `Model.faults`), found by walking the models once; and
+rules that span models, below. Rules run only over values that are sound in themselves, so one mistake is one problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from nixgen._collector import paused_collector
+from nixgen.errors import ModelError, Problem
+from nixgen.models.core import MISUSES, Fault, Model, field_checks
+from nixgen.models.project import Project
+from nixgen.models.rules import clusters, environments, kubernetes, machines, names, packages
+from nixgen.models.rules.visit import visit_of
+from nixgen.models.text import Text
+
+__all__ = ["check", "forget_misuses", "misuses_beside", "require_valid"]
+
+_RULES: tuple[Callable[[Project], Iterator[Problem]], ...] = (
+    *names.RULES,
+    *machines.RULES,
+    *environments.RULES,
+    *clusters.RULES,
+    *kubernetes.RULES,
+    *packages.RULES,
+)
+
+
+def check(project: Project) -> tuple[Problem, ...]:
+    """Every problem of the project, in model order; empty when it is sound."""
+    with paused_collector():
+        return tuple(_problems(project))
+
+
+def _problems(project: Project) -> list[Problem]:
+    visit = visit_of(project)
+    problems: list[Problem] = []
+    for index, value in enumerate(visit.values):
+        if found := _own_faults(value):
+            problems.extend(
+                _problem(visit.path(index), value, fault, content) for fault, content in found
+            )
+    if not problems:
+        for rule in _RULES:
+            problems.extend(rule(project))
+    return problems
+
+
+def misuses_beside(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Wrong arguments of models that no project leads to, or whose problem is not among these.
+
+    A misspelt field is a mistake also in a value that nothing refers to (yet), as it was when it
+    was a TypeError.
+    """
+    reported = {(problem.where, problem.message) for problem in problems}
+    for misuse in MISUSES.values():
+        for fault in misuse.faults:
+            problem = _problem(type(misuse.model).__name__, misuse.model, fault, None)
+            if (problem.where, problem.message) not in reported:
+                yield problem
+
+
+def forget_misuses() -> None:
+    """Begin anew, before another infra.py is run."""
+    MISUSES.clear()
+
+
+def require_valid(project: Project) -> Project:
+    """The project itself, or `ModelError` with all its problems."""
+    problems = check(project)
+    if problems:
+        raise ModelError(problems)
+    return project
+
+
+def _own_faults(value: Model) -> list[tuple[Fault, Any]]:
+    """What a value says of itself: each fault with the content of the field that has it."""
+    found: list[tuple[Fault, Any]] = []
+    missing: frozenset[str] = frozenset()
+    if MISUSES and id(value) in MISUSES:
+        misuse = MISUSES[id(value)]
+        missing = misuse.missing
+        found.extend((fault, None) for fault in misuse.faults)
+    for name, default, checks in field_checks(value.__class__):
+        content = getattr(value, name)
+        if content is default or name in missing:
+            continue
+        for run in checks:
+            for suffix, message, hint in run(content):
+                found.append(((f".{name}{suffix}", message, hint), content))
+    # rules between fields need fields that are sound
+    return found or [(fault, None) for fault in value.faults()]
+
+
+def _problem(path: str, value: Model, fault: Fault, content: Any) -> Problem:
+    suffix, message, hint = fault
+    # text() remembers its own line; a value made elsewhere is blamed where it was made
+    blamed = content if isinstance(content, Text) and content.origin else value
+    where = str(blamed.origin) if blamed.origin else None
+    return Problem((path + suffix).lstrip(".") or "project", message, where=where, hint=hint)

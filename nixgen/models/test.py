@@ -1,0 +1,52 @@
+"""Tests of machines that run together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import attrs
+
+from nixgen.models.core import (
+    TARGET_NAME,
+    Fault,
+    Many,
+    Model,
+    as_tuple,
+    checked,
+    models,
+    optional,
+    string,
+)
+from nixgen.models.machine import Machine, as_machines
+
+__all__ = ["Test", "as_tests"]
+
+
+@attrs.frozen(eq=False)
+class Test(Model):
+    """Machines booted together, and what must hold on them.
+
+    :param script: Python that speaks the NixOS test driver's interface. Left out, it is derived: every unit starts, every
+        port opens, every health check passes.
+    """
+
+    addressed_by_name: ClassVar[bool] = True
+
+    __test__ = False  # pytest would collect the name
+
+    name: str = attrs.field(metadata=checked(TARGET_NAME))
+    machines: tuple[Machine, ...] = attrs.field(
+        kw_only=True,
+        converter=as_machines,
+        metadata=models(Machine),
+    )
+    script: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(string)))
+
+    def faults(self) -> Iterator[Fault]:
+        if self.machines == ():
+            yield ".machines", "is empty", "a test needs at least one machine"
+
+
+def as_tests(value: Many[Test]) -> tuple[Test, ...]:
+    return as_tuple(value)
