@@ -31,6 +31,7 @@ The CLI is the only place that catches these. Anything else that reaches it is a
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ __all__ = [
     "UsageError",
     "VerifyError",
     "WorkError",
+    "closest",
 ]
 
 
@@ -212,3 +214,13 @@ class BuilderError(OutsideError):
 
 class EngineError(OutsideError):
     pass
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The hint that names the known word most like the given one, or None if no word is alike.
+
+    :param word: the name that somebody wrote.
+    :param known: the names that are allowed.
+    """
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else None

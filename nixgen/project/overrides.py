@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nixgen.documents.inputs import BASE_INPUTS, FILE, Inputs, missing_marks
-from nixgen.errors import UsageError
+from nixgen.errors import UsageError, closest
 
 __all__ = ["OPTION", "parse_overrides"]
 
@@ -51,12 +50,11 @@ def _name_problems(name: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
     trees = sorted({*inputs.trees, *BASE_INPUTS})
     if name in trees:
         return
-    close = difflib.get_close_matches(name, trees, n=1)
     yield (
         f"{FILE} has a lock of Debian packages in {name!r}, which no folder can stand for"
         if name in inputs.pins
         else f"{FILE} has no input {name!r}",
-        f"did you mean {close[0]}?" if close else f"there are {', '.join(trees)}",
+        closest(name, trees) or f"there are {', '.join(trees)}",
     )
 
 

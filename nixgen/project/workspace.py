@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import time
@@ -16,7 +15,7 @@ import attrs
 from nixgen.documents.inputs import FILE as INPUTS_FILE
 from nixgen.documents.inputs import Inputs
 from nixgen.documents.jsontext import JsonText
-from nixgen.errors import ModelError, Problem, UsageError
+from nixgen.errors import ModelError, Problem, UsageError, closest
 from nixgen.files.write import write_atomically
 from nixgen.lowering import KINDS, SHELL
 from nixgen.models import (
@@ -130,12 +129,10 @@ class Workspace:
             return None
         known = {cache.name: cache for cache in self.project.caches}
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
             raise UsageError(
                 f"the project has no cache {name!r}",
-                hint=f"did you mean {close[0]}?"
-                if close
-                else 'give an address like s3://bucket, or add Cache("NAME", "s3://…") to Project(caches=[…])',
+                hint=closest(name, known)
+                or 'give an address like s3://bucket, or add Cache("NAME", "s3://…") to Project(caches=[…])',
             )
         return known[name]
 
@@ -173,10 +170,9 @@ class Workspace:
         for name in tuple(wanted) or KINDS:
             matching = [attr for attr in known if name in (attr, attr.partition(".")[0])]
             if not matching and name not in KINDS:
-                close = difflib.get_close_matches(name, [*known, *KINDS], n=1)
                 raise UsageError(
                     f"the project has no target {name!r}",
-                    hint=f"did you mean {close[0]}?" if close else "`nixgen list` names them",
+                    hint=closest(name, [*known, *KINDS]) or "`nixgen list` names them",
                 )
             chosen.update(matching)
         return tuple(attr for attr in known if attr in chosen)

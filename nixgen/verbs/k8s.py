@@ -4,7 +4,6 @@ names a store path.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate import Tree
 from nixgen.driver.evaluate.documents import evaluate_documents
-from nixgen.errors import UsageError
+from nixgen.errors import UsageError, closest
 from nixgen.kubernetes.document import Document, parse_document
 from nixgen.lowering import needs_packages
 from nixgen.programs.runner import SubprocessRunner
@@ -81,9 +80,8 @@ def _select(workspace: Workspace, names: Iterable[str]) -> Mapping[str, Applicat
         if name not in known:
             own = [each.name for each in known.values()]
             given = name.removeprefix("kubernetes.")
-            close = difflib.get_close_matches(given, own, n=1)
             raise UsageError(
                 f"the project has no application {given!r}",
-                hint=f"did you mean {close[0]}?" if close else f"it has {', '.join(own)}",
+                hint=closest(given, own) or f"it has {', '.join(own)}",
             )
     return {attr: each for attr, each in known.items() if attr in wanted or not wanted}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import difflib
 import os
 import re
 import shlex
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from nixgen.errors import BuilderError, UsageError
+from nixgen.errors import BuilderError, UsageError, closest
 from nixgen.programs.command import Command
 
 __all__ = ["BuildMachine", "Builders", "ask_version"]
@@ -192,13 +191,12 @@ class Builders:
         chosen: dict[str, BuildMachine] = {}
         for name in names:
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
                 has = f"it has {', '.join(known)}" if known else None
                 raise UsageError(
                     f"the project has no builder {name!r}",
-                    hint=f"did you mean {close[0]}?"
-                    if close
-                    else has or 'add Builder("NAME", host="…") to Project(builders=[…])',
+                    hint=closest(name, known)
+                    or has
+                    or 'add Builder("NAME", host="…") to Project(builders=[…])',
                 )
             chosen[name] = known[name]
         return Builders(tuple(chosen.values()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -15,7 +14,7 @@ from nixgen.documents.schema import faults
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.messages.events import Event, Message
 from nixgen.driver.tools.fetching import Fetched, fetch_tree
-from nixgen.errors import LockError, MissingToolError, NixgenError, StoreError, UsageError
+from nixgen.errors import LockError, MissingToolError, NixgenError, StoreError, UsageError, closest
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
 from nixgen.verbs.inputs.debian_lock import Versions, update_lock
@@ -67,10 +66,9 @@ def require_updatable(inputs: Inputs, names: Iterable[str], to: str | None) -> t
     names = tuple(dict.fromkeys(names))
     unknown = [name for name in names if name not in inputs.pins]
     if unknown:
-        close = difflib.get_close_matches(unknown[0], inputs.pins, n=1)
         raise UsageError(
             f"{FILE} has no input {', '.join(map(repr, unknown))}",
-            hint=f"did you mean {close[0]}?" if close else f"it has {', '.join(inputs.pins)}",
+            hint=closest(unknown[0], inputs.pins) or f"it has {', '.join(inputs.pins)}",
         )
     if to is None:
         return tuple(inputs.pins[name] for name in names or inputs.pins)
