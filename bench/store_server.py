@@ -54,9 +54,13 @@ class Faults:
     :param lost: all is done, then the connection is reset instead of an answer.
     :param truncated: the answer breaks off in the middle of its body; for one without body as ``lost``.
     :param slow: the answer takes ``slow_seconds`` more.
+    :param only: a regular expression; requests whose ``METHOD target`` it does not match meet no fault.
+    :param first: only the first so many times that the same request comes; 0 for every time.
     """
 
     seed: int = 0
+    only: str = ""
+    first: int = 0
     error: float = 0.0
     throttle: float = 0.0
     reset: float = 0.0
@@ -70,6 +74,8 @@ class Faults:
 
     def of(self, request: str, times: int) -> str:
         """The fault that a request meets when it comes for the ``times``th time; empty for none."""
+        if not re.match(self.only, request) or 0 < self.first < times:
+            return ""
         drawn = random.Random(f"{self.seed} {request} {times}").random()
         for kind in self.KINDS:
             drawn -= getattr(self, kind)
