@@ -1,7 +1,7 @@
 /**
   A NixOS module: what a machine is on EC2, and its place in a cluster, as options; and what follows from them.
 
-  nixgen.ec2 and nixgen.cluster say what machine.json says (nixgen/schemas/machine-1.json), under the same names. From them
+  nixgen.ec2 and nixgen.cluster say what machine.json says (nixgen/documents/machine-1.json), under the same names. From them
   come the names of the other members, the ports that security groups let through, volumes' file systems, the roles of
   services.kubernetes, and, below NixOps, deployment.ec2. All of it gives way to definitions of the same options.
 */

@@ -1,4 +1,4 @@
-"""flake-inputs.json: the only place of pins (schema ``nixgen/inputs/1``, in ``schemas/inputs-1.json``)."""
+"""flake-inputs.json: the only place of pins (schema ``nixgen/inputs/1``, in ``nixgen/documents/inputs-1.json``)."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def _said(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-# `document` is a value as machine.json has it (schemas/machine-1.json); the options of lib/nixos/cluster.nix have the same names.
+# `document` is a value as machine.json has it (nixgen/documents/machine-1.json); the options of lib/nixos/cluster.nix have the same names.
 
 
 @attrs.frozen(eq=False)

@@ -112,3 +112,15 @@ def test_models_have_the_arguments_that_are_shown(page: Path) -> None:
             parameters = inspect.signature(callee).parameters
             given = {word.arg for word in call.keywords}
             assert given <= parameters.keys(), f"{name}: {given - parameters.keys()}"
+
+
+#: Words in code that name a place in the repository: `nixgen/cache/`, `tests/unit/cli/test_*.py`.
+_PLACE = re.compile(r"`((?:nixgen|tests|nix|docs|bench|scripts|templates|examples)/[^`\s…<]*)`")
+#: Not places: the schemas of documents, such as `nixgen/error/1`, and objects in a bucket.
+_NO_PLACE = re.compile(r"nixgen/[a-z-]+/\d+|nixgen/sweep\.json|nixgen/(?:cli|verbs)/X\.py")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_place_that_is_named_is_there(page: Path) -> None:
+    places = {place for place in _PLACE.findall(page.read_text()) if not _NO_PLACE.fullmatch(place)}
+    assert [place for place in sorted(places) if not any(REPOSITORY.glob(place))] == []

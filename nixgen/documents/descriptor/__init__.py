@@ -1,6 +1,6 @@
 """machine.json, the machines of a cluster on EC2: read into `Machine`, and written from it.
 
-The document is nixgen/machine/1 (``schemas/machine-1.json``). An older form, with ``masters.configs[]``, is read as well.
+The document is nixgen/machine/1 (``nixgen/documents/machine-1.json``). An older form, with ``masters.configs[]``, is read as well.
 """
 
 from nixgen.documents.descriptor.read import read_descriptor
