@@ -31,7 +31,6 @@ The CLI is the only place that catches these. Anything else that reaches it is a
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ __all__ = [
     "VerifyError",
     "WorkError",
     "closest",
+    "closest_word",
 ]
 
 
@@ -222,5 +222,17 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     :param word: the name that somebody wrote.
     :param known: the names that are allowed.
     """
+    close = closest_word(word, known)
+    return None if close is None else f"did you mean {close}?"
+
+
+def closest_word(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like the given one, or None if no word is alike.
+
+    :param word: the name that somebody wrote.
+    :param known: the names that are allowed.
+    """
+    import difflib  # only for a refusal, and not at every start
+
     close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else None
+    return close[0] if close else None

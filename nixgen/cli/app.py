@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ import typer
 from nixgen.cli import streams
 from nixgen.cli.lazy import lazy_group
 from nixgen.cli.options import HELP_OPTIONS, examples
-from nixgen.errors import NixgenError, UsageError
+from nixgen.errors import NixgenError, UsageError, closest_word
 
 __all__ = ["VERBS", "run"]
 
@@ -156,9 +155,9 @@ def _usage_error(error: Any) -> UsageError:
     if quoted:
         name = name.split("'")[1]
         message = f"No such command '{name}'"
-        close = difflib.get_close_matches(name, verbs, n=1)
-        if close:
-            hint = f"did you mean: {context.command_path} {close[0]}"
+        close = closest_word(name, verbs)
+        if close is not None:
+            hint = f"did you mean: {context.command_path} {close}"
     return UsageError(message, hint=hint)
 
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nixgen.documents.jsontext import JsonPath, JsonText
+from nixgen.errors import closest
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -62,7 +62,8 @@ def _said(error: Any) -> Iterator[tuple[JsonPath, str]]:
             known = [*schema.get("properties", ())]
             for member in error.instance:
                 if member not in known:
-                    yield (*path, member), f"is not known; {_instead(member, known)}"
+                    hint = closest(member, known) or f"there are {', '.join(sorted(known))}"
+                    yield (*path, member), f"is not known; {hint}"
         case "const":
             yield path, f"must be {_shown(error.validator_value)}, not {_shown(error.instance)}"
         case "enum":
@@ -73,11 +74,6 @@ def _said(error: Any) -> Iterator[tuple[JsonPath, str]]:
         case _:
             what = schema.get("description", schema.get("type", "something else"))
             yield path, f"must be {what}, not {_shown(error.instance)}"
-
-
-def _instead(member: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(member, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
 
 
 def _shown(value: Any) -> str:

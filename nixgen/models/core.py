@@ -6,7 +6,6 @@ anything, and `nixgen.models.rules.check` runs them all.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import sys
@@ -24,6 +23,8 @@ from typing import (
 )
 
 import attrs
+
+from nixgen.errors import closest, closest_word
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -106,12 +107,12 @@ def _misuse(
     for name, value in named.items():
         if name in known:
             continue
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        hint = closest(name, known) or f"there are {', '.join(known)}"
         faults.append((f".{name}", f"is not a field of {cls.__name__}", hint))
         # one mistake is one problem: the field that was meant is not missing
-        if close:
-            arguments.setdefault(close[0], value)
+        meant = closest_word(name, known)
+        if meant is not None:
+            arguments.setdefault(meant, value)
     missing = frozenset(
         field.name
         for field in fields

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from nixgen.errors import closest_word
 from nixgen.models import ConfigFile, Source
 from nixgen.models import Package as PackageModel
 from nixgen.options import posix
@@ -49,9 +49,9 @@ def advice(value: Any, wanted: Type) -> str | None:
         return 'a path in it is written with /, as in Package("nginx") / "bin/nginx"'
     choices = [choice for found in wanted.alternatives for choice in _choices(found)]
     if isinstance(value, str):
-        close = difflib.get_close_matches(value, choices, n=1)
-        if close:
-            return f"did you mean {close[0]!r}?"
+        close = closest_word(value, choices)
+        if close is not None:
+            return f"did you mean {close!r}?"
     shown = example(wanted)
     return None if shown is None else f"for example {shown}"
 
