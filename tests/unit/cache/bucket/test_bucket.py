@@ -134,9 +134,13 @@ def test_stopping_closes_kept_connections(location: CacheLocation) -> None:
     with serve(location) as server:
         port = urlsplit(server.url).port
         assert port is not None
-        kept = socket.create_connection(("127.0.0.1", port), timeout=5)
-    with kept:
-        assert kept.recv(1) == b""
+        kept = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        # an answer shows that the server itself has the connection, not only the kernel's queue
+        kept.request("GET", "/")
+        assert kept.getresponse().read()
+        assert kept.sock is not None
+    assert kept.sock.recv(1) == b""
+    kept.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=1)
 
