@@ -34,6 +34,7 @@ PARTS = ("lowering", "syntax", "cache/push", "cache/collect", "oci", "vm")
 TESTS = ("tests/unit", "tests/property", "tests/golden")
 MOST_TESTS = 400
 """Tests that one mutant is tried with. More would cost minutes for a line that everything runs."""
+MOST_FAILING = 3
 PYTEST = ("-q", "-x", "-p", "no:cacheprovider", "--hypothesis-seed=0")
 
 
@@ -170,9 +171,13 @@ class Coverage:
             "--deselect=tests/unit/verbs/test_evaluate.py::test_a_dry_run_leaves_a_stamp",
             coverage=measured,
         )
-        if status:
-            failing = ", ".join(_failing(report)) or f"pytest exits with {status}"
-            raise SystemExit(f"tests fail without any mutant: {failing}")
+        # A test that fails by itself would kill every mutant. One or two may, on a loaded machine.
+        failing = frozenset(_failing(report))
+        if len(failing) > MOST_FAILING or (status and not failing):
+            names = ", ".join(sorted(failing)) or f"pytest exits with {status}"
+            raise SystemExit(f"tests fail without any mutant: {names}")
+        for name in sorted(failing):
+            print(f"left out, as it fails without any mutant: {name}", file=sys.stderr)
         data = CoverageData(str(measured))
         data.read()
         tests: dict[tuple[str, int], frozenset[str]] = {}
@@ -180,7 +185,9 @@ class Coverage:
             name = str(Path(file).relative_to(checkout))
             for line, contexts in data.contexts_by_lineno(file).items():
                 tests[name, line] = frozenset(
-                    context.rpartition("|")[0] for context in contexts if "|" in context
+                    test
+                    for test, separator, _ in (context.rpartition("|") for context in contexts)
+                    if separator and test.rpartition("::")[2] not in failing
                 )
         return cls(tests=tests, seconds=_durations(report))
 
