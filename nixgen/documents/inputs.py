@@ -1,4 +1,7 @@
-"""flake-inputs.json: the only place of pins (schema ``nixgen/inputs/1``, in ``nixgen/documents/inputs-1.json``)."""
+"""flake-inputs.json, the only file that holds pins.
+
+Its schema is ``nixgen/inputs/1``, in ``nixgen/documents/inputs-1.json``.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +23,26 @@ SCHEMA = "nixgen/inputs/1"
 #: The type of the entry that the Debian base reads.
 DEBIAN = "debian"
 
-#: input → what a tree of it has at least
+#: Input → files and folders that every tree of it has.
 _MARKS: Mapping[str, tuple[str, ...]] = {
     "kubenix": ("modules/k8s.nix",),
     "nixpkgs": ("default.nix", "nixos/lib"),
 }
-#: What the nixpkgs base reads.
+#: The inputs that the nixpkgs base reads.
 BASE_INPUTS = tuple(_MARKS)
 _HOSTS = {"github": "github.com", "gitlab": "gitlab.com"}
-#: What `nixgen inputs update` finds out.
+#: The fields that `nixgen inputs update` fills in.
 _LOCKED = frozenset({"rev", "narHash"})
 
 
 @attrs.frozen(kw_only=True)
 class Pin:
-    """One entry.
+    """One entry of flake-inputs.json.
 
+    :param name: the name of the input.
+    :param type: its type, such as ``github``, ``git``, ``tarball``, ``path`` or ``debian``.
     :param fields: its fields as written, without ``type``.
-    :param where: the file and the line it begins at.
+    :param where: the file and the line at which the entry begins.
     """
 
     name: str
@@ -47,13 +52,13 @@ class Pin:
 
     @property
     def is_locked(self) -> bool:
-        """Whether it says exactly what it is, as far as its type can."""
+        """Whether the entry fixes its content exactly, as far as its type can."""
         exact = {"path": set(), DEBIAN: set(), "tarball": {"narHash"}}.get(self.type, _LOCKED)
         return self.fields.keys() >= exact
 
     @property
     def origin(self) -> str:
-        """Where it comes from, as people write it: a URL, or a path."""
+        """The source of the input as people write it: a URL, a path, or a Debian suite."""
         fields = self.fields
         if self.type in _HOSTS:
             return f"https://{fields.get('host', _HOSTS[self.type])}/{fields['owner']}/{fields['repo']}"
@@ -61,7 +66,7 @@ class Pin:
 
     @property
     def reference(self) -> dict[str, Any]:
-        """What it follows: attributes of a flake's input. Relative paths are left so."""
+        """The attributes of a flake input that say what to follow. Relative paths stay relative."""
         follows = ("host", "owner", "path", "ref", "repo", "url")
         found = {"type": self.type, **{k: self.fields[k] for k in follows if k in self.fields}}
         if self.type == "gitlab":  # as Nix wants a group in a group
@@ -70,8 +75,10 @@ class Pin:
 
     @property
     def locked(self) -> dict[str, Any]:
-        """What exactly it is: the same, and of that a commit, its hash and its date. Nix takes either a commit or a branch from
-        a forge; git wants to know which branch has it.
+        """The attributes of `reference` and the exact commit, its hash and its date.
+
+        From a forge, Nix takes a commit or a branch, but not both, so the branch is left out. git
+        needs the branch to find the commit, so it stays.
         """
         found = self.reference
         if self.type in _HOSTS:
@@ -82,16 +89,24 @@ class Pin:
 
 @attrs.frozen(kw_only=True)
 class Inputs:
-    """All pins of a project, by name."""
+    """All pins of a project.
+
+    :param pins: input → its pin, sorted by name.
+    :param text: the text of flake-inputs.json.
+    """
 
     pins: Mapping[str, Pin]
     text: JsonText
 
     @classmethod
     def read(cls, path: Path, *, unlocked: bool = False) -> Inputs:
-        """
-        :param unlocked: entries may lack what `nixgen inputs update` fills in: ``rev`` and ``narHash``.
-        :raises LockError: missing, not JSON, of another schema, or wrong in entries; all that is wrong is named, with its line.
+        """Read and validate flake-inputs.json.
+
+        :param path: the file.
+        :param unlocked: entries may lack the fields that `nixgen inputs update` fills in: ``rev`` and
+            ``narHash``.
+        :raises LockError: the file is missing, is not JSON, has another schema, or has wrong entries.
+            The error names every wrong entry with its line.
         """
         text = _parsed(path)
         schema = text.document.get("schema") if isinstance(text.document, dict) else None
@@ -122,12 +137,15 @@ class Inputs:
 
     @property
     def trees(self) -> Mapping[str, Pin]:
-        """The pins that Nix expressions are read from: all but Debian's."""
+        """The pins that Nix expressions are read from: every pin except Debian's."""
         return {name: pin for name, pin in self.pins.items() if pin.type != DEBIAN}
 
     @property
     def debian(self) -> Pin:
-        """:raises LockError: the project pins no Debian."""
+        """The pin of Debian.
+
+        :raises LockError: the project pins no Debian.
+        """
         for pin in self.pins.values():
             if pin.type == DEBIAN:
                 return pin
@@ -139,7 +157,10 @@ class Inputs:
 
 
 def described(fields: Mapping[str, Any]) -> str:
-    """What the fields of an entry pin, shortly: ``917fec990948 of 2026-03-05``."""
+    """A short description of the pinned content, such as ``917fec990948 of 2026-03-05``.
+
+    :param fields: the fields of an entry.
+    """
     if "suite" in fields:
         return str(fields["suite"])
     if "rev" in fields:
@@ -154,7 +175,11 @@ def described(fields: Mapping[str, Any]) -> str:
 
 
 def missing_marks(name: str, tree: Path) -> list[str]:
-    """What a folder lacks to be a tree of the input of that name."""
+    """The files and folders that a folder lacks to be a tree of an input.
+
+    :param name: the name of the input.
+    :param tree: the folder.
+    """
     return [mark for mark in _MARKS.get(name, ()) if not (tree / mark).exists()]
 
 

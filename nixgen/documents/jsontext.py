@@ -1,4 +1,4 @@
-"""JSON as people write it: where each value stands, and changing one without touching the rest of the text."""
+"""JSON text with the position of each value, so that one value can change and the rest stays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def shown(path: JsonPath) -> str:
-    """``inputs.nixpkgs.rev``, ``inputs["a b"]``, ``inputs.debian.architectures[0]``."""
+    """A path as text for messages.
+
+    Examples: ``inputs.nixpkgs.rev``, ``inputs["a b"]``, ``inputs.debian.architectures[0]``.
+
+    :param path: member names and list positions, from the top of the document.
+    """
     text = ""
     for part in path:
         if isinstance(part, str) and _BARE.fullmatch(part):
@@ -32,7 +37,12 @@ def shown(path: JsonPath) -> str:
 
 @frozen
 class _Span:
-    """A value's first and last character but one, and where its line of an object begins: at its name."""
+    """The position of a value in the text, in characters.
+
+    :param member: where the member begins, which is at its name; same as ``start`` in a list.
+    :param start: the first character of the value.
+    :param end: the position after the last character of the value.
+    """
 
     member: int
     start: int
@@ -43,7 +53,10 @@ class _Span:
 class JsonText:
     """A JSON document with its text.
 
-    :param repeated: members whose name the same object has had before; the last one counts, as in Python and Nix.
+    :param text: the text as it was read.
+    :param document: the values of the text, as `json.loads` returns them.
+    :param repeated: the paths of members that one object names more than once. The last one counts,
+        as in Python and Nix.
     """
 
     text: str
@@ -53,7 +66,12 @@ class JsonText:
 
     @classmethod
     def parse(cls, text: str) -> JsonText:
-        """:raises ValueError: it is not JSON; mostly a `json.JSONDecodeError`, with its line."""
+        """Read a JSON text and record the position of each value.
+
+        :param text: the whole document.
+        :raises ValueError: the text is not JSON, or is nested too deeply. Mostly a
+            `json.JSONDecodeError`, which has the line.
+        """
         spans: dict[JsonPath, _Span] = {}
         repeated: list[JsonPath] = []
         try:
@@ -64,15 +82,21 @@ class JsonText:
         return cls(text, document, tuple(repeated), spans)
 
     def line(self, path: JsonPath) -> int:
-        """The line, from 1, of a value, or of the innermost one around it that is there."""
+        """The line of a value, counted from 1.
+
+        :param path: the value. If the document lacks it, the innermost value around it is used.
+        """
         while path not in self._spans:
             path = path[:-1]
         return self.text.count("\n", 0, self._spans[path].member) + 1
 
     def replaced(self, path: JsonPath, value: str | int) -> JsonText:
-        """The same text with another value. A member that was not there comes last, laid out as the one before it.
+        """The text with one value replaced, or with a new member at the end of its object.
 
-        :param path: a member of an object that is there and not empty.
+        A new member is laid out like the member before it.
+
+        :param path: a member of an object that exists and is not empty.
+        :param value: the new value of the member.
         """
         new = json.dumps(value, ensure_ascii=False)
         if (span := self._spans.get(path)) is not None:
@@ -87,7 +111,10 @@ class JsonText:
         return self.parse(f"{self.text[: last.end]},{gap}{name}: {new}{self.text[last.end :]}")
 
     def without(self, path: JsonPath) -> JsonText:
-        """The same text without a member, if it is there; not the only one of its object."""
+        """The text without one member; unchanged if the document lacks the member.
+
+        :param path: a member of an object that has other members too.
+        """
         if (span := self._spans.get(path)) is None:
             return self
         before, after = self.text[: span.member].rstrip(), self.text[span.end :]
@@ -103,9 +130,12 @@ def _scan(
     spans: dict[JsonPath, _Span],
     repeated: list[JsonPath],
 ) -> int:
-    """Record the value that begins at a token, with its name if it has one, and all in it; the number of the token after it.
+    """Record the positions of one value and of all values in it.
 
     The text is known to be JSON, so nothing is checked.
+
+    :param at: the number of the value's first token, which is its name if it is a member.
+    :returns: the number of the token after the value.
     """
     first = tokens[at].start(1)
     if path and isinstance(path[-1], str):

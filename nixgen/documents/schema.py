@@ -1,7 +1,7 @@
-"""The JSON Schemas of the files that people write, and what is wrong with a file in words.
+"""Validate the files that people write against JSON Schemas, and describe each fault in words.
 
-``KIND-VERSION.json`` describes the documents of the schema ``nixgen/KIND/VERSION``. What a value must be is its
-``description``, written to stand after "must be".
+``KIND-VERSION.json`` describes the documents of the schema ``nixgen/KIND/VERSION``. The
+``description`` of each value in it is written to stand after "must be" in a message.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ _PASSWORD = re.compile(r"://[^/@\s]*@")
 
 
 def faults(name: str, text: JsonText) -> list[tuple[JsonPath, str]]:
-    """Everything that is wrong with a document, in the order of its lines: where, and what.
+    """The path and the message of every fault of a document, in the order of its lines.
 
-    :param name: of the schema, such as ``inputs-1``.
+    :param name: the name of the schema, such as ``inputs-1``.
+    :param text: the document to validate.
     """
     found: dict[JsonPath, str] = {}
     for path in text.repeated:
         found[path] = "is there twice"
     for error in _validator(name).iter_errors(text.document):
-        for path, message in _said(error):
+        for path, message in _error_messages(error):
             found.setdefault(path, message)
     return sorted(
         found.items(), key=lambda fault: (text.line(fault[0]), fault[0] and str(fault[0]))
@@ -49,8 +50,8 @@ def _validator(name: str) -> Draft202012Validator:
     )
 
 
-def _said(error: Any) -> Iterator[tuple[JsonPath, str]]:
-    """A `jsonschema.ValidationError` in words."""
+def _error_messages(error: Any) -> Iterator[tuple[JsonPath, str]]:
+    """The path and the message of each fault that a `jsonschema.ValidationError` reports."""
     path: JsonPath = tuple(error.absolute_path)
     schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
     match error.validator:
@@ -65,17 +66,18 @@ def _said(error: Any) -> Iterator[tuple[JsonPath, str]]:
                     hint = closest(member, known) or f"there are {', '.join(sorted(known))}"
                     yield (*path, member), f"is not known; {hint}"
         case "const":
-            yield path, f"must be {_shown(error.validator_value)}, not {_shown(error.instance)}"
+            yield path, f"must be {_excerpt(error.validator_value)}, not {_excerpt(error.instance)}"
         case "enum":
             choices = ", ".join(error.validator_value)
-            yield path, f"must be one of {choices}, not {_shown(error.instance)}"
+            yield path, f"must be one of {choices}, not {_excerpt(error.instance)}"
         case _ if "propertyNames" in error.absolute_schema_path:
             yield (*path, error.instance), f"must be {schema['description']}"
         case _:
             what = schema.get("description", schema.get("type", "something else"))
-            yield path, f"must be {what}, not {_shown(error.instance)}"
+            yield path, f"must be {what}, not {_excerpt(error.instance)}"
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
+    """A value as JSON for a message: without passwords in URLs, and at most 60 characters long."""
     text = _PASSWORD.sub("://…@", json.dumps(value, ensure_ascii=False))
     return text if len(text) <= 60 else f"{text[:57]}…"

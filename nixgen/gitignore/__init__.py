@@ -1,4 +1,4 @@
-r"""gitignore(5): which files git would not add, for Python and, as regular expressions, for Nix.
+r"""Decide which files git ignores (gitignore(5)), in Python and, with regular expressions, in Nix.
 
 >>> rules = tuple(parse(b"*.log\n!keep.log\nbuild/\n"))
 >>> scopes = [Scope(b"", rules)]

@@ -1,7 +1,7 @@
-"""One glob of gitignore(5), as git reads it, and as regular expressions of Python and of Nix.
+"""Translate a glob of gitignore(5) to regular expressions of Python and of Nix.
 
-git compares bytes, and knows more than its manual says (its ``wildmatch.c`` and ``dir.c``). What it does is the rule here;
-``tests/property/test_gitignore.py`` asks git.
+git compares bytes, and its globs do more than its manual says (``wildmatch.c`` and ``dir.c`` of
+git). This module follows the behaviour of git; ``tests/property/test_gitignore.py`` compares both.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ __all__ = ["Glob", "InexpressibleError"]
 
 
 class InexpressibleError(ValueError):
-    """A glob that git understands, and that no text of Nix can say."""
+    """A glob that git understands and that no regular expression of Nix can express."""
 
 
 class Wild(enum.Enum):
-    """What a part of a glob stands for, when that is not a byte of a set. Values: Python's expression, POSIX's."""
+    """A wild card of a glob. Its value is a pair: the regular expression of Python, and of POSIX."""
 
     ONE = (b"[^/]", "[^/]")
     SOME = (b"[^/]*", "[^/]*")  # *
@@ -30,7 +30,7 @@ class Wild(enum.Enum):
     ALL = (b".*", ".*")  # ** at the end
 
 
-#: Literal bytes, a wild card, or the bytes of which one may stand there.
+#: Literal bytes, a wild card, or a set of bytes of which exactly one matches.
 Token = bytes | Wild | frozenset[int]
 
 _SLASH: Final = ord("/")
@@ -64,15 +64,22 @@ _CLASSES: Final = {
 
 @attrs.frozen(slots=False)
 class Glob:
-    """Tokens in order, for the whole of a name or path."""
+    """A parsed glob, which matches a whole name or a whole path.
+
+    :param tokens: the parts of the glob, in order.
+    """
 
     tokens: tuple[Token, ...]
 
     @classmethod
     def parse(cls, text: bytes, *, whole_path: bool) -> Glob | None:
-        """None when git would never find it to match anything: a set without end, a last backslash, an empty name.
+        """Parse a glob.
 
-        :param whole_path: against a path, in which ``*`` stops at slashes, and not against a name.
+        :param text: the glob.
+        :param whole_path: whether the glob is compared with a path, in which ``*`` stops at slashes,
+            and not with a name.
+        :returns: the glob; None if it can never match: an unclosed set, a backslash at the end, or an
+            empty name.
         """
         tokens = _merged(_tokens(text, whole_path=whole_path))
         if tokens is None:
@@ -82,7 +89,7 @@ class Glob:
 
     @property
     def literal(self) -> bytes | None:
-        """The one text that it matches, if it has no wild cards."""
+        """The only text that matches, if the glob has no wild cards; else None."""
         match self.tokens:
             case (bytes() as text,):
                 return text
@@ -91,14 +98,18 @@ class Glob:
 
     @cached_property
     def python(self) -> re.Pattern[bytes]:
+        """The glob as a regular expression of Python, for ``fullmatch``."""
         return re.compile(b"".join(map(_python, self.tokens)), re.DOTALL)
 
     @cached_property
     def posix(self) -> str:
-        """For ``builtins.match``. Wild cards at the end that stand for a whole name do not match an empty one, so that a
-        name, or a name and a slash, may be matched with it.
+        """The glob as a POSIX regular expression, for ``builtins.match``.
 
-        :raises InexpressibleError: it has bytes that are no text.
+        A wild card that stands for a whole name at the end does not match an empty name, so the
+        expression can be applied to a name with or without a slash behind it.
+
+        :raises InexpressibleError: the glob has bytes that are not UTF-8, or a set that contains only
+            some of the bytes above 127.
         """
         parts = [_posix(token) for token in self.tokens]
         last, before = self.tokens[-1], self.tokens[-2] if len(self.tokens) > 1 else b"/"
@@ -109,7 +120,7 @@ class Glob:
 
 
 def _merged(tokens: Iterator[Token | None]) -> tuple[Token, ...] | None:
-    """Neighbouring literals as one; None when one token cannot match."""
+    """The tokens with neighbouring literals joined; None if a token can never match."""
     merged: list[Token] = []
     for token in tokens:
         if token is None:
@@ -156,7 +167,7 @@ def _tokens(text: bytes, *, whole_path: bool) -> Iterator[Token | None]:
 
 
 def _set(text: bytes, at: int) -> tuple[frozenset[int], int]:
-    """The bytes of a set, and where the text goes on; no bytes when the set is broken."""
+    """The bytes of a set, and the position behind it in the text; no bytes if the set is broken."""
     broken: frozenset[int] = frozenset()
     negated = text[at : at + 1] in {b"!", b"^"}
     at += negated
@@ -237,7 +248,7 @@ def _posix_set(members: frozenset[int]) -> str:
 
 
 def _listed(members: frozenset[int]) -> str:
-    """ASCII characters in an order in which none of them is special: ``]`` first, ``^`` and ``-`` last."""
+    """ASCII characters ordered so that none of them is special: ``]`` first, ``^`` and ``-`` last."""
     kept = set(members)
     head = "]" if ord("]") in kept else ""
     tail = "".join(char for char in "[^-" if ord(char) in kept)
@@ -250,7 +261,7 @@ def _listed(members: frozenset[int]) -> str:
 
 
 def _runs(codes: list[int]) -> str:
-    """``0-9`` for ten digits that follow each other."""
+    """Character codes with runs shortened, such as ``0-9`` for ten consecutive digits."""
     text, at = "", 0
     while at < len(codes):
         end = at

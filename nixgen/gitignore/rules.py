@@ -1,4 +1,4 @@
-"""Lines of .gitignore files as rules, and which of many rules decides."""
+"""Parse lines of .gitignore files into rules, and find the rule that decides about a path."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ _BOM = b"\xef\xbb\xbf"
 
 @attrs.frozen
 class Rule:
-    """A line that can match something.
+    """One line of a .gitignore file that can match something.
 
-    :param glob: of a name, or of a path when ``whole_path``.
-    :param whole_path: relative to the folder of the file that the line is in.
-    :param folders_only: it ended in a slash; links to folders are no folders.
-    :param negated: it began with ``!``: what it matches is not ignored after all.
-    :param line: from 1.
+    :param glob: the glob for a name, or for a path if ``whole_path`` is set.
+    :param whole_path: the glob is for the path from the folder of the .gitignore file.
+    :param folders_only: the line ended in a slash, so it matches only folders. A link to a folder is
+        not a folder.
+    :param negated: the line began with ``!``, so it takes matching paths out of the ignored ones.
+    :param line: the number of the line, from 1.
     """
 
     glob: Glob
@@ -34,14 +35,21 @@ class Rule:
 
     @property
     def posix(self) -> str:
-        """What ``builtins.match`` has to find in a name or path; those of folders may end in a slash, and some must.
+        """The regular expression for ``builtins.match``, applied to a name or path.
 
-        :raises InexpressibleError: Nix cannot say it.
+        The name or path of a folder may end in a slash, and must do so for a rule that matches only
+        folders.
+
+        :raises InexpressibleError: no regular expression of Nix means the same.
         """
         return self.glob.posix + ("/" if self.folders_only else "")
 
     def matches(self, subject: bytes, *, folder: bool) -> bool:
-        """:param subject: a name, or a path when ``whole_path``; without a final slash."""
+        """Whether the rule matches.
+
+        :param subject: a name, or a path if ``whole_path`` is set; without a final slash.
+        :param folder: whether the subject is a folder.
+        """
         if self.folders_only and not folder:
             return False
         literal = self.glob.literal
@@ -52,21 +60,23 @@ class Rule:
 
 @attrs.frozen(slots=False)
 class Scope:
-    """The rules of one file, for what lies in its folder.
+    """The rules of one .gitignore file, which apply to everything below its folder.
 
-    :param folder: path, without a final slash; empty for the top.
-    :param rules: in the order of the file.
+    :param folder: the path of the folder, without a final slash; empty for the top folder.
+    :param rules: the rules in the order of the file.
     """
 
     folder: bytes
     rules: tuple[Rule, ...]
 
     def deciding(self, path: bytes, name: bytes, *, folder: bool) -> Rule | None:
-        """The last rule that matches.
+        """The last rule that matches, or None.
 
-        :param path: relative to the scope's folder.
+        :param path: the path from the scope's folder.
+        :param name: the last part of the path.
+        :param folder: whether the path is a folder.
         """
-        # most paths match none of many rules, and that is one question
+        # most paths match no rule at all, and one expression of all rules finds that out quickly
         if not self._names.fullmatch(name) and not self._paths.fullmatch(path):
             return None
         for rule in reversed(self.rules):
@@ -85,12 +95,15 @@ class Scope:
 
 def _any(rules: Iterable[Rule]) -> re.Pattern[bytes]:
     alternatives = [b"(?:%s)" % rule.glob.python.pattern for rule in rules]
-    # without any, what never matches
+    # without rules, an expression that never matches
     return re.compile(b"|".join(alternatives) or b"(?!)", re.DOTALL)
 
 
 def parse(content: bytes) -> Iterator[Rule]:
-    """The lines of a .gitignore file that can match something."""
+    """The rules of a .gitignore file, one for each line that can match something.
+
+    :param content: the bytes of the file.
+    """
     for number, line in enumerate(content.removeprefix(_BOM).split(b"\n"), start=1):
         rule = _rule(line.removesuffix(b"\r").partition(b"\0")[0], number)
         if rule is not None:
@@ -98,7 +111,12 @@ def parse(content: bytes) -> Iterator[Rule]:
 
 
 def parse_pattern(text: str) -> Rule | None:
-    """One pattern outside of a file; None when it can match nothing: a comment, an empty one, a set without end."""
+    """The rule of one pattern that stands outside of a .gitignore file.
+
+    :param text: the pattern.
+    :returns: the rule; None if the pattern can match nothing, such as a comment, an empty pattern, or
+        one with an unclosed set.
+    """
     return None if "\n" in text else _rule(text.encode(), 1)
 
 
@@ -116,7 +134,7 @@ def _rule(line: bytes, number: int) -> Rule | None:
 
 
 def _without_trailing_spaces(line: bytes) -> bytes:
-    """Spaces at the end do not count, unless a backslash stands before them."""
+    """The line without spaces at its end. A space behind a backslash stays."""
     end = kept = 0
     while end < len(line):
         escaped = line[end : end + 1] == b"\\"
@@ -127,9 +145,12 @@ def _without_trailing_spaces(line: bytes) -> bytes:
 
 
 def decision(scopes: Sequence[Scope], path: bytes, *, folder: bool) -> tuple[Scope, Rule] | None:
-    """What decides about a path: the last rule that matches, of the innermost file that has one.
+    """The rule that decides about a path: the last matching rule of the innermost file that has one.
 
-    :param scopes: outermost first; the path lies in the folder of each.
+    :param scopes: the scopes, outermost first. The path lies in the folder of each scope.
+    :param path: the path from the top folder, without a final slash.
+    :param folder: whether the path is a folder.
+    :returns: the deciding rule and its scope; None if no rule matches.
     """
     name = path.rpartition(b"/")[2]
     for scope in reversed(scopes):
@@ -141,6 +162,11 @@ def decision(scopes: Sequence[Scope], path: bytes, *, folder: bool) -> tuple[Sco
 
 
 def is_ignored(scopes: Sequence[Scope], path: bytes, *, folder: bool) -> bool:
-    """Whether git would leave a path out, provided that it does not leave out a folder above it."""
+    """Whether git ignores a path. An ignored folder above the path does not count here.
+
+    :param scopes: the scopes, outermost first. The path lies in the folder of each scope.
+    :param path: the path from the top folder, without a final slash.
+    :param folder: whether the path is a folder.
+    """
     found = decision(scopes, path, folder=folder)
     return found is not None and not found[1].negated

@@ -1,4 +1,4 @@
-"""The rules of several files, as Nix gets them."""
+"""The table of .gitignore rules that the generated Nix code applies to sources."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ __all__ = ["IgnoreTable"]
 
 @attrs.frozen(kw_only=True)
 class IgnoreTable:
-    """What .gitignore files say of a project's sources.
+    """The .gitignore rules that apply to the sources of a project.
 
-    :param rules: top folder, as a path from the project → folder below it, which is empty for the top → the rules of its file.
-    :param places: path of a source, as its model has it → the top whose rules count for it, and its path from there.
+    :param rules: top folder, as a path from the project → folder below the top folder (empty for the
+        top folder itself) → the rules of the .gitignore file in that folder.
+    :param places: path of a source, as its model has it → the top folder whose rules apply to the
+        source, and the path of the source from the top folder.
     """
 
     rules: Mapping[str, Mapping[str, tuple[Rule, ...]]] = attrs.field(factory=dict)

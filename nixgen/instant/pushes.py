@@ -1,11 +1,14 @@
-"""A push that has nothing to do, recognised before anything is loaded, by one question to the cache.
+"""Recognise a push that has nothing to do with one request to the cache, before anything is loaded.
 
-A push ends by recording a root, which keeps its paths from collection. As long as that root is the newest of its environment, collection keeps
-all of it (`nixgen.cache.collect.policy`), so a push of the same paths would find everything there. After a push the question is written down,
-together with what was asked for: a listing of the roots from this one on, as a URL that is signed for a week and for this listing alone
-(https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html). Any doubt means no: the ordinary way is taken.
+A push ends by recording a root, which keeps its paths from collection. As long as that root is the
+newest of its environment, collection keeps all of its paths (`nixgen.cache.collect.policy`), so a
+push of the same paths would upload nothing. After a push, two things are saved: the request, and a
+URL that lists the roots from this one on. The URL is signed for a week and for this listing alone
+(https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html). In any doubt, the
+ordinary push runs.
 
-This module is imported on the way to every push and stays with the standard library's light parts.
+Every push imports this module first, so it imports only modules of the standard library that load
+quickly.
 """
 
 from __future__ import annotations
@@ -20,24 +23,26 @@ from typing import Any
 __all__ = ["LIFETIME", "Question", "Request", "everything_there", "pushed_file", "request", "save"]
 
 LIFETIME = 7 * 24 * 3600
-"""Seconds for which the question can be asked; S3 allows no more."""
+"""Seconds for which a signed URL is valid. S3 allows no more."""
 
 _SCHEMA = "nixgen/pushed/1"
 _REMEMBERED = 32
-_SECONDS = 10.0  # for an answer, before the ordinary way is taken
+_SECONDS = 10.0  # to wait for an answer, before the ordinary push runs
 _MOST = 1 << 20
 
 Request = dict[str, object]
-"""What was asked for: what, from where, to where, signed with which keys. Compared as JSON."""
+"""The request of a push: its paths, project, cache and signing keys. Compared as JSON."""
 
 Question = tuple[str, str]
-"""(URL of the listing, the only name that it may hold)."""
+"""(URL of the listing, the only name that the listing may hold)."""
 
 
 def pushed_file(root: str | None) -> str:
-    """Where pushes of a project are remembered; with None, those of bare store paths.
+    """The file in which completed pushes are saved.
 
-    Nobody else may read it: whoever has the URLs can list the roots of the cache.
+    Only its owner may read it, because anybody with its URLs can list the roots of the cache.
+
+    :param root: the folder of the project; None for pushes of bare store paths.
     """
     if root is not None:
         return os.path.join(root, ".nixgen", "cache", "pushed.json")  # noqa: PTH118
@@ -55,10 +60,15 @@ def request(
     base: str,
     environment: str | None,
 ) -> Request:
-    """The same for the same push, whether a command line was parsed or only looked at.
+    """The request of a push. Equal pushes have equal requests, whichever code read the command line.
 
-    :param targets: as typed: targets, store paths, or nothing for all.
-    :param outputs: the main output of every target that is meant.
+    :param project: the folder of the project.
+    :param targets: the words as typed: targets, store paths, or nothing for all targets.
+    :param outputs: the main output of every selected target; empty for bare store paths.
+    :param to: the cache, as typed.
+    :param keys: the files of the signing keys.
+    :param base: the base that provides packages, such as ``debian``.
+    :param environment: the name of the environment, if any.
     """
     bare = bool(targets) and not outputs
     return {
@@ -73,7 +83,11 @@ def request(
 
 
 def everything_there(root: str | None, request: Request) -> int | None:
-    """How many paths the same push had, when the cache still has all of them; else None."""
+    """The number of paths of an earlier, equal push if the cache still has all of them; else None.
+
+    :param root: the folder of the project; None for pushes of bare store paths.
+    :param request: the request of the push, see `request`.
+    """
     try:
         for entry in _load(root):
             if entry["request"] == request and entry["expires"] > time.time():
@@ -84,7 +98,13 @@ def everything_there(root: str | None, request: Request) -> int | None:
 
 
 def save(root: str | None, request: Request, question: Question, paths: int) -> None:
-    """Remember a push that was complete. A failure to write is no failure of the push."""
+    """Save a completed push. A failure to write does not make the push fail.
+
+    :param root: the folder of the project; None for pushes of bare store paths.
+    :param request: the request of the push, see `request`.
+    :param question: the URL of the listing, and the only name that the listing may hold.
+    :param paths: the number of paths that were pushed.
+    """
     try:
         before = _load(root)
     except (OSError, ValueError, LookupError, TypeError):
@@ -118,7 +138,7 @@ def _load(root: str | None) -> list[dict[str, Any]]:
 
 
 def _only(url: object, name: object) -> bool:
-    """Whether the listing holds this one name."""
+    """Whether the listing at a URL holds exactly one name, the given one."""
     answer = _answer(str(url))
     return re.findall(r"<Key>([^<]*)</Key>", answer) == [name] and (
         "<IsTruncated>true" not in answer

@@ -1,10 +1,11 @@
-"""A build that has nothing to do, recognised before anything is loaded; and a dry run that would say the same again.
+"""Recognise a build or dry run whose result is known already, before anything is loaded.
 
-After a complete build, everything that its result depends on is written down: size, time and inode of each file, the
-environment variables that count, the links of the GC roots. As long as all of it is as it was, the result is, too.
-Any doubt means no: the ordinary way is taken, which decides by contents.
+After a complete build, a stamp records everything that the result depends on: size, time and inode
+of each file, the environment variables that matter, the links of the GC roots. While all of them
+are unchanged, the result is unchanged too. In any doubt, the ordinary build runs, which compares
+contents.
 
-This module is imported on the way to every command and stays with ``os``, ``json`` and ``time``.
+Every command imports this module first, so it imports only ``os``, ``json`` and ``time``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ Result = tuple[str, str, str]
 
 
 def stamp_file(root: str, verb: str) -> str:
+    """The file that holds the stamp.
+
+    :param root: the folder of the project.
+    :param verb: `BUILD` or `DRY_RUN`.
+    """
     return os.path.join(root, ".nixgen", "cache", f"stamp-{verb}.json")  # noqa: PTH118
 
 
@@ -39,7 +45,14 @@ def request(
     environment: str | None,
     overrides: dict[str, str],
 ) -> Request:
-    """:param overrides: input → folder, without links."""
+    """The request of a build or dry run. Equal runs have equal requests.
+
+    :param verb: `BUILD` or `DRY_RUN`.
+    :param targets: the targets as typed; empty for all.
+    :param base: the base that provides packages, such as ``debian``.
+    :param environment: the name of the environment, if any.
+    :param overrides: input → the folder that replaces it, without links.
+    """
     words = tuple(sorted(f"{name}={path}" for name, path in overrides.items()))
     return verb, targets, base, environment, words
 
@@ -63,7 +76,11 @@ def _tree(path: str) -> str:
 
 
 def load(root: str, asked: Request) -> list[Result] | None:
-    """What was said of everything that was asked for, when nothing changed since; else None."""
+    """The results of an earlier, equal run if nothing changed since then; else None.
+
+    :param root: the folder of the project.
+    :param asked: the request, see `request`.
+    """
     try:
         with open(stamp_file(root, asked[0]), encoding="utf-8") as file:  # noqa: PTH123
             stamp = json.load(file)
@@ -104,16 +121,22 @@ def save(
     absent: set[str],
     trees: dict[str, str],
 ) -> None:
-    """Remember what was said. A failure to write is no failure of the build.
+    """Record everything this run depended on, so that an equal later run returns at once.
 
-    :param asked: see `request`.
-    :param since: when the first of them was read, in nanoseconds; what was changed later may not be what was said something of.
-    :param paths: files and folders that it depends on, there or not.
-    :param products: the same, which this run may have written itself.
-    :param links: of GC roots, and where they lead.
-    :param there: paths that have to exist.
-    :param absent: paths that must not.
-    :param trees: folders that it depends on with all that is in them, and the fingerprint that they had.
+    A failure to write does not make the build fail.
+
+    :param root: the folder of the project.
+    :param asked: the request, see `request`.
+    :param results: the results to return from an equal later run.
+    :param since: the time before the first file was read, in nanoseconds since 1970. If a file
+        changed later, the run may have read its old contents, so nothing is recorded.
+    :param paths: files and folders that the result depends on, whether they exist or not.
+    :param products: files that the result depends on and that this run may have written itself.
+    :param variables: environment variables that the result depends on.
+    :param links: link of a GC root → its target.
+    :param there: paths that must exist.
+    :param absent: paths that must not exist.
+    :param trees: folder whose whole contents the result depends on → its fingerprint.
     """
     now = time.time_ns()
     signatures = {path: _signature(path) for path in sorted(paths | products)}
