@@ -1,4 +1,4 @@
-"""infra.py → a sound `Project`."""
+"""Load a project: run infra.py and check the `Project` it defines."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ INFRA = "infra.py"
 def load_project(root: Path) -> Project:
     """Run ``root/infra.py`` and return the project it defines, checked.
 
-    Modules beside infra.py can be imported from it. Nothing of nixgen's own state is touched.
+    infra.py can import modules beside it. The state of nixgen itself stays unchanged.
 
-    :raises ProjectLoadError: the file is missing, broken, or defines no project.
-    :raises ModelError: the project has problems; all of them, with places relative to ``root``.
+    :param root: the folder of the project.
+    :raises ProjectLoadError: infra.py is missing, broken, or defines no project.
+    :raises ModelError: the project has problems. The error has all of them, with places relative to
+        ``root``.
     """
     forget_misuses()
     try:
@@ -113,7 +115,7 @@ def _execute(root: Path) -> dict[str, object]:
 
 
 def _raised(error: BaseException, root: Path) -> ProjectLoadError:
-    """Point at the last line of the user's own that took part."""
+    """The error for an exception of infra.py, at the last line of the user's code in the traceback."""
     where = None
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.startswith(f"{root}/"):

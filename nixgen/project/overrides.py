@@ -1,4 +1,4 @@
-"""``--override-input NAME=PATH``: a local tree in place of a pin, for one run."""
+"""Parse ``--override-input NAME=PATH``, which replaces a pin by a local tree for one run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ OPTION = "--override-input"
 
 
 def parse_overrides(words: Iterable[str], inputs: Inputs) -> Mapping[str, Path]:
-    """Input → the folder that stands for it, absolute and without links.
+    """Input → the folder that replaces its pin, absolute and without links.
 
-    :param words: ``NAME=PATH`` each; relative paths begin in the current directory.
-    :raises UsageError: a word has another form, an input is unknown, or a path is not such a tree; all of them are said.
+    :param words: words of the form ``NAME=PATH``. Relative paths begin in the current directory.
+    :param inputs: the pins of the project.
+    :raises UsageError: a word has another form, an input is unknown or given twice, or a path is not a
+        tree of its input. The error names every fault.
     """
     found: dict[str, Path] = {}
     problems: list[tuple[str, str]] = []
@@ -34,11 +36,11 @@ def parse_overrides(words: Iterable[str], inputs: Inputs) -> Mapping[str, Path]:
             )
             continue
         tree = Path(os.path.realpath(Path(path).expanduser()))
-        said = [*_name_problems(name, inputs), *_tree_problems(name, path, tree)]
+        faults = [*_name_problems(name, inputs), *_tree_problems(name, path, tree)]
         if name in found:
-            said.append((f"{OPTION} gives the input {name!r} twice", "leave one of them out"))
+            faults.append((f"{OPTION} gives the input {name!r} twice", "leave one of them out"))
         found[name] = tree
-        problems += said
+        problems += faults
     if problems:
         message, hint = problems[0]
         raise UsageError(message, hint=hint, details=[each for each, _ in problems[1:]])
@@ -46,7 +48,7 @@ def parse_overrides(words: Iterable[str], inputs: Inputs) -> Mapping[str, Path]:
 
 
 def _name_problems(name: str, inputs: Inputs) -> Iterator[tuple[str, str]]:
-    # what the nixpkgs base reads need not be pinned to be given
+    # an input that the nixpkgs base reads can be given without a pin
     trees = sorted({*inputs.trees, *BASE_INPUTS})
     if name in trees:
         return

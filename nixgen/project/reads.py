@@ -1,7 +1,8 @@
-"""What a project's own code looked at while it ran: the files, folders and variables its models depend on.
+"""Record the files, folders and variables that infra.py reads, since its models depend on them.
 
-infra.py is Python and may read anything. The interpreter's audit events (PEP 578) tell which files it opens and which
-folders it lists; ``os.environ`` and ``os.stat`` are watched for as long as it runs, since they raise none.
+infra.py is Python and may read anything. The audit events of the interpreter (PEP 578) report which
+files it opens and which folders it lists. ``os.environ`` and ``os.stat`` raise no audit events, so
+both are replaced while infra.py runs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import attrs
 
 __all__ = ["Reads", "recording"]
 
-#: Audit events after which nobody can say what the code depends on.
+#: Audit events after which the dependencies of the code cannot be known.
 _VOLATILE = (
     "subprocess.",
     "socket.",
@@ -32,10 +33,12 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 @attrs.define
 class Reads:
-    """
-    :param paths: files opened, folders listed and paths asked about, absolute.
-    :param variables: environment variables asked for, there or not.
-    :param volatile: the code also started programs, wrote files, used the network or took the whole environment.
+    """The files, folders and variables that some code read.
+
+    :param paths: absolute paths of opened files, of listed folders, and of paths given to ``os.stat``.
+    :param variables: environment variables that were read, whether they are set or not.
+    :param volatile: the code also started programs, wrote files, used the network, changed the
+        environment or read all of it.
     """
 
     paths: set[str] = attrs.field(factory=set)
@@ -48,7 +51,7 @@ class Reads:
         self.paths.add(os.path.abspath(os.fsdecode(path if path is not None else ".")))  # noqa: PTH100
 
     def _source_of(self, bytecode: str) -> None:
-        """A module that is found compiled is not opened itself, and is what the code depends on."""
+        """Record the source of a compiled module. Python opens only the compiled file."""
         with contextlib.suppress(ValueError):  # the name it is written under before it is complete
             self._path(source_from_cache(bytecode))
 
@@ -73,7 +76,7 @@ class Reads:
 
 
 def _is_bytecode(path: str) -> bool:
-    """Whether Python keeps a compiled module there, for itself."""
+    """Whether a path is in a folder in which Python keeps compiled modules."""
     return "__pycache__" in path or bool(sys.pycache_prefix and path.startswith(sys.pycache_prefix))
 
 
@@ -116,8 +119,8 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextlib.contextmanager
 def recording() -> Iterator[Reads]:
-    """Record what runs inside the block, in this thread or another."""
-    global _active, _hooked  # noqa: PLW0603  # an audit hook is global, and for ever
+    """Record the reads of all code that runs inside the block, in every thread."""
+    global _active, _hooked  # noqa: PLW0603  # an audit hook is global and cannot be removed
     if not _hooked:
         sys.addaudithook(_hook)
         _hooked = True

@@ -44,18 +44,26 @@ __all__ = ["SHELL", "Workspace"]
 
 @attrs.define(slots=False)
 class Workspace:
-    """A project and its folder."""
+    """A project and its folder.
+
+    :param root: the folder, absolute and without links.
+    :param project: the models that infra.py defines.
+    :param reads: the files, folders and variables that infra.py read.
+    :param opened: the time before the first file was read, in nanoseconds since 1970.
+    """
 
     root: Path
     project: Project
     reads: Reads
-    #: when it was, in nanoseconds: before the first file was read
     opened: int = attrs.field(factory=time.time_ns)
 
     @classmethod
     def open(cls, folder: Path, *, check_options: bool = True) -> Workspace:
-        """
-        :param check_options: whether options that NixOS would refuse are problems; not for who reads their list anew.
+        """Load the project in a folder and check it.
+
+        :param folder: the folder of infra.py.
+        :param check_options: whether options that NixOS would refuse are problems. False while the
+            list of options is being replaced.
         :raises InputError: infra.py is missing, broken, or describes something impossible.
         """
         opened = time.time_ns()
@@ -74,7 +82,7 @@ class Workspace:
 
     @property
     def state(self) -> Path:
-        """What nixgen remembers between runs; never committed, and safe to delete."""
+        """The folder of nixgen's state between runs. It is never committed, and safe to delete."""
         return self.root / ".nixgen"
 
     @property
@@ -94,7 +102,7 @@ class Workspace:
 
     @cached_property
     def inputs(self) -> Inputs:
-        """The pins: of the project's flake-inputs.json, or those that nixgen ships where it has none.
+        """The pins of the project's flake-inputs.json, or nixgen's own pins if the file is missing.
 
         :raises LockError: flake-inputs.json is wrong.
         """
@@ -105,8 +113,9 @@ class Workspace:
         return ProjectOptions(self.root, self.project, lambda: self.inputs)
 
     def write_inputs(self, text: JsonText) -> None:
-        """Replace flake-inputs.json, and forget what came of it.
+        """Replace flake-inputs.json, and drop everything computed from the old file.
 
+        :param text: the new document.
         :raises StoreError: the disk is full or read-only.
         """
         write_atomically(self.root / INPUTS_FILE, text.text.encode())
@@ -114,16 +123,18 @@ class Workspace:
             self.__dict__.pop(known, None)
 
     def overrides(self, words: Iterable[str] | None) -> Mapping[str, Path]:
-        """The trees that stand for pins, from ``NAME=PATH`` words; without any, flake-inputs.json is not read.
+        """Input → the local tree that replaces its pin. Without words, flake-inputs.json is not read.
 
-        :raises UsageError: as `parse_overrides`.
+        :param words: words of the form ``NAME=PATH``.
+        :raises UsageError: a word is wrong, see `parse_overrides`.
         """
         return parse_overrides(words, self.inputs) if words else {}
 
     def cache(self, name: str) -> Cache | None:
-        """The project's cache of that name; None when ``name`` is an address.
+        """The cache of the project with a given name; None if ``name`` is an address.
 
-        :raises UsageError: it is neither.
+        :param name: the name of a cache, or an address such as ``s3://bucket``.
+        :raises UsageError: the project has no cache of this name.
         """
         if "://" in name:
             return None
@@ -137,13 +148,13 @@ class Workspace:
         return known[name]
 
     def machines_file(self) -> str:
-        """The project's builders as Nix's machines file."""
+        """The builders of the project in the format of Nix's machines file."""
         from nixgen.lowering import machine_lines
 
         return "\n".join(machine_lines(self.project))
 
     def secrets(self) -> Iterator[tuple[str, str]]:
-        """Name of each secret, and the file that it is on its machine."""
+        """The name of each secret, and the path of its file on the machine."""
         for _, value in walk(self.project):
             if isinstance(value, Secret):
                 yield value.name, value.path
@@ -160,10 +171,10 @@ class Workspace:
         }
 
     def select(self, wanted: Iterable[str] = ()) -> tuple[str, ...]:
-        """The targets that are meant: whole kinds (``images``), single ones, or all when nothing is named; that of the shell only
-        when it is named.
+        """The selected targets. The shell is selected only by its name.
 
-        :raises UsageError: nothing is called that.
+        :param wanted: names of targets or of whole kinds, such as ``images``; empty for all targets.
+        :raises UsageError: no target or kind has one of the names.
         """
         known = (*self.target_origins(), SHELL)
         chosen: set[str] = set()
@@ -182,10 +193,11 @@ class Workspace:
 
     @cached_property
     def sources(self) -> Sources:
-        """The local sources as they were when the project was opened; `look` for what they are now."""
+        """The local sources as they were when the project was opened. `look` reads them again."""
         return self.look()
 
     def look(self) -> Sources:
+        """The local sources as they are now."""
         return Sources(str(self.root))
 
     def _sources(self) -> tuple[tuple[str, Source], ...]:
@@ -193,7 +205,7 @@ class Workspace:
         return tuple(sources_of(self.project))
 
     def _require_files(self) -> None:
-        """A file that is not there would fail in Nix, far from where it was written."""
+        """Refuse missing files now, because Nix would report them far from the line that names them."""
         problems = (*source_faults(self.sources, self._sources()), *self._missing_modules())
         if problems:
             raise ModelError(problems)
@@ -233,13 +245,21 @@ class Workspace:
         return plan(tree, self.generated)
 
     def write_generated(self, changes: Changes | None = None) -> Changes:
-        """:raises UsageError: a file of the user's is in the way."""
+        """Write generated/.
+
+        :param changes: the changes to apply; by default those of `plan_generated`.
+        :raises UsageError: a file of the user is in the way.
+        """
         changes = changes or self.plan_generated()
         apply(changes)
         return changes
 
     def locate(self, path: str, line: int) -> str | None:
-        """The user's ``file:line`` for a line of a file below generated/, and for one of a module that the user wrote in Nix."""
+        """The user's ``file:line`` behind a line of a generated file or of a hand-written Nix module.
+
+        :param path: the absolute path of the file.
+        :param line: the line in it, from 1.
+        """
         if not path.startswith(f"{self.generated}/"):
             own = path.startswith(f"{self.root}/")
             return f"{self._relative(path)}:{line}" if own else None
@@ -259,7 +279,7 @@ class Workspace:
         return wanted
 
     def required_packages(self) -> tuple[str, ...]:
-        """Attribute names of what nixgen itself runs, which shells have beside the project's tools."""
+        """Attribute names of the programs that nixgen itself runs, which every shell has."""
         return requirements()
 
     def package_places(self) -> Mapping[str, tuple[str, str | None]]:
@@ -273,7 +293,10 @@ class Workspace:
         return packages_of(self.project)
 
     def dependencies(self) -> set[str]:
-        """Paths whose change may change what is built: nixgen itself, what infra.py looked at, sources, pins, generated/."""
+        """Every path that the result of a build depends on.
+
+        The paths of nixgen itself, of the reads of infra.py, and of sources, pins and generated/.
+        """
         code = {
             file
             for name, module in sys.modules.items()
@@ -293,9 +316,10 @@ class Workspace:
         return {str(self.lock_path), *(str(self.generated / path) for path in tree)}
 
     def evaluation_tree(self) -> Mapping[str, Path]:
-        """The files that nixgen writes, pins and local sources: path relative to the project → the file, link or folder on disk.
+        """Path from the project → the file, link or folder on disk, for everything Nix evaluates.
 
-        What lies outside of the project begins with ``..``.
+        These are generated files, pins and local sources. The path of anything outside of the project
+        begins with ``..``.
         """
         tree, _ = self._rendered
         found = {self.lock_path, self.inputs_path, *(self.generated / path for path in tree)}
@@ -319,11 +343,15 @@ class Workspace:
         substituters: Iterable[str],
         keys: Iterable[str],
     ) -> ChannelText:
-        """The files that make a channel of the project.
+        """The text of the files that make a channel of the project.
 
-        :param targets: attribute, system and main output of each.
-        :param tree: where generated/ will lie in the channel.
-        :param substituters: the cache itself first.
+        :param name: the name of the channel.
+        :param targets: the attribute, system and main output of each target.
+        :param tree: the path of generated/ in the channel.
+        :param base: the base that provides packages, such as ``debian``.
+        :param environment: the name of the environment, if any.
+        :param substituters: the URLs of the caches, the channel's own cache first.
+        :param keys: the public keys that clients need.
         """
         from nixgen.render.channel import ChannelTarget, ChannelText
 
@@ -339,7 +367,7 @@ class Workspace:
         )
 
     def source_digests(self) -> Mapping[str, Callable[[], bytes]]:
-        """Folder or file of each local source → what makes a digest of what Nix will see of it."""
+        """Folder or file of each local source → a function that digests the files Nix will see."""
         look = self.look()
         found: dict[str, list[Source]] = {}
         for _, source in self._sources():
@@ -353,7 +381,13 @@ class Workspace:
     def evaluation_rows(
         self, attrs_wanted: Iterable[str], environment: str | None
     ) -> Mapping[str, bytes]:
-        """Target → generated/default.nix as it would be if the project had this target alone: all of it that the target reads."""
+        """Target → the text of generated/default.nix if the project had only this target.
+
+        This text is the part of generated/default.nix that the target reads.
+
+        :param attrs_wanted: the targets.
+        :param environment: the name of the environment, if any.
+        """
         from nixgen.lowering import target_rows
         from nixgen.render import printed
 
@@ -361,7 +395,11 @@ class Workspace:
         return {attr: printed(rows[attr]()) for attr in attrs_wanted}
 
     def evaluation_costs(self) -> tuple[Mapping[str, str], Mapping[str, float]]:
-        """Target → its system, when it has one of its own; and how much there is to evaluate, a machine being 1."""
+        """The systems of targets, and the relative costs of evaluating targets.
+
+        :returns: target → its system, only for targets that set one; target → its cost, in multiples
+            of the cost of one machine.
+        """
         systems = {f"machines.{item.name}": item.system for item in self.project.machines}
         weights = {
             **{f"images.{item.name}": 0.2 for item in self.project.images},
