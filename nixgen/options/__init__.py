@@ -1,5 +1,6 @@
-"""The options of NixOS, as a list that is committed beside a project, and a project's own values checked against it.
+"""Check the values of a project against a list of NixOS options that is committed beside it.
 
-No Nix runs for that. Only what NixOS is certain to refuse is a problem; see docs/design.md. Nothing is imported here: a
-project without options needs no more than `nixgen.options.project`.
+The check runs without Nix. Only a value that NixOS is certain to refuse is a problem, see
+docs/design.md. This module imports nothing, because a project without options needs only
+`nixgen.options.project`.
 """

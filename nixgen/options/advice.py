@@ -1,4 +1,4 @@
-"""What to write instead of a value that is of the wrong type."""
+"""Suggest a replacement for a value of the wrong type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that a project sets, against the options that there are."""
+"""Check the options that a project sets against the list of NixOS options."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from nixgen.options.values import shown
 __all__ = ["Findings", "check_definitions"]
 
 _MORE = "nixgen inputs options WORD lists the options that have a word in them"
-#: descriptions are as long as a list of all countries
+#: The most characters of a type in a message. Some types list every country.
 _WORDS = 200
 
 
 @attrs.frozen(kw_only=True)
 class Findings:
-    """:param problems: what NixOS would refuse.
-    :param notes: what it takes, but would rather have otherwise.
+    """The faults that a check found.
+
+    :param problems: values that NixOS would refuse.
+    :param notes: values that NixOS accepts with a warning, such as options with a new name.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -34,7 +36,11 @@ class Findings:
 
 
 def check_definitions(definitions: Iterable[Definition], stub: Stub) -> Findings:
-    """Everything that is certain to be wrong, in the order of the definitions."""
+    """Every certain fault, in the order of the definitions.
+
+    :param definitions: the options that the project sets.
+    :param stub: the list of options.
+    """
     problems: list[Problem] = []
     notes: list[Problem] = []
     for definition in definitions:
@@ -68,7 +74,7 @@ def _about(
 
 
 def _words(misfit: Misfit, definition: Definition, stub: Stub) -> tuple[str, str | None]:
-    """What is wrong, and what to do."""
+    """The message and the hint for a value that does not fit."""
     option = _option(misfit.at)
     match misfit.reason:
         case Reason.UNKNOWN:
@@ -115,7 +121,7 @@ def _members(at: tuple[str | int, ...], node: Node | None) -> str | None:
 
 
 def _option(at: Sequence[str | int]) -> str:
-    """``swapDevices.[0].size``: positions in lists are no names."""
+    """The option as text, such as ``swapDevices.[0].size``. Positions in lists are not quoted."""
     path = ""
     for part in at:
         path += f"[{part}]" if isinstance(part, int) else f".{show((part,))}"

@@ -1,4 +1,4 @@
-"""The option that somebody meant."""
+"""Suggest existing options for the path of an option that does not exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALIKE = 0.67
 #: how many ways through the tree are followed at a time
 _WAYS = 4
 _SHOWN = 3
-#: by how much the cost of what is offered, too, may be higher
+#: how much more than the best suggestion another suggestion may cost
 _WORSE = 0.15
 
 Names = tuple[str, ...]
@@ -24,7 +24,10 @@ Names = tuple[str, ...]
 
 @attrs.frozen
 class _Way:
-    """:param cost: 0 when every name is as it was given."""
+    """A path through the tree of options.
+
+    :param cost: how much the path differs from the given one; 0 if every name is the same.
+    """
 
     cost: float
     path: Names
@@ -32,10 +35,13 @@ class _Way:
 
 
 def closest(path: Sequence[str], root: Node) -> tuple[str, ...]:
-    """The options and sets of options that are most like ``path``, which is none; the likeliest first, at most three.
+    """At most three options or sets of options that are most like ``path``, the likeliest first.
 
-    ``services.postgres.enable`` has a name to be mended, ``postgresql.enable`` lacks its beginning, and
-    ``services.openssh.port`` has moved further down.
+    ``services.postgres.enable`` has a misspelt name, ``postgresql.enable`` lacks its beginning, and
+    ``services.openssh.port`` lies further down in the tree.
+
+    :param path: the names in the path of an option that does not exist.
+    :param root: the top of the tree of options.
     """
     names = tuple(path)
     ways: Iterable[Names] = ()
@@ -46,7 +52,7 @@ def closest(path: Sequence[str], root: Node) -> tuple[str, ...]:
 
 
 def _mended(path: Names, root: Node) -> tuple[Names, ...]:
-    """Each name as it is or replaced by one that is like it, on the way down."""
+    """Paths in which each name is the given one or a similar one."""
     ways = [_Way(0, (), root)]
     for name in path:
         steps = [step for way in ways for step in _steps(way, name)]
@@ -71,7 +77,7 @@ def _steps(way: _Way, name: str) -> Iterator[_Way]:
 
 
 def _below(path: Names, root: Node) -> tuple[Names, ...]:
-    """Options of the last name further down in the set that the beginning names."""
+    """Options with the same last name, further down in the set that the path begins with."""
     node, depth = root, 0
     while depth < len(path) and (child := node.child(path[depth])) is not None:
         node, depth = child, depth + 1
@@ -87,7 +93,7 @@ def _ending_in(path: Names, options: Iterable[Names]) -> tuple[Names, ...]:
 
 
 def _like(path: Names, root: Node) -> tuple[Names, ...]:
-    """Options of the same last name whose whole path is like this one."""
+    """Options with the same last name and a similar path."""
     alike = difflib.SequenceMatcher(b=show(path))
     ranked = []
     for way in _ending_in(path[-1:], root.options()):

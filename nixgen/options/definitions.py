@@ -1,4 +1,4 @@
-"""The options that a project sets, and where in its models."""
+"""Collect the options that a project sets, with their places in its models."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ _Layer = Machine | Environment | Overlay
 class Definition:
     """One option that the project sets.
 
-    :param model_path: of the value, such as ``machines.web.options['services.nginx.enable']``.
-    :param path: of the option, without quotes.
-    :param where: the user's ``file:line``, where the model begins that it is in.
-    :param keys: how it is reached from there, as they are written.
-    :param extended: the machine has Nix modules that the list of options does not know, so it may have further options.
+    :param model_path: the model path of the value, such as
+        ``machines.web.options['services.nginx.enable']``.
+    :param path: the names in the path of the option, without quotes.
+    :param value: the value that the project gives.
+    :param where: the user's ``file:line`` at which the model with the option begins.
+    :param keys: the keys that lead from the model to the value, as written.
+    :param extended: the machine has Nix modules that are missing from the list of options, so it may
+        have further options.
     """
 
     model_path: str
@@ -34,7 +37,10 @@ class Definition:
 
 
 def modules(project: Project) -> tuple[str, ...]:
-    """The paths of all Nix modules, sorted."""
+    """The paths of all Nix modules of a project, sorted.
+
+    :param project: the project.
+    """
     layers: list[_Layer] = [
         *project.machines,
         *project.environments,
@@ -48,27 +54,30 @@ def definitions(
 ) -> Iterator[Definition]:
     """Every option that machines, environments and overlays set.
 
-    :param knows: whether the options of a module are in the list that the definitions are to be checked against.
+    :param project: the project.
+    :param knows: whether the list of options has the options that a module declares.
     """
 
     def extended(*layers: _Layer) -> bool:
         return not all(knows(module) for layer in layers for module in layer.modules)
 
     for machine in project.machines:
-        yield from _of(machine, f"machines.{machine.name}", extended=extended(machine))
+        yield from _layer_definitions(
+            machine, f"machines.{machine.name}", extended=extended(machine)
+        )
     for environment in project.environments:
         path = f"environments.{environment.name}"
         anywhere = extended(environment, *project.machines)
-        yield from _of(environment, path, extended=anywhere)
+        yield from _layer_definitions(environment, path, extended=anywhere)
         for index, overlay in enumerate(environment.overlays):
-            yield from _of(
+            yield from _layer_definitions(
                 overlay,
                 f"{path}.overlays[{index}]",
                 extended=extended(overlay, environment, overlay.machine),
             )
 
 
-def _of(layer: _Layer, path: str, *, extended: bool) -> Iterator[Definition]:
+def _layer_definitions(layer: _Layer, path: str, *, extended: bool) -> Iterator[Definition]:
     for key, value in layer.options.items():
         origin = value.origin if isinstance(value, Model) and value.origin else layer.origin
         yield Definition(

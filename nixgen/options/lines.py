@@ -1,4 +1,4 @@
-"""The line of a key in a dict that a model was given: models know only the line of their constructor."""
+"""Find the line of a key in a dict of infra.py. A model knows only the line of its constructor."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ __all__ = ["line_of"]
 
 
 def line_of(where: str, keys: Sequence[str | int]) -> str:
-    """``file:line`` of the last of the keys that is written in the call at ``where``; else ``where`` itself.
+    """The ``file:line`` of the innermost key that the call at ``where`` has as a literal string.
 
-    :param where: ``file:line`` of a model, which is where its constructor's call begins.
-    :param keys: the way into the dict, from the outside; each is looked for after the one before. Positions are passed over.
+    :param where: the ``file:line`` at which the call of a model's constructor begins.
+    :param keys: the keys from the outermost dict to the value. Each key is searched behind the key
+        before it, and positions in lists are skipped.
+    :returns: the place of the key; ``where`` itself if no key is found.
     """
     file, _, number = where.rpartition(":")
     try:
@@ -34,7 +36,7 @@ def line_of(where: str, keys: Sequence[str | int]) -> str:
 
 @lru_cache(maxsize=8)
 def _strings(code: bytes, line: int) -> tuple[tuple[int, str], ...]:
-    """Line and text of each string in the outermost call that begins on a line, in the order they are written."""
+    """The line and text of each string in the outermost call on a line, in the order of the text."""
     nodes = ast.walk(ast.parse(code))
     call = next(
         (node for node in nodes if isinstance(node, ast.Call) and node.lineno == line), None

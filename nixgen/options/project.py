@@ -1,4 +1,4 @@
-"""A project and its list of options."""
+"""The list of options of a project, and the project's values checked against it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["FILE", "ProjectOptions"]
 
 FILE = "nixos-options.json"
-#: the input that has NixOS in it
+#: The input that contains NixOS.
 _INPUT = "nixpkgs"
 
 
 @attrs.define(slots=False)
 class ProjectOptions:
-    """
-    :param root: the project's folder.
-    :param inputs: reads the pins, when they are asked for.
+    """The list of options of one project.
+
+    :param root: the folder of the project.
+    :param project: the models of the project.
+    :param inputs: a function that reads the pins, called only when they are needed.
     """
 
     root: Path
@@ -45,30 +47,32 @@ class ProjectOptions:
 
     @cached_property
     def stub(self) -> Stub | None:
-        """The list, if the project has one.
+        """The list of options; None if the project has no list.
 
-        :raises LockError: it is unreadable.
+        :raises LockError: the list is unreadable.
         """
         from nixgen.options.stub import Stub
 
         return Stub.read(self.path)
 
     def write(self, stub: Stub) -> bool:
-        """Whether that changed anything.
+        """Write the list of options beside infra.py.
 
+        :param stub: the new list.
+        :returns: whether the file changed.
         :raises StoreError: the disk is full, read-only or not ours.
         """
         text = stub.text().encode()
         changed = not self.path.exists() or self.path.read_bytes() != text
         if changed:
             write_atomically(self.path, text)
-        self.__dict__.pop("_found", None)
+        self.__dict__.pop("_findings", None)
         self.stub = stub
         return changed
 
     @property
     def pin(self) -> str | None:
-        """What tells one pinned nixpkgs from another; None when none is pinned.
+        """The hash or source of the pinned nixpkgs, which identifies it; None without a pin.
 
         :raises LockError: flake-inputs.json is missing or wrong.
         """
@@ -77,11 +81,16 @@ class ProjectOptions:
 
     @cached_property
     def modules(self) -> Mapping[str, str]:
-        """Path → SHA-256, of every hand-written Nix module; of a folder, over the names and contents of what is in it."""
+        """Path of each hand-written Nix module → its SHA-256.
+
+        The digest of a folder covers the names and contents of all files in it.
+        """
         return {path: _digest(self.root / path) for path in modules(self.project)}
 
     def staleness(self) -> tuple[str, ...]:
-        """Why the list may be another one than that of what is pinned; empty without a list, or for a documentation's.
+        """The reasons why the list may not match the pinned nixpkgs and the modules.
+
+        The result is empty without a list, and for a list that was made from NixOS's documentation.
 
         :raises LockError: the list or flake-inputs.json is missing or wrong.
         """
@@ -91,23 +100,29 @@ class ProjectOptions:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What NixOS would refuse; empty without a list. Places are relative to the project."""
-        return tuple(map(self._placed, self._found.problems)) if self._found else ()
+        """The values that NixOS would refuse, with places relative to the project; empty without a list."""
+        return tuple(map(self._placed, self._findings.problems)) if self._findings else ()
 
     @property
     def notes(self) -> tuple[Problem, ...]:
-        """What NixOS takes, but would rather have otherwise."""
-        return tuple(map(self._placed, self._found.notes)) if self._found else ()
+        """The values that NixOS accepts with a warning, with places relative to the project."""
+        return tuple(map(self._placed, self._findings.notes)) if self._findings else ()
 
     def require_sound(self) -> None:
-        """:raises ModelError: there are problems; told now, and not after an evaluation."""
+        """Report problems now, and not only after an evaluation.
+
+        :raises ModelError: there are problems.
+        """
         problems = self.problems
         if problems:
             raise ModelError(problems, hint=self._doubt())
 
     @cached_property
-    def _found(self) -> Findings | None:
-        """None when there is nothing to check, or to check it against; most projects load nothing for that."""
+    def _findings(self) -> Findings | None:
+        """The result of the check; None without options to check or without a list.
+
+        The check is imported only when it is needed, since most projects set no options.
+        """
         given = tuple(definitions(self.project, self._lists))
         if not given or not self.path.exists() or self.stub is None:
             return None
@@ -123,7 +138,7 @@ class ProjectOptions:
         return module.path in known and known[module.path] == self.modules[module.path]
 
     def _doubt(self) -> str | None:
-        """Why the problems may be none, if there is a reason."""
+        """A hint that the list is out of date, so the problems may be wrong; None if it is current."""
         stale: tuple[str, ...] = ()
         with contextlib.suppress(LockError):  # there are problems enough to tell of
             stale = self.staleness()

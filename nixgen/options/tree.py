@@ -1,4 +1,4 @@
-"""The options of a tree, as what they are: sets of options, options, and options below options."""
+"""The tree of options: sets of options, options, and options below options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nixgen.options.types import Type
 
 __all__ = ["ITEM", "Node", "is_placeholder", "show"]
 
-#: What stands for any position in a list.
+#: The name that matches any position in a list.
 ITEM = "*"
 # lib.strings.escapeNixIdentifier, and what Nix 2.8 and later print bare
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_'-]*")
@@ -18,12 +18,18 @@ _KEYWORDS = frozenset({"assert", "else", "if", "in", "inherit", "let", "or", "re
 
 
 def is_placeholder(name: str) -> bool:
-    """``<name>``: stands for any name in a set."""
+    """Whether a name has the form ``<name>``, which matches any name in a set.
+
+    :param name: the name.
+    """
     return name.startswith("<") and name.endswith(">")
 
 
 def show(path: tuple[str, ...]) -> str:
-    """``services.nginx.virtualHosts."example.org".root``, as it is written in Nix."""
+    """A path as Nix writes it, such as ``services.nginx.virtualHosts."example.org".root``.
+
+    :param path: the names in the path, without quotes.
+    """
     return ".".join(map(_part, path))
 
 
@@ -36,19 +42,19 @@ def _part(name: str) -> str:
 
 
 class Node(Protocol):
-    """A place in the tree: an option when it has a type, a set of options when not."""
+    """A node of the tree: an option if it has a type, else a set of options."""
 
     @property
     def type(self) -> Type | None: ...
 
     @property
     def is_set(self) -> bool:
-        """Whether it is nothing but a set of options."""
+        """Whether the node is only a set of options."""
         ...
 
     @property
     def freeform(self) -> Type | None:
-        """The type of a set of what is not declared here; None when nothing else may be set."""
+        """The type of members that are not declared; None if only declared members may be set."""
         ...
 
     @property
@@ -56,30 +62,33 @@ class Node(Protocol):
 
     @property
     def removed(self) -> str | None:
-        """Why NixOS no longer has this option, which it still knows; empty when it does not say."""
+        """The reason why NixOS removed the option; empty without a reason, None if not removed."""
         ...
 
     @property
     def renamed(self) -> str | None:
-        """The option that this is an old name of."""
+        """The new name of the option, if this is an old name."""
         ...
 
     def child(self, name: str) -> Node | None:
-        """What is declared below under exactly this name."""
+        """The node below with exactly this name, or None.
+
+        :param name: the name.
+        """
         ...
 
     def member(self) -> Node | None:
-        """What is declared below for any name of a set."""
+        """The node below for any name of a set, or None."""
         ...
 
     def item(self) -> Node | None:
-        """What is declared below for any position of a list."""
+        """The node below for any position of a list, or None."""
         ...
 
     def names(self) -> Iterator[str]:
-        """The names that are declared below; no placeholders."""
+        """The names that are declared below, without placeholders."""
         ...
 
     def options(self) -> Iterator[tuple[str, ...]]:
-        """The paths of all options below, as far as they can be named without a choice of the user's."""
+        """The paths of all options below, except paths with a name that the user chooses."""
         ...

@@ -1,4 +1,4 @@
-"""What the values of models are to Nix."""
+"""Classify the values of models by the kind of Nix value they become."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Kind", "bare", "kind", "shown", "starts_with_slash"]
 
 
 class Kind(enum.Enum):
-    """Of the value that a Python value is printed as."""
+    """The kind of the Nix value that a Python value is printed as."""
 
     NULL = enum.auto()
     BOOLEAN = enum.auto()
@@ -26,11 +26,15 @@ class Kind(enum.Enum):
     DERIVATION = enum.auto()
     LIST = enum.auto()
     SET = enum.auto()
-    #: of this nothing can be said
+    #: any other value, whose kind is unknown
     OTHER = enum.auto()
 
 
 def kind(value: Any) -> Kind:
+    """The kind of a value.
+
+    :param value: a value of a model.
+    """
     match value:
         case None:
             return Kind.NULL
@@ -57,14 +61,20 @@ def kind(value: Any) -> Kind:
 
 
 def bare(value: Any) -> Any:
-    """A value without the properties around it, such as that of `mk_force`, which no type sees."""
+    """A value without the properties around it, such as `mk_force`, which no type looks at.
+
+    :param value: a value of a model.
+    """
     while isinstance(value, Property):
         value = value.value
     return value
 
 
 def starts_with_slash(value: Any) -> bool:
-    """Whether a string or `Text` begins like an absolute path; every reference does."""
+    """Whether a string or `Text` begins like an absolute path. Every reference does.
+
+    :param value: a value of a model.
+    """
     if isinstance(value, Text):
         first = value.parts[0] if value.parts else ""
         return isinstance(first, Interpolated) or first.startswith("/")
@@ -72,7 +82,10 @@ def starts_with_slash(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """``str 'yes'``: what was given, short enough for a message."""
+    """A value with its type, short enough for a message, such as ``str 'yes'``.
+
+    :param value: a value of a model.
+    """
     match value:
         case None | bool():
             return str(value)
@@ -87,7 +100,7 @@ def shown(value: Any) -> str:
 
 
 def _as_written(value: Any) -> Any:
-    """Models keep lists as tuples; people write lists."""
+    """A value with lists for tuples, since models store the lists of a user as tuples."""
     match value:
         case tuple():
             return [_as_written(item) for item in value]
