@@ -36,7 +36,11 @@ __all__ = [
 
 @attrs.frozen
 class Type:
-    """:param words: NixOS's own description."""
+    """The type of an option.
+
+    :param words: the description that NixOS gives.
+    :param alternatives: a value has to fit one of them.
+    """
 
     words: str
     alternatives: tuple[Alternative, ...]
@@ -44,17 +48,17 @@ class Type:
 
 @attrs.frozen
 class Anything:
-    """Whatever is data."""
+    """Any data."""
 
 
 @attrs.frozen
 class NoNull:
-    """Whatever is data and has no null anywhere in it."""
+    """Any data without a null anywhere in it."""
 
 
 @attrs.frozen
 class Unknown:
-    """A description that nothing is known about."""
+    """A type whose description nixgen cannot read."""
 
 
 @attrs.frozen
@@ -142,12 +146,15 @@ class Tagged:
 
 @attrs.frozen
 class Function:
-    """What no data can be."""
+    """A function, which no data can be."""
 
 
 @attrs.frozen(kw_only=True)
 class Perhaps:
-    """Values of this type are converted; whether the result is right shows only then."""
+    """A type whose values NixOS converts, so only NixOS can tell whether the result fits.
+
+    :param type: the type of the values before they are converted.
+    """
 
     type: Type
 
