@@ -1,4 +1,6 @@
-"""Jobs that warm a cache somewhere else: laid out with templates/jobs, every value quoted for the format that it stands in.
+"""Job files that warm a cache on another machine: systemd units, a Kubernetes Job, a GitHub workflow.
+
+Unit files are laid out with templates/jobs, YAML is dumped from plain values.
 
 Nothing is installed or scheduled by nixgen; the files are what a person reads, changes and applies.
 """
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from nixgen.errors import UsageError
+from nixgen.kubernetes.manifest import to_yaml
 from nixgen.render.resources import template_folder
 
 if TYPE_CHECKING:
@@ -89,15 +92,61 @@ def kubernetes(job: WarmJob) -> Mapping[str, str]:
     """
     # a Job's name is a part of the names of its pods, and a CronJob adds eleven letters to its Jobs'
     name = job.name[:52].rstrip("-")
-    values = {
-        "name": name,
-        "shards": job.shards,
+    script = f'exec nixgen cache warm "$@" --shard "$((JOB_COMPLETION_INDEX + 1))/{job.shards}"'
+    argv = (script, "warm", *job.words, "--to", job.cache, "--key", "/run/secrets/nixgen/cache.key")
+    container = {
+        "name": "warm",
         "image": job.image,
-        "schedule": job.schedule,
-        "script": f'exec nixgen cache warm "$@" --shard "$((JOB_COMPLETION_INDEX + 1))/{job.shards}"',
-        "argv": (*job.words, "--to", job.cache, "--key", "/run/secrets/nixgen/cache.key"),
+        "workingDir": "/project",
+        "command": ["/bin/sh", "-c"],
+        # sh turns the index, from 0, into a shard, from 1
+        "args": [_kubernetes(word) for word in argv],
+        "envFrom": [{"secretRef": {"name": f"{name}-credentials", "optional": True}}],
+        "volumeMounts": [{"name": "key", "mountPath": "/run/secrets/nixgen", "readOnly": True}],
+        "resources": {
+            "requests": {"cpu": "1", "memory": "2Gi", "ephemeral-storage": "10Gi"},
+            "limits": {"memory": "8Gi", "ephemeral-storage": "50Gi"},
+        },
     }
-    return {f"{name}.yaml": _render("kubernetes.yaml.j2", values)}
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "nixgen"}
+    key = {"name": "key", "secret": {"secretName": f"{name}-key", "defaultMode": 0o400}}
+    spec: dict[str, Any] = {
+        "completionMode": "Indexed",
+        "completions": job.shards,
+        "parallelism": min(job.shards, 4),
+        "backoffLimitPerIndex": 2,
+        "maxFailedIndexes": job.shards,
+        "ttlSecondsAfterFinished": 86400,
+        "template": {
+            "metadata": {"labels": labels},
+            "spec": {
+                "restartPolicy": "Never",
+                "automountServiceAccountToken": False,
+                "containers": [container],
+                "volumes": [key],
+            },
+        },
+    }
+    if job.schedule is not None:
+        spec = {
+            "schedule": _cron(job.schedule),
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": 3600,
+            "jobTemplate": {"spec": spec},
+        }
+    document = {
+        "apiVersion": "batch/v1",
+        "kind": "Job" if job.schedule is None else "CronJob",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+    comment = (
+        "# Made by nixgen cache warm --emit kubernetes. The image holds Nix, nixgen and, at /project, the project.\n"
+        f"# Secrets: kubectl create secret generic {name}-credentials --from-literal=AWS_ACCESS_KEY_ID=… \\\n"
+        "#            --from-literal=AWS_SECRET_ACCESS_KEY=…\n"
+        f"#          kubectl create secret generic {name}-key --from-file=cache.key\n"
+    )
+    return {f"{name}.yaml": comment + to_yaml([document])}
 
 
 def github(job: WarmJob) -> Mapping[str, str]:
@@ -106,17 +155,54 @@ def github(job: WarmJob) -> Mapping[str, str]:
     :raises UsageError: the schedule cannot be one.
     """
     words = "".join(f" {shlex.quote(word)}" for word in job.words)
-    values = {
-        "name": job.name,
-        "cache": job.cache,
-        "shards": job.shards,
-        "indices": list(range(1, job.shards + 1)),
-        "schedule": job.schedule or _NIGHTLY_CRON,
-        # values come in variables: what an expression puts into the text of a script is run as that text
-        "script": 'umask 077\nprintf "%s\\n" "$KEY" > "$RUNNER_TEMP/cache.key"\n'
-        f'nixgen cache warm{words} --shard "$SHARD" --key "$RUNNER_TEMP/cache.key"\n',
+    # values come in variables: what an expression puts into the text of a script is run as that text
+    script = (
+        'umask 077\nprintf "%s\\n" "$KEY" > "$RUNNER_TEMP/cache.key"\n'
+        f'nixgen cache warm{words} --shard "$SHARD" --key "$RUNNER_TEMP/cache.key"\n'
+    )
+    install = "sudo apt-get update\nsudo apt-get install --yes nix-bin\npip install nixgen\n"
+    warm = {
+        "name": f"Warm part ${{{{ matrix.shard }}}} of {job.shards}",
+        "env": {
+            "NIXGEN_CACHE": _github(job.cache),
+            "SHARD": f"${{{{ matrix.shard }}}}/{job.shards}",
+            "KEY": "${{ secrets.NIXGEN_CACHE_KEY }}",
+            "AWS_ACCESS_KEY_ID": "${{ secrets.AWS_ACCESS_KEY_ID }}",
+            "AWS_SECRET_ACCESS_KEY": "${{ secrets.AWS_SECRET_ACCESS_KEY }}",
+        },
+        "run": _github(script),
     }
-    return {"warm-cache.yml": _render("github.yml.j2", values)}
+    document = {
+        "name": "Warm the cache",
+        "on": {
+            "schedule": [{"cron": _cron(job.schedule or _NIGHTLY_CRON)}],
+            "push": {"branches": ["main"]},
+            "workflow_dispatch": None,
+        },
+        "permissions": {"contents": "read"},
+        "concurrency": {"group": job.name, "cancel-in-progress": False},
+        "jobs": {
+            "warm": {
+                "runs-on": "ubuntu-latest",
+                "timeout-minutes": 350,
+                "strategy": {
+                    "fail-fast": False,
+                    "matrix": {"shard": list(range(1, job.shards + 1))},
+                },
+                "steps": [
+                    {"uses": "actions/checkout@v4", "with": {"persist-credentials": False}},
+                    {"name": "Install Nix and nixgen", "run": install},
+                    warm,
+                ],
+            }
+        },
+    }
+    comment = (
+        "# Made by nixgen cache warm --emit github.\n"
+        "# Secrets of the repository: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and NIXGEN_CACHE_KEY,"
+        " the whole file of the key that signs.\n"
+    )
+    return {"warm-cache.yml": comment + to_yaml([document])}
 
 
 FORMS: Mapping[str, Callable[[WarmJob], Mapping[str, str]]] = {
@@ -152,12 +238,8 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "calendar": _calendar,
         "comment": _comment,
-        "cron": _cron,
-        "github": _github,
-        "kubernetes": _kubernetes,
         "unit_text": _unit_text,
         "unit_words": _unit_words,
-        "yaml": _yaml,
     }
     return environment
 
@@ -223,18 +305,3 @@ def _cron(text: str) -> str:
             f"{text!r} is no schedule of cron", hint="it has five fields, like '0 3 * * *'"
         )
     return text
-
-
-def _yaml(value: str | list[int]) -> str:
-    """A flow sequence of numbers, or a double-quoted scalar: YAML 1.2, section 7.3.1."""
-    if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
-    return '"' + "".join(map(_yaml_letter, value)) + '"'
-
-
-def _yaml_letter(letter: str) -> str:
-    if letter in '"\\':
-        return f"\\{letter}"
-    if letter == "\n":
-        return "\\n"
-    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"

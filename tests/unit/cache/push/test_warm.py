@@ -164,7 +164,7 @@ def test_a_workflow_lets_nothing_into_its_script(cache: str) -> None:
     text = github(evolve(JOB, cache=cache))["warm-cache.yml"]
     document = yaml.safe_load(text)
     assert document["permissions"] == {"contents": "read"}
-    on = document[True]  # YAML 1.1 reads `on` as a truth
+    on = document["on"]  # quoted, since YAML 1.1 reads a bare `on` as a truth
     assert on["schedule"] == [{"cron": "0 3 * * *"}]
     assert on["push"] == {"branches": ["main"]}
     job = document["jobs"]["warm"]
@@ -246,3 +246,22 @@ def test_a_wrong_schedule_is_refused(form: str, schedule: str) -> None:
 def test_a_path_with_a_line_break_is_no_unit() -> None:
     with pytest.raises(UsageError, match="cannot be put into a unit file"):
         systemd(evolve(JOB, folder="/srv/a\nExecStart=/bin/sh"))
+
+
+@given(
+    value=st.one_of(
+        st.text(),
+        st.text(alphabet="\n:#*%&!|>-'\"$({} \u2028\u0085é"),
+        st.sampled_from(["yes", "0x1", "a: b", "a #b", "*a", "%a", "a\nb", "1e3", "~", "é"]),
+    )
+)
+def test_any_value_comes_back_from_the_yaml_of_a_job(value: str) -> None:
+    job = evolve(JOB, cache=value, image=value, words=(value,))
+    document = yaml.safe_load(kubernetes(job)["nixgen-warm-shop.yaml"])
+    (container,) = document["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == value
+    args = [kubernetes_expansion(word) for word in container["args"]]
+    assert args[2] == value
+    assert args[args.index("--to", 3) + 1] == value
+    workflow = yaml.safe_load(github(job)["warm-cache.yml"])
+    assert github_expansion(workflow["jobs"]["warm"]["steps"][-1]["env"]["NIXGEN_CACHE"]) == value
