@@ -82,9 +82,8 @@ def test_warming_fetches_from_the_cache_what_it_has(hello, cache, tmp_path):
             check=True,
         ).stdout.split()
         hello("cache", "push", *closure, "--to", other)
-        done = elsewhere(
-            hello, tmp_path / "store", "cache", "warm", "machines.web", "--to", str(other)
-        )
+        warm = ("cache", "warm", "machines.web", "--to", str(other), "--verbose")
+        done = elsewhere(hello, tmp_path / "store", *warm)
         assert "fetched" in done.stderr
         status = hello.document("cache", "status", str(other), "machines.web")
         assert status["targets"]["machines.web"]["missing"] == []

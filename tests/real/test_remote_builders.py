@@ -193,7 +193,7 @@ def error(done) -> str:
 
 
 def test_what_is_built_over_there_arrives_here(host, nixgen):
-    done = nixgen(host.builder())("build", "--builders", "all", "--jobs", 0)
+    done = nixgen(host.builder())("build", "--builders", "all", "--jobs", 0, "--verbose")
     out = done.stdout.split()[-1]
     assert Path(out).is_file(), "the output is in this store"
     assert host.holds(out), "it was built in the other one"
