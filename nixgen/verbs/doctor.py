@@ -89,18 +89,31 @@ def _nix(_folder: Path) -> Iterator[Finding]:
     yield Finding(name="Nix", ok=True, detail=version, needed_for=EVERYTHING)
     store = Path(os.environ.get("NIX_STORE_DIR", "/nix/store"))
     writable = os.access(store if store.exists() else store.anchor, os.W_OK)
-    daemon = Path("/nix/var/nix/daemon-socket/socket").exists()
+    if writable:
+        detail, mend = "written directly", None
+    else:
+        detail, mend = _daemon(store)
     yield Finding(
-        name="Nix store",
-        ok=writable or daemon,
-        detail="written directly"
-        if writable
-        else "through the daemon"
-        if daemon
-        else f"{store} cannot be written",
-        needed_for=EVERYTHING,
-        mend=None if writable or daemon else "apt-get install nix-setup-systemd, or run as root",
+        name="Nix store", ok=mend is None, detail=detail, needed_for=EVERYTHING, mend=mend
     )
+
+
+def _daemon(store: Path) -> tuple[str, str | None]:
+    """How Nix's daemon can be reached, and what helps when it cannot."""
+    socket = os.environ.get("NIX_DAEMON_SOCKET_PATH", "/nix/var/nix/daemon-socket/socket")
+    try:
+        mode = os.stat(socket).st_mode  # noqa: PTH116  # Path.exists() hides why a folder says no
+    except PermissionError:
+        mode = None
+    except OSError:
+        return f"{store} cannot be written", "apt-get install nix-setup-systemd, or run as root"
+    if mode is None or not os.access(socket, os.W_OK):
+        # Debian's nix-setup-systemd opens the folder of the socket to this group
+        return (
+            f"this user may not open the daemon's socket, {socket}",
+            "as root: adduser YOUR-NAME nix-users; then log in again",
+        )
+    return "through the daemon", None
 
 
 def _mirror(_folder: Path) -> Iterator[Finding]:

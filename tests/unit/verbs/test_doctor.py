@@ -77,18 +77,49 @@ def test_a_program_that_fails_is_no_nix(nothing: Path) -> None:
     assert not by_name(nothing)["Nix"].ok
 
 
-def test_a_store_that_cannot_be_written_is_named(
-    nothing: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def read_only_store(nothing: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A computer whose store this user cannot write; the path where its daemon would listen."""
     program = nothing / "bin/nix-instantiate"
     program.write_text("#!/bin/sh\necho 'nix-instantiate (Nix) 2.8.0'\n")
     program.chmod(0o755)
-    monkeypatch.setattr("nixgen.verbs.doctor.os.access", lambda *_: False)
+    socket = nothing / "daemon-socket/socket"
+    socket.parent.mkdir()
+    monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(socket))
+    monkeypatch.setattr("nixgen.verbs.doctor.os.access", lambda path, _mode: path == str(socket))
+    return socket
+
+
+def test_a_store_that_cannot_be_written_is_named(nothing: Path, read_only_store: Path) -> None:
     found = by_name(nothing)
     assert found["Nix"].detail == "nix-instantiate (Nix) 2.8.0"
-    if not Path("/nix/var/nix/daemon-socket/socket").exists():
-        assert not found["Nix store"].ok
-        assert found["Nix store"].required
+    assert not found["Nix store"].ok
+    assert found["Nix store"].required
+    read_only_store.touch()
+    assert by_name(nothing)["Nix store"].detail == "through the daemon"
+
+
+@pytest.mark.parametrize("closed", ["folder", "socket"])
+def test_a_user_who_may_not_open_the_socket_is_told_the_group(
+    nothing: Path, read_only_store: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    read_only_store.touch()
+    if closed == "socket":
+        monkeypatch.setattr("nixgen.verbs.doctor.os.access", lambda *_: False)
+    else:
+        # root, as whom tests may run, may enter every folder
+        real = os.stat
+
+        def refuse(path: object, **named: object) -> object:
+            if path == str(read_only_store):
+                raise PermissionError(13, "Permission denied", path)
+            return real(path, **named)
+
+        monkeypatch.setattr("nixgen.verbs.doctor.os.stat", refuse)
+    found = by_name(nothing)["Nix store"]
+    assert not found.ok
+    assert "may not open the daemon's socket" in found.detail
+    assert "nix-users" in (found.mend or "")
 
 
 def test_a_full_disk_and_a_folder_that_is_gone(
