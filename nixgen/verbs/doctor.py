@@ -111,7 +111,7 @@ def _daemon(store: Path) -> tuple[str, str | None]:
         # Debian's nix-setup-systemd opens the folder of the socket to this group
         return (
             f"this user may not open the daemon's socket, {socket}",
-            "as root: adduser YOUR-NAME nix-users; then log in again",
+            "adduser YOUR-NAME nix-users (as root), then log in again",
         )
     return "through the daemon", None
 
