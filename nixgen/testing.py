@@ -1,4 +1,4 @@
-"""What tests of nixgen and of programs built on it may use."""
+"""Helpers for tests of nixgen, and for tests of programs built on it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ __all__ = ["Expectation", "ScriptedRunner"]
 
 @frozen(kw_only=True)
 class Expectation:
-    """A command that is to come, and its outcome.
+    """An expected command and its outcome.
 
-    :param argv: one `fnmatch` pattern per argument, case-sensitive; a last ``"..."`` stands for any
-        further arguments.
-    :param completed: what the command leaves behind, or an exception that it raises.
+    :param argv: Patterns of `fnmatch`, one for each argument, case-sensitive. A last ``"..."``
+        stands for any further arguments.
+    :param completed: Result that the runner returns, or exception that it raises.
     """
 
     argv: tuple[str, ...]
     completed: Completed | Exception
 
     def matches(self, command: Command) -> bool:
+        """Tell if the arguments of a command match the patterns.
+
+        :param command: Command to compare.
+        """
         patterns, words = self.argv, command.argv
         if patterns and patterns[-1] == "...":
             patterns = patterns[:-1]
@@ -37,7 +41,10 @@ class Expectation:
 
 @define
 class ScriptedRunner:
-    """A `Runner` that plays a script: commands must come in this order and no others.
+    """A `Runner` that plays a script: only the expected commands may run, in their order. Any other
+    command raises AssertionError.
+
+    :param script: Expected commands. `ScriptedRunner.of` makes them from pairs.
 
     >>> runner = ScriptedRunner.of((("nix-store", "--version"), Completed(status=0)))
     >>> runner.run(Command(argv=("nix-store", "--version"))).ok
@@ -50,9 +57,18 @@ class ScriptedRunner:
 
     @classmethod
     def of(cls, *steps: tuple[tuple[str, ...], Completed | Exception]) -> ScriptedRunner:
+        """Make a runner from pairs.
+
+        :param steps: Pairs of patterns and outcome, as in `Expectation`, in the order of commands.
+        """
         return cls([Expectation(argv=argv, completed=completed) for argv, completed in steps])
 
     def run(self, command: Command) -> Completed:
+        """Play the next step of the script.
+
+        :param command: Command that the code under test runs; it is kept in ``commands``.
+        :raises AssertionError: the script has ended, or expects another command.
+        """
         self.commands.append(command)
         if not self._script:
             raise AssertionError(f"unexpected command: {command}")
@@ -71,6 +87,15 @@ class ScriptedRunner:
         on_output: Callable[[bytes], None] | None = None,
         on_tick: Callable[[int], None] | None = None,  # noqa: ARG002 - a script takes no time
     ) -> Completed:
+        """Play the next step of the script, and pass its output on by lines.
+
+        :param command: Command that the code under test runs.
+        :param on_line: Function that takes each line of standard error.
+        :param on_output: Function that takes each line of standard output. None (the default)
+            leaves the output in the result.
+        :param on_tick: Function of a real runner's clock. It is never called, because a script
+            takes no time.
+        """
         completed = self.run(command)
         for line in completed.stderr.splitlines():
             on_line(line)
@@ -81,7 +106,10 @@ class ScriptedRunner:
         return evolve(completed, stdout=b"")
 
     def assert_finished(self) -> None:
-        """Every expected command has come."""
+        """Check that every expected command has run.
+
+        :raises AssertionError: some have not.
+        """
         if self._script:
             left = "\n".join(" ".join(step.argv) for step in self._script)
             raise AssertionError(f"commands that never came:\n{left}")

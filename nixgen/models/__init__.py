@@ -1,14 +1,14 @@
-"""The values a platform is described with: frozen, free of I/O and of Nix text.
+"""The models that describe a platform: frozen values, free of I/O and of Nix text.
 
-References between them are objects. Text that mentions a store path is built with `text` or with ``/`` on the thing
-itself, so plain data can never become Nix code::
+References between models are objects. Text that mentions a store path is built with `text`, or with
+``/`` on the object itself, so plain data can never become Nix code::
 
     nginx = Package("nginx")
     conf = ConfigFile("nginx.conf", text("root ${site};", site=Source("site")))
     Service("proxy", command=(nginx / "bin/nginx", "-c", conf), ports=[Port(80)])
 
-Constructors accept what they are given and remember the user's file and line; `check` then reports every problem of a
-project at once.
+Constructors accept any value and remember the user's file and line; `check` then reports every
+problem of a project at once.
 """
 
 from nixgen.models.builders import Builder

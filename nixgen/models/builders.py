@@ -1,4 +1,4 @@
-"""Other computers that build for this one, over SSH."""
+"""Remote builders: other computers that build for this one, over SSH."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _RESERVED = ("all", "none")
 
 
 def _ssh_key(value: Any) -> Iterator[Fault]:
-    """A path, or a `Secret` whose file it is."""
+    """Check a private key: a path, or a `Secret` whose file is the key."""
     if isinstance(value, Secret):
         yield from ((suffix, message, hint) for suffix, message, hint in _PATH(value.path))
     elif isinstance(value, str):
@@ -72,7 +72,9 @@ def _ssh_key(value: Any) -> Iterator[Fault]:
 
 
 def _host_key(value: Any) -> Iterator[Fault]:
-    """A public host key as in ``/etc/ssh/ssh_host_*_key.pub``: type, base64, comment (RFC 4253, 6.6)."""
+    """Check a public host key as in ``/etc/ssh/ssh_host_*_key.pub``: type, base64, comment (RFC
+    4253, 6.6).
+    """
     faults = list(string(value))
     yield from faults
     if faults:
@@ -94,18 +96,32 @@ def _host_key(value: Any) -> Iterator[Fault]:
 
 @attrs.frozen(eq=False)
 class Builder(Model):
-    """Another computer that builds for this one. It has Nix, and trusts ``user`` (``trusted-users`` of its nix.conf).
+    """A remote builder: another computer that builds for this one. It has Nix, and its nix.conf
+    lists ``user`` in ``trusted-users``.
 
-    :param host: its name or IPv4 address; anything but ``localhost``, for which Nix skips SSH.
-    :param user: who to be there; ssh decides when None.
-    :param systems: what it can build for.
-    :param max_jobs: builds at a time.
-    :param speed_factor: of two builders with equal load, the higher one gets the work.
-    :param supported_features: of derivations that ask for one (``requiredSystemFeatures``), it builds those that ask for these.
-    :param mandatory_features: it builds only derivations that ask for all of these.
-    :param ssh_key: the private key, as a path on the computer that runs Nix; ssh decides when None.
-    :param host_key: its public key, such as ``ssh-ed25519 AAAA…``; only that one is accepted. ssh's own known hosts
-        count when None.
+    :param name: Name of the builder in this project, such as ``big-1``. ``all`` and ``none`` are
+        refused, because ``--builders`` gives them another meaning.
+    :param host: Host name or IPv4 address of the builder. ``localhost`` is refused, because Nix
+        skips SSH for it.
+    :param user: User to log in as on the builder. None (the default) leaves the choice to ssh.
+    :param port: TCP port of the builder's SSH server, 22 unless given.
+    :param protocol: Protocol that Nix speaks over SSH: ``ssh-ng`` (the default) or the older
+        ``ssh``.
+    :param systems: Systems that the builder can build for, at least one; ``x86_64-linux`` unless
+        given.
+    :param max_jobs: Largest number of builds that run on the builder at the same time, 1 unless
+        given.
+    :param speed_factor: Relative speed, 1 unless given. Of two builders with equal load, the one
+        with the higher number gets the work.
+    :param supported_features: System features that the builder has, such as ``kvm``. A derivation
+        that requires features (``requiredSystemFeatures``) is built here only when the builder has
+        all of them.
+    :param mandatory_features: System features that a derivation must require to be built here. They
+        count as supported features as well.
+    :param ssh_key: Private key to log in with: a path on the computer that runs Nix, or a `Secret`
+        whose file is the key. None (the default) leaves the choice to ssh.
+    :param host_key: Public host key of the builder, such as ``ssh-ed25519 AAAA…``; no other key is
+        accepted. None (the default) means that ssh's own known hosts decide.
     """
 
     addressed_by_name: ClassVar[bool] = True
@@ -142,7 +158,9 @@ class Builder(Model):
 
     @property
     def address(self) -> str:
-        """The store that it is to Nix: ``ssh-ng://nix@builder.example.org:2222``."""
+        """The URL by which Nix knows the builder's store:
+        ``ssh-ng://nix@builder.example.org:2222``.
+        """
         user = f"{self.user}@" if self.user else ""
         port = f":{self.port}" if self.port != 22 else ""
         return f"{self.protocol}://{user}{self.host}{port}"

@@ -1,4 +1,4 @@
-"""Binary caches: a project's own, and those of others that its clients use."""
+"""Binary caches: a project's own caches, and other caches that its clients use."""
 
 from __future__ import annotations
 
@@ -43,9 +43,12 @@ _CACHE = pattern(
 
 @attrs.frozen(eq=False)
 class Upstream(Model):
-    """A binary cache that clients of ours also use. What it has is not pushed once more.
+    """A binary cache of somebody else that clients of this project also use. Store paths that it
+    has are not pushed again.
 
-    :param public_keys: ``name:base64``; what a local path is signed with by one of these counts as being there without asking.
+    :param url: URL of the cache, ``https://``, ``http://`` or ``file://``.
+    :param public_keys: Public keys of the cache, each ``name:base64``. A local path signed with one
+        of them counts as present in the cache, so the cache is not asked about it.
     """
 
     url: str = attrs.field(metadata=checked(_URL))
@@ -60,14 +63,22 @@ def as_upstreams(value: Many[Upstream]) -> tuple[Upstream, ...]:
 
 @attrs.frozen(eq=False)
 class Cache(Model):
-    """A binary cache on S3, under a name that commands take instead of its address.
+    """A binary cache on S3, with a name that commands take instead of its address.
 
-    :param address: ``s3://bucket/prefix?endpoint=…&region=…``.
-    :param public_keys: ``name:base64``; what one of them has signed is trusted. The project's own key when empty.
-    :param upstreams: paths that these have, with all they reach, stay out of pushes.
-    :param public: anybody may read it over HTTPS; else readers need credentials or ``nixgen cache serve``.
-    :param compression: of the archives, with ``level`` the codec's own default when None.
-    :param keep: generations of each target that collection leaves, for each environment.
+    :param name: Name of the cache on the command line.
+    :param address: Address of the bucket: ``s3://bucket/prefix?endpoint=…&region=…``.
+    :param public_keys: Public keys to trust, each ``name:base64``: a path signed with one of them
+        may be fetched. When empty (the default), the project's own key is trusted.
+    :param upstreams: Caches whose paths are not pushed to this one. A path is left out when an
+        upstream has it together with everything that it refers to.
+    :param public: True when anybody may read the cache over HTTPS. False (the default) means that
+        readers need credentials or ``nixgen cache serve``.
+    :param compression: Compression of the archives: ``zstd`` (the default), ``xz``, ``gzip`` or
+        ``none``.
+    :param level: Compression level: 1 to 19 for zstd, 0 to 9 for xz and gzip, 0 for none. None (the
+        default) is the codec's own default level.
+    :param keep: Number of generations of each target, in each environment, that garbage collection
+        keeps; 3 unless given.
     """
 
     addressed_by_name: ClassVar[bool] = True

@@ -1,4 +1,6 @@
-"""Machines that are rented and that belong together: instances on EC2, masters and workers of a cluster."""
+"""Machines that are rented or that belong together: EC2 instances, and masters and workers of a
+cluster.
+"""
 
 from __future__ import annotations
 
@@ -47,19 +49,22 @@ VolumeType = Literal["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"]
 
 
 def _said(found: dict[str, Any]) -> dict[str, Any]:
-    """What is None is left out."""
+    """Leave out the entries whose value is None."""
     return {name: value for name, value in found.items() if value is not None}
 
 
-# `document` is a value as machine.json has it (nixgen/documents/machine-1.json); the options of lib/nixos/cluster.nix have the same names.
+# `document` is a value as machine.json has it (nixgen/documents/machine-1.json); the options of nix/nixos/cluster.nix have the same names.
 
 
 @attrs.frozen(eq=False)
 class Subnet(Model):
     """A subnet of a VPC.
 
-    :param cidr: its addresses.
-    :param zone: the availability zone it is in.
+    :param id: Id of the subnet on EC2, such as ``subnet-0a1b2c3d4e5f60718``.
+    :param cidr: Address range of the subnet in CIDR notation, such as ``10.0.0.0/16``. None when it
+        is unknown; addresses are then not checked against it.
+    :param zone: Availability zone of the subnet, such as ``eu-central-1a``; it must lie in the
+        region of the machine. None when it is unknown.
     """
 
     id: str = attrs.field(metadata=checked(_SUBNET))
@@ -74,10 +79,14 @@ class Subnet(Model):
 
 @attrs.frozen(eq=False)
 class Ingress(Model):
-    """Packets that a security group lets in.
+    """A rule that lets packets in through a security group.
 
-    :param port: the first one. ``last`` is the last one of a range.
-    :param source: where they come from.
+    :param port: First port of the range that the rule opens.
+    :param last: Last port of the range. None (the default) means that the rule opens ``port``
+        alone.
+    :param protocol: Protocol of the packets: ``tcp`` (the default) or ``udp``.
+    :param source: Network that the packets come from, in CIDR notation; ``0.0.0.0/0``, any IPv4
+        address, unless given.
     """
 
     port: int = attrs.field(metadata=checked(whole_number(0, 65535)))
@@ -112,7 +121,13 @@ def as_ingress(value: Many[Ingress]) -> tuple[Ingress, ...]:
 
 @attrs.frozen(eq=False)
 class SecurityGroup(Model):
-    """What EC2 lets through to a machine. The machine's own firewall opens the same ports."""
+    """A security group: the packets that EC2 lets through to a machine. The machine's own firewall
+    opens the same ports.
+
+    :param id: Id of the group on EC2, such as ``sg-0a1b2c3d4e5f60718``.
+    :param ingress: Rules that let packets in. Without any (the default), the group opens no port in
+        the machine's firewall.
+    """
 
     id: str = attrs.field(metadata=checked(_GROUP))
     ingress: tuple[Ingress, ...] = attrs.field(
@@ -132,11 +147,18 @@ def as_security_groups(value: Many[SecurityGroup]) -> tuple[SecurityGroup, ...]:
 
 @attrs.frozen(eq=False)
 class Volume(Model):
-    """A volume of EBS.
+    """An EBS volume that is attached to a machine.
 
-    :param size: GiB.
-    :param mount_point: where it is mounted; a new volume gets a file system of ``fs_type``. Not at all when None.
-    :param delete_on_termination: whether it goes when its machine goes.
+    :param device: Device of the volume on the machine, such as ``/dev/xvdf``.
+    :param size: Size in GiB.
+    :param type: Type of EBS volume: ``gp3`` (the default), ``gp2``, ``io1``, ``io2``, ``sc1``,
+        ``st1`` or ``standard``.
+    :param mount_point: Absolute path at which the volume is mounted. None (the default) means that
+        it is not mounted.
+    :param fs_type: File system that a new volume with a mount point gets; ``ext4`` unless given.
+    :param encrypted: True (the default) when EBS encrypts the volume.
+    :param delete_on_termination: True when the volume is deleted together with its machine. False
+        (the default) keeps the volume and its data.
     """
 
     device: str = attrs.field(metadata=checked(DEVICE))
@@ -173,13 +195,20 @@ def as_volumes(value: Many[Volume]) -> tuple[Volume, ...]:
 
 @attrs.frozen(eq=False)
 class Ec2(Model):
-    """What a machine is on EC2.
+    """The EC2 instance that a machine runs on.
 
-    :param address: its private one, in the subnet; EC2 chooses when None.
-    :param public: whether it also gets a public one.
-    :param image: the AMI it starts from; the one of whoever deploys when None.
-    :param key_pair: whose owner may log in.
-    :param root_size: GiB.
+    :param instance_type: Instance type, such as ``m5.large``.
+    :param region: Region of the instance, such as ``eu-central-1``.
+    :param subnet: Subnet that the instance is in.
+    :param security_groups: Security groups of the instance, which decide the packets that reach it.
+    :param address: Private IP address of the instance, inside the subnet. None (the default) lets
+        EC2 choose one.
+    :param public: True when the instance also gets a public address. False is the default.
+    :param image: Id of the AMI that the instance starts from. None (the default) lets the
+        deployment tool choose.
+    :param key_pair: Name of the EC2 key pair whose owner may log in. None (the default) names none.
+    :param root_size: Size of the root volume in GiB, 30 unless given.
+    :param storage: Further EBS volumes. Each has a device and a mount point of its own.
     """
 
     instance_type: str = attrs.field(metadata=checked(_INSTANCE_TYPE))
@@ -208,7 +237,7 @@ class Ec2(Model):
     )
 
     def document(self) -> dict[str, Any]:
-        """As `nixgen.ec2` of lib/nixos/cluster.nix has it."""
+        """The value as JSON data, in the shape of the option `nixgen.ec2` of nix/nixos/cluster.nix."""
         return _said(
             {
                 "region": self.region,
@@ -245,12 +274,14 @@ def _a_machine(value: Any) -> Iterator[Fault]:
 
 @attrs.frozen(eq=False)
 class ClusterMember(Model):
-    """A machine's place in a cluster.
+    """The place of a machine in a Kubernetes cluster.
 
-    :param id: a number that no other member of its role has.
-    :param role: ``master`` or ``worker``.
-    :param master: the machine that a worker has joined.
-    :param pod_network: the addresses of pods, for a master and its workers.
+    :param id: Number of the member; no other member with the same role may have it.
+    :param role: Role in the cluster: ``master`` or ``worker``.
+    :param master: Master that a worker joins. A worker needs one, and a master has none.
+    :param pod_network: Address range of the pods of the whole cluster, in CIDR notation. Only a
+        master may have it, because its workers use the same range. None (the default) leaves the
+        range to the platform.
     """
 
     id: int = attrs.field(metadata=checked(whole_number(0, 2**31 - 1)))

@@ -1,7 +1,8 @@
-"""What every model shares: where it was written, and checks that report instead of raising.
+"""Foundations of every model: the place where the user wrote it, and checks that report faults
+instead of raising.
 
-A constructor that raised would show a user one fault per run. So fields carry their checks as data, constructors accept
-anything, and `nixgen.models.rules.check` runs them all.
+A constructor that raised would show a user one fault per run. Therefore fields carry their checks
+as data, constructors accept any value, and `nixgen.models.rules.check` runs all the checks.
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ CHECKS = "nixgen.checks"
 
 
 class Origin(NamedTuple):
-    """A line of the user's own file. A tuple, as one is made for every model.
+    """A line of the user's own file. It is a tuple, because one is made for every model and tuples
+    are cheap.
 
-    :param file: its absolute path.
-    :param line: counted from 1.
+    :param file: Absolute path of the file.
+    :param line: Line number, counted from 1.
     """
 
     file: str
@@ -54,9 +56,11 @@ class Origin(NamedTuple):
 
 
 def caller(above: int = 2) -> Origin | None:
-    """The nearest frame outside nixgen and outside the code that attrs generates.
+    """Find the nearest stack frame outside nixgen and outside the code that attrs generates. None
+    when there is no such frame.
 
-    :param above: frames that are known to be neither.
+    :param above: Number of inner frames to skip, 2 unless given: the caller knows that they belong
+        to nixgen.
     """
     frame = sys._getframe(above)  # noqa: SLF001  # inspect.stack() reads every source file; this costs microseconds
     while frame is not None:
@@ -72,9 +76,11 @@ def caller(above: int = 2) -> Origin | None:
 class Misuse:
     """A call of a model class whose arguments do not fit the class.
 
-    :param model: the value that was made all the same, so that the rest of infra.py can run.
-    :param faults: one for each wrong argument.
-    :param missing: fields that nothing was given for; they hold None, which needs no check.
+    :param model: Value that was made in spite of the wrong arguments, so that the rest of infra.py
+        can run.
+    :param faults: Faults, one for each wrong argument.
+    :param missing: Names of the required fields that were not given. They hold None, which needs no
+        check.
     """
 
     model: Model
@@ -89,7 +95,9 @@ MISUSES: dict[int, Misuse] = {}
 def _misuse(
     cls: type, given: tuple[Any, ...], named: dict[str, Any]
 ) -> tuple[list[Fault], dict[str, Any], frozenset[str]]:
-    """Faults of a call, the arguments to call with instead, and fields without a value."""
+    """Compute the faults of a call, the arguments to call with instead, and the fields without a
+    value.
+    """
     fields = [field for field in attrs.fields(cls) if field.init]
     by_place = [field.name for field in fields if not field.kw_only]
     by_name = [field.name for field in fields if field.kw_only]
@@ -159,7 +167,7 @@ else:
 
 @attrs.frozen(eq=False)
 class Model(metaclass=_ModelClass):
-    """Base of all models. Two models are the same thing only when they are the same object."""
+    """The base of all models. Two models are equal only when they are the same object."""
 
     #: Whether its name is its place in a collection: ``machines.web``, but ``ports[0]``.
     addressed_by_name: ClassVar[bool] = False
@@ -171,12 +179,12 @@ class Model(metaclass=_ModelClass):
         object.__setattr__(self, "origin", caller(4))
 
     def faults(self) -> Iterator[Fault]:
-        """Faults of this value alone that concern more than one of its fields."""
+        """Yield the faults of this value alone that concern more than one of its fields."""
         yield from ()
 
 
 def at(value: Model) -> str | None:
-    """Where the user wrote it, for messages."""
+    """Format the place where the user wrote a model, for messages."""
     return str(value.origin) if value.origin else None
 
 
@@ -188,8 +196,8 @@ def checked(*checks: Check) -> dict[str, Any]:
 class Ordered(Protocol[_T_co]):
     """A list or a tuple, for type checkers.
 
-    A str is none, although it is a sequence of str: what it may be asked to contain is text only.
-    A set is none, because its order changes from run to run.
+    A str does not match, although it is a sequence of str: its ``in`` takes text only. A set does
+    not match, because its order changes from run to run.
     """
 
     def __contains__(self, value: object, /) -> bool: ...
@@ -207,7 +215,7 @@ Many: TypeAlias = Ordered[_T] | Iterator[_T]
 
 
 def as_tuple(value: Many[_T]) -> tuple[_T, ...]:
-    """Lists and generators become tuples; anything else is left for the checks to name."""
+    """Turn a list or a generator into a tuple. Leave any other value for the checks to report."""
     if isinstance(value, (list, Iterator)):
         return tuple(value)
     return value  # type: ignore[return-value]  # what it is, `each` says
@@ -218,7 +226,7 @@ def as_strings(value: Many[str]) -> tuple[str, ...]:
 
 
 def as_dict(value: Mapping[str, _T]) -> dict[str, _T]:
-    """Mappings become dicts; anything else is left for the checks to name."""
+    """Turn a mapping into a dict. Leave any other value for the checks to report."""
     return dict(value) if isinstance(value, Mapping) else value  # what it is, `mapping` says
 
 
@@ -232,12 +240,14 @@ def _excerpt(value: Any) -> str:
 
 
 def _python(value: Any) -> str:
-    """A value as people write it: text in double quotes."""
+    """Write a value as Python source: text in double quotes."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _spelled(value: Any, types: tuple[type, ...]) -> str | None:
-    """How to write a plain value where one of these types belongs: ``Port(8000)``, ``"8000"``."""
+    """Suggest how to write a plain value where one of these types belongs: ``Port(8000)``,
+    ``"8000"``.
+    """
     if str in types:
         return f'"{value}"' if isinstance(value, (int, float)) else None
     if not isinstance(value, (str, int)):
@@ -254,7 +264,11 @@ def _spelled(value: Any, types: tuple[type, ...]) -> str | None:
 
 
 def instance(*types: type, what: str) -> Check:
-    """A value of one of these types; ``what`` names them with an article."""
+    """Make a check that a value has one of these types.
+
+    :param types: Types that pass.
+    :param what: Name of the types with an article, for the message: ``a Package``.
+    """
 
     def run(value: Any) -> Iterator[Fault]:
         if not isinstance(value, types):
@@ -282,7 +296,9 @@ FLAG = checked(boolean)
 
 
 def _named(*types: type) -> str:
-    """``a Port``; ``an HttpCheck, a TcpCheck or a CommandCheck``."""
+    """Join the names of classes, each with its article: ``a Port``; ``an HttpCheck, a TcpCheck or a
+    CommandCheck``.
+    """
     names = [
         f"{'an' if type_.__name__[0] in 'AEIOUH' and type_.__name__[:2] != 'Ha' else 'a'} {type_.__name__}"
         for type_ in types
@@ -291,22 +307,22 @@ def _named(*types: type) -> str:
 
 
 def model(*types: type) -> dict[str, Any]:
-    """Metadata of a field that holds one model of these classes."""
+    """Make the metadata of a field that holds one model of these classes."""
     return checked(instance(*types, what=_named(*types)))
 
 
 def optional_model(*types: type) -> dict[str, Any]:
-    """Metadata of a field that holds one model of these classes, or None."""
+    """Make the metadata of a field that holds one model of these classes, or None."""
     return checked(optional(instance(*types, what=_named(*types))))
 
 
 def models(type_: type) -> dict[str, Any]:
-    """Metadata of a field that holds a list of models of one class."""
+    """Make the metadata of a field that holds a list of models of one class."""
     return checked(each(instance(type_, what=_named(type_))))
 
 
 def whole_number(low: int, high: int) -> Check:
-    """An int in ``low … high``; True and False are not numbers."""
+    """Make a check for an int from ``low`` to ``high``, both included. True and False do not pass."""
 
     def run(value: Any) -> Iterator[Fault]:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -320,7 +336,7 @@ def whole_number(low: int, high: int) -> Check:
 
 
 def string(value: Any) -> Iterable[Fault]:
-    """Text that Nix can hold: no NUL, no lone surrogate."""
+    """Check for text that Nix can hold: no NUL character, no lone surrogate."""
     if type(value) is str and value.isascii() and "\0" not in value:
         return ()
     return _string_faults(value)
@@ -346,10 +362,11 @@ CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def one_line(file: str, *, separators: str = "") -> Check:
-    """Text that stays inside one line, or one field of a line, of the file it is written to.
+    """Make a check for text that stays inside one line, or inside one field of a line, of a file.
 
-    :param file: the file as people know it, such as ``a systemd unit``.
-    :param separators: characters that would end the field, such as ``:`` in /etc/passwd.
+    :param file: Name of the file for the message, such as ``a systemd unit``.
+    :param separators: Characters that would end the field, such as ``:`` in /etc/passwd. None
+        unless given.
     """
     refused = re.compile(f"{CONTROL.pattern}|[{re.escape(separators)}]" if separators else CONTROL)
 
@@ -365,7 +382,9 @@ def one_line(file: str, *, separators: str = "") -> Check:
 
 
 def every(*checks: Check) -> Check:
-    """A value that passes all of these; the faults of the first that it fails."""
+    """Make a check that a value passes all of these checks. It reports the faults of the first
+    check that fails.
+    """
 
     def run(value: Any) -> Iterable[Fault]:
         for check in checks:
@@ -377,11 +396,12 @@ def every(*checks: Check) -> Check:
 
 
 def pattern(regex: str, *, what: str, example: str, allowed: str | None = None) -> Check:
-    """Text that the whole of a regular expression matches.
+    """Make a check for text that a regular expression matches as a whole.
 
-    :param what: with an article: ``a host name``.
-    :param example: as people would write it.
-    :param allowed: the rule in words, where the example does not tell it.
+    :param regex: Regular expression.
+    :param what: Name of the value with an article, for the message: ``a host name``.
+    :param example: Correct value, for the hint.
+    :param allowed: Rule in words, for the hint, when the example alone does not explain it.
     """
     compiled = re.compile(regex)
     hint = f"{allowed}; for example {example}" if allowed else f"for example {example}"
@@ -411,7 +431,7 @@ TARGET_NAME = pattern(LABEL, what="a name", example="smoke", allowed=LABEL_RULE)
 
 
 def one_of(literal: Any) -> Check:
-    """One of the values of a ``Literal[…]``, which is the field's type as well."""
+    """Make a check for one of the values of a ``Literal[…]``, which is the field's type as well."""
     choices: tuple[str, ...] = get_args(literal)
 
     def run(value: Any) -> Iterator[Fault]:
@@ -422,7 +442,7 @@ def one_of(literal: Any) -> Check:
 
 
 def _list_fault(value: Any, check: Check) -> tuple[str, str | None]:
-    """Message and hint for a value that is no list."""
+    """Write the message and the hint for a value that is not a list."""
     text = f"must be a list, not {type(value).__name__} {_excerpt(value)}"
     if isinstance(value, (set, frozenset)):
         return text, "a set has another order in each run: write [ ] instead of { }"
@@ -441,7 +461,7 @@ def _list_fault(value: Any, check: Check) -> tuple[str, str | None]:
 
 
 def each(check: Check) -> Check:
-    """A tuple of values; faults carry the index."""
+    """Make a check for a tuple whose items all pass ``check``. Faults carry the index of the item."""
 
     def run(value: Any) -> Iterator[Fault]:
         if not isinstance(value, tuple):
@@ -455,7 +475,9 @@ def each(check: Check) -> Check:
 
 
 def mapping(key: Check, item: Check) -> Check:
-    """A dict; faults carry the key."""
+    """Make a check for a dict whose keys pass ``key`` and whose values pass ``item``. Faults carry
+    the key.
+    """
 
     def run(value: Any) -> Iterator[Fault]:
         if not isinstance(value, dict):
@@ -475,7 +497,7 @@ FieldChecks = tuple[str, Any, tuple[Check, ...]]
 
 
 def field_checks(cls: type) -> tuple[FieldChecks, ...]:
-    """The checks of a model class, field by field; computed once a class."""
+    """The checks of a model class, field by field. They are computed once for each class."""
     found = _FIELD_CHECKS.get(cls)
     if found is None:
         found = tuple(

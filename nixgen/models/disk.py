@@ -1,4 +1,4 @@
-"""What a machine boots from, and the files it has from the start."""
+"""The boot, the file systems and the initial files of a machine."""
 
 from __future__ import annotations
 
@@ -55,11 +55,16 @@ _TMPFILES = one_line("a file of tmpfiles.d")
 
 @attrs.frozen(eq=False)
 class FileSystem(Model):
-    """A file system of a real machine. Virtual machines in tests have a root of their own, as NixOS's have.
+    """A file system of a real machine. A virtual machine in tests has its own root instead, as in
+    NixOS.
 
-    :param device: what is mounted; a label or UUID below /dev/disk survives another order of disks.
-    :param options: of mount(8).
-    :param needed_for_boot: whether it is mounted before anything of the system runs.
+    :param mount_point: Absolute path at which the file system is mounted.
+    :param device: Device to mount. A label or UUID below /dev/disk is best, because it survives
+        another order of disks.
+    :param fs_type: Type of the file system; ``ext4`` unless given.
+    :param options: Mount options, as in mount(8).
+    :param needed_for_boot: True when the file system is mounted before any service of the system
+        starts. False is the default.
     """
 
     mount_point: str = attrs.field(metadata=checked(MOUNT_POINT))
@@ -77,14 +82,19 @@ def as_file_systems(value: Many[FileSystem]) -> tuple[FileSystem, ...]:
 
 @attrs.frozen(eq=False)
 class Boot(Model):
-    """How a machine starts. The loader is that of a real machine; the rest holds for virtual ones as well.
+    """The start of a machine. The loader and its device are for real machines; the other fields
+    hold for virtual machines as well.
 
-    :param loader: ``systemd-boot``, on UEFI; ``grub``, on BIOS; ``none`` where something else starts the kernel.
-    :param device: the disk that grub is installed on.
-    :param kernel_parameters: words of the kernel's command line.
-    :param kernel_modules: loaded at boot.
-    :param initrd_modules: at hand before the root is mounted, such as drivers of its disk.
-    :param sysctl: settings of the running kernel.
+    :param loader: Boot loader: ``systemd-boot`` on UEFI, ``grub`` on BIOS, or ``none`` (the
+        default) where something else starts the kernel.
+    :param device: Disk that grub is installed on, such as ``/dev/vda``. Required for grub, and
+        refused for any other loader.
+    :param kernel_parameters: Words of the kernel's command line.
+    :param kernel_modules: Kernel modules that are loaded at boot.
+    :param initrd_modules: Kernel modules that are available before the root is mounted, such as
+        drivers of its disk.
+    :param sysctl: Settings of the running kernel by name, such as ``net.ipv4.ip_forward``
+        (sysctl.d(5)).
     """
 
     loader: Loader = attrs.field(default="none", kw_only=True, metadata=checked(one_of(Loader)))
@@ -127,9 +137,17 @@ _AGE = pattern(r"[~A-Za-z0-9:]*[0-9a-z]", what="an age", example="10d; older fil
 class TmpfilesRule(Model):
     """A folder, file or link that is made at boot (tmpfiles.d(5)).
 
-    :param type: ``d``: a folder; ``f``: a file with ``argument`` in it; ``L+``: a link to ``argument``; and others.
-    :param mode: of what is made. Likewise ``user`` and ``group``.
-    :param age: of what is removed from it.
+    :param path: Absolute path of the folder, file or link.
+    :param type: Type of the rule: ``d`` (the default) makes a folder, ``f`` a file that contains
+        ``argument``, and ``L+`` a link to ``argument``. tmpfiles.d(5) lists the others.
+    :param mode: Access mode in octal digits, such as ``0755``. None (the default) leaves the choice
+        to tmpfiles.d(5).
+    :param user: Owner, by name or uid. None (the default) leaves the choice to tmpfiles.d(5).
+    :param group: Owning group, by name or gid. None (the default) leaves the choice to
+        tmpfiles.d(5).
+    :param age: Age after which files inside the folder are removed, such as ``10d``. None (the
+        default) removes nothing.
+    :param argument: Argument of the type: the content of a file, or the target of a link.
     """
 
     path: str = attrs.field(

@@ -1,4 +1,4 @@
-"""Environments: what differs between the places that a platform runs in."""
+"""Environments: the differences between the places that a platform runs in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ __all__ = ["Environment", "Overlay", "as_environments"]
 
 @attrs.frozen(eq=False)
 class Overlay(Model):
-    """What an environment changes on one machine; see `Environment`."""
+    """The changes that an environment makes to one machine.
+
+    :param machine: Machine to change. An environment has at most one overlay for each machine.
+    :param options: NixOS options by path. They join or replace the machine's own as in
+        `Environment`. For an option that the environment defines by the same path, the value here
+        counts.
+    :param modules: NixOS modules, written by hand, that are laid over the machine.
+    """
 
     machine: Machine = attrs.field(metadata=model(Machine))
     options: Mapping[str, Any] = attrs.field(
@@ -44,13 +51,15 @@ def as_overlays(value: Many[Overlay]) -> tuple[Overlay, ...]:
 
 @attrs.frozen(eq=False)
 class Environment(Model):
-    """A place the platform runs in, such as staging: what is different there.
+    """A place that the platform runs in, such as staging, and its differences from the project.
 
-    :param variables: values that replace those of every service which declares the variable.
-    :param options: of NixOS, on every machine. A value replaces the machine's own; lists and dicts are joined to its, unless they are
-        wrapped in `mk_force`.
-    :param modules: of NixOS, laid over every machine.
-    :param overlays: the same for single machines.
+    :param name: Name of the environment on the command line.
+    :param variables: Values of environment variables. Each replaces the value in every service that
+        declares the variable; a variable that no service declares is an error.
+    :param options: NixOS options by path, for every machine. A value replaces the machine's own.
+        Lists and dicts are joined to the machine's own instead, unless `mk_force` wraps them.
+    :param modules: NixOS modules, written by hand, that are laid over every machine.
+    :param overlays: Changes to single machines, at most one overlay for each machine.
     """
 
     addressed_by_name: ClassVar[bool] = True
@@ -76,7 +85,10 @@ class Environment(Model):
     )
 
     def overlay(self, machine: Machine) -> Overlay | None:
-        """What it changes on this machine alone."""
+        """The overlay of one machine. None when the environment has no overlay for it.
+
+        :param machine: Machine to look up, by identity.
+        """
         return next((each for each in self.overlays if each.machine is machine), None)
 
 

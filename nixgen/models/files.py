@@ -1,4 +1,6 @@
-"""Things that have a path: packages, local sources, configuration files, and secrets that must not."""
+"""Packages, local sources and configuration files, which have a store path; and secrets, which must
+not have one.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +57,12 @@ _STORE_NAME = pattern(
 class Package(Model, Interpolated):
     """A package by its nixpkgs attribute name, the same on both bases.
 
-    :param main: the program it is known for, when that is not the attribute name.
-    :param debian: Debian packages to use for it on the Debian base, when the built-in table does not know the name.
-    :param nixpkgs: the attribute path on nixpkgs, when that differs from ``name``.
+    :param name: Attribute name of the package, such as ``nginx``.
+    :param main: Name of the main program below bin/. None (the default) means that it is ``name``.
+    :param debian: Debian packages that stand for it on the Debian base. Needed only when the
+        built-in table does not know the name.
+    :param nixpkgs: Attribute path on nixpkgs, such as ``python3Packages.flask``. None (the default)
+        means that it is ``name``.
     """
 
     addressed_by_name: ClassVar[bool] = True
@@ -73,7 +78,7 @@ class Package(Model, Interpolated):
 
     @property
     def program(self) -> Text:
-        """The path of its main program."""
+        """The path of the package's main program."""
         return self / f"bin/{self.main or self.name}"
 
 
@@ -123,15 +128,18 @@ def as_optional_strings(value: Many[str] | None) -> tuple[str, ...] | None:
 
 @attrs.frozen(eq=False)
 class Source(Model, Interpolated):
-    """A file or folder of the project, copied to the store without what .gitignore files leave out.
+    """A file or folder of the project that is copied to the store, without the files that
+    .gitignore files ignore. Version control folders and empty folders are never copied.
 
-    :param path: relative to the folder of infra.py; ``..`` is allowed.
-    :param include: copy only this, and all below it. Patterns as in .gitignore files, from ``path``; of those that match the
-        last decides.
-    :param exclude: leave this out, too: further lines of a .gitignore file in ``path``, with the last word. Version control is
-        always left out, and so are folders with nothing in them.
-    :param gitignore: whether .gitignore files count.
-    :param name: what the store path ends in; the last part of ``path`` unless given.
+    :param path: Path relative to the folder of infra.py; ``..`` is allowed.
+    :param include: Patterns of the files to copy, as in a .gitignore file in ``path``; everything
+        below a matching folder is copied as well. Of several matching patterns the last decides.
+        None (the default) copies everything.
+    :param exclude: Patterns of further files to leave out, as in a .gitignore file in ``path``.
+        They decide last, after ``include`` and the .gitignore files.
+    :param gitignore: True (the default) when .gitignore files count.
+    :param name: Name at the end of the store path. None (the default) means the last part of
+        ``path``.
     """
 
     path: str = attrs.field(metadata=checked(relative_inside))
@@ -151,7 +159,7 @@ class Source(Model, Interpolated):
 
     @property
     def relative_path(self) -> str:
-        """Its path from the project's folder, as short as it can be said; ``.`` for that folder itself."""
+        """The normalised path from the project's folder; ``.`` for that folder itself."""
         return posixpath.normpath(self.path)
 
     @property
@@ -173,15 +181,18 @@ class Source(Model, Interpolated):
 
 
 def _rules(patterns: tuple[str, ...]) -> tuple[Rule, ...]:
-    """Patterns that have been checked."""
+    """Parse patterns that have been checked already."""
     return tuple(rule for rule in map(parse_pattern, patterns) if rule is not None)
 
 
 @attrs.frozen(eq=False)
 class Secret(Model):
-    """A value that only the running service may see. It is a file on the machine, never a store path.
+    """A value that only the running service may see. It is a file on the machine, never a store
+    path.
 
-    :param file: the absolute path on the machine from which systemd loads it as a credential.
+    :param name: Name of the credential. The service reads it as ``$CREDENTIALS_DIRECTORY/name``.
+    :param file: Absolute path on the machine from which systemd loads the credential. None (the
+        default) means ``/run/secrets/name``.
     """
 
     addressed_by_name: ClassVar[bool] = True
@@ -229,8 +240,10 @@ def as_secrets(value: Many[Secret]) -> tuple[Secret, ...]:
 class ConfigFile(Model, Interpolated):
     """A text file in the store, made of data and references.
 
-    :param content: a `str` is taken literally; `text` may refer to packages, sources and other files.
-    :param executable: for scripts.
+    :param name: Name at the end of the store path, such as ``nginx.conf``.
+    :param content: Content of the file. A `str` is taken literally; a `text` may refer to packages,
+        sources and other files. Secrets are refused, because the store is readable by everybody.
+    :param executable: True for a script that can be run. False is the default.
     """
 
     name: str = attrs.field(metadata=checked(_STORE_NAME))

@@ -1,4 +1,4 @@
-"""What a service may not do: systemd's sandbox, closed unless something is opened on purpose."""
+"""The systemd sandbox of a service. Everything is closed unless a field opens it on purpose."""
 
 from __future__ import annotations
 
@@ -37,23 +37,35 @@ _WRITABLE = pattern(r"[-+]{0,2}/[^\x00-\x1f\x7f]*", what="an absolute path", exa
 
 @attrs.frozen(eq=False)
 class Hardening(Model):
-    """A service's sandbox (systemd.exec(5)). Each field opens, or closes, one thing; `Hardening.off` opens everything.
+    """The sandbox of a service (systemd.exec(5)). Each field opens or closes one thing;
+    `Hardening.off` opens everything.
 
-    :param filesystem: ``strict``: nothing can be written but /dev, /proc, /sys, its own directories and ``writable``; ``full``:
-        neither /usr, /boot nor /etc; ``system``: neither /usr nor /boot; ``open``: what its user may.
-    :param writable: paths that can be written all the same.
-    :param home: whether it sees /home, /root and /run/user.
-    :param devices: whether it sees devices beside /dev/null and the like.
-    :param shared_tmp: whether it shares /tmp and /var/tmp with others.
-    :param capabilities: what it may do of root's rights, beside binding its own ports below 1024. A service that runs as root
-        keeps all of them when empty.
-    :param new_privileges: whether programs that it runs can gain rights, as with setuid.
-    :param kernel: whether it can change the kernel's settings, modules, log, clock, control groups, and the host's name.
-    :param namespaces: whether it can make namespaces, as container engines do.
-    :param realtime: whether it may ask for realtime scheduling.
-    :param write_execute: whether memory can be written and then executed, as just-in-time compilers do.
-    :param address_families: kinds of sockets; any kind when empty.
-    :param system_calls: what it may ask of the kernel; anything when empty.
+    :param filesystem: Part of the file system that the service can write. ``strict`` (the default):
+        only /dev, /proc, /sys, its own directories and ``writable``. ``full``: all but /usr, /boot
+        and /etc. ``system``: all but /usr and /boot. ``open``: everything that its user may write.
+    :param writable: Absolute paths that the service can write in spite of ``filesystem``. Refused
+        with ``open``, where they would change nothing.
+    :param home: True when the service sees /home, /root and /run/user. False is the default.
+    :param devices: True when the service sees all devices. False (the default) leaves /dev/null and
+        similar pseudo devices.
+    :param shared_tmp: True when the service shares /tmp and /var/tmp with others. False (the
+        default) gives it its own.
+    :param capabilities: Capabilities of root that the service has, such as ``CAP_NET_ADMIN``.
+        Binding its own ports below 1024 needs none. When empty (the default), a service that runs
+        as root keeps all capabilities.
+    :param new_privileges: True when programs that the service runs can gain rights, as with setuid.
+        False is the default.
+    :param kernel: True when the service can change the kernel's settings, modules, log, clock and
+        control groups, and the host's name. False is the default.
+    :param namespaces: True when the service can make namespaces, as container engines do. False is
+        the default.
+    :param realtime: True when the service may ask for realtime scheduling. False is the default.
+    :param write_execute: True (the default) when memory can be written and then executed, as
+        just-in-time compilers need.
+    :param address_families: Socket families that the service can open (address_families(7)); IPv4,
+        IPv6, netlink and Unix sockets unless given. Empty means any family.
+    :param system_calls: System calls, or groups of them, that the service may use; ``~`` before a
+        name forbids it. ``@system-service`` unless given. Empty means any call.
     """
 
     filesystem: FileSystemAccess = attrs.field(
@@ -88,7 +100,7 @@ class Hardening(Model):
 
     @classmethod
     def off(cls) -> Hardening:
-        """No sandbox: the service may do whatever its user may."""
+        """Make a sandbox that is fully open: the service may do whatever its user may."""
         return cls(
             filesystem="open",
             home=True,

@@ -42,10 +42,16 @@ _TAG = pattern(
 
 @attrs.frozen(eq=False)
 class Image(Model):
-    """An OCI image: one service's program as the entrypoint, with nothing but the closure of what the service mentions.
+    """An OCI image: the program of one service as the entrypoint, and nothing but the closure of
+    the packages and files that the service mentions.
 
-    :param service: what it runs; or give ``command``.
-    :param packages: additional packages whose programs are on the PATH.
+    :param name: Name of the image in a registry, such as ``api``.
+    :param service: Service whose program the image runs. None (the default) requires ``command``.
+    :param command: Program and arguments to run, one word each. When empty (the default), the
+        command of ``service``.
+    :param packages: Further packages whose programs are on the PATH, beside those of the service.
+    :param tag: Tag of the image, ``latest`` unless given.
+    :param labels: Labels of the image by name.
     """
 
     addressed_by_name: ClassVar[bool] = True

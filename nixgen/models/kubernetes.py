@@ -1,4 +1,4 @@
-"""What a cluster runs: workloads, and the applications that hold them."""
+"""Kubernetes: workloads, and the applications that hold them."""
 
 from __future__ import annotations
 
@@ -108,19 +108,29 @@ _LABELS = mapping(_label_name, _LABEL_VALUE)
 
 
 def port_name(port: Port) -> str:
-    """What a port is called in a cluster, where every port has a name."""
+    """The name of a port in a cluster, where every port has a name: its own, or one such as
+    ``tcp-80``.
+
+    :param port: Port to name.
+    """
     return port.name or f"{port.protocol}-{port.number}"
 
 
 @attrs.frozen(eq=False)
 class Workload(Model):
-    """A service as a cluster runs it: pods of its image, and one address for them where it listens.
+    """A service in a cluster: pods that run its image, and one address for all of them when the
+    service has ports.
 
-    :param image: one of the project's images, made of that service.
-    :param replicas: pods at a time.
-    :param environment: values that replace those of the service, such as addresses that differ in a cluster.
-    :param storage: MiB that outlive every pod, for the service's ``state_directory``.
-    :param labels: on its resources and pods.
+    :param service: Service that the pods run.
+    :param image: Image of the pods: one of the project's images, made of ``service``.
+    :param replicas: Number of pods, 1 unless given. A workload with storage has at most one.
+    :param environment: Values of environment variables that replace those of the service, such as
+        addresses that differ in a cluster. Text without store paths only.
+    :param storage: MiB of the persistent volume for the service's ``state_directory``; the volume
+        outlives every pod. Required when the service has a ``state_directory``, and refused
+        otherwise.
+    :param labels: Kubernetes labels of the workload's resources and pods. A label of the same name
+        in the application gives way.
     """
 
     addressed_by_name: ClassVar[bool] = True
@@ -143,7 +153,7 @@ class Workload(Model):
 
     @property
     def name(self) -> str:
-        """That of its service. Asked for in checks, too, where the service may be anything."""
+        """The name of its service. Checks read it too, where the service may be a wrong value."""
         return getattr(self.service, "name", "")
 
 
@@ -153,15 +163,23 @@ def as_workloads(value: Many[Workload]) -> tuple[Workload, ...]:
 
 @attrs.frozen(eq=False)
 class Application(Model):
-    """Workloads that are one unit to a cluster: rendered, compared and applied together.
+    """A set of workloads that is rendered, compared and applied to a cluster as one unit.
 
-    :param namespace: where it is; without one, wherever it is applied.
-    :param create_namespace: the namespace is one of its resources; False when somebody else looks after it.
-    :param registry: where its images are pulled from, with the part of their names that they share; without one they
-        are on the nodes already.
-    :param labels: on all its resources and pods.
-    :param modules: kubenix modules of the project's own, for what nixgen has no words for.
-    :param kubernetes_version: of the API that its resources are written for.
+    :param name: Name of the application on the command line and in the labels of its resources.
+    :param workloads: Workloads of the application. It needs at least one, unless it has
+        ``modules``.
+    :param namespace: Kubernetes namespace of the resources. None (the default) means the namespace
+        that the application is applied in.
+    :param create_namespace: True (the default) when the namespace is one of the application's
+        resources. False when somebody else manages it. Namespaces that every cluster has, such as
+        ``default``, are never created.
+    :param registry: Registry that the images are pulled from, with the shared start of their names:
+        ``registry.example.org/team``. None (the default) means that the nodes have the images
+        already.
+    :param labels: Kubernetes labels of all its resources and pods.
+    :param modules: kubenix modules, written by hand, for resources that nixgen has no model for.
+    :param kubernetes_version: Version of the Kubernetes API that the resources are written for,
+        ``1.34`` unless given.
     """
 
     addressed_by_name: ClassVar[bool] = True
@@ -192,7 +210,9 @@ class Application(Model):
 
     @property
     def own_namespace(self) -> str | None:
-        """The namespace that is one of its resources."""
+        """The namespace that the application creates as one of its resources. None when it creates
+        none.
+        """
         own = self.create_namespace and self.namespace not in _GIVEN_NAMESPACES
         return self.namespace if own else None
 

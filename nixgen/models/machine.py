@@ -1,4 +1,4 @@
-"""A machine: a computer, real or virtual, and all that is on it."""
+"""Machines: computers, real or virtual, and everything on them."""
 
 from __future__ import annotations
 
@@ -51,16 +51,29 @@ module_list = each(instance(NixModule, what="a NixModule"))
 class Machine(Model):
     """A computer that runs services.
 
-    :param files: ``{"motd": ConfigFile(…)}``, below /etc.
-    :param packages: on everybody's PATH.
-    :param tmpfiles: folders, files and links that are made at boot.
-    :param file_systems: of a real machine. Likewise ``swap``: devices and files; and ``boot``, in part.
-    :param options: of NixOS, by path, for what nixgen has no word for: ``{"services.postgresql.enable": True}``. On the Debian base
-        those of docs/contracts.md §2.
-    :param modules: of NixOS, written by hand.
-    :param ec2: what it is on EC2, when it is there.
-    :param cluster: its place in a cluster.
-    :param memory: MiB, of its virtual machine in tests. Likewise ``cores``, and ``disk`` in MiB.
+    :param name: Host name of the machine, such as ``web`` or ``db-1``.
+    :param services: Services that run on the machine.
+    :param packages: Packages whose programs are on the PATH of every user.
+    :param users: Users of the machine, beside those that its services run as.
+    :param files: Files below /etc by their path there: ``{"motd": ConfigFile(…)}``.
+    :param tmpfiles: Folders, files and links that are made at boot.
+    :param network: Network settings. None (the default) leaves them to the platform.
+    :param boot: Boot loader and kernel settings. None (the default) leaves them to the platform.
+    :param file_systems: File systems of a real machine, each with its own mount point. Virtual
+        machines in tests ignore them.
+    :param swap: Absolute paths of the swap devices and swap files of a real machine. Virtual
+        machines in tests ignore them.
+    :param options: NixOS options by path, for settings that nixgen has no field for:
+        ``{"services.postgresql.enable": True}``. The Debian base has the options of
+        docs/contracts.md §2.
+    :param modules: NixOS modules, written by hand.
+    :param ec2: EC2 instance that the machine runs on. None (the default) when it is not on EC2.
+    :param cluster: Place of the machine in a Kubernetes cluster. None (the default) when it is in
+        none.
+    :param system: System of the machine: ``x86_64-linux`` (the default) or ``aarch64-linux``.
+    :param memory: MiB of its virtual machine in tests, 512 unless given.
+    :param cores: Number of processor cores of its virtual machine in tests, 1 unless given.
+    :param disk: MiB of the disk of its virtual machine in tests, 1024 unless given.
     """
 
     addressed_by_name: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""How a machine is reached, and what it reaches."""
+"""The network of a machine: its interfaces, addresses, routes and names."""
 
 from __future__ import annotations
 
@@ -85,9 +85,13 @@ def _as_hosts(value: Mapping[str, Many[str]]) -> dict[str, tuple[str, ...]]:
 class Interface(Model):
     """A network interface of a machine.
 
-    :param addresses: its own, with the length of the network's prefix: ``10.0.0.5/24``, ``fd00::5/64``.
-    :param dhcp: whether it asks for more; what the platform does when None.
-    :param mtu: of its packets, in bytes.
+    :param name: Name of the interface, such as ``eth0``.
+    :param addresses: Static addresses, each with the prefix length of its network: ``10.0.0.5/24``,
+        ``fd00::5/64``.
+    :param dhcp: True when the interface asks for an address by DHCP, False when it does not. None
+        (the default) leaves the choice to the platform.
+    :param mtu: Largest size of its packets, in bytes. None (the default) leaves the choice to the
+        platform.
     """
 
     name: str = attrs.field(metadata=checked(_INTERFACE))
@@ -100,7 +104,10 @@ class Interface(Model):
     )
 
     def of_version(self, version: int) -> tuple[tuple[str, int], ...]:
-        """Address and length of the prefix of those of IP version 4 or 6."""
+        """The addresses of one IP version, each with its prefix length.
+
+        :param version: IP version, 4 or 6.
+        """
         found = map(ipaddress.ip_interface, self.addresses)
         return tuple(
             (str(each.ip), each.network.prefixlen) for each in found if each.version == version
@@ -113,14 +120,17 @@ def as_interfaces(value: Many[Interface]) -> tuple[Interface, ...]:
 
 @attrs.frozen(eq=False)
 class Network(Model):
-    """A machine's networking, beside its name.
+    """The network settings of a machine. The host name is the name of the machine.
 
-    :param gateways: where packets for elsewhere go; one for each version of IP at most.
-    :param nameservers: asked in this order.
-    :param domain: that the machine's name is below.
-    :param search: domains that short names are looked up in.
-    :param hosts: names that the machine knows without asking: address → names.
-    :param firewall: whether packets to ports that no service opens are dropped.
+    :param interfaces: Network interfaces, each described once.
+    :param gateways: Addresses of the default gateways, at most one for each IP version.
+    :param nameservers: Addresses of the DNS servers, in the order in which they are asked.
+    :param domain: Domain of the machine's name, such as ``example.org``. None (the default) sets
+        none.
+    :param search: Domains in which short names are looked up.
+    :param hosts: Host names that the machine resolves without DNS: each IP address with its list of
+        names.
+    :param firewall: True (the default) when packets to ports that no service opens are dropped.
     """
 
     interfaces: tuple[Interface, ...] = attrs.field(
@@ -148,7 +158,10 @@ class Network(Model):
     firewall: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
 
     def gateway(self, version: int) -> str | None:
-        """The one of IP version 4 or 6."""
+        """The gateway of one IP version. None when there is none.
+
+        :param version: IP version, 4 or 6.
+        """
         return next(
             (each for each in self.gateways if ipaddress.ip_address(each).version == version), None
         )

@@ -1,4 +1,4 @@
-"""NixOS said directly: options by their path, properties such as `mk_force`, and modules written by hand."""
+"""NixOS itself: options by their path, properties such as `mk_force`, and modules written by hand."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ _EXAMPLE = 'for example services.nginx.enable or networking.hosts."10.0.0.1"'
 
 
 def option_path(text: str) -> tuple[str, ...] | None:
-    """The names of an option's path as Nix writes it, ``boot.kernel.sysctl."vm.swappiness"``; None when it is none."""
+    """Split the path of an option, as Nix writes it, into its names. None when the text is not such
+    a path.
+
+    :param text: Path of an option, such as ``boot.kernel.sysctl."vm.swappiness"``.
+    """
     names: list[str] = []
     at = 0
     while match := _PART.match(text, at):
@@ -61,7 +65,7 @@ def _path_faults(value: Any) -> Iterator[Fault]:
 
 
 def as_options(value: Any) -> Any:
-    """Lists become tuples all the way down; anything else is left for the checks to name."""
+    """Turn lists into tuples at every depth. Leave any other value for the checks to report."""
     if isinstance(value, Mapping):
         return {key: as_options(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -97,7 +101,9 @@ _TEXT = textual(Secret)
 
 
 def option_values(value: Any) -> Iterator[Fault]:
-    """The check of ``options={…}``: paths of the right form, once each, and values that Nix can hold."""
+    """Check ``options={…}``: each path has the right form and occurs once, and Nix can hold each
+    value.
+    """
     if not isinstance(value, dict):
         yield "", f"must be a dict from paths to values, not {type(value).__name__}", _EXAMPLE
         return
@@ -111,7 +117,9 @@ def option_values(value: Any) -> Iterator[Fault]:
 
 
 def _collisions(options: Mapping[str, Any]) -> Iterator[Fault]:
-    """An option can be said in two ways, and inside of a value that is no dict there is none."""
+    """Yield a fault for an option that is defined twice, or that lies inside a value that is not a
+    dict.
+    """
     owners: dict[tuple[str, ...], str] = {}
     for key, item in options.items():
         for path, _ in _leaves(option_path(key) or (), item):
@@ -130,13 +138,18 @@ def _collisions(options: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def options_at(options: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Path and value of each option; the values are as they were given, dicts included."""
+    """Yield the path and the value of each option. Values are unchanged, dicts included.
+
+    :param options: Checked options of a model, by the path that the user wrote.
+    """
     for key, value in options.items():
         yield option_path(key) or (), value
 
 
 def merged(options: Iterable[tuple[tuple[str, ...], Any]]) -> dict[tuple[str, ...], Any]:
-    """Options with those that are inside of another one, which is a dict, put into it; of one option said twice, the later counts."""
+    """Merge options by path. An option inside another one, whose value is a dict, is put into that
+    dict. Of two definitions of one option, the later counts.
+    """
     result: dict[tuple[str, ...], Any] = {}
     for path, value in sorted(options, key=lambda option: len(option[0])):
         outer = next((path[:n] for n in range(1, len(path) + 1) if path[:n] in result), None)
@@ -173,9 +186,12 @@ PropertyFunction = Literal["mkAfter", "mkBefore", "mkDefault", "mkForce"]
 
 @attrs.frozen(eq=False)
 class Property(Model):
-    """A value with NixOS's word on how it counts beside other definitions of the same option.
+    """A value with a NixOS property, which decides how the value counts beside other definitions of
+    the same option.
 
-    :param function: of ``lib``: ``mkDefault``, ``mkForce``, ``mkBefore`` or ``mkAfter``.
+    :param function: Function of ``lib`` that makes the property: ``mkDefault``, ``mkForce``,
+        ``mkBefore`` or ``mkAfter``.
+    :param value: Value of the option.
     """
 
     function: PropertyFunction = attrs.field(metadata=checked(one_of(PropertyFunction)))
@@ -183,30 +199,43 @@ class Property(Model):
 
 
 def mk_default(value: Any) -> Property:
-    """A value that gives way to any other definition."""
+    """Make a value that gives way to any other definition of the option.
+
+    :param value: Value of the option.
+    """
     return Property("mkDefault", value)
 
 
 def mk_force(value: Any) -> Property:
-    """A value that replaces all other definitions."""
+    """Make a value that replaces all other definitions of the option.
+
+    :param value: Value of the option.
+    """
     return Property("mkForce", value)
 
 
 def mk_before(value: Any) -> Property:
-    """A list that comes before those of other definitions; likewise text of many lines."""
+    """Make a list or text that comes before those of other definitions of the option.
+
+    :param value: List, or text of many lines.
+    """
     return Property("mkBefore", value)
 
 
 def mk_after(value: Any) -> Property:
-    """A list that comes after those of other definitions; likewise text of many lines."""
+    """Make a list or text that comes after those of other definitions of the option.
+
+    :param value: List, or text of many lines.
+    """
     return Property("mkAfter", value)
 
 
 @attrs.frozen(eq=False)
 class NixModule(Model):
-    """A NixOS module, or a kubenix module of an application, that is written by hand.
+    """A module written by hand: a NixOS module of a machine, or a kubenix module of an application.
 
-    :param path: of its file or folder, relative to the folder of infra.py; ``..`` is allowed.
+    :param path: Path of the module's file or folder, relative to the folder of infra.py; ``..`` is
+        allowed.
     """
 
     path: str = attrs.field(metadata=checked(relative_inside))

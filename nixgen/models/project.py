@@ -26,8 +26,18 @@ __all__ = ["Project"]
 class Project(Model):
     """A whole platform. infra.py defines one, as ``project``.
 
-    :param tools: whose programs are for people who work on the project, beside those that nixgen itself needs: in
-        ``nixgen shell`` and ``nix develop``.
+    :param name: Name of the project.
+    :param machines: Machines of the platform. A machine that a test or an overlay names must be
+        among them.
+    :param images: OCI images. An image that a workload runs must be among them.
+    :param applications: Kubernetes applications.
+    :param tests: Tests that boot machines.
+    :param packages: Packages to build as targets of their own.
+    :param tools: Packages for people who work on the project: ``nixgen shell`` and ``nix develop``
+        have their programs, beside those that nixgen itself needs.
+    :param environments: Places that the platform runs in, such as staging.
+    :param caches: Binary caches of the project.
+    :param builders: Remote builders, other computers that build for this one.
     """
 
     name: str = attrs.field(metadata=checked(TARGET_NAME))

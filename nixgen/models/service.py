@@ -1,4 +1,4 @@
-"""A service: one process, described once, run as a systemd unit, a container or a workload."""
+"""Services: one process, described once, that runs as a systemd unit, a container or a workload."""
 
 from __future__ import annotations
 
@@ -101,7 +101,15 @@ def _shell(value: Any) -> Iterable[Fault]:
 
 @attrs.frozen(eq=False)
 class Port(Model):
-    """A port that a service listens on. ``public`` opens it in the firewall of the service's machines."""
+    """A port that a service listens on.
+
+    :param number: Port number, 1 to 65535.
+    :param name: Name of the port, at most 15 characters, unique in its service. None (the default)
+        gives it a name such as ``tcp-80`` where Kubernetes needs one.
+    :param protocol: Protocol of the packets: ``tcp`` (the default) or ``udp``.
+    :param public: True (the default) when the firewall of the service's machines lets packets to
+        the port in.
+    """
 
     number: int = attrs.field(metadata=checked(whole_number(1, 65535)))
     name: str | None = attrs.field(
@@ -126,7 +134,9 @@ class Port(Model):
 
     @property
     def privileged(self) -> bool:
-        """Whether Linux leaves it to root, unless told otherwise: /proc/sys/net/ipv4/ip_unprivileged_port_start."""
+        """True when Linux reserves the port for root, unless
+        /proc/sys/net/ipv4/ip_unprivileged_port_start says otherwise.
+        """
         return self.number < 1024
 
 
@@ -136,10 +146,13 @@ def as_ports(value: Many[Port]) -> tuple[Port, ...]:
 
 @attrs.frozen(eq=False)
 class HttpCheck(Model):
-    """Healthy when ``GET path`` answers ``status``.
+    """A health check over HTTP. The service is healthy when ``GET path`` answers ``status``.
 
-    :param port: one of the service's ports; may be left out when it has just one.
-    :param contains: text that the body must contain.
+    :param path: Path of the URL, ``/`` unless given.
+    :param port: Port to connect to: one of the service's own, tcp. None (the default) means the
+        only port of the service.
+    :param status: Status code of a healthy answer, 200 unless given.
+    :param contains: Text that the body must contain. None (the default) accepts any body.
     """
 
     path: str = attrs.field(default="/", metadata=checked(_URL_PATH))
@@ -152,14 +165,21 @@ class HttpCheck(Model):
 
 @attrs.frozen(eq=False)
 class TcpCheck(Model):
-    """Healthy when the port accepts a connection."""
+    """A health check over TCP. The service is healthy when the port accepts a connection.
+
+    :param port: Port to connect to: one of the service's own, tcp. None (the default) means the
+        only port of the service.
+    """
 
     port: Port | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Port))
 
 
 @attrs.frozen(eq=False)
 class CommandCheck(Model):
-    """Healthy when the command exits with 0."""
+    """A health check by a command. The service is healthy when the command exits with 0.
+
+    :param command: Program and arguments, one word each. No shell reads them.
+    """
 
     command: tuple[Word, ...] = attrs.field(
         converter=as_words, metadata=checked(each(textual_value))
@@ -175,12 +195,22 @@ HealthCheck = HttpCheck | TcpCheck | CommandCheck
 
 @attrs.frozen(eq=False)
 class User(Model):
-    """A user of a machine, or the one a service runs as.
+    """A user of a machine, or the user that a service runs as.
 
-    :param uid: chosen by the machine unless given; images need one, and take 1000 when it is missing.
-    :param system: a system user has no login.
-    :param shell: a package such as bash, or an absolute path; what the platform gives its kind of user when None.
-    :param authorized_keys: SSH keys that log in as this user, each as in ``~/.ssh/id_ed25519.pub``.
+    :param name: Name of the user. A group of the same name is the primary group.
+    :param uid: Number of the user. None (the default) lets the machine choose; an image, which
+        needs a number, takes 1000, or 0 for root.
+    :param gid: Number of the primary group. None (the default) lets the machine choose; an image
+        takes the number of the user.
+    :param home: Absolute path of the home directory. None (the default) leaves the choice to the
+        platform.
+    :param groups: Names of further groups that the user is in.
+    :param system: True (the default) for a system user, who cannot log in. False for a person.
+    :param description: Comment in /etc/passwd, such as the full name of a person.
+    :param shell: Login shell: a package such as bash, or an absolute path. None (the default) means
+        the platform's shell for this kind of user.
+    :param authorized_keys: Public SSH keys that log in as this user, each one line as in
+        ``~/.ssh/id_ed25519.pub``.
     """
 
     addressed_by_name: ClassVar[bool] = True
@@ -213,11 +243,11 @@ def as_users(value: Many[User]) -> tuple[User, ...]:
 
 
 def _program_faults(path: str, command: Any) -> Iterator[Fault]:
-    """Faults of the first word of a command that systemd runs.
+    """Yield the faults of the first word of a command that systemd runs.
 
-    systemd takes ``+``, ``-``, ``!``, ``:``, ``@`` and ``|`` before the program for itself, and
-    ``+`` means: as root, outside the sandbox (systemd.service(5)). So a word that begins with text
-    begins with ``/``.
+    systemd reads ``+``, ``-``, ``!``, ``:``, ``@`` and ``|`` before the program as prefixes, and
+    ``+`` means: as root, outside the sandbox (systemd.service(5)). Therefore a first word that
+    begins with literal text must begin with ``/``.
     """
     if not isinstance(command, tuple):
         return
@@ -252,16 +282,32 @@ def _a_service(value: Any) -> Iterable[Fault]:
 
 @attrs.frozen(eq=False)
 class Service(Model):
-    """One long-running process.
+    """A long-running process.
 
-    :param command: the program and its arguments, one by one: no shell reads them.
-    :param setup: commands that run to completion before it, in order.
-    :param packages: what it finds on its PATH.
-    :param depends_on: services it needs; ordered after them where they share a machine.
-    :param user: without one, an unprivileged user that exists only while it runs.
-    :param state_directory: a folder below /var/lib that survives restarts and belongs to the service.
-    :param runtime_directory: a folder below /run that lives as long as the process.
-    :param hardening: what it may do and see beside its own; next to nothing unless something is opened.
+    :param name: Name of the service and of its systemd unit, such as ``api``.
+    :param command: Program and arguments, one word each. No shell reads them.
+    :param setup: Commands that run to completion before the process starts, in this order.
+    :param description: Text for people in the systemd unit. When empty (the default), the name.
+    :param environment: Environment variables of the process by name.
+    :param ports: Ports that the process listens on.
+    :param health: Health check of the process: an `HttpCheck`, a `TcpCheck` or a `CommandCheck`.
+        None (the default) checks nothing.
+    :param packages: Packages whose programs are on the PATH of the process.
+    :param depends_on: Services that this one needs. It starts after those that are on the same
+        machine.
+    :param secrets: Secrets that the process can read, each as a file in ``$CREDENTIALS_DIRECTORY``.
+    :param user: User that the process runs as. None (the default) means an unprivileged user that
+        exists only while the process runs.
+    :param working_directory: Absolute path of the directory in which the process starts. None (the
+        default) leaves the choice to the platform.
+    :param state_directory: Folder below /var/lib, by relative path, that survives restarts and
+        belongs to the service. None (the default) makes none.
+    :param runtime_directory: Folder below /run, by relative path, that exists as long as the
+        process. None (the default) makes none.
+    :param restart: Rule by which systemd starts the process again after it ends: ``on-failure``
+        (the default), ``always`` or ``no``.
+    :param hardening: Sandbox of the process. The default closes almost everything that is not its
+        own.
     """
 
     addressed_by_name: ClassVar[bool] = True
@@ -335,7 +381,9 @@ class Service(Model):
         return self.user is not None and (self.user.uid == 0 or self.user.name == "root")
 
     def health_port(self) -> Port | None:
-        """The port that the health check means, or None when that is not clear or it has none."""
+        """The port that the health check connects to. None when the check uses no port, or when the
+        port is ambiguous.
+        """
         if isinstance(self.health, (HttpCheck, TcpCheck)):
             return self.health.port or (self.ports[0] if len(self.ports) == 1 else None)
         return None
@@ -349,7 +397,9 @@ class Service(Model):
         yield from self._port_faults()
 
     def _dynamic_user_faults(self) -> Iterator[Fault]:
-        """What ``DynamicUser=`` closes, whatever else the unit says (systemd.exec(5))."""
+        """Yield the faults of openings that ``DynamicUser=`` closes in spite of the unit's other
+        settings (systemd.exec(5)).
+        """
         opened = [
             name
             for name, is_open in (

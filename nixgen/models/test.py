@@ -25,10 +25,12 @@ __all__ = ["Test", "as_tests"]
 
 @attrs.frozen(eq=False)
 class Test(Model):
-    """Machines booted together, and what must hold on them.
+    """A test that boots machines together and checks them.
 
-    :param script: Python that speaks the NixOS test driver's interface. Left out, it is derived: every unit starts, every
-        port opens, every health check passes.
+    :param name: Name of the test on the command line.
+    :param machines: Machines to boot, at least one. Each must be one of the project's machines.
+    :param script: Python code for the NixOS test driver. None (the default) derives a script from
+        the services: every unit starts, every port opens, and every health check passes.
     """
 
     addressed_by_name: ClassVar[bool] = True

@@ -1,7 +1,7 @@
 """Text with store paths in it, as a type.
 
-A plain ``str`` is data for ever: whatever it contains, it reaches the program unchanged. Only a `Text` carries
-references to things that will have a store path, and it is made by `text` or by ``/``.
+A plain ``str`` is always data: every character of it reaches the program unchanged. Only a `Text`
+carries references to things that will have a store path; `text` and ``/`` make one.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _PLACEHOLDER = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<name>[^}]*)\}")
 
 
 class Interpolated:
-    """Something that stands for a path known only to Nix: `Package`, `Source`, `ConfigFile`."""
+    """The base of the models whose path only Nix knows: `Package`, `Source` and `ConfigFile`."""
 
     __slots__ = ()
 
     def __truediv__(self, path: str) -> Text:
-        """``nginx / "bin/nginx"``: a path inside the thing."""
+        """Make the path of something inside: ``nginx / "bin/nginx"``."""
         return Text(parts=(self, "/" + path.lstrip("/")))
 
     def __format__(self, spec: str) -> NoReturn:
@@ -36,7 +36,10 @@ class Interpolated:
 
 @attrs.frozen(eq=False)
 class Text(Model):
-    """Literal text and references, in order."""
+    """Literal text and references, in order. Make one with `text` or with ``/``.
+
+    :param parts: Pieces of the text: a `str` is literal, and a reference stands for its store path.
+    """
 
     parts: tuple[str | Interpolated, ...] = attrs.field(kw_only=True)
 
@@ -50,11 +53,15 @@ class Text(Model):
 
 
 def text(template: str, /, **references: Any) -> Text:
-    """Text in which ``${name}`` stands for a reference given by name; ``$${`` is a literal ``${``.
+    """Make text in which ``${name}`` stands for the reference of that name. ``$${`` is a literal
+    ``${``.
 
-    A ``$`` that no brace follows is left alone, so shell and nginx variables need no escaping.
+    A ``$`` without a brace after it stays as it is, so shell and nginx variables need no escaping.
 
-    :raises ValueError: a placeholder without a reference, or a reference that the template does not use.
+    :param template: Text with placeholders.
+    :param references: Values of the placeholders by name: packages, sources, configuration files,
+        other text, or a plain str.
+    :raises ValueError: a placeholder has no reference, or the template does not use a reference.
     """
     parts: list[str | Interpolated] = []
     unused = set(references)
@@ -80,14 +87,17 @@ def text(template: str, /, **references: Any) -> Text:
 
 
 def plain_text(value: Any) -> str | None:
-    """The text of a word that mentions no store path; None when it does."""
+    """Return a word as a `str` when it mentions no store path, and None when it does.
+
+    :param value: Word of a command, or value of an environment variable.
+    """
     parts = value.parts if isinstance(value, Text) else (value,)
     literals = [part for part in parts if isinstance(part, str)]
     return "".join(literals) if len(literals) == len(parts) else None
 
 
 def textual(is_secret: Any) -> Check:
-    """The check of a field that takes a str, a `Text` or a reference, and never a secret."""
+    """Make a check for a field that takes a str, a `Text` or a reference, and never a secret."""
     from nixgen.models.core import string
 
     def run(value: Any) -> Any:

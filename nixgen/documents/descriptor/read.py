@@ -1,4 +1,4 @@
-"""From machine.json to `Machine`, with everything that is wrong with the file told at once, where it stands."""
+"""The reader of descriptors: machine.json to `Machine`, with every problem of the file at its place."""
 
 from __future__ import annotations
 
@@ -40,10 +40,14 @@ def read_descriptor(
     workers: Mapping[str, Any] | None = None,
     folder: Path | None = None,
 ) -> tuple[Machine, ...]:
-    """The machines of a descriptor, masters first.
+    """Read the machines of a descriptor, a machine.json file. Masters come first.
 
-    :param path: relative to ``folder``, which is that of the file that this is called from when None.
-    :param masters: more fields of each master's `Machine`, such as its services; likewise ``workers``.
+    :param path: Path of the file, relative to ``folder``.
+    :param masters: Further fields for the `Machine` of each master, such as ``services``. None (the
+        default) adds none.
+    :param workers: Further fields for the `Machine` of each worker. None (the default) adds none.
+    :param folder: Folder of ``path``. None (the default) means the folder of the file that calls
+        this function, such as infra.py.
     :raises DescriptorError: the file is missing or wrong; every problem has its JSON path and line.
     """
     if folder is None:

@@ -1,1 +1,1 @@
-"""Rules: what must hold inside each model, and between the models of a project."""
+"""Rules of models: checks inside each model, and checks between the models of a project."""

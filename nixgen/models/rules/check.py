@@ -1,7 +1,8 @@
-"""Every problem of a project, at once.
+"""Every problem of a project, reported at once.
 
-Two kinds: what each value says of itself (its fields' checks, `Model.faults`), found by walking the models once; and
-rules that span models, below. Rules run only over values that are sound in themselves, so one mistake is one problem.
+There are two kinds. Faults of one value (its fields' checks, and `Model.faults`) are collected in
+one walk over the models. Rules that span models come after them, and run only when every value is
+sound in itself, so that one mistake is reported as one problem.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ _RULES: tuple[Callable[[Project], Iterator[Problem]], ...] = (
 
 
 def check(project: Project) -> tuple[Problem, ...]:
-    """Every problem of the project, in model order; empty when it is sound."""
+    """Collect every problem of a project, in the order of its models. Empty when the project is
+    sound.
+
+    :param project: Project to check.
+    """
     with paused_collector():
         return tuple(_problems(project))
 
@@ -50,10 +55,12 @@ def _problems(project: Project) -> list[Problem]:
 
 
 def misuses_beside(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Wrong arguments of models that no project leads to, or whose problem is not among these.
+    """Yield the wrong arguments of models that are not reported yet: the project does not reach the
+    model, or its problem is not in ``problems``.
 
-    A misspelt field is a mistake also in a value that nothing refers to (yet), as it was when it
-    was a TypeError.
+    A misspelt field is a mistake even in a value that nothing refers to yet.
+
+    :param problems: Problems that are reported already.
     """
     reported = {(problem.where, problem.message) for problem in problems}
     for misuse in MISUSES.values():
@@ -64,12 +71,16 @@ def misuses_beside(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 
 def forget_misuses() -> None:
-    """Begin anew, before another infra.py is run."""
+    """Forget all wrong arguments of models, before another infra.py is run."""
     MISUSES.clear()
 
 
 def require_valid(project: Project) -> Project:
-    """The project itself, or `ModelError` with all its problems."""
+    """Return the project unchanged when it is sound.
+
+    :param project: Project to check.
+    :raises ModelError: the project has problems; the error carries all of them.
+    """
     problems = check(project)
     if problems:
         raise ModelError(problems)
@@ -77,7 +88,7 @@ def require_valid(project: Project) -> Project:
 
 
 def _own_faults(value: Model) -> list[tuple[Fault, Any]]:
-    """What a value says of itself: each fault with the content of the field that has it."""
+    """Collect the faults of one value: each fault with the content of its field."""
     found: list[tuple[Fault, Any]] = []
     missing: frozenset[str] = frozenset()
     if MISUSES and id(value) in MISUSES:

@@ -1,4 +1,4 @@
-"""What must hold between the members of clusters; the same for models and for descriptors."""
+"""Rules between the members of clusters; the same rules hold for models and for descriptors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @attrs.frozen
 class Conflict:
-    """Something that cannot be, with one machine that is part of it.
+    """A contradiction between machines, reported at one of them.
 
-    :param field: of the machine, with dots: ``cluster.pod_network``.
+    :param machine: Machine to report it at.
+    :param field: Field of the machine, with dots: ``cluster.pod_network``.
+    :param message: Description of the contradiction.
+    :param hint: Advice to the user. None (the default) gives none.
     """
 
     machine: Machine
@@ -31,7 +34,10 @@ class Conflict:
 
 
 def conflicts(machines: Iterable[Machine]) -> Iterator[Conflict]:
-    """All of them, in the order of the machines. Each machine is sound in itself."""
+    """Yield every contradiction between the machines, in their order.
+
+    :param machines: Machines, each sound in itself.
+    """
     machines = tuple(machines)
     yield from _ids(machines)
     yield from _masters(machines)
@@ -99,7 +105,9 @@ def _addresses(machines: tuple[Machine, ...]) -> Iterator[Conflict]:
 
 
 def _networks(machines: tuple[Machine, ...]) -> Iterator[Conflict]:
-    """Packets to an address have one way to go: no two networks may overlap."""
+    """Yield a conflict for each two networks that overlap. Packets to an address must have one way
+    to go.
+    """
     seen: list[tuple[_Network, str]] = []
     subnets: dict[str, str | None] = {}
     for machine in machines:

@@ -1,5 +1,5 @@
-"""Rules that span models, about what a cluster can run. Like those of `nixgen.models.rules.check`, for values that are sound
-in themselves.
+"""Rules about the workloads that a cluster can run. They span models, and read only models that are
+sound in themselves.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ _LOW_PORTS_SINCE = 22
 
 
 def workloads_of(project: Project) -> Iterator[tuple[str, Application, Workload]]:
-    """Every workload with its model path and its application."""
+    """Yield every workload with its model path and its application.
+
+    :param project: Project to read.
+    """
     for application in project.applications:
         for workload in application.workloads:
             path = f"applications.{application.name}.workloads.{workload.name}"
@@ -37,7 +40,9 @@ def workloads_of(project: Project) -> Iterator[tuple[str, Application, Workload]
 
 
 def _namespaces_have_one_owner(project: Project) -> Iterator[Problem]:
-    """Who removes the owner removes the namespace with all that is in it, so there must be no doubt."""
+    """Yield a problem for each namespace that two applications create. Deleting the owner deletes
+    the namespace and everything in it, so there must be one owner.
+    """
     owners: dict[str, Application] = {}
     for application in project.applications:
         if application.own_namespace is None:
@@ -241,7 +246,9 @@ def _dependencies_are_reachable(project: Project) -> Iterator[Problem]:
 
 
 def _environments_are_plain(project: Project) -> Iterator[Problem]:
-    """A manifest states text; a store path is where an image has it, and images are the same in every environment."""
+    """Yield a problem for each variable of an environment with a store path in it. A manifest holds
+    text only, and an image, which has store paths, is the same in every environment.
+    """
     for environment in project.environments:
         for name, value in environment.variables.items():
             if plain_text(value) is not None:

@@ -52,7 +52,7 @@ def _user_collisions(project: Project) -> Iterator[Problem]:
 
 
 def _users(machine: Machine) -> Iterator[tuple[str, User]]:
-    """The users of a machine and of its services, with their model paths."""
+    """Yield the users of a machine and of its services, with their model paths."""
     for user in machine.users:
         yield f"machines.{machine.name}.users.{user.name}", user
     for service in machine.services:
@@ -109,7 +109,7 @@ def _services(project: Project) -> Iterator[tuple[str, Service]]:
 
 
 def _dependencies_exist(project: Project) -> Iterator[Problem]:
-    """A service that runs on a machine needs its dependencies on some machine, too."""
+    """Yield a problem for each dependency that runs on no machine, of a service that runs on one."""
     placed = {id(service) for machine in project.machines for service in machine.services}
     for machine in project.machines:
         for service in machine.services:

@@ -1,4 +1,4 @@
-"""Names and addresses that must be unique."""
+"""Rules about names and addresses that must be unique."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def _duplicates(path: str, items: tuple[Any, ...]) -> Iterator[Problem]:
 
 
 def _builder_addresses(project: Project) -> Iterator[Problem]:
-    """Nix tells which builder it uses by the address alone."""
+    """Yield a problem for each address that two builders share. Nix tells its builders apart by the
+    address alone.
+    """
     first: dict[str, Builder] = {}
     for builder in project.builders:
         other = first.setdefault(builder.address, builder)

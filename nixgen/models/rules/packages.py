@@ -1,4 +1,4 @@
-"""Packages and sources that a project mentions, and what must hold between packages."""
+"""The packages and sources that a project mentions, and the rules between packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["RULES", "packages_of", "renamed_packages", "sources_of"]
 
 
 def _packages_agree(project: Project) -> Iterator[Problem]:
-    """One attribute name cannot mean two things in one tree."""
+    """Yield a problem for each attribute name that two packages describe differently."""
     visit = visit_of(project)
     meanings: dict[str, Package] = {}
     for index, package in _packages(visit):
@@ -30,14 +30,20 @@ def _packages_agree(project: Project) -> Iterator[Problem]:
 
 
 def packages_of(project: Project) -> Iterator[tuple[str, Package]]:
-    """Every `Package` that the project mentions anywhere, with its model path."""
+    """Yield every `Package` that the project mentions anywhere, with its model path.
+
+    :param project: Project to read.
+    """
     visit = visit_of(project)
     for index, package in _packages(visit):
         yield visit.path(index), package
 
 
 def renamed_packages(project: Project) -> Mapping[str, str]:
-    """Attribute paths on nixpkgs of the packages that have another name there."""
+    """Map the packages that have another name on nixpkgs to their attribute path there.
+
+    :param project: Project to read.
+    """
     return {
         package.name: package.nixpkgs
         for _, package in _packages(visit_of(project))
@@ -46,7 +52,11 @@ def renamed_packages(project: Project) -> Mapping[str, str]:
 
 
 def sources_of(root: Model) -> Iterator[tuple[str, Source]]:
-    """Every `Source` that a model mentions anywhere, once, with its model path; a text stands for what is in it."""
+    """Yield every `Source` that a model mentions anywhere, once, with its model path. A source
+    inside a text has the path of the text.
+
+    :param root: Model to search, with all models below it.
+    """
     seen: set[int] = set()
     visit = visit_of(root)
     for index, value in enumerate(visit.values):

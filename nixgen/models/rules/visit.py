@@ -1,4 +1,4 @@
-"""The models of a project, each once, with the way to each."""
+"""A walk over the models of a project: each model once, with its path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ __all__ = ["Visit", "visit_of", "walk"]
 
 
 class Visit:
-    """Each model of a project once, with the way to it. Paths are built when they are asked for: few ever are."""
+    """The models of a project, each once, with its path. Paths are built on demand, because few are
+    ever needed.
+
+    :param root: Model to start at.
+    """
 
     __slots__ = ("_labels", "_parents", "values")
 
@@ -47,7 +51,11 @@ class Visit:
             stack.extend(reversed(found))
 
     def path(self, index: int) -> str:
-        """``machines.web.services.api.ports[0]``: members of a collection that have a name are addressed by it."""
+        """The model path of a value: ``machines.web.services.api.ports[0]``. Members of a
+        collection are addressed by their name where they have one.
+
+        :param index: Index into ``values``.
+        """
         labels = []
         while index >= 0:
             labels.append(self._labels[index])
@@ -79,21 +87,27 @@ def _members(content: Any, parent: int, label: str, found: list[tuple[Model, int
 
 @lru_cache(maxsize=2)
 def visit_of(root: Model) -> Visit:
-    """The visit of a project. Models never change, so checks and lowering share one."""
+    """The walk over a project. It is cached, because models never change and both checks and
+    lowering need it.
+    """
     return Visit(root)
 
 
 def walk(root: Model) -> Iterator[tuple[str, Model]]:
-    """Each model below ``root`` once, with the path by which it is first reached."""
+    """Yield each model of a tree once, with the path by which it is first reached. The first is
+    ``root`` itself.
+
+    :param root: Model to start at.
+    """
     visit = visit_of(root)
     for index, value in enumerate(visit.values):
         yield visit.path(index), value
 
 
 def _by_name(items: tuple[Any, ...]) -> bool:
-    """Whether the names of a collection's members tell them apart.
+    """Decide if the names of a collection's members tell them apart.
 
-    A port's name is a label: its place is what people look for, as with the words of a command.
+    The name of a port is only a label: people look for its place, as with the words of a command.
     """
     if not all(isinstance(item, Model) and item.addressed_by_name for item in items):
         return False
@@ -115,7 +129,9 @@ def _model_fields(cls: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any
 
 
 def _contents_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """A function for the contents of these fields; one call of it is faster than one a field."""
+    """Make a function that returns the contents of these fields. One call for all is faster than
+    one call for each.
+    """
     if not names:
         return lambda _value: ()
     if len(names) == 1:
