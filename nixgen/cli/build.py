@@ -23,6 +23,7 @@ from nixgen.cli.options import (
     Targets,
     Verbose,
     examples,
+    make_request,
     verb,
 )
 
@@ -94,28 +95,27 @@ def build(
     from nixgen.cli._keys import public_keys
     from nixgen.cli._session import Pushing
     from nixgen.cli.progress import build_progress
-    from nixgen.driver.evaluate import Limits
     from nixgen.project.workspace import Workspace
     from nixgen.verbs import build, caches
 
     if dry_run:
         _refuse_with_dry_run({"--push": push, "--from": source, "--trust": trust})
-    limits = Limits.of_host(workers=eval_workers, memory=eval_memory)
     workspace = Workspace.open(project)
-    overrides = workspace.overrides(override_input)
+    request = make_request(
+        workspace,
+        base=base,
+        env=env,
+        override_input=override_input,
+        jobs=jobs,
+        builders=builders,
+        eval_workers=eval_workers,
+        eval_memory=eval_memory,
+        keep_going=keep_going,
+        debug=debug,
+    )
     if dry_run:
         with build_progress(quiet=json, verbose=verbose) as observe:
-            planned = build.dry_run(
-                workspace,
-                targets or (),
-                base=base,
-                environment=env,
-                overrides=overrides,
-                limits=limits,
-                keep_going=keep_going,
-                debug=debug,
-                observe=observe,
-            )
+            planned = build.dry_run(workspace, targets or (), request, observe=observe)
         if json:
             console.print_json(build.results(workspace, planned))
         else:
@@ -137,18 +137,7 @@ def build(
         with build_progress(quiet=json, verbose=verbose) as progress:
             observe = progress if pushing is None else pushing.beside(progress)
             built = build.build(
-                workspace,
-                targets or (),
-                base=base,
-                environment=env,
-                overrides=overrides,
-                jobs=jobs,
-                builders=builders,
-                substituters=substituters,
-                limits=limits,
-                keep_going=keep_going,
-                debug=debug,
-                observe=observe,
+                workspace, targets or (), request, substituters=substituters, observe=observe
             )
         if not json:
             console.print_built(built)

@@ -20,6 +20,7 @@ from nixgen.cli.options import (
     Targets,
     Verbose,
     examples,
+    make_request,
     verb,
 )
 from nixgen.records.document import document
@@ -60,26 +61,24 @@ def build(
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, image_progress
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import build
+    from nixgen.verbs import build, images
     from nixgen.verbs.select import select_images
 
     workspace = Workspace.open(project)
     wanted = {attr.removeprefix("images.") for attr in select_images(workspace, targets or ())}
-    overrides = workspace.overrides(override_input)
+    request = make_request(
+        workspace,
+        base=base,
+        env=env,
+        override_input=override_input,
+        builders=builders,
+        debug=debug,
+    )
     with build_progress(quiet=json, verbose=verbose) as observe:
         # all images: layers are shared, and which are worth sharing must not depend on the targets given
-        built = build.build(
-            workspace,
-            ("images",),
-            base=base,
-            environment=env,
-            overrides=overrides,
-            builders=builders,
-            debug=debug,
-            observe=observe,
-        ).require()
+        built = build.build(workspace, ("images",), request, observe=observe).require()
     with image_progress(quiet=json, verbose=verbose) as observe_images:
-        reports = build.build_images(workspace, built, out=out, observe=observe_images)
+        reports = images.build_images(workspace, built, out=out, observe=observe_images)
     chosen = [report for report in reports if report.name in wanted]
     if json:
         console.print_json(
@@ -132,27 +131,25 @@ def run(
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, image_progress
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import build
+    from nixgen.verbs import build, images
     from nixgen.verbs.select import select_images
 
     workspace = Workspace.open(project)
     (attr,) = select_images(workspace, (target,))[:1]
-    overrides = workspace.overrides(override_input)
+    request = make_request(
+        workspace,
+        base=base,
+        env=env,
+        override_input=override_input,
+        builders=builders,
+        debug=debug,
+    )
     with build_progress(quiet=False, verbose=verbose) as observe:
-        built = build.build(
-            workspace,
-            ("images",),
-            base=base,
-            environment=env,
-            overrides=overrides,
-            builders=builders,
-            debug=debug,
-            observe=observe,
-        ).require()
+        built = build.build(workspace, ("images",), request, observe=observe).require()
     with image_progress(quiet=False, verbose=verbose) as observe_images:
-        reports = build.build_images(workspace, built, observe=observe_images)
+        reports = images.build_images(workspace, built, observe=observe_images)
     report = next(report for report in reports if f"images.{report.name}" == attr)
-    with build.running(workspace, report) as container:
+    with images.running(workspace, report) as container:
         console.note(
             f"{report.ref} runs in {container.engine}, on this computer's network; stop with Ctrl-C"
         )

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, examples, verb
+from nixgen.cli.options import (
+    Base,
+    Debug,
+    Env,
+    Json,
+    OverrideInput,
+    ProjectFolder,
+    examples,
+    make_request,
+    verb,
+)
 from nixgen.records.document import document
 
 if TYPE_CHECKING:
@@ -77,10 +87,7 @@ def render(
         documents = k8s.rendered(
             workspace,
             applications or (),
-            base=base,
-            environment=env,
-            overrides=workspace.overrides(override_input),
-            debug=debug,
+            make_request(workspace, base=base, env=env, override_input=override_input, debug=debug),
             observe=observe,
         )
     written = {} if out is None else _write(out, documents, form)

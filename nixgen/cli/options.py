@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs.request import Request
 
 __all__ = [
     "HELP_OPTIONS",
@@ -25,6 +29,7 @@ __all__ = [
     "Targets",
     "Verbose",
     "examples",
+    "make_request",
     "verb",
 ]
 
@@ -161,4 +166,46 @@ def verb(
         pretty_exceptions_enable=False,
         context_settings=HELP_OPTIONS,
         add_completion=False,
+    )
+
+
+def make_request(
+    workspace: Workspace,
+    *,
+    base: str = "debian",
+    env: str | None = None,
+    override_input: list[str] | None = None,
+    jobs: int | None = None,
+    builders: str | None = None,
+    eval_workers: int | None = None,
+    eval_memory: str | None = None,
+    keep_going: bool = True,
+    debug: bool = False,
+) -> Request:
+    """Make the request for the verbs from the options of the command line.
+
+    :param workspace: the project.
+    :param base: the package base.
+    :param env: the environment.
+    :param override_input: ``NAME=PATH`` for each input with a folder in its place.
+    :param jobs: builds at a time on this computer.
+    :param builders: the remote builders to use.
+    :param eval_workers: evaluations at a time.
+    :param eval_memory: memory of all evaluations together.
+    :param keep_going: finish the other targets when one fails.
+    :param debug: show whole traces.
+    :raises UsageError: a value is no size, number or folder.
+    """
+    from nixgen.driver.evaluate import Limits
+    from nixgen.verbs.request import Request
+
+    return Request(
+        base=base,
+        environment=env,
+        overrides=workspace.overrides(override_input),
+        limits=Limits.of_host(workers=eval_workers, memory=eval_memory),
+        jobs=jobs,
+        builders=builders,
+        keep_going=keep_going,
+        debug=debug,
     )

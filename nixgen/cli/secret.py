@@ -14,6 +14,7 @@ from nixgen.cli.options import (
     Targets,
     Verbose,
     examples,
+    make_request,
     verb,
 )
 
@@ -55,7 +56,10 @@ def scan(
     workspace = Workspace.open(project)
     with build_progress(quiet=json, verbose=verbose) as observe:
         built = build.build(
-            workspace, targets or (), base=base, environment=env, debug=debug, observe=observe
+            workspace,
+            targets or (),
+            make_request(workspace, base=base, env=env, debug=debug),
+            observe=observe,
         )
     found = secrets.scan(workspace, built.require().paths)
     if json:

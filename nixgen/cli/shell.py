@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Builders, Debug, Jobs, Json, ProjectFolder, Verbose, examples, verb
+from nixgen.cli.options import (
+    Builders,
+    Debug,
+    Jobs,
+    Json,
+    ProjectFolder,
+    Verbose,
+    examples,
+    make_request,
+    verb,
+)
 from nixgen.records.document import document
 
 app = verb()
@@ -54,11 +64,15 @@ def shell(
     from nixgen.cli.progress import build_progress
     from nixgen.programs.child import replace
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import build, shell
+    from nixgen.verbs import shell
 
     workspace = Workspace.open(project)
     with build_progress(quiet=json or print_path, verbose=verbose) as observe:
-        tools = build.shell(workspace, jobs=jobs, builders=builders, debug=debug, observe=observe)
+        tools = shell.build_tools(
+            workspace,
+            make_request(workspace, jobs=jobs, builders=builders, debug=debug),
+            observe=observe,
+        )
     variables = shell.environment(
         workspace.project.name,
         tools,

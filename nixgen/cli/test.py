@@ -18,6 +18,7 @@ from nixgen.cli.options import (
     Targets,
     Verbose,
     examples,
+    make_request,
     verb,
 )
 from nixgen.records.document import document
@@ -83,24 +84,22 @@ def run(
     from nixgen.cli.progress import build_progress, test_progress
     from nixgen.files.write import write_atomically
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import build
+    from nixgen.verbs import build, tests
     from nixgen.verbs.select import select_tests
     from nixgen.vm.record.report import junit_xml
 
     workspace = Workspace.open(project)
     chosen = select_tests(workspace, targets or ())
-    overrides = workspace.overrides(override_input)
+    request = make_request(
+        workspace,
+        base=base,
+        env=env,
+        override_input=override_input,
+        builders=builders,
+        debug=debug,
+    )
     with build_progress(quiet=json, verbose=verbose) as observe:
-        built = build.build(
-            workspace,
-            chosen,
-            base=base,
-            environment=env,
-            overrides=overrides,
-            builders=builders,
-            debug=debug,
-            observe=observe,
-        ).require()
+        built = build.build(workspace, chosen, request, observe=observe).require()
     if base == "nixpkgs":
         # building a NixOS test is running it
         console.note("the tests ran, and passed, inside Nix")
@@ -109,7 +108,7 @@ def run(
     for target in built.targets:
         with test_progress(quiet=json, serial=console_output) as observe_test:
             results.append(
-                build.run_test(
+                tests.run_test(
                     workspace, target, timeout=timeout, accel=accel, observe=observe_test
                 )
             )

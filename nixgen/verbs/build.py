@@ -1,7 +1,8 @@
-"""Build, assemble, test: what the command line and the demo are made of, read from the top down. What becomes of it in a cache is in
-`nixgen.verbs.caches`.
+"""``nixgen build``: generate, evaluate and realise the targets of a project.
 
-Each function takes a `Workspace`, returns a value, and reports progress through ``observe``; nothing is printed.
+Each function takes a `Workspace`, returns a value, and reports progress to ``observe``; nothing is
+printed. Images and tests, which are made of built targets, are `nixgen.verbs.images` and
+`nixgen.verbs.tests`; caches are `nixgen.verbs.caches`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -20,43 +20,30 @@ from nixgen.driver.build.build import BuildReport, realise
 from nixgen.driver.build.builders import Builders
 from nixgen.driver.build.report import TargetResult
 from nixgen.driver.build.roots import Roots
-from nixgen.driver.evaluate import Evaluated, Limits, Target
+from nixgen.driver.evaluate import Target
 from nixgen.driver.store.store import Store
 from nixgen.errors import UsageError
 from nixgen.instant import stamp
 from nixgen.programs.child import missing_tool
 from nixgen.programs.runner import SubprocessRunner
-from nixgen.project.workspace import SHELL, Workspace
-from nixgen.verbs.evaluate import BASES, NO_OVERRIDES, Evaluation, Observer
+from nixgen.project.workspace import Workspace
+from nixgen.verbs.evaluate import Evaluation
 from nixgen.verbs.remember import leave_stamp
+from nixgen.verbs.request import DEFAULT, Observer, Request, ignore
 
-if TYPE_CHECKING:
-    from nixgen.oci.ship.engine import RunningContainer
-    from nixgen.oci.write.report import ImageReport
-    from nixgen.vm.record.report import TestResult
-
-__all__ = [
-    "BASES",
-    "Built",
-    "Substituters",
-    "build",
-    "build_images",
-    "builder_systems",
-    "dry_run",
-    "evaluated",
-    "results",
-    "run_test",
-    "running",
-    "shell",
-]
+__all__ = ["Built", "Substituters", "build", "builder_systems", "dry_run", "results"]
 
 
 @attrs.frozen(kw_only=True)
 class Built:
-    """The outcome of `build`.
+    """The outcome of `build` or `dry_run`.
 
-    :param origins: the user's ``file:line`` of every target of the project.
-    :param seconds: from the generated tree to the last root.
+    :param report: the result of each target, and the failures.
+    :param origins: target → ``file:line`` of the user's, for every target of the project.
+    :param base: the package base.
+    :param environment: the environment; None is the project as it stands.
+    :param started: the time at which the verb began.
+    :param seconds: from there to the last root.
     """
 
     report: BuildReport
@@ -68,11 +55,12 @@ class Built:
 
     @property
     def targets(self) -> tuple[Target, ...]:
+        """The targets, with their outputs, in the order of the request."""
         return tuple(result.target for result in self.report.results)
 
     @property
     def paths(self) -> list[str]:
-        """Every output that is there."""
+        """Every output that is in the store."""
         return [
             path
             for result in self.report.results
@@ -81,80 +69,47 @@ class Built:
         ]
 
     def require(self) -> Built:
-        """:raises NixgenError: something failed; the error says what, where it comes from and why."""
+        """The same, if nothing failed.
+
+        :raises NixgenError: something failed; the error says what, where it comes from and why.
+        """
         error = self.report.error(self.origins)
         if error is not None:
             raise error
         return self
 
 
-def _ignore(_event: object) -> None:
-    pass
+@attrs.frozen(kw_only=True)
+class Substituters:
+    """Binary caches that Nix fetches from.
 
-
-def evaluated(
-    workspace: Workspace,
-    targets: Iterable[str] = (),
-    *,
-    base: str = "debian",
-    environment: str | None = None,
-    system: str | None = None,
-    overrides: Mapping[str, Path] = NO_OVERRIDES,
-    limits: Limits | None = None,
-    debug: bool = False,
-    observe: Observer = _ignore,
-) -> Evaluated:
-    """Generate and evaluate, as far as equal evaluations are not remembered; nothing is built. Targets that are wrong are in
-    the outcome, not raised.
-
-    :param system: of everything but machines, which say themselves; Nix's own when None.
-    :param overrides: see `nixgen.project.overrides`.
-    :param limits: see `build`.
-    :raises InputError, OutsideError: as `build`.
-    :raises EvaluationError: the tree as a whole is wrong.
+    :param urls: addresses that Nix understands.
+    :param public_keys: ``name:base64``; one of them must have signed each fetched path.
     """
-    return Evaluation.prepare(
-        workspace,
-        targets,
-        base=base,
-        environment=environment,
-        system=system,
-        overrides=overrides,
-        limits=limits,
-        debug=debug,
-        observe=observe,
-    ).evaluated()
+
+    urls: tuple[str, ...]
+    public_keys: tuple[str, ...]
 
 
 def dry_run(
     workspace: Workspace,
     targets: Iterable[str] = (),
+    request: Request = DEFAULT,
     *,
-    base: str = "debian",
-    environment: str | None = None,
-    overrides: Mapping[str, Path] = NO_OVERRIDES,
-    limits: Limits | None = None,
-    keep_going: bool = True,
-    debug: bool = False,
-    observe: Observer = _ignore,
+    observe: Observer = ignore,
 ) -> Built:
-    """What `build` would do: targets are ``cached``, or it ``would build`` them. With nothing to evaluate, no program starts.
+    """Find out what `build` would do. If evaluations are remembered, no program starts.
 
+    :param workspace: the project.
+    :param targets: as typed; all targets when empty.
+    :param request: how to evaluate.
+    :param observe: gets the events.
+    :return: targets whose outputs are in the store are ``cached``, the others ``would build``.
     :raises InputError, EvaluationError, OutsideError: as `build`.
     """
     started, moment = time.monotonic(), datetime.now(UTC)
     targets = tuple(targets)
-    evaluation = Evaluation.prepare(
-        workspace,
-        targets,
-        base=base,
-        environment=environment,
-        overrides=overrides,
-        limits=limits,
-        keep_going=keep_going,
-        debug=debug,
-        observe=observe,
-    )
+    evaluation = Evaluation.prepare(workspace, targets, request, observe=observe)
     found = evaluation.evaluated().require()
     valid = Store.of_host().valid(path for target in found for path in target.outputs.values())
     report = BuildReport(
@@ -171,8 +126,8 @@ def dry_run(
     return Built(
         report=report,
         origins=evaluation.origins,
-        base=base,
-        environment=environment,
+        base=request.base,
+        environment=request.environment,
         started=moment,
         seconds=time.monotonic() - started,
     )
@@ -181,57 +136,35 @@ def dry_run(
 def build(
     workspace: Workspace,
     targets: Iterable[str] = (),
+    request: Request = DEFAULT,
     *,
-    base: str = "debian",
-    environment: str | None = None,
-    jobs: int | None = None,
-    builders: str | None = None,
-    system: str | None = None,
-    overrides: Mapping[str, Path] = NO_OVERRIDES,
     gcroots: Path | None = None,
     substituters: Substituters | None = None,
-    limits: Limits | None = None,
-    keep_going: bool = True,
-    debug: bool = False,
-    observe: Observer = _ignore,
+    observe: Observer = ignore,
 ) -> Built:
-    """Generate, evaluate and realise. Failed derivations are in the outcome, not raised.
+    """Generate, evaluate and realise targets. With nothing to do, no other program starts.
 
-    With nothing to do, no other program starts.
+    A derivation that fails is in the outcome, not raised.
 
-    :param system: of everything but machines, which say themselves; Nix's own when None.
-    :param overrides: see `nixgen.project.overrides`.
-    :param gcroots: folder of the roots, for builds beside the usual one, ``.nixgen/gcroots``.
-    :param substituters: where outputs may be fetched instead of built; see `substituting`.
-    :param jobs: builds at a time on this computer; with 0, builders do everything.
-    :param builders: who else may build: names of the project's builders with commas between, ``all``, ``none``, or the path
-        of a machines file, with a slash in it. Nix's own configuration counts when None.
-    :param limits: what evaluating may use of this computer; `Limits.of_host` when None.
-    :param keep_going: whether other targets are finished when one fails. Nothing is built before everything is evaluated.
+    :param workspace: the project.
+    :param targets: as typed; all targets when empty.
+    :param request: how to evaluate and build.
+    :param gcroots: folder for the roots of this build. None: the usual ``.nixgen/gcroots``.
+    :param substituters: caches to fetch outputs from instead of building them.
+    :param observe: gets the events.
     :raises InputError: a target, base, environment or builder that does not exist, or a wrong lock.
-    :raises EvaluationError: Nix rejects targets; all of them are told.
+    :raises EvaluationError: Nix rejects targets; the error names all of them.
     :raises OutsideError: no Nix, no mirror, no space, no builder when one is needed.
     """
     started, moment = time.monotonic(), datetime.now(UTC)
     targets = tuple(targets)
-    chosen = _builders(workspace, builders)
-    if jobs == 0 and not (chosen and chosen.machines) and substituters is None:
+    builders = _builders(workspace, request.builders)
+    if request.jobs == 0 and not (builders and builders.machines) and substituters is None:
         raise UsageError(
             "with no jobs on this computer, no builders and no cache to fetch from, nothing can be built",
             hint="add --builders all or --from CACHE, or leave --jobs 0 out",
         )
-    evaluation = Evaluation.prepare(
-        workspace,
-        targets,
-        base=base,
-        environment=environment,
-        system=system,
-        overrides=overrides,
-        limits=limits,
-        keep_going=keep_going,
-        debug=debug,
-        observe=observe,
-    )
+    evaluation = Evaluation.prepare(workspace, targets, request, observe=observe)
     if substituters is not None:
         options = attrs.evolve(
             evaluation.options,
@@ -242,30 +175,49 @@ def build(
         evaluation = attrs.evolve(evaluation, options=options)
     usual = workspace.state / "gcroots"
     roots = gcroots or usual
-    with _using(chosen, evaluation) as equipped:
-        report = _realised(equipped, roots, keep_going=keep_going, jobs=jobs, builders=chosen)
-    if report.ok and system is None and roots == usual:
+    with _using(builders, evaluation) as equipped:
+        report = _realised(equipped, roots, builders)
+    if report.ok and request.system is None and roots == usual:
         leave_stamp(evaluation, stamp.BUILD, targets, report)
     return Built(
         report=report,
         origins=evaluation.origins,
-        base=base,
-        environment=environment,
+        base=request.base,
+        environment=request.environment,
         started=moment,
         seconds=time.monotonic() - started,
     )
 
 
-@attrs.frozen(kw_only=True)
-class Substituters:
-    """Binary caches that Nix fetches from.
+def builder_systems(workspace: Workspace, builders: str | None) -> frozenset[str]:
+    """The systems that the chosen builders build for, beside this computer's own.
 
-    :param urls: that Nix understands.
-    :param public_keys: ``name:base64``, of which one must have signed what is fetched.
+    :param workspace: the project.
+    :param builders: see `Request`.
+    :raises UsageError: there is no such builder or file.
     """
+    chosen = _builders(workspace, builders)
+    return frozenset(
+        system for machine in (chosen.machines if chosen else ()) for system in machine.systems
+    )
 
-    urls: tuple[str, ...]
-    public_keys: tuple[str, ...]
+
+def results(workspace: Workspace, built: Built) -> dict[str, object]:
+    """The results.json of a build (docs/contracts.md §6).
+
+    :param workspace: the project, for its commit.
+    :param built: the outcome of the build.
+    """
+    from nixgen.driver.build.results import Results, source_commit
+
+    return Results.of_report(
+        built.report,
+        base=built.base,
+        system=None,
+        commit=source_commit(SubprocessRunner(), workspace.root),
+        started=built.started,
+        origins=built.origins,
+    ).to_json()
 
 
 def _builders(workspace: Workspace, wanted: str | None) -> Builders | None:
@@ -287,20 +239,9 @@ def _builders(workspace: Workspace, wanted: str | None) -> Builders | None:
     return known.select(name.strip() for name in wanted.split(","))
 
 
-def builder_systems(workspace: Workspace, builders: str | None) -> frozenset[str]:
-    """What the builders that are meant (see `build`) build for, beside this computer.
-
-    :raises UsageError: there is no such builder or file.
-    """
-    chosen = _builders(workspace, builders)
-    return frozenset(
-        system for machine in (chosen.machines if chosen else ()) for system in machine.systems
-    )
-
-
 @contextlib.contextmanager
 def _using(builders: Builders | None, evaluation: Evaluation) -> Iterator[Evaluation]:
-    """The evaluation with Nix's options for these builders, which hold as long as the block.
+    """The evaluation with Nix's options for these builders, which are valid inside the block.
 
     :raises MissingToolError: there is no ssh.
     """
@@ -318,15 +259,8 @@ def _using(builders: Builders | None, evaluation: Evaluation) -> Iterator[Evalua
         yield attrs.evolve(evaluation, options=options)
 
 
-def _realised(
-    evaluation: Evaluation,
-    gcroots: Path,
-    *,
-    keep_going: bool = True,
-    jobs: int | None = None,
-    builders: Builders | None = None,
-) -> BuildReport:
-    """Realise what is asked of an evaluation, with one mirror after the other."""
+def _realised(evaluation: Evaluation, gcroots: Path, builders: Builders | None) -> BuildReport:
+    """Realise the targets of an evaluation, with one mirror after the other."""
     found = evaluation.remembered()
     complete = found is not None and all(map(Roots(gcroots).holds, found))
     report = BuildReport(results=())
@@ -339,124 +273,16 @@ def _realised(
             options=evaluation.options,
             store=Store.of_host(),
             gcroots=gcroots,
-            keep_going=keep_going,
-            jobs=jobs,
+            keep_going=evaluation.request.keep_going,
+            jobs=evaluation.request.jobs,
             known=evaluation.origins,
             builders=builders,
             observe=evaluation.observe,
         )
         if not report.unfetched:
             break
-        # what this mirror lacks the next may have; derivations name their mirror, so they are made again
+        # The next mirror may have the files that this one lacks. Derivations name their mirror, so
+        # they are made again.
         evaluation.forget()
         found = None
     return report
-
-
-def results(workspace: Workspace, built: Built) -> dict[str, object]:
-    """The results.json of a build (docs/contracts.md §6)."""
-    from nixgen.driver.build.results import Results, source_commit
-
-    return Results.of_report(
-        built.report,
-        base=built.base,
-        system=None,
-        commit=source_commit(SubprocessRunner(), workspace.root),
-        started=built.started,
-        origins=built.origins,
-    ).to_json()
-
-
-def shell(
-    workspace: Workspace,
-    *,
-    jobs: int | None = None,
-    builders: str | None = None,
-    debug: bool = False,
-    observe: Observer = _ignore,
-) -> Path:
-    """The tools of the project and what nixgen itself runs, from Debian packages: a folder with ``bin/``, kept as long as
-    the project is there.
-
-    :raises InputError, WorkError, OutsideError: as `build`.
-    """
-    built = build(
-        workspace,
-        (SHELL,),
-        jobs=jobs,
-        builders=builders,
-        gcroots=workspace.state / "shell" / "gcroots",
-        debug=debug,
-        observe=observe,
-    ).require()
-    return Path(built.targets[0].out)
-
-
-# images
-
-
-def build_images(
-    workspace: Workspace, built: Built, *, out: Path | None = None, observe: Observer = _ignore
-) -> tuple[ImageReport, ...]:
-    """Write the OCI layouts of the images in ``built``, layered jointly, below ``out`` or .nixgen/images.
-
-    :raises StoreError: a store path is gone, or the disk is full.
-    """
-    from nixgen.oci.plan.spec import read_spec
-    from nixgen.oci.write.build import write_images
-
-    specs = [
-        read_spec(Path(target.out)) for target in built.targets if target.attr.startswith("images.")
-    ]
-    return write_images(
-        specs, out or workspace.state / "images", workspace.state / "layers", observe
-    )
-
-
-@contextlib.contextmanager
-def running(workspace: Workspace, report: ImageReport) -> Iterator[RunningContainer]:
-    """A container of a built image, in whichever engine works here; gone at the end of the block.
-
-    :raises EngineError: no engine works, or it refuses the image.
-    """
-    from nixgen.oci.ship import engine as engines
-
-    runner = SubprocessRunner()
-    engine = engines.find_engine(runner, workspace.state / "containers")
-    image = engines.load(report.layout, engine, runner)
-    with engines.run(image, engine, runner) as container:
-        yield container
-
-
-# machine tests
-
-
-def run_test(
-    workspace: Workspace,
-    target: Target,
-    *,
-    timeout: float,
-    accel: str = "auto",
-    observe: Observer = _ignore,
-) -> TestResult:
-    """Boot the machines of a built test and run its script.
-
-    :param accel: ``kvm`` or ``tcg``; ``auto`` finds out what works here.
-
-    :raises OutsideError: QEMU is missing, or no machine came up.
-    """
-    from nixgen.vm.qemu.accel import KVM, TCG
-    from nixgen.vm.run.run import run_test as run
-    from nixgen.vm.spec import TestSpec
-
-    spec = TestSpec.from_file(Path(target.out))
-    chosen = {"auto": None, "kvm": KVM, "tcg": TCG}
-    if accel not in chosen:
-        raise UsageError(f"there is no accelerator {accel!r}", hint="use auto, kvm or tcg")
-    return run(
-        spec,
-        state_dir=workspace.state / "vm",
-        observe=observe,
-        timeout=timeout,
-        acceleration=chosen[accel],
-    )

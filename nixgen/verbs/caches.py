@@ -22,7 +22,8 @@ from nixgen.errors import UsageError, VerifyError
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.records.document import document
 from nixgen.verbs.build import Built, Substituters
-from nixgen.verbs.evaluate import Observer, moving_files
+from nixgen.verbs.evaluate import moving_files
+from nixgen.verbs.request import Observer
 
 if TYPE_CHECKING:
     from nixgen.cache.bucket.location import CacheLocation

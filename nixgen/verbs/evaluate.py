@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -34,39 +33,44 @@ from nixgen.files.fingerprint import fingerprint
 from nixgen.programs.runner import Runner, SubprocessRunner
 from nixgen.project.overrides import OPTION
 from nixgen.project.workspace import SHELL, Workspace
+from nixgen.verbs.request import DEFAULT, Observer, Request, ignore
 
 if TYPE_CHECKING:
     from nixgen.debian.lock import Lock
 
 __all__ = [
-    "BASES",
-    "NO_OVERRIDES",
     "Evaluation",
-    "Observer",
     "base_lock",
     "blame",
+    "evaluated",
     "moving_files",
     "offered_mirrors",
-    "require_known",
+    "request_tree",
 ]
-
-BASES = ("debian", "nixpkgs")
-NO_OVERRIDES: Mapping[str, Path] = MappingProxyType({})
-Observer = Callable[[Any], None]
 
 
 @attrs.frozen(kw_only=True)
 class Evaluation:
-    """A tree that is written, with all that its evaluation reads, and what is asked of it.
+    """An evaluation ready to run: the written tree, the requested targets, and for each a cache key
+    over everything that its evaluation can read.
 
-    :param attrs_wanted: the targets, each a single one.
-    :param lock: of the Debian base.
-    :param trees: fingerprint of each input that is a folder; as the files were when it was prepared.
-    :param keys: of the targets, under which their evaluations are remembered; likewise.
-    :param cache: where they are.
+    :param workspace: the project.
+    :param request: how to evaluate.
+    :param attrs_wanted: the attributes of the targets, groups resolved.
+    :param origins: target → ``file:line`` of the user's, for every target of the project.
+    :param lock: the lock of the Debian base; None on other bases.
+    :param tree: the generated tree and the arguments of its function.
+    :param trees: input that is a folder → its fingerprint at the time of `prepare`.
+    :param keys: target → the key of its remembered evaluation, from the same moment.
+    :param cache: the remembered evaluations.
+    :param limits: how much of this computer evaluating may use.
+    :param observe: gets the events.
+    :param runner: runs Nix.
+    :param options: the settings that Nix is given.
     """
 
     workspace: Workspace
+    request: Request
     attrs_wanted: tuple[str, ...]
     origins: Mapping[str, str | None]
     lock: Lock | None
@@ -75,8 +79,6 @@ class Evaluation:
     keys: Mapping[str, TargetKey]
     cache: EvaluationCache
     limits: Limits
-    keep_going: bool
-    debug: bool
     observe: Observer
     runner: Runner
     options: NixOptions
@@ -86,37 +88,29 @@ class Evaluation:
         cls,
         workspace: Workspace,
         targets: Iterable[str],
+        request: Request,
         *,
-        base: str,
-        environment: str | None = None,
-        system: str | None = None,
-        overrides: Mapping[str, Path] = NO_OVERRIDES,
-        limits: Limits | None = None,
-        keep_going: bool = True,
-        debug: bool,
-        observe: Observer,
+        observe: Observer = ignore,
     ) -> Evaluation:
-        """Write the tree, and find out what each target depends on; Nix is not asked anything.
+        """Write the tree, and find out what each target depends on; Nix is not started.
 
-        :param system: of everything but machines, which say themselves; Nix's own when None.
+        :param workspace: the project.
+        :param targets: as typed; all targets when empty.
+        :param request: how to evaluate.
+        :param observe: gets the events.
         :raises InputError: a target, base, environment or override that does not exist, or a wrong lock.
         :raises MissingToolError: there is no Nix.
         """
-        require_known(workspace, base, environment, overrides)
+        request.require_known(workspace)
         attrs_wanted = workspace.select(targets)
         nix_identity()  # without Nix, nothing is written
         workspace.write_generated()
-        lock = base_lock(workspace, base, observe, attrs_wanted)
-        tree = Tree(
-            file=workspace.generated / "default.nix",
-            base=base,
-            system=system,
-            environment=environment,
-            inputs=overrides,
-        )
+        lock = base_lock(workspace, request.base, observe, attrs_wanted)
+        tree = request_tree(workspace, request)
         trees = _fingerprints(workspace, tree)
         return cls(
             workspace=workspace,
+            request=request,
             attrs_wanted=attrs_wanted,
             origins={**workspace.target_origins(), SHELL: None},
             lock=lock,
@@ -124,9 +118,7 @@ class Evaluation:
             trees=trees,
             keys=_keys(workspace, attrs_wanted, tree, trees),
             cache=EvaluationCache(workspace.state / "cache" / "evaluations"),
-            limits=limits or Limits.of_host(),
-            keep_going=keep_going,
-            debug=debug,
+            limits=request.limits or Limits.of_host(),
             observe=observe,
             runner=SubprocessRunner(),
             options=NixOptions.of_host(),
@@ -163,10 +155,10 @@ class Evaluation:
             options=self.options,
             limits=self.limits,
             costs=Costs(groups=systems, weights=weights, seconds=self.cache.seconds()),
-            blame=blame(self.workspace, self.tree, debug=self.debug),
+            blame=blame(self.workspace, self.tree, debug=self.request.debug),
             remembered=len(known),
             keep=self._keep,
-            keep_going=self.keep_going,
+            keep_going=self.request.keep_going,
             observe=self.observe,
         )
         self._forget_what_changed(found.targets)
@@ -208,6 +200,43 @@ class Evaluation:
             first, *more = attrs_doubted
             who = f"{first} and {len(more)} more are" if more else f"{first} is"
             self.observe(EvaluationSaid(text=f"{who} evaluated every time: {doubt}"))
+
+
+def evaluated(
+    workspace: Workspace,
+    targets: Iterable[str] = (),
+    request: Request = DEFAULT,
+    *,
+    observe: Observer = ignore,
+) -> Evaluated:
+    """Generate, and evaluate the targets that no remembered evaluation answers; nothing is built.
+
+    :param workspace: the project.
+    :param targets: as typed; all targets when empty.
+    :param request: how to evaluate.
+    :param observe: gets the events.
+    :return: targets that Nix rejects are among its errors, not raised.
+    :raises InputError, OutsideError: as `nixgen.verbs.build.build`.
+    :raises EvaluationError: the tree as a whole is wrong.
+    """
+    return Evaluation.prepare(workspace, targets, request, observe=observe).evaluated()
+
+
+def request_tree(workspace: Workspace, request: Request, mirrors: str | None = None) -> Tree:
+    """The generated tree of a project, with the arguments that a request gives it.
+
+    :param workspace: the project.
+    :param request: how to evaluate.
+    :param mirrors: see `Tree`.
+    """
+    return Tree(
+        file=workspace.generated / "default.nix",
+        base=request.base,
+        system=request.system,
+        environment=request.environment,
+        inputs=request.overrides,
+        mirrors=mirrors,
+    )
 
 
 def _keys(
@@ -301,26 +330,6 @@ def blame(workspace: Workspace, tree: Tree, *, debug: bool) -> Blame:
         names={path: name for name, path in tree.inputs.items()},
         debug=debug,
     )
-
-
-def require_known(
-    workspace: Workspace, base: str, environment: str | None, overrides: Mapping[str, Path]
-) -> None:
-    if base not in BASES:
-        raise UsageError(f"there is no base {base!r}", hint=f"the bases are {' and '.join(BASES)}")
-    if overrides and base == "debian":
-        raise UsageError(
-            f"the base debian reads no trees, so {OPTION} {next(iter(overrides))}=… would do nothing",
-            hint="add --base nixpkgs",
-        )
-    names = [item.name for item in workspace.project.environments]
-    if environment is not None and environment not in names:
-        raise UsageError(
-            f"the project has no environment {environment!r}",
-            hint=f"it has {', '.join(names)}"
-            if names
-            else "add Environment(…) to Project(environments=[…])",
-        )
 
 
 def base_lock(

@@ -4,18 +4,17 @@ names a store path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from nixgen.driver.commands.nix import NixOptions
-from nixgen.driver.evaluate import Tree
 from nixgen.driver.evaluate.documents import evaluate_documents
 from nixgen.errors import UsageError, closest
 from nixgen.kubernetes.document import Document, parse_document
 from nixgen.lowering import needs_packages
 from nixgen.programs.runner import SubprocessRunner
-from nixgen.verbs.evaluate import NO_OVERRIDES, base_lock, blame, offered_mirrors, require_known
+from nixgen.verbs.evaluate import base_lock, blame, offered_mirrors, request_tree
+from nixgen.verbs.request import DEFAULT, Observer, Request, ignore
 
 if TYPE_CHECKING:
     from nixgen.models import Application
@@ -27,39 +26,35 @@ __all__ = ["rendered"]
 def rendered(
     workspace: Workspace,
     names: Iterable[str] = (),
+    request: Request = DEFAULT,
     *,
-    base: str = "debian",
-    environment: str | None = None,
-    overrides: Mapping[str, Path] = NO_OVERRIDES,
-    debug: bool = False,
-    observe: Callable[[Any], None] = lambda _event: None,
+    observe: Observer = ignore,
 ) -> tuple[Document, ...]:
-    """Generate, and evaluate the applications of these names in the project's order; all when none is given.
+    """Generate, and evaluate applications into manifests, in the project's order.
 
-    :param names: with or without ``kubernetes.`` before them.
+    :param workspace: the project.
+    :param names: applications, with or without ``kubernetes.`` before them; all when empty.
+    :param request: how to evaluate; nothing is built.
+    :param observe: gets the events.
     :raises InputError: an application, base or environment that does not exist.
     :raises EvaluationError: Nix rejects the generated tree.
     :raises OutsideError: no Nix; or no mirror, where a manifest names a store path.
     """
-    require_known(workspace, base, environment, overrides)
+    request.require_known(workspace)
     chosen = _select(workspace, names)
     workspace.write_generated()
     runner = SubprocessRunner()
     packages = any(map(needs_packages, chosen.values()))
-    lock = base_lock(workspace, base, observe) if packages else None
-    tree = Tree(
-        file=workspace.generated / "default.nix",
-        base=base,
-        environment=environment,
-        inputs=overrides,
-        mirrors=next(offered_mirrors(lock, runner)) if lock else None,
+    lock = base_lock(workspace, request.base, observe) if packages else None
+    tree = request_tree(
+        workspace, request, mirrors=next(offered_mirrors(lock, runner)) if lock else None
     )
     values = evaluate_documents(
         tree,
         chosen,
         runner=runner,
         options=NixOptions.of_host(),
-        blame=blame(workspace, tree, debug=debug),
+        blame=blame(workspace, tree, debug=request.debug),
     )
     return tuple(map(parse_document, values, chosen))
 

@@ -11,11 +11,35 @@ from pathlib import Path
 from nixgen.errors import UsageError
 from nixgen.files.write import write_atomically
 from nixgen.programs.command import Command
+from nixgen.project.workspace import SHELL, Workspace
+from nixgen.verbs.build import build
+from nixgen.verbs.request import DEFAULT, Observer, Request, ignore
 
-__all__ = ["NAME", "command", "environment", "interactive"]
+__all__ = ["NAME", "build_tools", "command", "environment", "interactive"]
 
 #: The variable that says which project's shell this is, for prompts.
 NAME = "NIXGEN_SHELL"
+
+
+def build_tools(
+    workspace: Workspace, request: Request = DEFAULT, *, observe: Observer = ignore
+) -> Path:
+    """Build the tools of the project, and the programs that nixgen runs, from Debian packages.
+
+    :param workspace: the project; its roots keep the tools as long as it exists.
+    :param request: how to build.
+    :param observe: gets the events.
+    :return: a folder with ``bin/``.
+    :raises InputError, WorkError, OutsideError: as `nixgen.verbs.build.build`.
+    """
+    built = build(
+        workspace,
+        (SHELL,),
+        request,
+        gcroots=workspace.state / "shell" / "gcroots",
+        observe=observe,
+    ).require()
+    return Path(built.targets[0].out)
 
 
 def environment(

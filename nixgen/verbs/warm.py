@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 from attrs import evolve, frozen
 
@@ -24,14 +22,14 @@ from nixgen.driver.store.store import Store
 from nixgen.errors import BuildError, EvaluationError, UsageError
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
-from nixgen.verbs import build as building
+from nixgen.verbs.build import Substituters, build, builder_systems
+from nixgen.verbs.evaluate import evaluated
+from nixgen.verbs.request import DEFAULT, Observer, Request
 
-__all__ = ["SYSTEMS", "Selection", "Warmed", "build", "plan", "record_roots"]
+__all__ = ["SYSTEMS", "Selection", "Warmed", "build_missing", "plan", "record_roots"]
 
 SYSTEMS = ("aarch64-linux", "x86_64-linux")
 """What a machine can be, see `nixgen.models.Machine`."""
-
-Observer = Callable[[Any], None]
 
 
 @frozen(kw_only=True)
@@ -83,12 +81,9 @@ def plan(
     workspace: Workspace,
     selection: Selection,
     location: CacheLocation,
+    request: Request = DEFAULT,
     *,
-    base: str = "debian",
-    overrides: Mapping[str, Path] = MappingProxyType({}),
-    builders: str | None = None,
     upstreams: Sequence[Upstream] = (),
-    debug: bool = False,
     observe: Observer,
 ) -> WarmPlan:
     """Evaluate all that is selected, and ask the cache what it lacks. What cannot be evaluated is in the plan, not raised.
@@ -99,25 +94,16 @@ def plan(
     """
     here = _this_system(workspace)
     works = selection.works(workspace, here)
-    buildable = {here} | building.builder_systems(workspace, builders)
+    buildable = {here} | builder_systems(workspace, request.builders)
     wanted: list[tuple[Work, Target]] = []
     failed: list[WarmRow] = []
     for group in _groups(works).values():
         by_attr = {work.attr: work for work in group}
-        evaluated = building.evaluated(
-            workspace,
-            by_attr,
-            base=base,
-            overrides=overrides,
-            environment=group[0].environment,
-            system=_argument(group[0], here),
-            debug=debug,
-            observe=observe,
-        )
-        wanted += ((by_attr[target.attr], target) for target in evaluated.targets)
+        outcome = evaluated(workspace, by_attr, _request(request, group[0], here), observe=observe)
+        wanted += ((by_attr[target.attr], target) for target in outcome.targets)
         failed += (
             WarmRow(work=by_attr[attr], target=None, state="failed", error=_said(error))
-            for attr, error in evaluated.errors.items()
+            for attr, error in outcome.errors.items()
         )
     observe(Message(3, f"asking the cache for {len(wanted)} targets"))
     with Bucket(location) as bucket:
@@ -138,7 +124,7 @@ def _said(error: EvaluationError) -> str:
 
 @frozen(kw_only=True)
 class Warmed:
-    """The outcome of `build`.
+    """The outcome of `build_missing`.
 
     :param plan: as it was, with what failed since.
     :param details: why, from the logs.
@@ -168,16 +154,12 @@ class Warmed:
         )
 
 
-def build(
+def build_missing(
     workspace: Workspace,
     planned: WarmPlan,
+    request: Request = DEFAULT,
     *,
-    base: str = "debian",
-    overrides: Mapping[str, Path] = MappingProxyType({}),
-    jobs: int | None = None,
-    builders: str | None = None,
-    substituters: building.Substituters | None = None,
-    debug: bool = False,
+    substituters: Substituters | None = None,
     observe: Observer,
 ) -> Warmed:
     """Build what is to be built; that and what is to be pushed stay out of garbage collection (``.nixgen/warm``).
@@ -194,18 +176,12 @@ def build(
     for name, group in groups.items():
         by_attr = {work.attr: work for work in group}
         try:
-            built = building.build(
+            built = build(
                 workspace,
                 by_attr,
-                base=base,
-                overrides=overrides,
-                environment=group[0].environment,
-                system=_argument(group[0], here),
+                _request(request, group[0], here),
                 gcroots=folder / name,
-                jobs=jobs,
-                builders=builders,
                 substituters=substituters,
-                debug=debug,
                 observe=observe,
             )
         except BuildError as error:
@@ -278,6 +254,11 @@ def _this_system(workspace: Workspace) -> str:
     return probe(SubprocessRunner(), workspace.state / "cache").system
 
 
-def _argument(work: Work, here: str) -> str | None:
-    """Without it, an evaluation is that of an ordinary build, and remembered as such."""
-    return None if work.system == here else work.system
+def _request(request: Request, work: Work, here: str) -> Request:
+    """The request for one environment and system.
+
+    On this computer's own system no system is given, so that the evaluation shares its remembered
+    results with ordinary builds.
+    """
+    system = None if work.system == here else work.system
+    return evolve(request, environment=work.environment, system=system)

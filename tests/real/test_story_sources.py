@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nixgen.project.workspace import Workspace
-from nixgen.verbs.build import evaluated
+from nixgen.verbs.evaluate import evaluated
 
 pytestmark = pytest.mark.real
 

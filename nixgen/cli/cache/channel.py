@@ -17,6 +17,7 @@ from nixgen.cli.options import (
     Targets,
     Verbose,
     examples,
+    make_request,
     verb,
 )
 
@@ -63,7 +64,10 @@ def channel(
     codec, upstreams = caches.cache_defaults(workspace, to)
     with build_progress(quiet=json, verbose=verbose) as observe:
         built = build.build(
-            workspace, targets or (), base=base, environment=env, debug=debug, observe=observe
+            workspace,
+            targets or (),
+            make_request(workspace, base=base, env=env, debug=debug),
+            observe=observe,
         ).require()
     with caches.cache_location(workspace, to) as location:
         with push_progress(quiet=json, verbose=verbose) as observe:

@@ -19,6 +19,7 @@ from nixgen.cli.options import (
     Targets,
     Verbose,
     examples,
+    make_request,
     verb,
 )
 
@@ -115,17 +116,11 @@ def push(
     if workspace is not None and (names or not paths):
         from nixgen.cli.progress import build_progress
 
-        overrides = workspace.overrides(override_input)
+        request = make_request(
+            workspace, base=base, env=env, override_input=override_input, debug=debug
+        )
         with build_progress(quiet=json, verbose=verbose) as observe:
-            built = build.build(
-                workspace,
-                names,
-                base=base,
-                environment=env,
-                overrides=overrides,
-                debug=debug,
-                observe=observe,
-            )
+            built = build.build(workspace, names, request, observe=observe)
         paths += built.require().paths
     own, known = caches.cache_defaults(workspace, to)
     settings = UploadSettings(

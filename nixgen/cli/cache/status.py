@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.cache.options import Upstreams
-from nixgen.cli.options import Base, Debug, Env, Json, OverrideInput, ProjectFolder, examples, verb
+from nixgen.cli.options import (
+    Base,
+    Debug,
+    Env,
+    Json,
+    OverrideInput,
+    ProjectFolder,
+    examples,
+    make_request,
+    verb,
+)
 
 if TYPE_CHECKING:
     from nixgen.cache.check.status import CacheStatus, Coverage
@@ -57,7 +67,8 @@ def status(
     from nixgen.cli.progress import build_progress
     from nixgen.driver.store.store import Store
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import build, caches
+    from nixgen.verbs import caches
+    from nixgen.verbs.evaluate import evaluated
 
     workspace = Workspace.open(project)
     names = [*(words or ())]
@@ -66,17 +77,11 @@ def status(
     ):
         cache = names.pop(0)
     urls = upstream_urls(upstream or (), workspace, cache)
-    overrides = workspace.overrides(override_input)
+    request = make_request(
+        workspace, base=base, env=env, override_input=override_input, debug=debug
+    )
     with build_progress(quiet=json) as observe:
-        evaluated = build.evaluated(
-            workspace,
-            names,
-            base=base,
-            environment=env,
-            overrides=overrides,
-            debug=debug,
-            observe=observe,
-        ).require()
+        targets = evaluated(workspace, names, request, observe=observe).require()
     with (
         caches.cache_location(workspace, cache) as location,
         Bucket(location) as bucket,
@@ -84,7 +89,7 @@ def status(
     ):
         found = look(
             bucket,
-            {each.attr: tuple(each.outputs.values()) for each in evaluated},
+            {each.attr: tuple(each.outputs.values()) for each in targets},
             store=Store.of_host(),
             elsewhere=lambda paths: upstreams.having(tuple(paths)),
         )

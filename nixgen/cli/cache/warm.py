@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ from nixgen.cli.options import (
     Targets,
     Verbose,
     examples,
+    make_request,
     verb,
 )
 from nixgen.records.document import document
@@ -27,6 +28,7 @@ from nixgen.records.document import document
 if TYPE_CHECKING:
     from nixgen.cache.push.warm import WarmPlan
     from nixgen.project.workspace import Workspace
+    from nixgen.verbs.request import Request
     from nixgen.verbs.warm import Selection
 
 app = verb()
@@ -149,13 +151,16 @@ def warm(
             to=to,
             only_plan=plan,
             keys=key or (),
-            base=base,
-            overrides=workspace.overrides(override_input),
-            jobs=jobs,
-            builders=builders,
+            request=make_request(
+                workspace,
+                base=base,
+                override_input=override_input,
+                jobs=jobs,
+                builders=builders,
+                debug=debug,
+            ),
             json=json,
             verbose=verbose,
-            debug=debug,
         )
 
 
@@ -173,13 +178,9 @@ def _warm(
     to: str | None,
     only_plan: bool,
     keys: Sequence[Path],
-    base: str,
-    overrides: Mapping[str, Path],
-    jobs: int | None,
-    builders: str | None,
+    request: Request,
     verbose: bool,
     json: bool,
-    debug: bool,
 ) -> None:
     from functools import partial
 
@@ -189,15 +190,7 @@ def _warm(
     from nixgen.cli.progress import build_progress
     from nixgen.verbs import caches, warm
 
-    planning = partial(
-        warm.plan,
-        workspace,
-        selection,
-        base=base,
-        overrides=overrides,
-        builders=builders,
-        debug=debug,
-    )
+    planning = partial(warm.plan, workspace, selection, request=request)
     head = document(
         "nixgen/cache-warm/1",
         shard=None if selection.shard is None else str(selection.shard),
@@ -223,16 +216,8 @@ def _warm(
             with caches.substituting(
                 workspace, to, pushing.location, map(str, signers)
             ) as substituters:
-                warmed = warm.build(
-                    workspace,
-                    planned,
-                    base=base,
-                    overrides=overrides,
-                    jobs=jobs,
-                    builders=builders,
-                    substituters=substituters,
-                    debug=debug,
-                    observe=observe,
+                warmed = warm.build_missing(
+                    workspace, planned, request, substituters=substituters, observe=observe
                 )
         if not json:
             _print_plan(warmed.plan)

@@ -18,6 +18,7 @@ from nixgen.errors import BuildError, MirrorError, UsageError
 from nixgen.project.workspace import Workspace
 from nixgen.verbs import build, caches
 from nixgen.verbs import evaluate as evaluate_verb
+from nixgen.verbs.request import Request
 
 TARGET = Target(attr="machines.web", drv="/nix/store/web.drv", outputs={"out": "/nix/store/web"})
 
@@ -79,19 +80,19 @@ def nix(monkeypatch: pytest.MonkeyPatch) -> Nix:
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("arguments", "says"),
     [
-        ({"base": "gentoo"}, "there is no base 'gentoo'"),
-        ({"environment": "live"}, "no environment 'live'"),
-        ({"overrides": {"nixpkgs": Path()}}, "the base debian reads no trees"),
-        ({"targets": ["machines.wbe"]}, "no target 'machines.wbe'"),
+        (((), Request(base="gentoo")), "there is no base 'gentoo'"),
+        (((), Request(environment="live")), "no environment 'live'"),
+        (((), Request(overrides={"nixpkgs": Path()})), "the base debian reads no trees"),
+        ((["machines.wbe"],), "no target 'machines.wbe'"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_starts(
-    workspace: Workspace, nix: Nix, asked: dict[str, Any], says: str
+    workspace: Workspace, nix: Nix, arguments: tuple[Any, ...], says: str
 ) -> None:
     with pytest.raises(UsageError, match=says) as caught:
-        build.build(workspace, **asked)
+        build.build(workspace, *arguments)
     assert caught.value.hint
     assert nix.evaluated == []
     assert not workspace.generated.exists()
@@ -113,10 +114,10 @@ def test_overridden_inputs_reach_the_evaluation_and_its_key(
     monkeypatch.setattr(evaluate_verb, "evaluate", evaluate)
     (tree := tmp_path / "tree").mkdir()
     for overrides in ({}, {"nixpkgs": tree}, {"nixpkgs": tree}, {}):
-        build.build(workspace, base="nixpkgs", overrides=overrides)
+        build.build(workspace, request=Request(base="nixpkgs", overrides=overrides))
     assert given == [{}, {"nixpkgs": tree}]
     (tree / "default.nix").touch()
-    build.build(workspace, base="nixpkgs", overrides={"nixpkgs": tree})
+    build.build(workspace, request=Request(base="nixpkgs", overrides={"nixpkgs": tree}))
     assert given == [{}, {"nixpkgs": tree}, {"nixpkgs": tree}]
 
 

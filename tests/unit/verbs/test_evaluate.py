@@ -16,6 +16,7 @@ from nixgen.instant import stamp
 from nixgen.project.workspace import Workspace
 from nixgen.verbs import build
 from nixgen.verbs import evaluate as evaluate_verb
+from nixgen.verbs.request import Request
 
 INFRA = """
 from nixgen import Environment, Image, Machine, NixModule, Package, Project, Service, Source, Test
@@ -40,6 +41,7 @@ FILES = {
 ALL = {"machines.web", "machines.db", "machines.spare", "images.web", "tests.all", "packages.curl"}
 WITH_APP = {"machines.web", "images.web", "tests.all"}
 WITH_DB = {"machines.db", "tests.all"}
+NIXPKGS = Request(base="nixpkgs")
 
 
 class Project:
@@ -77,11 +79,13 @@ class Project:
         errors = {attr: EvaluationError(f"{attr}: no") for attr in attrs if attr in self.wrong}
         return Evaluated(targets=tuple(targets), errors=errors)
 
-    def again(self, **asked: Any) -> set[str]:
+    def again(self, **given: Any) -> set[str]:
         """What a run evaluates."""
         self.evaluated = []
-        build.evaluated(
-            Workspace.open(self.root), base="nixpkgs", observe=self.events.append, **asked
+        targets = given.pop("targets", ())
+        request = Request(base="nixpkgs", **given)
+        evaluate_verb.evaluated(
+            Workspace.open(self.root), targets, request, observe=self.events.append
         )
         return set(self.evaluated)
 
@@ -205,7 +209,7 @@ class Valid:
 def test_a_dry_run_says_what_is_there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     there = str(project.root / "outputs/machines.web")
     monkeypatch.setattr(Store, "of_host", lambda: Valid({there}))
-    built = build.dry_run(Workspace.open(project.root), base="nixpkgs")
+    built = build.dry_run(Workspace.open(project.root), request=NIXPKGS)
     assert {result.attr: result.status for result in built.report.results} == {
         **dict.fromkeys(ALL, "would build"),
         "machines.web": "cached",
@@ -217,7 +221,7 @@ def test_a_dry_run_says_what_is_there(project: Project, monkeypatch: pytest.Monk
 def test_a_dry_run_tells_of_all_that_is_wrong(project: Project) -> None:
     project.wrong = {"machines.db", "machines.spare"}
     with pytest.raises(EvaluationError, match="2 of 6 targets cannot be evaluated"):
-        build.dry_run(Workspace.open(project.root), base="nixpkgs")
+        build.dry_run(Workspace.open(project.root), request=NIXPKGS)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +245,7 @@ def test_a_dry_run_leaves_a_stamp(
     project.write("outputs/machines.web", "built")
     there = str(project.root / "outputs/machines.web")
     monkeypatch.setattr(Store, "of_host", lambda: Valid({there}))
-    build.dry_run(Workspace.open(project.root), ["machines"], base="nixpkgs")
+    build.dry_run(Workspace.open(project.root), ["machines"], NIXPKGS)
     asked = stamp.request(stamp.DRY_RUN, ("machines",), base="nixpkgs", environment=None, overrides={})  # fmt: skip
     change(project)
     known = stamp.load(str(project.root), asked)
@@ -257,5 +261,5 @@ def test_there_is_no_stamp_for_what_cannot_be_skipped(
     monkeypatch.setattr(stamp, "_RACY_NS", 0)
     monkeypatch.setattr(Store, "of_host", lambda: Valid(set()))
     project.write("modules/shared.nix", "builtins.currentTime")
-    build.dry_run(Workspace.open(project.root), base="nixpkgs")
+    build.dry_run(Workspace.open(project.root), request=NIXPKGS)
     assert not list((project.root / ".nixgen/cache").glob("stamp*"))

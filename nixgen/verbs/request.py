@@ -1,0 +1,92 @@
+"""The options that evaluating and building share, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from nixgen.errors import UsageError
+from nixgen.project.overrides import OPTION
+
+if TYPE_CHECKING:
+    from nixgen.driver.evaluate import Limits
+    from nixgen.project.workspace import Workspace
+
+__all__ = ["BASES", "DEFAULT", "Observer", "Request", "ignore"]
+
+BASES = ("debian", "nixpkgs")
+
+Observer = Callable[[Any], None]
+"""Gets the events of a verb as they happen."""
+
+
+def ignore(_event: object) -> None:
+    """The observer of a caller that wants no events."""
+
+
+def _frozen(overrides: Mapping[str, Path]) -> Mapping[str, Path]:
+    return MappingProxyType(dict(overrides))
+
+
+@frozen(kw_only=True)
+class Request:
+    """How to evaluate and build. The command line makes one from its options; each verb passes it on.
+
+    :param base: the package base, one of `BASES`.
+    :param environment: an environment of the project. None: the project as it stands.
+    :param system: the system of every target but machines, which name their own. None: Nix's own.
+    :param overrides: input → folder that is used in place of its pin; see
+        `nixgen.project.overrides`.
+    :param limits: how much of this computer evaluating may use. None: `Limits.of_host`.
+    :param jobs: builds at a time on this computer. With 0, builders do all of them. None: one for
+        each processor.
+    :param builders: the remote builders to use: names of the project's builders with commas
+        between, ``all``, ``none``, or the path of a machines file, with a slash in it. None: those
+        of Nix's own configuration.
+    :param keep_going: finish the other targets when one fails. In either case nothing is built
+        before everything is evaluated.
+    :param debug: put Nix's whole trace into an error's details.
+    """
+
+    base: str = "debian"
+    environment: str | None = None
+    system: str | None = None
+    overrides: Mapping[str, Path] = field(factory=dict, converter=_frozen, hash=False)
+    limits: Limits | None = None
+    jobs: int | None = None
+    builders: str | None = None
+    keep_going: bool = True
+    debug: bool = False
+
+    def require_known(self, workspace: Workspace) -> None:
+        """Check the names in the request, before anything is written.
+
+        :param workspace: the project.
+        :raises UsageError: there is no such base or environment, or the base does not use the
+            overrides.
+        """
+        if self.base not in BASES:
+            raise UsageError(
+                f"there is no base {self.base!r}", hint=f"the bases are {' and '.join(BASES)}"
+            )
+        if self.overrides and self.base == "debian":
+            raise UsageError(
+                f"the base debian reads no trees, so {OPTION} {next(iter(self.overrides))}=… would do nothing",
+                hint="add --base nixpkgs",
+            )
+        names = [item.name for item in workspace.project.environments]
+        if self.environment is not None and self.environment not in names:
+            raise UsageError(
+                f"the project has no environment {self.environment!r}",
+                hint=f"it has {', '.join(names)}"
+                if names
+                else "add Environment(…) to Project(environments=[…])",
+            )
+
+
+DEFAULT = Request()
+"""The Debian base, the project as it stands, this computer."""
