@@ -1,10 +1,17 @@
-"""What a build or a dry run depended on, as a stamp: the next of the same can then be over before it starts."""
+"""The stamp of a build or dry run: everything that its result depended on.
+
+`nixgen.instant.stamp` compares the stamp with the computer as it is, and returns the same result
+at once if nothing changed.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from attrs import frozen
 
 from nixgen.driver.build.roots import Roots
 from nixgen.driver.evaluate import nix_files, nix_variables
@@ -16,29 +23,30 @@ if TYPE_CHECKING:
 
 __all__ = ["leave_stamp"]
 
+#: A program that appears, goes away or changes may make another result of the same files.
+_PROGRAMS = ("nix-store", "nix-instantiate", "nix-eval-jobs")
+
 
 def leave_stamp(
     evaluation: Evaluation, verb: str, targets: tuple[str, ...], report: BuildReport
 ) -> None:
-    """So that the next build or dry run of the same can be over before it starts."""
-    workspace, tree = evaluation.workspace, evaluation.tree
+    """Record everything this run depended on, so that an equal later run returns at once.
+
+    Nothing is recorded if something may change without a trace, such as the time that infra.py or
+    a Nix file asks for.
+
+    :param evaluation: the evaluation, which has run.
+    :param verb: `stamp.BUILD` or `stamp.DRY_RUN`.
+    :param targets: as typed.
+    :param report: the result; of a build, one without failures.
+    """
     reached = [key.reached for key in evaluation.keys.values()]
-    if workspace.reads.volatile or any(each.doubts for each in reached):
+    if evaluation.workspace.reads.volatile or any(each.doubts for each in reached):
         return
-    roots = Roots(workspace.state / "gcroots")
-    outputs = [
-        (result, name, path)
-        for result in report.results
-        for name, path in result.target.outputs.items()
-    ]
-    missing = {path for result, _, path in outputs if result.status == "would build"}
-    programs = {
-        found
-        for name in ("nix-store", "nix-instantiate", "nix-eval-jobs")
-        if (found := shutil.which(name))
-    }
+    tree = evaluation.tree
+    store = _StorePaths.of_report(report)
     stamp.save(
-        str(workspace.root),
+        str(evaluation.workspace.root),
         stamp.request(
             verb,
             targets,
@@ -46,26 +54,76 @@ def leave_stamp(
             environment=tree.environment,
             overrides={name: str(path) for name, path in tree.inputs.items()},
         ),
-        [
-            (result.attr, "cached" if verb == stamp.BUILD else result.status, result.target.out)
-            for result in report.results
-        ],
-        since=workspace.opened,
-        paths=(workspace.dependencies() | {path for each in reached for path in each.paths})
-        - workspace.products()
-        | programs
-        | set(nix_files(os.environ)),
-        products=workspace.products(),
-        variables=workspace.reads.variables
-        | set(nix_variables(os.environ))
-        | {"PATH", "NIXGEN_DEBIAN_MIRROR"}
-        | {name for each in reached for name in each.variables},
-        links={str(roots.link(result.attr, name)): path for result, name, path in outputs}
-        if verb == stamp.BUILD
-        else {},
-        there={path for _, _, path in outputs} - missing
-        | {f"{folder}/." for each in reached for folder in each.folders}
-        | {result.target.drv for result in report.results if result.status == "would build"},
-        absent=missing,
+        _results(verb, report),
+        since=evaluation.workspace.opened,
+        paths=_files(evaluation),
+        products=evaluation.workspace.products(),
+        variables=_variables(evaluation),
+        links=_links(evaluation.workspace.state, report) if verb == stamp.BUILD else {},
+        # Nothing but the existence of these folders counts. With /. at its end, the path of a file
+        # that took the place of a folder does not exist.
+        there=store.present | {f"{folder}/." for each in reached for folder in each.folders},
+        absent=store.missing,
         trees={str(path): known for path, known in evaluation.trees.items()},
     )
+
+
+@frozen(kw_only=True)
+class _StorePaths:
+    """The paths in the store that a result was found with.
+
+    :param present: outputs that are there; and derivations of the other targets, because a dry run
+        that evaluates anew would have to make them again.
+    :param missing: outputs of targets that would be built. Once one of them is there, a dry run
+        has another result.
+    """
+
+    present: set[str]
+    missing: set[str]
+
+    @classmethod
+    def of_report(cls, report: BuildReport) -> _StorePaths:
+        pending = [each.target for each in report.results if each.status == "would build"]
+        missing = {path for target in pending for path in target.outputs.values()}
+        outputs = {path for each in report.results for path in each.target.outputs.values()}
+        # Two targets can share an output; one of them may be pending for the sake of another output.
+        return cls(present=outputs - missing | {target.drv for target in pending}, missing=missing)
+
+
+def _results(verb: str, report: BuildReport) -> list[stamp.Result]:
+    """The results that an equal later run returns. Whatever a build built is cached by then."""
+    return [
+        (each.attr, "cached" if verb == stamp.BUILD else each.status, each.target.out)
+        for each in report.results
+    ]
+
+
+def _links(state: Path, report: BuildReport) -> dict[str, str]:
+    """The roots that the build made: while they are there, collection keeps what they lead to."""
+    roots = Roots(state / "gcroots")
+    return {
+        str(roots.link(each.attr, name)): path
+        for each in report.results
+        for name, path in each.target.outputs.items()
+    }
+
+
+def _files(evaluation: Evaluation) -> set[str]:
+    """Every file and folder that infra.py, nixgen or Nix read, whether it exists or not."""
+    return {
+        *evaluation.workspace.dependencies(),
+        *(path for key in evaluation.keys.values() for path in key.reached.paths),
+        *nix_files(os.environ),
+        *(path for name in _PROGRAMS if (path := shutil.which(name))),
+    }
+
+
+def _variables(evaluation: Evaluation) -> set[str]:
+    """Every environment variable that infra.py, nixgen or Nix read, whether it is set or not."""
+    return {
+        *evaluation.workspace.reads.variables,
+        *(name for key in evaluation.keys.values() for name in key.reached.variables),
+        *nix_variables(os.environ),
+        "PATH",
+        "NIXGEN_DEBIAN_MIRROR",
+    }
