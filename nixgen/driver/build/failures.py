@@ -19,12 +19,12 @@ from nixgen.driver.messages.events import (
     BuildLine,
     BuildStarted,
     Event,
-    EventParser,
     Message,
-    clean,
     drv_name,
 )
 from nixgen.driver.messages.faults import fetch_fault, store_fault
+from nixgen.driver.messages.inference import EventParser
+from nixgen.driver.messages.wire import clean
 from nixgen.driver.store.store import Store
 from nixgen.errors import BuilderError, BuildError, NixgenError
 from nixgen.programs.runner import Runner

@@ -17,7 +17,7 @@ from nixgen.driver.evaluate.events import (
     TargetStarted,
 )
 from nixgen.driver.evaluate.target import Target
-from nixgen.driver.messages.events import clean
+from nixgen.driver.messages.wire import clean
 from nixgen.errors import EvaluationError
 
 __all__ = ["Findings", "Keep"]

@@ -12,7 +12,7 @@ import re
 from attrs import frozen
 
 from nixgen.driver.commands.nix import strip_noise
-from nixgen.driver.messages.events import clean
+from nixgen.driver.messages.wire import clean
 
 __all__ = ["Trace", "parse_trace"]
 

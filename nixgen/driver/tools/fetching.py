@@ -15,8 +15,9 @@ from typing import Any
 from attrs import frozen
 
 from nixgen.driver.commands.nix import NixOptions
-from nixgen.driver.messages.events import Event, EventParser, Message
+from nixgen.driver.messages.events import Event, Message
 from nixgen.driver.messages.faults import input_fault, store_fault
+from nixgen.driver.messages.inference import EventParser
 from nixgen.driver.messages.trace import parse_trace
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner

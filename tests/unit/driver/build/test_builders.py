@@ -21,8 +21,8 @@ from nixgen.driver.messages.events import (
     BuildFinished,
     BuildLine,
     BuildStarted,
-    EventParser,
 )
+from nixgen.driver.messages.inference import EventParser
 from nixgen.driver.store.store import PathInfo
 from nixgen.errors import BuilderError, UsageError
 from nixgen.lowering import lower, machine_lines
