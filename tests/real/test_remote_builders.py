@@ -33,10 +33,24 @@ def run(*argv: object, **options: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def wait_for(condition, what: str, seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
+#: Seconds after which a test hangs. No test measures time: each waits for an event, or for the end of
+#: the process that would cause it.
+HANGS = 600
+#: ssh takes the first value of an option. Its own limits would call a slow computer unreachable.
+PATIENT = f"-oConnectTimeout={HANGS} -oServerAliveInterval={HANGS}"
+
+
+def wait_for(condition, what: str, process: subprocess.Popen | None = None) -> None:
+    """Wait for a condition.
+
+    :param process: the condition cannot come true after the end of this one.
+    """
+    end = time.monotonic() + HANGS
     while not condition():
-        assert time.monotonic() < end, f"no {what} within {seconds} s"
+        ended = process is not None and process.poll() is not None
+        if ended and not condition():
+            pytest.fail(f"status {process.returncode} before: {what}\n{process.communicate()}")
+        assert time.monotonic() < end, f"no {what}"
         time.sleep(0.02)
 
 
@@ -150,12 +164,14 @@ def host(far_store):
     )
     computer = Host(folder, port)
     try:
-        wait_for(lambda: "Server listening" in (log.read_text() if log.exists() else ""), "sshd")
+        wait_for(
+            lambda: "Server listening" in (log.read_text() if log.exists() else ""), "sshd", server
+        )
         yield computer
     finally:
         (folder / "hold").unlink(missing_ok=True)
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=HANGS)
         log.unlink()
         for daemon, session in computer.sessions:
             end(session, "sshd")
@@ -170,7 +186,9 @@ def project(command_line, tmp_path_factory):
     (folder / "infra.py").write_text(INFRA.format(words=str(uuid.uuid4()), builders=""))
     # Nix leaves its folder of a host key behind when it gives up a builder
     (temporary := folder / "tmp").mkdir()
-    nixgen = command_line(folder=folder, environment={"TMPDIR": str(temporary)})
+    nixgen = command_line(
+        folder=folder, environment={"TMPDIR": str(temporary), "NIX_SSHOPTS": PATIENT}
+    )
     nixgen("build")
     return nixgen
 
@@ -236,7 +254,7 @@ def test_a_plain_nix_takes_the_machines_file(host, nixgen, tmp_path):
         "nix-build", "--expr", expression, "--no-out-link", "-j0",
         "--option", "builders", f"@{machines}", "--option", "build-users-group", "",
         "--option", "substituters", "",
-        env={**os.environ, "NIX_SSHOPTS": f"-F {tmp_path / 'config'}"},
+        env={**os.environ, "NIX_SSHOPTS": f"{PATIENT} -F {tmp_path / 'config'}"},
     )  # fmt: skip
     # the hash is nobody's: that it is compared shows that the machine took the work
     assert f"on 'ssh-ng://root@127.0.0.1:{host.port}'" in done.stderr
@@ -303,10 +321,10 @@ def test_a_host_that_dies_in_the_middle_of_a_build(host, nixgen):
     project = nixgen(host.builder())
     building = project.start("build", "--builders", "all", "-j0")
     try:
-        wait_for((host.folder / "holding").exists, "build on the other computer")
+        wait_for((host.folder / "holding").exists, "build on the other computer", building)
         for _, session in host.sessions:
             end(session, "sshd")
-        out, err = building.communicate(timeout=60)
+        out, err = building.communicate(timeout=HANGS)
     finally:
         building.kill()
         (host.folder / "hold").unlink()
@@ -322,9 +340,9 @@ def test_an_interrupted_build_leaves_nothing_running_over_there(host, nixgen):
     (host.folder / "holding").unlink(missing_ok=True)
     building = nixgen(host.builder()).start("build", "--builders", "all", "-j0")
     try:
-        wait_for((host.folder / "holding").exists, "build on the other computer")
+        wait_for((host.folder / "holding").exists, "build on the other computer", building)
         building.send_signal(signal.SIGINT)
-        _, err = building.communicate(timeout=60)
+        _, err = building.communicate(timeout=HANGS)
     finally:
         building.kill()
         (host.folder / "hold").unlink()

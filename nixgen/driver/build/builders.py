@@ -249,11 +249,12 @@ def _ssh_host(machine: BuildMachine) -> str:
 
 
 def ask_version(machine: BuildMachine, folder: Path) -> Command:
-    """Log in as Nix would, and ask for Nix's version.
+    """The command that logs in as Nix does, and asks for Nix's version.
 
-    :param folder: for the file of known hosts, as long as the command runs.
+    :param machine: the remote builder.
+    :param folder: a folder for the file of known hosts, which must exist as long as the command runs.
     """
-    words: list[str] = []
+    words = os.environ.get("NIX_SSHOPTS", "").split()
     if machine.host_key:
         known = folder / "known_hosts"
         known.write_text(f"{machine.name} {machine.host_key}\n")
@@ -264,8 +265,7 @@ def ask_version(machine: BuildMachine, folder: Path) -> Command:
         words += ["-p", str(machine.port)]
     return Command(
         argv=(
-            "ssh", "-x", "-a", *words, "-oBatchMode=yes", "-oConnectTimeout=5",
-            machine.destination, "nix-store", "--version",
+            "ssh", "-x", "-a", *words, *_SSH_OPTIONS, machine.destination, "nix-store", "--version",
         ),
-        deadline=20,
+        deadline=120,  # for a login that hangs; ssh gives up by itself when the machine is away
     )  # fmt: skip
