@@ -14,10 +14,10 @@ from nixgen.driver.commands.versions import nix_identity, program_identity
 from nixgen.driver.evaluate import (
     Blame,
     Costs,
+    DependencyGraph,
     Evaluated,
     EvaluationCache,
     Limits,
-    Reach,
     Target,
     TargetKey,
     Tree,
@@ -194,7 +194,7 @@ class Evaluation:
         """Say once why targets cannot be skipped, however many there are."""
         doubted: dict[str, list[str]] = {}
         for attr, key in self.keys.items():
-            for doubt in key.reached.doubts:
+            for doubt in key.dependencies.doubts:
                 doubted.setdefault(doubt, []).append(attr)
         for doubt, attrs_doubted in doubted.items():
             first, *more = attrs_doubted
@@ -246,7 +246,7 @@ def _keys(
     return target_keys(
         workspace.evaluation_rows(attrs_wanted, tree.environment),
         tree.file,
-        reach=_reach(workspace),
+        graph=_graph(workspace),
         settings={
             "base": tree.base,
             "nix": nix_identity(),
@@ -260,8 +260,8 @@ def _keys(
     )
 
 
-def _reach(workspace: Workspace) -> Reach:
-    return Reach(
+def _graph(workspace: Workspace) -> DependencyGraph:
+    return DependencyGraph(
         root=str(workspace.root),
         state=str(workspace.state),
         generated=str(workspace.generated),
@@ -277,12 +277,12 @@ def moving_files(
     """Everything that evaluates to these targets wherever it lies: path relative to the project → the file, link or folder on
     disk. What lies outside of the project begins with ``..``.
     """
-    reach = _reach(workspace)
+    graph = _graph(workspace)
     place = str(workspace.generated / "default.nix")
     found = {
         path
         for row in workspace.evaluation_rows(attrs_wanted, environment).values()
-        for path in reach.moving(row, place)
+        for path in graph.relative_files(row, place)
     }
     hand_written = {
         os.path.relpath(path, workspace.root): Path(path) for path in found if os.path.lexists(path)

@@ -40,8 +40,8 @@ def leave_stamp(
     :param targets: as typed.
     :param report: the result; of a build, one without failures.
     """
-    reached = [key.reached for key in evaluation.keys.values()]
-    if evaluation.workspace.reads.volatile or any(each.doubts for each in reached):
+    dependencies = [key.dependencies for key in evaluation.keys.values()]
+    if evaluation.workspace.reads.volatile or any(each.doubts for each in dependencies):
         return
     tree = evaluation.tree
     store = _StorePaths.of_report(report)
@@ -62,7 +62,7 @@ def leave_stamp(
         links=_links(evaluation.workspace.state, report) if verb == stamp.BUILD else {},
         # Nothing but the existence of these folders counts. With /. at its end, the path of a file
         # that took the place of a folder does not exist.
-        there=store.present | {f"{folder}/." for each in reached for folder in each.folders},
+        there=store.present | {f"{folder}/." for each in dependencies for folder in each.folders},
         absent=store.missing,
         trees={str(path): known for path, known in evaluation.trees.items()},
     )
@@ -112,7 +112,7 @@ def _files(evaluation: Evaluation) -> set[str]:
     """Every file and folder that infra.py, nixgen or Nix read, whether it exists or not."""
     return {
         *evaluation.workspace.dependencies(),
-        *(path for key in evaluation.keys.values() for path in key.reached.paths),
+        *(path for key in evaluation.keys.values() for path in key.dependencies.paths),
         *nix_files(os.environ),
         *(path for name in _PROGRAMS if (path := shutil.which(name))),
     }
@@ -122,7 +122,7 @@ def _variables(evaluation: Evaluation) -> set[str]:
     """Every environment variable that infra.py, nixgen or Nix read, whether it is set or not."""
     return {
         *evaluation.workspace.reads.variables,
-        *(name for key in evaluation.keys.values() for name in key.reached.variables),
+        *(name for key in evaluation.keys.values() for name in key.dependencies.variables),
         *nix_variables(os.environ),
         "PATH",
         "NIXGEN_DEBIAN_MIRROR",

@@ -11,7 +11,7 @@ from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.commands.versions import nix_identity, probe
 from nixgen.driver.evaluate import Blame, Evaluated, Limits, Target, Tree, evaluate
 from nixgen.driver.evaluate.events import EvaluationSaid, TargetEvaluated
-from nixgen.driver.evaluate.mentions import mentions
+from nixgen.driver.evaluate.mentions import find_mentions
 from nixgen.errors import EvaluationError, MissingToolError
 from nixgen.programs.command import Command, Completed
 from nixgen.programs.runner import SubprocessRunner
@@ -220,8 +220,8 @@ def test_paths_are_found_where_nix_finds_them(tmp_path):
     file.write_text(PATHS)
     done = SubprocessRunner().run(Command(argv=("nix-instantiate", "--parse", str(file))))
     assert done.ok, done.stderr
-    theirs = {os.path.normpath(path) for path in mentions(done.stdout).paths}
-    ours = {os.path.normpath(tmp_path / path) for path in mentions(PATHS.encode()).paths}
+    theirs = {os.path.normpath(path) for path in find_mentions(done.stdout).paths}
+    ours = {os.path.normpath(tmp_path / path) for path in find_mentions(PATHS.encode()).paths}
     assert ours == theirs
     assert len(theirs) == 19
 

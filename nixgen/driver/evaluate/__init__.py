@@ -1,6 +1,7 @@
 """From the generated tree to targets: what is remembered, what has to be evaluated, and by whom."""
 
 from nixgen.driver.evaluate.cache import EvaluationCache
+from nixgen.driver.evaluate.dependencies import DependencyGraph
 from nixgen.driver.evaluate.engine import Costs, Evaluated, evaluate
 from nixgen.driver.evaluate.jobs import eval_jobs_program
 from nixgen.driver.evaluate.key import (
@@ -11,7 +12,6 @@ from nixgen.driver.evaluate.key import (
     target_keys,
 )
 from nixgen.driver.evaluate.limits import Limits
-from nixgen.driver.evaluate.reach import Reach
 from nixgen.driver.evaluate.refusal import Blame, Ending, Locate, refusal
 from nixgen.driver.evaluate.target import Target
 from nixgen.driver.evaluate.tree import Tree
@@ -19,12 +19,12 @@ from nixgen.driver.evaluate.tree import Tree
 __all__ = [
     "Blame",
     "Costs",
+    "DependencyGraph",
     "Ending",
     "Evaluated",
     "EvaluationCache",
     "Limits",
     "Locate",
-    "Reach",
     "Target",
     "TargetKey",
     "Tree",

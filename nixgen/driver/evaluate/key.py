@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from nixgen.driver.evaluate.reach import Reach, Reached
+from nixgen.driver.evaluate.dependencies import Dependencies, DependencyGraph
 
 __all__ = ["TargetKey", "nix_files", "nix_settings", "nix_variables", "target_keys"]
 
@@ -25,18 +25,18 @@ _UNREAD = frozenset({"NIX_SSHOPTS"})
 class TargetKey:
     """
     :param key: 64 hexadecimal digits; equal ones mean equal derivations. None when the target has to be evaluated each time.
-    :param reached: what it was made from. Its doubts say why there is no key.
+    :param dependencies: what it was made from. Its doubts say why there is no key.
     """
 
     key: str | None
-    reached: Reached
+    dependencies: Dependencies
 
 
 def target_keys(
     rows: Mapping[str, bytes],
     place: Path,
     *,
-    reach: Reach,
+    graph: DependencyGraph,
     settings: Mapping[str, object],
 ) -> Mapping[str, TargetKey]:
     """The key of each target.
@@ -49,11 +49,11 @@ def target_keys(
     common.update(json.dumps(dict(settings), sort_keys=True).encode())
     keys: dict[str, TargetKey] = {}
     for attr, row in rows.items():
-        reached = reach.of(row, str(place))
+        dependencies = graph.dependencies(row, str(place))
         digest = common.copy()
-        digest.update(reached.digest)
-        key = None if reached.doubts else digest.hexdigest()
-        keys[attr] = TargetKey(key=key, reached=reached)
+        digest.update(dependencies.digest)
+        key = None if dependencies.doubts else digest.hexdigest()
+        keys[attr] = TargetKey(key=key, dependencies=dependencies)
     return keys
 
 

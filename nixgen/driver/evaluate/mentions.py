@@ -1,7 +1,8 @@
-"""What a Nix file can make an evaluation read, found in its text.
+"""Mentions: the paths and variables in the text of a Nix file, which an evaluation of it may read.
 
-A lexer and no more: it tells code from strings and comments, as Nix's own does (``src/libexpr/lexer.l``), and knows
-nothing of scopes. So it says too much rather than too little: a path counts wherever it stands in code, used or not.
+This is a lexer, not a parser. It separates code, strings and comments as Nix's own lexer does
+(``src/libexpr/lexer.l``), and knows nothing of scopes. So it finds too much rather than too little:
+a path in code counts, whether the code uses it or not.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-__all__ = ["Doubt", "Mentions", "mentions"]
+__all__ = ["Doubt", "Mentions", "find_mentions"]
 
 _SEGMENT = rb"[a-zA-Z0-9._+\-]"
 _CODE = re.compile(
@@ -65,7 +66,11 @@ _TELLING = re.compile(
 
 
 class Doubt(NamedTuple):
-    """Why nobody can say what a file reads: ``line`` of it, and a clause that goes on from its name."""
+    """A reason why the dependencies of a file cannot be known.
+
+    :param line: the line of the file, from 1.
+    :param clause: the rest of a sentence that begins with the name of the file.
+    """
 
     line: int
     clause: str
@@ -73,14 +78,15 @@ class Doubt(NamedTuple):
 
 @frozen(kw_only=True)
 class Mentions:
-    """What the text of a Nix file names.
+    """The paths and variables in the text of a Nix file.
 
     :param paths: paths as they are written; relative ones begin at the folder of the file.
-    :param prefixes: the same, of paths that go on with something computed: all that lies in that folder may be meant.
-    :param strings: absolute paths that are whole strings, which ``readFile`` and ``imports`` take, too.
-    :param variables: environment variables.
-    :param doubts: what makes the evaluation unrepeatable.
-    :param reads_folders: something here lists or copies folders, perhaps one of ``strings``.
+    :param prefixes: folders of paths whose rest is computed, as in ``./a/${b}``. Everything in such a
+        folder may be read.
+    :param strings: strings that are absolute paths. ``readFile`` and ``imports`` accept them, too.
+    :param variables: names of environment variables.
+    :param doubts: expressions that make the evaluation unrepeatable.
+    :param reads_folders: whether the file lists or copies folders, perhaps one of ``strings``.
     """
 
     paths: frozenset[str]
@@ -98,8 +104,11 @@ class _Token(NamedTuple):
     end: int
 
 
-def mentions(text: bytes) -> Mentions:
-    """Everything that the text of a Nix file names. Never raises: what is no Nix is Nix's to say."""
+def find_mentions(text: bytes) -> Mentions:
+    """Find the paths and variables in the text of a Nix file. Never raises: Nix reports syntax errors.
+
+    :param text: the text, in any encoding.
+    """
     paths: set[str] = set()
     prefixes: set[str] = set()
     strings: set[str] = set()
@@ -157,9 +166,9 @@ def _decoded(text: bytes) -> str:
 
 
 def _tokens(text: bytes) -> Iterator[_Token]:
-    """Words, paths, whole strings and single characters; comments and pieces of strings are left out.
+    """Words, paths, whole strings and single characters, without comments and parts of strings.
 
-    A stack remembers what a closing brace ends: code in braces, what was put into a string, or into a path.
+    A stack tells what a closing brace ends: code in braces, or an interpolation in a string or path.
     """
     at, end = 0, len(text)
     stack: list[str] = []

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from nixgen.driver.evaluate.dependencies import DependencyGraph
 from nixgen.driver.evaluate.key import nix_files, nix_settings, target_keys
-from nixgen.driver.evaluate.reach import Reach
 
 SETTINGS: Mapping[str, object] = {"base": "debian", "nix": "n:1:2", "system": None}
 
@@ -17,7 +17,7 @@ SETTINGS: Mapping[str, object] = {"base": "debian", "nix": "n:1:2", "system": No
 def key(
     root: Path, row: bytes = b"[ ./a.nix ../flake-inputs.json ]", **changes: object
 ) -> str | None:
-    reach = Reach(
+    graph = DependencyGraph(
         root=str(root),
         state=str(root / ".nixgen"),
         generated=str(root / "generated"),
@@ -27,7 +27,7 @@ def key(
     keys = target_keys(
         {"machines.web": row},
         root / "generated/default.nix",
-        reach=reach,
+        graph=graph,
         settings={**SETTINGS, **changes},
     )
     return keys["machines.web"].key

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nixgen.driver.evaluate.mentions import mentions
+from nixgen.driver.evaluate.mentions import find_mentions
 
 
 def found(text: str, field: str = "paths") -> set[str]:
-    return set(getattr(mentions(text.encode()), field))
+    return set(getattr(find_mentions(text.encode()), field))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_strings_that_are_absolute_paths(text: str, strings: set[str]) -> None:
     ],
 )
 def test_what_cannot_be_repeated(text: str, doubt: str) -> None:
-    doubts = mentions(b"{\n" + text.encode()).doubts
+    doubts = find_mentions(b"{\n" + text.encode()).doubts
     assert doubt in [clause for _, clause in doubts]
     assert {line for line, _ in doubts} == {2}
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_repeated(text: str, doubt: str) -> None:
     ],
 )
 def test_what_is_no_doubt(text: str) -> None:
-    assert mentions(text.encode()).doubts == ()
+    assert find_mentions(text.encode()).doubts == ()
 
 
 def test_variables() -> None:
@@ -125,7 +125,7 @@ def test_variables() -> None:
     ],
 )
 def test_reading_folders(text: str, reads: bool) -> None:  # noqa: FBT001
-    assert mentions(text.encode()).reads_folders is reads
+    assert find_mentions(text.encode()).reads_folders is reads
 
 
 _PIECES = st.sampled_from(
@@ -136,11 +136,11 @@ _PIECES = st.sampled_from(
 @given(st.lists(_PIECES, max_size=40).map("".join))
 def test_any_text_is_read_to_its_end_and_in_both_ways_alike(text: str) -> None:
     plain = text.replace("getEnv", "x")
-    quick, slow = mentions(plain.encode()), mentions((plain + "\n# builtins").encode())
+    quick, slow = find_mentions(plain.encode()), find_mentions((plain + "\n# builtins").encode())
     assert (quick.paths, quick.prefixes, quick.strings) == (slow.paths, slow.prefixes, slow.strings)
-    mentions(text.encode())
+    find_mentions(text.encode())
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_no_trouble(data: bytes) -> None:
-    mentions(data)
+    find_mentions(data)

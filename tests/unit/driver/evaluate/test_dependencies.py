@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.driver.evaluate.reach import Reach, Reached
+from nixgen.driver.evaluate.dependencies import Dependencies, DependencyGraph
 
 ROW = b"{ a = import ./lib/project.nix; b = ./machines/web.nix; lock = ../debian.lock.json; }"
 FILES = {
@@ -47,8 +47,8 @@ class Project:
     def app(self) -> bytes:
         return (self.root / "app/server.js").read_bytes()
 
-    def reach(self) -> Reach:
-        return Reach(
+    def graph(self) -> DependencyGraph:
+        return DependencyGraph(
             root=str(self.root),
             state=str(self.root / ".nixgen"),
             generated=str(self.root / "generated"),
@@ -58,12 +58,12 @@ class Project:
             environment=self.environment,
         )
 
-    def reached(self, row: bytes = ROW) -> Reached:
-        return self.reach().of(row, str(self.root / "generated/default.nix"))
+    def dependencies(self, row: bytes = ROW) -> Dependencies:
+        return self.graph().dependencies(row, str(self.root / "generated/default.nix"))
 
     @property
     def digest(self) -> bytes:
-        return self.reached().digest
+        return self.dependencies().digest
 
 
 @pytest.fixture
@@ -113,8 +113,8 @@ def test_what_is_not_reached_does_not(project: Project, name: str) -> None:
 
 
 def test_another_row_is_another_evaluation(project: Project) -> None:
-    assert project.reached(ROW.replace(b"web", b"db")).digest != project.digest
-    assert project.reached(ROW + b" ").digest != project.digest
+    assert project.dependencies(ROW.replace(b"web", b"db")).digest != project.digest
+    assert project.dependencies(ROW + b" ").digest != project.digest
 
 
 def test_a_file_becomes_executable_or_goes(project: Project) -> None:
@@ -134,7 +134,7 @@ def test_variables_count(project: Project) -> None:
         project.environment = {"Y": value, "OTHER": value}
         seen.append(project.digest)
     assert len(set(seen)) == 3
-    assert project.reached().variables == {"Y"}
+    assert project.dependencies().variables == {"Y"}
 
 
 def test_links_are_followed(project: Project) -> None:
@@ -162,16 +162,16 @@ def test_links_in_circles_end(project: Project) -> None:
 
 def test_where_hand_written_nix_lies_counts(project: Project) -> None:
     row = b"{ lock = ../debian.lock.json; b = ./machines/db.nix; }"
-    before = project.digest, project.reached(row).digest
+    before = project.digest, project.dependencies(row).digest
     moved = Project(project.root.parent / "moved")
-    assert moved.reached(row).digest == before[1]
+    assert moved.dependencies(row).digest == before[1]
     assert moved.digest != before[0]
 
 
 def test_the_store_never_changes(project: Project) -> None:
     project.write("modules/extra.nix", f"import {project.root}/store/x/default.nix")
     project.write("store/x/default.nix", "builtins.currentTime")
-    before = project.reached()
+    before = project.dependencies()
     assert not before.doubts
     project.write("store/x/default.nix", "2")
     assert project.digest == before.digest
@@ -189,13 +189,13 @@ def test_the_store_never_changes(project: Project) -> None:
 def test_doubts_name_the_place(
     project: Project, text: str, doubt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nixgen.driver.evaluate.reach._MOST_ENTRIES", 20)
+    monkeypatch.setattr("nixgen.driver.evaluate.dependencies._MOST_ENTRIES", 20)
     for number in range(30):
         project.write(f"many/{number}", "")
     project.write("modules/extra.nix", text.replace("../../many", "../many"))
-    assert project.reached().doubts == (doubt,)
+    assert project.dependencies().doubts == (doubt,)
     row = ROW.replace(b"web", b"db")
-    assert project.reached(row).doubts == (), "the doubts of one target are no other's"
+    assert project.dependencies(row).doubts == (), "the doubts of one target are no other's"
 
 
 def test_absolute_paths_in_strings(project: Project) -> None:
@@ -214,9 +214,9 @@ def test_absolute_paths_in_strings(project: Project) -> None:
     assert imported != before, "but imports take strings, too"
     (outside / "secret").write_text("2")
     assert project.digest != imported
-    assert not project.reached().doubts
+    assert not project.dependencies().doubts
     project.write("modules/extra.nix", f'builtins.readDir "{outside}/folder"')
-    assert project.reached().doubts == (
+    assert project.dependencies().doubts == (
         f"modules/extra.nix may read the folder {outside}/folder, which it names in a string",
     )
 
@@ -237,7 +237,7 @@ def test_what_cannot_be_read_is_nixs_to_complain_of(
 
 
 def test_paths_tell_what_to_watch(project: Project) -> None:
-    paths = {os.path.relpath(path, project.root) for path in project.reached().paths}
+    paths = {os.path.relpath(path, project.root) for path in project.dependencies().paths}
     assert {
         "debian.lock.json",
         "modules/gone.nix",
@@ -254,7 +254,7 @@ def test_of_a_folder_in_a_string_counts_only_that_it_is_one(project: Project) ->
     folder = project.root / "tmp"
     folder.mkdir()
     project.write("modules/web.nix", f'{{ x = "{folder}"; }}')
-    before = project.reached()
+    before = project.dependencies()
     assert str(folder) in before.folders
     assert str(folder) not in before.paths
     assert str(folder / "default.nix") in before.paths
@@ -271,7 +271,7 @@ def test_what_moves_along_is_what_is_named_relative_to_it(project):
         "modules/web.nix",
         '{ imports = [ ./common ./gone.nix "/etc/nixos/hardware.nix" ]; x = [ ./link /etc/passwd "/etc/hosts" ~/.ssh ]; }',
     )
-    moving = project.reach().moving(ROW, str(project.root / "generated/default.nix"))
+    moving = project.graph().relative_files(ROW, str(project.root / "generated/default.nix"))
     assert {path.removeprefix(f"{project.root}/") for path in moving} == {
         "debian.lock.json",
         "generated/machines/web.nix",
