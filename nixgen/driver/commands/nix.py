@@ -1,7 +1,8 @@
-"""Nix's command lines, as values.
+"""Command lines of Nix, as values.
 
-Only the subset that means the same in Nix 2.8 … 2.34 and Lix: ``nix-instantiate`` for derivations,
-``nix-store`` for builds and queries, ``nix path-info --json`` for metadata.
+Only the subset that means the same in Nix 2.8 … 2.34 and Lix: ``nix-instantiate`` for values,
+``nix-store`` for builds and queries, ``nix path-info --json`` for metadata. The command lines that
+evaluate targets are in `nixgen.driver.evaluate.commands`.
 """
 
 from __future__ import annotations
@@ -20,21 +21,18 @@ from nixgen.programs.command import Command
 
 __all__ = [
     "MIRRORS_VARIABLE",
-    "MOST_TARGETS",
     "NixOptions",
     "add_root",
     "evaluate_function",
-    "evaluate_jobs",
     "is_noise",
     "path_info",
     "read_log",
     "realise",
-    "report_targets",
     "strip_noise",
 ]
 
 MIRRORS_VARIABLE = "NIXGEN_DEBIAN_MIRRORS"
-"""What the generated tree reads with ``builtins.getEnv``; docs/contracts.md §3."""
+"""The environment variable that the generated tree reads for its mirrors (docs/contracts.md §3)."""
 
 _CLONE_NEWUSER = 0x10000000  # include/uapi/linux/sched.h
 _FEATURES = ("--extra-experimental-features", "nix-command flakes")
@@ -44,29 +42,25 @@ _NOISE = (
     "warning: `--gc-roots-dir' not specified",
 )
 
-MOST_TARGETS = 1000
-"""That one evaluation can be given: the kernel allows 128 KiB for each word of a command line."""
-
-_EXPRESSIONS = Path(__file__).parents[1] / "evaluate"
-
 
 @frozen(kw_only=True)
 class NixOptions:
-    """Settings that every Nix child of a run shares.
+    """Settings that every Nix process of a run shares.
 
     :param substituters: binary caches to fetch from; none by default, so that nothing is fetched
         unless asked for.
     :param trusted_public_keys: keys whose signatures on substituted paths count.
-    :param forget_narinfos: ask the substituters anew about every path, for those whose address another cache may have had.
-    :param drop_build_users: root without the group nixbld, as Debian's package leaves it, builds
-        as itself.
-    :param drop_sandbox: this process may not make user namespaces (as in many containers), so no sandbox
-        could be had. The Debian base builds the same bytes without one.
-    :param download_attempts: how often a download is tried; Nix's own five times when None.
-    :param store: another store (``--store``), such as a directory; the system's when None.
-    :param builders: Nix's setting of that name, machines separated by ``;``. Empty, everything is built on this computer;
-        None leaves it to Nix's own configuration.
-    :param ssh_options: the value of ``NIX_SSHOPTS`` for builds.
+    :param forget_narinfos: ask the substituters anew about every path. Needed for an address that
+        another cache may have had before.
+    :param drop_build_users: build as root itself. Needed for root where the group nixbld is missing,
+        as after installing Debian's package.
+    :param drop_sandbox: build without a sandbox. Needed where this process may not make user
+        namespaces, as in many containers. The Debian base builds the same bytes without one.
+    :param download_attempts: how often a download is tried. None: five times, as Nix does.
+    :param store: another store (``--store``), such as a directory. None: the system's.
+    :param builders: Nix's setting of that name, machines separated by ``;``. Empty: everything is
+        built on this computer. None: Nix's own configuration decides.
+    :param ssh_options: the value of ``NIX_SSHOPTS`` for builds. None: as it is.
     """
 
     substituters: tuple[str, ...] = ()
@@ -83,7 +77,11 @@ class NixOptions:
     def of_host(
         cls, *, substituters: Iterable[str] = (), trusted_public_keys: Iterable[str] = ()
     ) -> NixOptions:
-        """The options that this machine needs."""
+        """The options that this computer needs.
+
+        :param substituters: binary caches to fetch from.
+        :param trusted_public_keys: keys whose signatures on fetched paths count.
+        """
         alone = os.geteuid() == 0 and not _group_exists("nixbld")
         return cls(
             substituters=tuple(substituters),
@@ -94,6 +92,7 @@ class NixOptions:
 
     @property
     def arguments(self) -> tuple[str, ...]:
+        """The words for the command line of any Nix program."""
         words = [*_FEATURES, "--option", "substituters", " ".join(self.substituters)]
         if self.substituters:
             words += ["--option", "trusted-public-keys", " ".join(self.trusted_public_keys)]
@@ -117,7 +116,7 @@ class NixOptions:
 
 @cache
 def _can_make_user_namespaces() -> bool:
-    """Tried, since no file tells: a chroot, seccomp or a sysctl may each forbid it."""
+    """Try it: a chroot, seccomp or a sysctl may each forbid it, and no file says so."""
     child = os.fork()
     if child == 0:
         try:
@@ -136,90 +135,15 @@ def _group_exists(name: str) -> bool:
     return True
 
 
-def report_targets(
-    options: NixOptions,
-    *,
-    file: Path,
-    arguments: str,
-    attrs: Iterable[str],
-    token: str,
-    variables: Mapping[str, str],
-) -> Command:
-    """One evaluation of ``attrs`` of the function in ``file``, one after the other; what it tells is said in
-    ``evaluation/report.nix``, each line on standard error behind ``trace: ``. The first that is wrong ends it.
-
-    :param arguments: what that function is given, as JSON.
-    :param attrs: `MOST_TARGETS` or fewer.
-    :param variables: added to the environment.
-    """
-    return Command(
-        argv=(
-            "nix-instantiate",
-            "--eval",
-            "--strict",
-            "--read-write-mode",
-            *options.arguments,
-            # costs nothing as long as nothing is wrong
-            "--show-trace",
-            *_evaluation("report.nix", file, arguments, attrs),
-            "--argstr",
-            "token",
-            token,
-        ),
-        env=variables,
-    )
-
-
-def evaluate_jobs(
-    options: NixOptions,
-    *,
-    file: Path,
-    arguments: str,
-    attrs: Iterable[str],
-    workers: int,
-    memory: int,
-    variables: Mapping[str, str],
-) -> Command:
-    """The same by nix-eval-jobs, which prints a line of JSON for each target on standard output; see ``evaluation/jobs.nix``.
-
-    :param memory: bytes that a worker may hold between two targets.
-    """
-    return Command(
-        argv=(
-            "nix-eval-jobs",
-            *options.arguments,
-            "--show-trace",
-            "--workers",
-            str(workers),
-            "--max-memory-size",
-            str(max(1, memory >> 20)),
-            *_evaluation("jobs.nix", file, arguments, attrs),
-        ),
-        env=variables,
-    )
-
-
-def _evaluation(
-    expression: str, file: Path, arguments: str, attrs: Iterable[str]
-) -> tuple[str, ...]:
-    return (
-        str(_EXPRESSIONS / expression),
-        "--argstr",
-        "file",
-        str(file.absolute()),
-        "--argstr",
-        "arguments",
-        arguments,
-        "--argstr",
-        "attrs",
-        json.dumps(list(attrs), ensure_ascii=False),
-    )
-
-
 def evaluate_function(
     options: NixOptions, *, file: Path, arguments: Mapping[str, object]
 ) -> Command:
-    """The function in ``file``, applied to JSON; it prints its value as JSON. Nothing is instantiated."""
+    """Apply a function to JSON and print its value as JSON. Nothing is instantiated.
+
+    :param options: the settings of Nix.
+    :param file: a Nix file whose value is a function.
+    :param arguments: its argument.
+    """
     return Command(
         argv=(
             "nix-instantiate",
@@ -247,7 +171,13 @@ def realise(
     keep_going: bool = True,
     jobs: int | None = None,
 ) -> Command:
-    """Build or substitute ``paths``; events on stderr for `nixgen.driver.messages.events`."""
+    """Build or substitute paths, with a log for `nixgen.driver.messages.wire` on standard error.
+
+    :param options: the settings of Nix.
+    :param paths: derivations, or outputs to substitute.
+    :param keep_going: build the other paths when one fails.
+    :param jobs: builds at a time on this computer. None: as Nix is configured.
+    """
     return Command(
         argv=(
             "nix-store",
@@ -265,12 +195,20 @@ def realise(
 
 
 def open_store(options: NixOptions) -> Command:
-    """Make the store's folders and its database, where they are not there yet."""
+    """Make the folders and the database of the store, if they do not exist yet.
+
+    :param options: the settings of Nix, with the store.
+    """
     return Command(argv=("nix-store", "--init", *options.arguments))
 
 
 def add_root(options: NixOptions, *, link: Path, path: str) -> Command:
-    """Register ``link`` as an indirect GC root of a valid ``path``."""
+    """Register a link as an indirect GC root.
+
+    :param options: the settings of Nix.
+    :param link: the link to make.
+    :param path: a valid store path.
+    """
     return Command(
         argv=(
             "nix-store",
@@ -285,13 +223,24 @@ def add_root(options: NixOptions, *, link: Path, path: str) -> Command:
 
 
 def read_log(options: NixOptions, drv: str) -> Command:
+    """Print the log of a build.
+
+    :param options: the settings of Nix.
+    :param drv: the derivation.
+    """
     return Command(argv=("nix-store", "--read-log", *options.arguments, drv), deadline=30)
 
 
 def path_info(
     options: NixOptions, paths: Iterable[str], *, recursive: bool, derivations: bool = False
 ) -> Command:
-    """Metadata as JSON; ``derivations`` takes .drv paths as themselves, not as their outputs."""
+    """Print the metadata of store paths as JSON.
+
+    :param options: the settings of Nix.
+    :param paths: valid store paths.
+    :param recursive: print that of the closure.
+    :param derivations: a ``.drv`` path means itself, not its outputs.
+    """
     return Command(
         argv=(
             "nix",
@@ -306,10 +255,16 @@ def path_info(
 
 
 def strip_noise(lines: Iterable[str]) -> tuple[str, ...]:
-    """Lines without the warnings that say nothing about the user's work."""
+    """Leave out the lines that `is_noise` finds.
+
+    :param lines: standard error of Nix.
+    """
     return tuple(line for line in lines if not is_noise(line))
 
 
 def is_noise(line: str) -> bool:
-    """Whether a line warns of something that nixgen does on purpose."""
+    """Whether a line warns of something that nixgen does on purpose.
+
+    :param line: of standard error.
+    """
     return line.strip() in _NOISE

@@ -16,8 +16,8 @@ from typing import Any
 
 from attrs import frozen
 
-from nixgen.driver.commands import nix
 from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate import commands
 from nixgen.driver.evaluate.findings import Findings
 from nixgen.driver.evaluate.limits import Limits
 from nixgen.driver.evaluate.refusal import Blame, Ending, refusal
@@ -54,8 +54,8 @@ class EvalJobs:
         """Evaluate these, in no order; what is left undone, and the last error that was said."""
         left: tuple[str, ...] = ()
         last = ""
-        for first in range(0, len(attrs), nix.MOST_TARGETS):
-            undone, error = self._evaluate(attrs[first : first + nix.MOST_TARGETS])
+        for first in range(0, len(attrs), commands.MOST_TARGETS):
+            undone, error = self._evaluate(attrs[first : first + commands.MOST_TARGETS])
             left, last = (*left, *undone), error or last
         return left, last
 
@@ -90,7 +90,7 @@ class EvalJobs:
 
     def _command(self, attrs: Sequence[str]) -> Command:
         workers = min(self.limits.workers, len(attrs))
-        return nix.evaluate_jobs(
+        return commands.evaluate_jobs(
             self.options,
             file=self.tree.file,
             arguments=self.tree.arguments,

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 
 from attrs import define, field, frozen
 
-from nixgen.driver.commands import nix
 from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate import commands
 from nixgen.driver.evaluate.findings import Findings
 from nixgen.driver.evaluate.limits import Limits
 from nixgen.driver.evaluate.refusal import Blame, Ending, refusal
@@ -103,7 +103,7 @@ class Workers:
         try:
             while not self.findings.cancelled and (attrs := schedule.run(number)):
                 process = _Process(workers=self, schedule=schedule, number=number)
-                if not process.evaluate(attrs[: nix.MOST_TARGETS]):
+                if not process.evaluate(attrs[: commands.MOST_TARGETS]):
                     return
         except BaseException as error:  # noqa: BLE001 - a thread has nobody to raise it to
             self.findings.fail(error)
@@ -148,7 +148,7 @@ class _Process:
     def _evaluate(self, attrs: tuple[str, ...], heap: Mapping[str, str]) -> bool:
         tree = self.workers.tree
         self._last.clear()
-        command = nix.report_targets(
+        command = commands.report_targets(
             self.workers.options,
             file=tree.file,
             arguments=tree.arguments,

@@ -9,9 +9,8 @@ from typing import Any
 import fake_nix
 import pytest
 
-from nixgen.driver.commands import nix
 from nixgen.driver.commands.nix import NixOptions
-from nixgen.driver.evaluate import Blame, Evaluated, Limits, Tree, evaluate
+from nixgen.driver.evaluate import Blame, Evaluated, Limits, Tree, commands, evaluate
 from nixgen.driver.evaluate import events as seen
 from nixgen.programs.command import Completed
 from nixgen.programs.runner import Runner, SubprocessRunner
@@ -78,7 +77,7 @@ def test_failing_fast(programs: Path) -> None:
 
 
 def test_what_it_is_told() -> None:
-    command = nix.evaluate_jobs(
+    command = commands.evaluate_jobs(
         NixOptions(), file=Path("/p/default.nix"), arguments="{}", attrs=["machines.a"], workers=3, memory=2 << 30, variables={}
     )  # fmt: skip
     words = " ".join(command.argv)
