@@ -205,30 +205,6 @@ def working(what: str, *, quiet: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def bytes_progress(what: str) -> Iterator[Progress]:
-    """A bar of bytes, with their rate and what remains."""
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", style="dim", markup=False),
-    )
-    with Progress(*columns, console=err(), transient=True) as progress:
-        yield progress
-
-
-@contextlib.contextmanager
 def tracked(tracker: Tracker, *, quiet: bool, verbose: bool = False) -> Iterator[_Observe]:
     """Show a tracker: a bar of bytes on a terminal, lines elsewhere.
 

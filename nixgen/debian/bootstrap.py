@@ -18,7 +18,7 @@ from nixgen.debian.mirrors import Mirrors
 from nixgen.errors import LockError, StoreError, VerifyError
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
-from nixgen.store.notation import to_base32
+from nixgen.store.digest import to_base32
 
 __all__ = ["BUSYBOX", "busybox_of", "busybox_path", "ensure_busybox"]
 

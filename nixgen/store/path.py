@@ -11,44 +11,43 @@ from typing import Self
 
 from attrs import frozen
 
-__all__ = ["STORE", "StorePath"]
+__all__ = ["BASE_NAME", "STORE", "StorePath"]
 
 STORE = "/nix/store"
-"""The folder of every store path that nixgen writes or reads."""
+"""The folder of a store unless it was made for another one."""
 
-_BASE_NAME = re.compile(r"([0-9abcdfghijklmnpqrsvwxyz]{32})-([0-9a-zA-Z+\-._?=]{1,211})")
+BASE_NAME = re.compile(r"([0-9abcdfghijklmnpqrsvwxyz]{32})-([0-9A-Za-z+\-._?=]{1,211})")
+"""A store path without its folder: the digest, a dash, the name."""
 
 
 @frozen(order=True)
 class StorePath:
-    """One path of the Nix store.
+    """One path directly in a Nix store.
 
     :param digest: the 32 base-32 characters before the first dash; a cache's files are named by it.
-    :param name: what follows that dash, such as ``hello-2.12.1``.
+    :param name: the rest, behind that dash, such as ``hello-2.12.1``.
+    :param folder: the store's folder, ``/nix/store`` nearly everywhere.
     """
 
     digest: str
     name: str
+    folder: str = STORE
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, *, folder: str | None = None) -> Self:
         """Read a full path or a base name.
 
-        :param text: ``/nix/store/<digest>-<name>`` or ``<digest>-<name>``.
-        :raises ValueError: it is neither, or leads into a store path.
+        :param text: ``/nix/store/<digest>-<name>``, or ``<digest>-<name>`` for one in `STORE`.
+        :param folder: the store that a full path must be in. None: any.
+        :raises ValueError: it is no store path, is in another store, or leads into a store path.
         """
-        found = _BASE_NAME.fullmatch(text.removeprefix(f"{STORE}/"))
-        if found is None:
-            raise ValueError(f"{text!r} is no store path")
-        return cls(*found.groups())
-
-    @classmethod
-    def containing(cls, path: str) -> Self:
-        """The store path that a file lies in: ``/nix/store/<digest>-<name>/bin/x`` → the first part.
-
-        :raises ValueError: the file lies in no store path.
-        """
-        return cls.parse(path.removeprefix(f"{STORE}/").partition("/")[0])
+        place, slash, base_name = text.rpartition("/")
+        found = BASE_NAME.fullmatch(base_name)
+        elsewhere = folder is not None and place != folder
+        if found is None or elsewhere or (slash and not place.startswith("/")):
+            raise ValueError(f"{text!r} is not a store path")
+        digest, name = found.groups()
+        return cls(digest, name, folder=place or STORE)
 
     @property
     def base_name(self) -> str:
@@ -62,4 +61,4 @@ class StorePath:
 
     def __str__(self) -> str:
         """The full path."""
-        return f"{STORE}/{self.digest}-{self.name}"
+        return f"{self.folder}/{self.base_name}"

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from nixgen.cache.format.nar import nar_hash, write_nar
 from nixgen.driver.store.store import Store
-from nixgen.store.notation import to_base32
+from nixgen.store.digest import to_base32
 
 __all__ = ["LocalStore", "local_store"]
 

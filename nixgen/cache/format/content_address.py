@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from nixgen.cache.format.narinfo import NarInfo
-from nixgen.store.digest import Hash
-from nixgen.store.notation import to_base32
+from nixgen.store.digest import Hash, to_base32
 
 __all__ = ["follows_from_content"]
 

@@ -5,17 +5,14 @@ Format: ``key: value`` lines as Nix's own ``NarInfo`` reads and writes them (src
 
 from __future__ import annotations
 
-import re
-
 from attrs import evolve, field, frozen
 
 from nixgen.errors import VerifyError
 from nixgen.store.digest import Hash
-from nixgen.store.path import StorePath
+from nixgen.store.path import BASE_NAME, StorePath
 
 __all__ = ["NarInfo", "fingerprint", "narinfo_name"]
 
-_BASE_NAME = re.compile(r"[0-9abcdfghijklmnpqrsvwxyz]{32}-[0-9a-zA-Z+\-._?=]{1,211}")
 _REQUIRED = ("StorePath", "URL", "NarHash", "NarSize")
 _KNOWN = {
     *_REQUIRED,
@@ -166,7 +163,7 @@ def _parse(text: str) -> NarInfo:
     deriver = values.get("Deriver")
     deriver = None if deriver in ("", "unknown-deriver") else deriver
     for name in (base_name, *references, *([deriver] if deriver else [])):
-        if not _BASE_NAME.fullmatch(name):
+        if not BASE_NAME.fullmatch(name):
             raise ValueError(f"not a store path's name: {name!r}")
     nar_hash = Hash.parse(values["NarHash"])
     if nar_hash.algorithm != "sha256":

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from nixgen.errors import LockError, MirrorError, OutsideError, StoreError
 from nixgen.programs.child import missing_tool
-from nixgen.store.notation import to_sri
+from nixgen.store.digest import to_sri
 
 __all__ = ["fetch_fault", "input_fault", "store_fault"]
 

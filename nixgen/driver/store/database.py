@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from nixgen.driver.store.path_info import PathInfo, Realisation
-from nixgen.store.notation import normalise_hash
+from nixgen.store.digest import normalise_hash
 
 __all__ = ["outputs", "query", "realisations", "valid"]
 

@@ -19,7 +19,7 @@ from nixgen.driver.commands import nix
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.errors import StoreError
 from nixgen.programs.runner import Runner
-from nixgen.store.notation import normalise_hash
+from nixgen.store.digest import normalise_hash
 
 __all__ = ["PathInfo", "Realisation", "parse", "query", "valid"]
 

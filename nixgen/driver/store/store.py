@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bz2
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,43 +19,9 @@ from nixgen.driver.store import path_info
 from nixgen.driver.store.path_info import PathInfo, Realisation
 from nixgen.errors import StoreError
 from nixgen.programs.runner import Runner, SubprocessRunner
+from nixgen.store.path import STORE, StorePath
 
-__all__ = ["PathInfo", "Realisation", "Store", "StorePath"]
-
-_BASE_NAME = re.compile(r"([0-9abcdfghijklmnpqrsvwxyz]{32})-([0-9A-Za-z+\-._?=]{1,211})")
-
-
-@frozen(order=True)
-class StorePath:
-    """A path directly in the store: ``/nix/store/<hash part>-<name>``."""
-
-    base_name: str
-    store_dir: str = field(default="/nix/store", kw_only=True)
-
-    @classmethod
-    def parse(cls, text: str, *, store_dir: str = "/nix/store") -> StorePath:
-        """The store path that ``text`` is.
-
-        :raises StoreError: when it is not one (outside the store, below a store path, malformed).
-        """
-        prefix, _, base_name = text.rpartition("/")
-        if prefix != store_dir or not _BASE_NAME.fullmatch(base_name):
-            raise StoreError(
-                f"{text!r} is not a store path",
-                hint=f"a store path looks like {store_dir}/<32 characters>-<name>",
-            )
-        return cls(base_name, store_dir=store_dir)
-
-    @property
-    def hash_part(self) -> str:
-        return self.base_name[:32]
-
-    @property
-    def name(self) -> str:
-        return self.base_name[33:]
-
-    def __str__(self) -> str:
-        return f"{self.store_dir}/{self.base_name}"
+__all__ = ["PathInfo", "Realisation", "Store"]
 
 
 @frozen(kw_only=True)
@@ -70,7 +35,7 @@ class Store:
     """
 
     root: Path = Path("/")
-    store_dir: str = "/nix/store"
+    store_dir: str = STORE
     state_dir: Path | None = None
     log_dir: Path | None = None
     options: NixOptions = field(factory=NixOptions.of_host)
@@ -164,6 +129,14 @@ class Store:
             return self.options
         return evolve(self.options, store=str(self.root))
 
+    def _require_store_path(self, path: str) -> None:
+        try:
+            StorePath.parse(path, folder=self.store_dir)
+        except ValueError as error:
+            raise StoreError(
+                str(error), hint=f"a store path looks like {self.store_dir}/<32 characters>-<name>"
+            ) from None
+
     def _query(self, paths: Iterable[str], *, recursive: bool) -> list[PathInfo]:
         wanted = tuple(dict.fromkeys(paths))
         if not wanted:
@@ -171,7 +144,7 @@ class Store:
         from nixgen.driver.store import database
 
         for path in wanted:
-            StorePath.parse(path, store_dir=self.store_dir)
+            self._require_store_path(path)
         infos = database.query(self.database, wanted, recursive=recursive)
         if infos is None:
             infos = path_info.query(self.runner, self._nix_options, wanted, recursive=recursive)
