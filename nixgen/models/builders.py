@@ -9,13 +9,11 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from nixgen.models.core import (
+from nixgen.models.checks import (
     CONTROL,
     LABEL,
     LABEL_RULE,
-    Fault,
     Many,
-    Model,
     as_strings,
     as_tuple,
     checked,
@@ -27,6 +25,7 @@ from nixgen.models.core import (
     string,
     whole_number,
 )
+from nixgen.models.core import Fault, Model
 from nixgen.models.files import Secret
 
 __all__ = ["Builder"]

@@ -6,11 +6,10 @@ from typing import ClassVar, Literal
 
 import attrs
 
-from nixgen.models.core import (
+from nixgen.models.checks import (
     FLAG,
     TARGET_NAME,
     Many,
-    Model,
     as_strings,
     as_tuple,
     checked,
@@ -21,6 +20,7 @@ from nixgen.models.core import (
     pattern,
     whole_number,
 )
+from nixgen.models.core import Model
 
 __all__ = ["Cache", "Upstream", "as_caches"]
 

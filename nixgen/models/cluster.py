@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from nixgen.models.core import (
+from nixgen.models.checks import (
     FLAG,
-    Fault,
     Many,
-    Model,
     as_tuple,
     checked,
     instance,
@@ -24,6 +22,7 @@ from nixgen.models.core import (
     pattern,
     whole_number,
 )
+from nixgen.models.core import Fault, Model
 from nixgen.models.disk import DEVICE, MOUNT_POINT, WORD
 from nixgen.models.network import address, network_range
 

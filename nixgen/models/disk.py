@@ -7,11 +7,9 @@ from typing import Literal
 
 import attrs
 
-from nixgen.models.core import (
+from nixgen.models.checks import (
     FLAG,
-    Fault,
     Many,
-    Model,
     as_dict,
     as_strings,
     as_tuple,
@@ -25,6 +23,7 @@ from nixgen.models.core import (
     optional,
     pattern,
 )
+from nixgen.models.core import Fault, Model
 
 __all__ = ["DEVICE", "MOUNT_POINT", "WORD", "Boot", "FileSystem", "TmpfilesRule"]
 

@@ -7,16 +7,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from nixgen.models.core import (
-    TARGET_NAME,
-    Many,
-    Model,
-    as_tuple,
-    checked,
-    mapping,
-    model,
-    models,
-)
+from nixgen.models.checks import TARGET_NAME, Many, as_tuple, checked, mapping, model, models
+from nixgen.models.core import Model
 from nixgen.models.files import textual_value
 from nixgen.models.machine import Machine, module_list
 from nixgen.models.nixos import NixModule, as_modules, as_options, option_values

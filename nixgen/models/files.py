@@ -12,11 +12,9 @@ from typing import Any, ClassVar, NoReturn
 import attrs
 
 from nixgen.gitignore import InexpressibleError, Rule, parse_pattern
-from nixgen.models.core import (
+from nixgen.models.checks import (
     FLAG,
-    Fault,
     Many,
-    Model,
     as_dict,
     as_strings,
     as_tuple,
@@ -29,6 +27,7 @@ from nixgen.models.core import (
     pattern,
     string,
 )
+from nixgen.models.core import Fault, Model
 from nixgen.models.text import Interpolated, Text, textual
 
 __all__ = ["ConfigFile", "Package", "Secret", "Source", "StoreReference"]

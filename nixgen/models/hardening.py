@@ -7,16 +7,8 @@ from typing import Literal
 
 import attrs
 
-from nixgen.models.core import (
-    FLAG,
-    Fault,
-    Model,
-    as_strings,
-    checked,
-    each,
-    one_of,
-    pattern,
-)
+from nixgen.models.checks import FLAG, as_strings, checked, each, one_of, pattern
+from nixgen.models.core import Fault, Model
 
 __all__ = ["Hardening"]
 

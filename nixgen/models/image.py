@@ -7,10 +7,8 @@ from typing import ClassVar
 
 import attrs
 
-from nixgen.models.core import (
-    Fault,
+from nixgen.models.checks import (
     Many,
-    Model,
     as_string_dict,
     as_tuple,
     checked,
@@ -20,6 +18,7 @@ from nixgen.models.core import (
     pattern,
     string,
 )
+from nixgen.models.core import Fault, Model
 from nixgen.models.files import Package, as_packages, package_list, textual_value
 from nixgen.models.service import Service, Word, as_words
 

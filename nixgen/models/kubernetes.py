@@ -7,13 +7,11 @@ from typing import Any, ClassVar, Literal, get_args
 
 import attrs
 
-from nixgen.models.core import (
+from nixgen.models.checks import (
     FLAG,
     LABEL,
     LABEL_RULE,
-    Fault,
     Many,
-    Model,
     as_string_dict,
     as_tuple,
     checked,
@@ -25,6 +23,7 @@ from nixgen.models.core import (
     pattern,
     whole_number,
 )
+from nixgen.models.core import Fault, Model
 from nixgen.models.files import textual_value
 from nixgen.models.image import Image
 from nixgen.models.machine import module_list

@@ -7,13 +7,10 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from nixgen.models.cluster import ClusterMember, Ec2
-from nixgen.models.core import (
+from nixgen.models.checks import (
     LABEL,
     LABEL_RULE,
-    Fault,
     Many,
-    Model,
     as_strings,
     as_tuple,
     checked,
@@ -26,6 +23,8 @@ from nixgen.models.core import (
     pattern,
     whole_number,
 )
+from nixgen.models.cluster import ClusterMember, Ec2
+from nixgen.models.core import Fault, Model
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule, as_file_systems, as_tmpfiles
 from nixgen.models.files import ConfigFile, Package, as_config_files, as_packages, package_list
 from nixgen.models.network import Network

@@ -8,12 +8,10 @@ from typing import Any
 
 import attrs
 
-from nixgen.models.core import (
+from nixgen.models.checks import (
     FLAG,
     Check,
-    Fault,
     Many,
-    Model,
     as_dict,
     as_strings,
     as_tuple,
@@ -27,6 +25,7 @@ from nixgen.models.core import (
     string,
     whole_number,
 )
+from nixgen.models.core import Fault, Model
 
 __all__ = ["DOMAIN", "Interface", "Network", "address", "network_range"]
 

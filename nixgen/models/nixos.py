@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import attrs
 
-from nixgen.models.core import Fault, Many, Model, as_tuple, checked, one_of, string
+from nixgen.models.checks import Many, as_tuple, checked, one_of, string
+from nixgen.models.core import Fault, Model
 from nixgen.models.files import Secret, relative_inside
 from nixgen.models.text import Interpolated, Text, textual
 

@@ -6,12 +6,8 @@ import attrs
 
 from nixgen.models.builders import Builder, as_builders
 from nixgen.models.cache import Cache, as_caches
-from nixgen.models.core import (
-    TARGET_NAME,
-    Model,
-    checked,
-    models,
-)
+from nixgen.models.checks import TARGET_NAME, checked, models
+from nixgen.models.core import Model
 from nixgen.models.environment import Environment, as_environments
 from nixgen.models.files import Package, as_packages, package_list
 from nixgen.models.image import Image, as_images

@@ -7,14 +7,12 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from nixgen.models.core import (
+from nixgen.models.checks import (
     FLAG,
     LABEL,
     LABEL_RULE,
     Check,
-    Fault,
     Many,
-    Model,
     as_dict,
     as_strings,
     as_tuple,
@@ -33,6 +31,7 @@ from nixgen.models.core import (
     string,
     whole_number,
 )
+from nixgen.models.core import Fault, Model
 from nixgen.models.files import (
     ConfigFile,
     Package,

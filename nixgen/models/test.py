@@ -7,17 +7,8 @@ from typing import ClassVar
 
 import attrs
 
-from nixgen.models.core import (
-    TARGET_NAME,
-    Fault,
-    Many,
-    Model,
-    as_tuple,
-    checked,
-    models,
-    optional,
-    string,
-)
+from nixgen.models.checks import TARGET_NAME, Many, as_tuple, checked, models, optional, string
+from nixgen.models.core import Fault, Model
 from nixgen.models.machine import Machine, as_machines
 
 __all__ = ["Test", "as_tests"]

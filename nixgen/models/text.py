@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 import attrs
 
-from nixgen.models.core import Check, Fault, Model
+from nixgen.models.checks import Check
+from nixgen.models.core import Fault, Model
 
 __all__ = ["Interpolated", "Text", "plain_text", "text"]
 
@@ -98,7 +99,7 @@ def plain_text(value: Any) -> str | None:
 
 def textual(is_secret: Any) -> Check:
     """Make a check for a field that takes a str, a `Text` or a reference, and never a secret."""
-    from nixgen.models.core import string
+    from nixgen.models.checks import string
 
     def run(value: Any) -> Any:
         for part in value.parts if isinstance(value, Text) else (value,):

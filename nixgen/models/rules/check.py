@@ -12,7 +12,8 @@ from typing import Any
 
 from nixgen._collector import paused_collector
 from nixgen.errors import ModelError, Problem
-from nixgen.models.core import MISUSES, Fault, Model, field_checks
+from nixgen.models.checks import field_checks
+from nixgen.models.core import MISUSES, Fault, Model
 from nixgen.models.project import Project
 from nixgen.models.rules import clusters, environments, kubernetes, machines, names, packages
 from nixgen.models.rules.visit import visit_of
