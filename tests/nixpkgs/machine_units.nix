@@ -63,7 +63,7 @@ let
     modules = [ module ];
     arguments = { };
   };
-  debian = import (machine + "/units.nix") {
+  debian = import (machine + "/services/units.nix") {
     writeScript = name: _: "/nix/store/hash-unit-script-${name}/bin/${name}";
     inherit (config.systemd) services;
   };

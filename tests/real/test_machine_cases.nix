@@ -30,13 +30,13 @@ let
     modules: (evaluate (map (value: { networking.hostName = value; }) modules)).networking.hostName;
   render =
     services:
-    import (machine + "/units.nix") {
+    import (machine + "/services/units.nix") {
       writeScript = name: text: "/scripts/${name}?${builtins.hashString "md5" text}";
       services = (evaluate [ { systemd.services = services; } ]).systemd.services;
     };
   users =
     config:
-    import (machine + "/users.nix") {
+    import (machine + "/config/users.nix") {
       fail = message: throw ''machine "web": ${message}'';
       inherit ((evaluate [ { users = config; } ]).users) users groups;
     };
@@ -391,7 +391,7 @@ in
     in
     only.uidOf "b";
 
-  firewall = import (machine + "/firewall.nix") {
+  firewall = import (machine + "/config/firewall.nix") {
     allowedTCPPorts = [
       443
       80

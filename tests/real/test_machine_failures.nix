@@ -16,7 +16,7 @@ let
     };
   users =
     config:
-    (import (machine + "/users.nix") {
+    (import (machine + "/config/users.nix") {
       fail = message: throw ''machine "web": ${message}'';
       inherit ((evaluate [ { users = config; } ]).users) users groups;
     });

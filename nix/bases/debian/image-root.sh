@@ -1,4 +1,5 @@
-# What an image has at / besides the store. contents, nearby: packages; passwd, group: the files' text.
+# What an image has at / besides the store. contents, nearby: packages; passwd, group: the files' text; joinedShare,
+# leftOutShare, joinedEtc, leftOutEtc: names of folders of packages (data/image-folders.json), where * and ? match.
 
 mkdir -p "$out"
 cd "$out"
@@ -21,26 +22,40 @@ link_into() {
   done
 }
 
+# matches NAME PATTERNS: whether one of the patterns, which blanks separate, is the name's.
+matches() {
+  set -f
+  for pattern in $2; do
+    case $1 in $pattern) set +f && return 0 ;; esac
+  done
+  set +f
+  return 1
+}
+
+# link_data FOLDER JOINED LEFT_OUT FILE…: links to data of packages. Folders that several packages fill, such as
+# /usr/share/nodejs, are joined: they are real, and what is in them is linked.
+link_data() {
+  parent=$1
+  joined=$2
+  left_out=$3
+  shift 3
+  for each in "$@"; do
+    name=${each##*/}
+    if matches "$name" "$left_out"; then
+      continue
+    elif matches "$name" "$joined"; then
+      mkdir -p "$parent/$name"
+      link_into "$parent/$name" "$each"/*
+    else
+      link_into "$parent" "$each"
+    fi
+  done
+}
+
 for package in $contents; do link_into bin "$package"/bin/*; done
 for package in $nearby; do
-  # Folders that several packages fill, such as /usr/share/nodejs, are real; what is in them is linked.
-  for file in "$package"/usr/share/*; do
-    case ${file##*/} in
-      applications | apport | icons | menu | metainfo | perl5 | pixmaps | python3 | vim) ;;
-      ca-certificates | nodejs)
-        mkdir -p "usr/share/${file##*/}"
-        link_into "usr/share/${file##*/}" "$file"/*
-        ;;
-      *) link_into usr/share "$file" ;;
-    esac
-  done
-  for file in "$package"/etc/*; do
-    case ${file##*/} in
-      apparmor.d | cron.* | default | init.d | kernel | logrotate.d | pam.d | rc?.d | skel | sysctl.d | systemd | ufw) ;;
-      ssl) mkdir -p etc/ssl && link_into etc/ssl "$file"/* ;;
-      *) link_into etc "$file" ;;
-    esac
-  done
+  link_data usr/share "$joinedShare" "$leftOutShare" "$package"/usr/share/*
+  link_data etc "$joinedEtc" "$leftOutEtc" "$package"/etc/*
   if [ -d "$package/var" ]; then
     (cd "$package" && find var -type d) | while read -r folder; do mkdir -p "$folder"; done
   fi

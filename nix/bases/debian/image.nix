@@ -47,9 +47,15 @@ let
   # Data is looked for in packages and in what they directly depend on; all of the closure would be far too much.
   nearby = lib.unique (builtins.concatMap (package: package.nearby or [ package ]) contents);
 
+  folders = builtins.fromJSON (builtins.readFile ./data/image-folders.json);
+
   root = runBusybox "${name}-root" {
     contents = contents;
     inherit nearby;
+    joinedShare = folders."usr/share".joined;
+    leftOutShare = folders."usr/share".leftOut;
+    joinedEtc = folders.etc.joined;
+    leftOutEtc = folders.etc.leftOut;
     passwd = lib.concatLines (
       lib.mapAttrsToList (
         user:
