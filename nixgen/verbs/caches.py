@@ -212,24 +212,25 @@ def push(
             hint="give one with --key FILE; make one with: nixgen cache keygen NAME",
         )
     own = () if workspace is None or keys else (signing_key(workspace),)
-    run = partial(
-        pushing.push,
+    return pushing.push(
         paths,
         location,
         [SecretKey.load(path) for path in (*keys, *own)],
+        observe,
+        dry_run=dry_run,
         thorough=thorough,
         upstreams=upstreams,
         settings=settings,
         root=root,
-    )
-    if workspace is not None and not dry_run:
-        secrets.refuse_leaks(
+        check=None
+        if workspace is None
+        else partial(
+            secrets.refuse_leaks,
             workspace,
             paths,
-            lambda: run(_ignore, dry_run=True).missing,
             logs=settings is not None and settings.logs,
-        )
-    return run(observe, dry_run=dry_run)
+        ),
+    )
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from nixgen.cache.push.leaks import (
     scan_logs,
     scan_paths,
 )
-from nixgen.driver.store.store import Store
+from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import LeakError
 from nixgen.records.document import document
 
@@ -89,14 +89,14 @@ def scan(workspace: Workspace, roots: Sequence[str]) -> SecretScan:
 def refuse_leaks(
     workspace: Workspace,
     roots: Iterable[str],
-    missing: Callable[[], Sequence[str]],
+    missing: Sequence[PathInfo],
     *,
     logs: bool,
 ) -> None:
     """Look through what a push is about to upload. Projects whose secrets cannot be read here pay nothing.
 
     :param roots: store paths whose closures are pushed.
-    :param missing: finds out which paths are to be uploaded.
+    :param missing: the paths that are to be uploaded.
     :param logs: build logs are uploaded, too.
     :raises LeakError: there is a secret's value in it.
     """
@@ -104,10 +104,9 @@ def refuse_leaks(
     if not scanner:
         return
     store = Store.of_host()
-    paths = missing()
-    leaks = scan_paths(paths, scanner, store)
+    leaks = scan_paths((info.path for info in missing), scanner, store)
     if logs:
-        leaks += scan_logs(store.info(paths), scanner, store)
+        leaks += scan_logs(missing, scanner, store)
     if leaks:
         raise _error(workspace, leaks, roots, store)
 

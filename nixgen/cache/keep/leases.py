@@ -94,15 +94,17 @@ def leased_paths(
     :param clock: with ``sleep``, replaceable for tests.
     """
     lease = Lease(bucket, ttl=ttl, waiting=waiting, clock=clock, sleep=sleep)
-    with lease.renewed():
-        lease.add(paths)
-        yield lease
-    # Still ours after all was recorded; else a collector may have removed what was relied on.
-    lease.require()
-    if lease.settled:
-        # It lapses by itself if it cannot be removed, and the work is done.
-        with contextlib.suppress(CacheError):
-            bucket.delete([lease.name])
+    try:
+        with lease.renewed():
+            lease.add(paths)
+            yield lease
+        # Still ours after all was recorded; else a collector may have removed what was relied on.
+        lease.require()
+    finally:
+        if lease.settled:
+            # It lapses by itself if it cannot be removed, and the work is done.
+            with contextlib.suppress(CacheError):
+                bucket.delete([lease.name])
 
 
 class Lease:

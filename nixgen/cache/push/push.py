@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from attrs import asdict, field, frozen
@@ -20,8 +20,8 @@ from nixgen.cache.push.missing import make_plan
 from nixgen.cache.push.realisation import put_realisations
 from nixgen.cache.push.upload import Uploaded, UploadSettings, upload
 from nixgen.cache.push.upstream import Upstream
-from nixgen.driver.store.store import Store
-from nixgen.errors import CacheError
+from nixgen.driver.store.store import PathInfo, Store
+from nixgen.errors import CacheError, NixgenError
 from nixgen.instant.pushes import LIFETIME, Question
 from nixgen.records.document import document
 
@@ -98,6 +98,7 @@ def push(
     settings: UploadSettings | None = None,
     store: Store | None = None,
     root: Root | None = None,
+    check: Callable[[Sequence[PathInfo]], None] | None = None,
 ) -> PushReport:
     """Make ``paths`` substitutable from the cache.
 
@@ -110,6 +111,8 @@ def push(
     :param thorough: ask the cache for every path; see `make_plan`.
     :param upstreams: what these have, with all it refers to, is not pushed.
     :param root: recorded at the end, so that collection keeps the paths; without one they stay for `gc`'s least age only.
+    :param check: called once with the paths that will be uploaded, before the first of them is; it
+        raises to refuse the push. Not called in a dry run.
     :raises VerifyError, StoreError, CacheError: see `upload`.
     """
     started = time.monotonic()
@@ -142,6 +145,12 @@ def push(
             )
         )
         if lease is not None:
+            if check is not None:
+                try:
+                    check(plan.missing)
+                except NixgenError:
+                    lease.settle()  # nothing was published under it
+                    raise
             uploaded = upload(
                 plan.missing,
                 store=store,
