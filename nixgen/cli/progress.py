@@ -25,6 +25,7 @@ from nixgen.cli.tracking import (
     Tracker,
     store_name,
 )
+from nixgen.programs.observer import ignore
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -56,10 +57,6 @@ def is_live() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _ignore(_event: object) -> None:
-    pass
-
-
 @contextlib.contextmanager
 def build_progress(*, quiet: bool, verbose: bool = False) -> Iterator[_Observe]:
     """Show evaluating and building, and a push beside it.
@@ -68,7 +65,7 @@ def build_progress(*, quiet: bool, verbose: bool = False) -> Iterator[_Observe]:
     :param verbose: in a log, print a line for each store path that is built, fetched or pushed.
     """
     if quiet:
-        yield _ignore
+        yield ignore
     elif is_live():
         view = _LiveBuilds()
         with view.live:
@@ -212,7 +209,7 @@ def tracked(tracker: Tracker, *, quiet: bool, verbose: bool = False) -> Iterator
     :param verbose: in a log, print the lines about details, too.
     """
     if quiet:
-        yield _ignore
+        yield ignore
         return
     if not is_live():
         with _log(tracker, verbose=verbose) as log:
@@ -311,4 +308,4 @@ def test_progress(*, quiet: bool, serial: bool) -> Iterator[Callable[[Any], None
             case _:
                 pass
 
-    yield _ignore if quiet else show
+    yield ignore if quiet else show

@@ -14,13 +14,10 @@ from nixgen.debian.lock import Lock
 from nixgen.debian.mirrors import VARIABLE, Mirrors, find_mirrors
 from nixgen.debian.resolve import BASE_ROOTS, resolve
 from nixgen.errors import MirrorError
+from nixgen.programs.observer import ignore
 from nixgen.programs.runner import Runner
 
 __all__ = ["machine_mirrors", "open_index", "resolve_lock"]
-
-
-def _silent(_message: str) -> None:
-    pass
 
 
 def machine_mirrors(runner: Runner, environment: Mapping[str, str] | None = None) -> Mirrors:
@@ -44,7 +41,7 @@ def open_index(
     *,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
-    warn: Callable[[str], None] = _silent,
+    warn: Callable[[str], None] = ignore,
 ) -> Index:
     """What exists in a suite, with its updates and security archive.
 
@@ -79,7 +76,7 @@ def resolve_lock(
     overrides: Mapping[str, tuple[str, ...]] | None = None,
     paths: Mapping[str, tuple[str, str | None]] | None = None,
     environment: Mapping[str, str] | None = None,
-    warn: Callable[[str], None] = _silent,
+    warn: Callable[[str], None] = ignore,
 ) -> Lock:
     """A lock for a project's packages and for the base itself.
 

@@ -25,11 +25,12 @@ from nixgen.driver.store.store import Store
 from nixgen.errors import UsageError
 from nixgen.instant import stamp
 from nixgen.programs.child import missing_tool
+from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
 from nixgen.verbs.evaluate import Evaluation
 from nixgen.verbs.remember import leave_stamp
-from nixgen.verbs.request import DEFAULT, Observer, Request, ignore
+from nixgen.verbs.request import DEFAULT, Request
 
 __all__ = ["Built", "Substituters", "build", "builder_systems", "dry_run", "results"]
 

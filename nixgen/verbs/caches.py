@@ -19,11 +19,11 @@ from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate import Tree, evaluate
 from nixgen.driver.store.store import Store
 from nixgen.errors import UsageError, VerifyError
+from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.records.document import document
 from nixgen.verbs.build import Built, Substituters
 from nixgen.verbs.evaluate import moving_files
-from nixgen.verbs.request import Observer
 
 if TYPE_CHECKING:
     from nixgen.cache.bucket.location import CacheLocation
@@ -48,10 +48,6 @@ __all__ = [
     "substituting",
     "trusted_keys",
 ]
-
-
-def _ignore(_event: object) -> None:
-    pass
 
 
 @contextlib.contextmanager
@@ -192,7 +188,7 @@ def push(
     dry_run: bool = False,
     thorough: bool = False,
     root: Root | None = None,
-    observe: Observer = _ignore,
+    observe: Observer = ignore,
 ) -> PushReport:
     """Push the closures of ``paths``, signed with ``keys``, or with the project's own key.
 
@@ -241,7 +237,7 @@ def push_session(
     keys: Sequence[Path] = (),
     settings: UploadSettings | None = None,
     upstreams: Sequence[Upstream] = (),
-    observe: Observer = _ignore,
+    observe: Observer = ignore,
 ) -> Iterator[PushSession]:
     """A push that goes on beside a build: give it the build's events, and at the end what is to be in the cache.
 

@@ -30,10 +30,11 @@ from nixgen.driver.evaluate.events import EvaluationSaid
 from nixgen.driver.messages.events import Message
 from nixgen.errors import UsageError
 from nixgen.files.fingerprint import fingerprint
+from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import Runner, SubprocessRunner
 from nixgen.project.overrides import OPTION
 from nixgen.project.workspace import SHELL, Workspace
-from nixgen.verbs.request import DEFAULT, Observer, Request, ignore
+from nixgen.verbs.request import DEFAULT, Request
 
 if TYPE_CHECKING:
     from nixgen.debian.lock import Lock

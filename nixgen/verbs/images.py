@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import SubprocessRunner
-from nixgen.verbs.request import Observer, ignore
 
 if TYPE_CHECKING:
     from nixgen.oci.ship.engine import RunningContainer

@@ -12,9 +12,10 @@ from nixgen.driver.evaluate.documents import evaluate_documents
 from nixgen.errors import UsageError, closest
 from nixgen.kubernetes.document import Document, parse_document
 from nixgen.lowering import needs_packages
+from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.verbs.evaluate import base_lock, blame, offered_mirrors, request_tree
-from nixgen.verbs.request import DEFAULT, Observer, Request, ignore
+from nixgen.verbs.request import DEFAULT, Request
 
 if TYPE_CHECKING:
     from nixgen.models import Application

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -16,16 +16,9 @@ if TYPE_CHECKING:
     from nixgen.driver.evaluate import Limits
     from nixgen.project.workspace import Workspace
 
-__all__ = ["BASES", "DEFAULT", "Observer", "Request", "ignore"]
+__all__ = ["BASES", "DEFAULT", "Request"]
 
 BASES = ("debian", "nixpkgs")
-
-Observer = Callable[[Any], None]
-"""Gets the events of a verb as they happen."""
-
-
-def ignore(_event: object) -> None:
-    """The observer of a caller that wants no events."""
 
 
 def _frozen(overrides: Mapping[str, Path]) -> Mapping[str, Path]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from nixgen.errors import UsageError
 from nixgen.files.write import write_atomically
 from nixgen.programs.command import Command
+from nixgen.programs.observer import Observer, ignore
 from nixgen.project.workspace import SHELL, Workspace
 from nixgen.verbs.build import build
-from nixgen.verbs.request import DEFAULT, Observer, Request, ignore
+from nixgen.verbs.request import DEFAULT, Request
 
 __all__ = ["NAME", "build_tools", "command", "environment", "interactive"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nixgen.errors import UsageError
-from nixgen.verbs.request import Observer, ignore
+from nixgen.programs.observer import Observer, ignore
 
 if TYPE_CHECKING:
     from nixgen.driver.evaluate import Target

@@ -20,11 +20,12 @@ from nixgen.driver.evaluate import Target
 from nixgen.driver.messages.events import Message
 from nixgen.driver.store.store import Store
 from nixgen.errors import BuildError, EvaluationError, UsageError
+from nixgen.programs.observer import Observer
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
 from nixgen.verbs.build import Substituters, build, builder_systems
 from nixgen.verbs.evaluate import evaluated
-from nixgen.verbs.request import DEFAULT, Observer, Request
+from nixgen.verbs.request import DEFAULT, Request
 
 __all__ = ["SYSTEMS", "Selection", "Warmed", "build_missing", "plan", "record_roots"]
 

@@ -22,10 +22,10 @@ from nixgen.cache.keep.batch import SWEEP
 from nixgen.cache.keep.leases import LEASES, leased
 from nixgen.cache.keep.roots import Root, list_roots, path_targets
 from nixgen.cache.push import push as library
-from nixgen.cache.push.events import ignore
 from nixgen.cache.serve.embedded import embedded_s3
 from nixgen.cache.serve.http import serve
 from nixgen.driver.store.store import Store
+from nixgen.programs.observer import ignore
 
 pytestmark = pytest.mark.real
 

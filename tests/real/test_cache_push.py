@@ -25,6 +25,7 @@ from nixgen.cache.serve.embedded import embedded_s3
 from nixgen.cache.serve.http import serve
 from nixgen.driver.store.store import Store
 from nixgen.errors import VerifyError
+from nixgen.programs.observer import ignore
 
 pytestmark = pytest.mark.real
 
@@ -85,10 +86,6 @@ def bucket(location: CacheLocation) -> Iterator[Bucket]:
     bucket = Bucket(location, connections=4)
     yield bucket
     bucket.close()
-
-
-def ignore(event: CacheEvent) -> None:
-    del event
 
 
 def push_app(app: str, location: CacheLocation, **settings: object) -> PushReport:

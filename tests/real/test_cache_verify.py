@@ -28,6 +28,7 @@ from nixgen.cache.push.push import CACHE_INFO
 from nixgen.cache.serve.embedded import embedded_s3
 from nixgen.cache.serve.http import serve
 from nixgen.driver.store.store import Store
+from nixgen.programs.observer import ignore
 from nixgen.store.digest import Hash
 
 pytestmark = pytest.mark.real
@@ -296,10 +297,6 @@ def test_a_corrupt_local_path_is_refused_and_named(cache: Pushed, tmp_path: Path
     assert [problem.path for problem in report.remaining or ()] == [info.store_path]
     assert not report.is_clean
     assert cache.bucket.head(info.url) is None
-
-
-def ignore(_event: object) -> None:
-    pass
 
 
 def absent_paths(cache: Pushed) -> tuple[NarInfo, NarInfo]:

@@ -30,6 +30,7 @@ from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
 from nixgen.cache.bucket.documents import DOCUMENT_TYPE, decode, encode, instant_text, unreadable
 from nixgen.cache.keep.batch import SWEEP, SweepBatch, outlived
 from nixgen.errors import CacheError
+from nixgen.programs.observer import ignore
 
 if TYPE_CHECKING:
     from nixgen.driver.store.store import PathInfo
@@ -54,17 +55,13 @@ def holder() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _silently(_batch: SweepBatch) -> None:
-    pass
-
-
 @contextlib.contextmanager
 def leased(
     bucket: Bucket,
     infos: Iterable[PathInfo],
     *,
     ttl: float = _TTL,
-    waiting: Callable[[SweepBatch], None] = _silently,
+    waiting: Callable[[SweepBatch], None] = ignore,
 ) -> Iterator[Lease]:
     """Keep collectors away from ``infos`` for the length of the block.
 
@@ -85,7 +82,7 @@ def leased_paths(
     paths: Mapping[str, str],
     *,
     ttl: float = _TTL,
-    waiting: Callable[[SweepBatch], None] = _silently,
+    waiting: Callable[[SweepBatch], None] = ignore,
     clock: Callable[[], float] = boot_clock,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Lease]:

@@ -17,7 +17,6 @@ __all__ = [
     "Published",
     "PushPaused",
     "UpstreamSilent",
-    "ignore",
 ]
 
 
@@ -96,7 +95,3 @@ CacheEvent: TypeAlias = (
     Planned | NarRead | NarStored | Published | UpstreamSilent | CollectorAhead | PushPaused
 )
 Observer: TypeAlias = Callable[[CacheEvent], None]
-
-
-def ignore(_event: CacheEvent) -> None:
-    """An observer that does not look."""

@@ -9,9 +9,10 @@ from attrs import frozen
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.presence import Presence
 from nixgen.cache.format.narinfo import narinfo_name
-from nixgen.cache.push.events import Observer, ignore
+from nixgen.cache.push.events import Observer
 from nixgen.cache.push.upstream import Upstream, left_to_upstreams
 from nixgen.driver.store.store import PathInfo
+from nixgen.programs.observer import ignore
 
 __all__ = ["PushPlan", "make_plan"]
 

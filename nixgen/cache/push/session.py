@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from attrs import evolve
 
@@ -23,10 +23,10 @@ from nixgen.cache.push.upload import Uploaded
 from nixgen.driver.messages.events import BuildFinished
 from nixgen.driver.store.store import Store
 from nixgen.errors import NixgenError
+from nixgen.programs.observer import Observer
 
 __all__ = ["PushSession", "push_session"]
 
-Observer: TypeAlias = Callable[[Any], None]
 Push: TypeAlias = Callable[[Sequence[str], Observer, Root | None], PushReport]
 """Pushes store paths with all they reach, telling an observer, and records the root; raises a `NixgenError`."""
 

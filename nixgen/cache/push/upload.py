@@ -25,6 +25,7 @@ from nixgen.cache.push.memory import ByteBudget, StoppedError
 from nixgen.cache.push.order import PublishOrder
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import NixgenError, StoreError, VerifyError
+from nixgen.programs.observer import ignore
 from nixgen.store.digest import Hash
 
 __all__ = ["UploadSettings", "Uploaded", "upload"]
@@ -36,10 +37,6 @@ _ASK_FROM = 1 << 18
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
-
-
-def _nothing() -> None:
-    pass
 
 
 @frozen(kw_only=True)
@@ -89,7 +86,7 @@ def upload(
     keys: Sequence[SecretKey],
     settings: UploadSettings,
     observe: Observer,
-    before_publishing: Callable[[], None] = _nothing,
+    before_publishing: Callable[[], None] = ignore,
 ) -> Uploaded:
     """Store every NAR and publish every narinfo of ``missing``.
 

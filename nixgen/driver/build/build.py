@@ -19,15 +19,12 @@ from nixgen.driver.messages.events import Event
 from nixgen.driver.messages.faults import store_fault
 from nixgen.driver.store.store import Store
 from nixgen.errors import BuildError
+from nixgen.programs.observer import ignore
 from nixgen.programs.runner import Runner
 
 __all__ = ["BuildReport", "Failure", "Observe", "Status", "TargetResult", "realise"]
 
 Observe: TypeAlias = Callable[[Event], None]
-
-
-def _ignore(_event: Event) -> None:
-    pass
 
 
 def realise(
@@ -41,7 +38,7 @@ def realise(
     jobs: int | None = None,
     known: Iterable[str] | None = None,
     builders: Builders | None = None,
-    observe: Observe = _ignore,
+    observe: Observe = ignore,
 ) -> BuildReport:
     """Bring every target's outputs into the store and root them.
 

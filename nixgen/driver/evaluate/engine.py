@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 from attrs import field, frozen
 
@@ -21,6 +20,7 @@ from nixgen.driver.evaluate.tree import Tree
 from nixgen.driver.evaluate.workers import Workers
 from nixgen.driver.store.store import Store
 from nixgen.errors import EvaluationError
+from nixgen.programs.observer import ignore
 from nixgen.programs.runner import Runner
 
 __all__ = ["Costs", "Evaluated", "evaluate"]
@@ -58,10 +58,6 @@ class Evaluated:
         return self.targets
 
 
-def _ignore(*_anything: Any) -> None:
-    pass
-
-
 def evaluate(
     tree: Tree,
     attrs: Iterable[str],
@@ -72,9 +68,9 @@ def evaluate(
     costs: Costs = Costs(),
     blame: Blame = Blame(),  # noqa: B008
     remembered: int = 0,
-    keep: Keep = _ignore,
+    keep: Keep = ignore,
     keep_going: bool = True,
-    observe: Callable[[EvaluationEvent], None] = _ignore,
+    observe: Callable[[EvaluationEvent], None] = ignore,
 ) -> Evaluated:
     """Instantiate targets of a generated tree; their derivations are in the store afterwards.
 

@@ -20,6 +20,7 @@ from nixgen.driver.messages.faults import input_fault, store_fault
 from nixgen.driver.messages.inference import EventParser
 from nixgen.driver.messages.trace import parse_trace
 from nixgen.programs.command import Command
+from nixgen.programs.observer import ignore
 from nixgen.programs.runner import Runner
 
 __all__ = ["Fetched", "fetch_tree", "tree_command"]
@@ -54,10 +55,6 @@ class Fetched:
     path: Path
 
 
-def _ignore(_event: Event) -> None:
-    pass
-
-
 def tree_command(
     reference: Mapping[str, Any], *, options: NixOptions, cache: Path | None = None
 ) -> Command:
@@ -89,7 +86,7 @@ def fetch_tree(
     runner: Runner,
     options: NixOptions,
     cache: Path | None = None,
-    observe: Callable[[Event], None] = _ignore,
+    observe: Callable[[Event], None] = ignore,
 ) -> Fetched:
     """Bring a tree into the store.
 

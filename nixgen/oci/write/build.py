@@ -12,7 +12,6 @@ from pathlib import Path
 
 from nixgen.errors import InputError, StoreError
 from nixgen.oci.events import (
-    ImageEvent,
     ImageWritten,
     LayerReused,
     LayersPlanned,
@@ -26,19 +25,16 @@ from nixgen.oci.write.blob import LayerCache, LayerInfo, LayerRecipe
 from nixgen.oci.write.codec import Codec
 from nixgen.oci.write.layout import make_manifest, write_layout
 from nixgen.oci.write.report import ImageReport, LayerReport
+from nixgen.programs.observer import ignore
 
 __all__ = ["write_images"]
-
-
-def _ignore(_: ImageEvent) -> None:
-    pass
 
 
 def write_images(
     specs: Sequence[ImageSpec],
     out_dir: Path,
     state_dir: Path,
-    observe: Observer = _ignore,
+    observe: Observer = ignore,
     *,
     codec: Codec = Codec.ZSTD,
     max_layers: int = MAX_LAYERS,

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from nixgen.cache.format.narinfo import fingerprint
 from nixgen.cache.format.signing import SecretKey
-from nixgen.cache.push.events import CacheEvent, UpstreamSilent, ignore
+from nixgen.cache.push.events import CacheEvent, UpstreamSilent
 from nixgen.cache.push.upstream import Upstream, left_to_upstreams
 from nixgen.driver.store.store import PathInfo
 from nixgen.errors import UsageError
+from nixgen.programs.observer import ignore
 from nixgen.store.digest import Hash
 
 NAR_HASH = "sha256:" + "0" * 52
