@@ -25,7 +25,8 @@ from nixgen.models.core import Fault, Model, excerpt
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
-#: Yields the faults of one field's value.
+#: Returns the faults of one field's value. An empty collection spares the value a second look,
+#: which a generator always needs.
 Check = Callable[[Any], Iterable[Fault]]
 
 CHECKS = "nixgen.checks"
@@ -108,11 +109,12 @@ def instance(*types: type, what: str) -> Check:
     :param what: Name of the types with an article, for the message: ``a Package``.
     """
 
-    def run(value: Any) -> Iterator[Fault]:
-        if not isinstance(value, types):
-            spelled = _spelled(value, types)
-            hint = f"write {spelled}" if spelled else None
-            yield "", f"must be {what}, not {type(value).__name__} {excerpt(value)}", hint
+    def run(value: Any) -> Iterable[Fault]:
+        if isinstance(value, types):
+            return ()
+        spelled = _spelled(value, types)
+        hint = f"write {spelled}" if spelled else None
+        return (("", f"must be {what}, not {type(value).__name__} {excerpt(value)}", hint),)
 
     return run
 
@@ -124,9 +126,10 @@ def optional(check: Check) -> Check:
     return run
 
 
-def boolean(value: Any) -> Iterator[Fault]:
-    if not isinstance(value, bool):
-        yield "", f"must be True or False, not {excerpt(value)}", None
+def boolean(value: Any) -> Iterable[Fault]:
+    if isinstance(value, bool):
+        return ()
+    return (("", f"must be True or False, not {excerpt(value)}", None),)
 
 
 FLAG = checked(boolean)
@@ -162,22 +165,24 @@ def models(type_: type) -> dict[str, Any]:
 def whole_number(low: int, high: int) -> Check:
     """Make a check for an int from ``low`` to ``high``, both included. True and False do not pass."""
 
-    def run(value: Any) -> Iterator[Fault]:
+    def run(value: Any) -> Iterable[Fault]:
         if isinstance(value, bool) or not isinstance(value, int):
             digits = isinstance(value, str) and value.isascii() and value.isdigit()
             hint = f"write {int(value)}" if digits else None
-            yield "", f"must be a whole number, not {type(value).__name__} {excerpt(value)}", hint
-        elif not low <= value <= high:
-            yield "", f"must be between {low} and {high}, not {value}", None
+            text = f"must be a whole number, not {type(value).__name__} {excerpt(value)}"
+            return (("", text, hint),)
+        if not low <= value <= high:
+            return (("", f"must be between {low} and {high}, not {value}", None),)
+        return ()
 
     return run
 
 
-def string(value: Any) -> Iterable[Fault]:
+def string(value: Any) -> tuple[Fault, ...]:
     """Check for text that Nix can hold: no NUL character, no lone surrogate."""
     if type(value) is str and value.isascii() and "\0" not in value:
         return ()
-    return _string_faults(value)
+    return tuple(_string_faults(value))
 
 
 def _string_faults(value: Any) -> Iterator[Fault]:
@@ -208,13 +213,13 @@ def one_line(file: str, *, separators: str = "") -> Check:
     """
     refused = re.compile(f"{CONTROL.pattern}|[{re.escape(separators)}]" if separators else CONTROL)
 
-    def run(value: Any) -> Iterator[Fault]:
-        faulty = False
-        for fault in string(value):
-            faulty = True
-            yield fault
-        if not faulty and (found := refused.search(value)):
-            yield "", f"contains {found[0]!r}, which would end its place in {file}", "take it out"
+    def run(value: Any) -> Iterable[Fault]:
+        if faults := string(value):
+            return faults
+        found = refused.search(value)
+        if found is None:
+            return ()
+        return (("", f"contains {found[0]!r}, which would end its place in {file}", "take it out"),)
 
     return run
 
@@ -241,21 +246,13 @@ def pattern(regex: str, *, what: str, example: str, allowed: str | None = None) 
     :param example: Correct value, for the hint.
     :param allowed: Rule in words, for the hint, when the example alone does not explain it.
     """
-    compiled = re.compile(regex)
+    fits = re.compile(regex).fullmatch
     hint = f"{allowed}; for example {example}" if allowed else f"for example {example}"
 
     def run(value: Any) -> Iterable[Fault]:
-        if type(value) is str and value.isascii() and compiled.fullmatch(value):
-            return () if "\0" not in value else faults(value)
-        return faults(value)
-
-    def faults(value: Any) -> Iterator[Fault]:
-        faulty = False
-        for fault in string(value):
-            faulty = True
-            yield fault
-        if not faulty and not compiled.fullmatch(value):
-            yield "", f"{value!r} is not {what}", hint
+        if type(value) is str and value.isascii() and fits(value) and "\0" not in value:
+            return ()
+        return string(value) or (() if fits(value) else (("", f"{value!r} is not {what}", hint),))
 
     return run
 
@@ -272,9 +269,10 @@ def one_of(literal: Any) -> Check:
     """Make a check for one of the values of a ``Literal[…]``, which is the field's type as well."""
     choices: tuple[str, ...] = get_args(literal)
 
-    def run(value: Any) -> Iterator[Fault]:
-        if value not in choices:
-            yield "", f"must be one of {', '.join(choices)}, not {excerpt(value)}", None
+    def run(value: Any) -> Iterable[Fault]:
+        if value in choices:
+            return ()
+        return (("", f"must be one of {', '.join(choices)}, not {excerpt(value)}", None),)
 
     return run
 
@@ -301,13 +299,14 @@ def _list_fault(value: Any, check: Check) -> tuple[str, str | None]:
 def each(check: Check) -> Check:
     """Make a check for a tuple whose items all pass ``check``. Faults carry the index of the item."""
 
-    def run(value: Any) -> Iterator[Fault]:
+    def run(value: Any) -> Iterable[Fault]:
         if not isinstance(value, tuple):
-            yield "", *_list_fault(value, check)
-            return
+            return (("", *_list_fault(value, check)),)
+        found: tuple[Fault, ...] = ()
         for index, item in enumerate(value):
             for suffix, message, hint in check(item):
-                yield f"[{index}]{suffix}", message, hint
+                found += ((f"[{index}]{suffix}", message, hint),)
+        return found
 
     return run
 
@@ -317,34 +316,14 @@ def mapping(key: Check, item: Check) -> Check:
     the key.
     """
 
-    def run(value: Any) -> Iterator[Fault]:
+    def run(value: Any) -> Iterable[Fault]:
         if not isinstance(value, dict):
-            yield "", f"must be a dict, not {type(value).__name__} {excerpt(value)}", None
-            return
+            text = f"must be a dict, not {type(value).__name__} {excerpt(value)}"
+            return (("", text, None),)
+        found: tuple[Fault, ...] = ()
         for name, content in value.items():
-            for suffix, message, hint in key(name):
-                yield f"[{name!r}]{suffix}", message, hint
-            for suffix, message, hint in item(content):
-                yield f"[{name!r}]{suffix}", message, hint
+            for suffix, message, hint in (*key(name), *item(content)):
+                found += ((f"[{name!r}]{suffix}", message, hint),)
+        return found
 
     return run
-
-
-#: name, what the value is when nothing was given (which needs no check), checks
-FieldChecks = tuple[str, Any, tuple[Check, ...]]
-
-
-def field_checks(cls: type) -> tuple[FieldChecks, ...]:
-    """The checks of a model class, field by field. They are computed once for each class."""
-    found = _FIELD_CHECKS.get(cls)
-    if found is None:
-        found = tuple(
-            (field.name, field.default, field.metadata[CHECKS])
-            for field in attrs.fields(cls)
-            if CHECKS in field.metadata
-        )
-        _FIELD_CHECKS[cls] = found
-    return found
-
-
-_FIELD_CHECKS: dict[type, tuple[FieldChecks, ...]] = {}

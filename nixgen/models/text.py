@@ -7,6 +7,7 @@ carries references to things that will have a store path; `text` and ``/`` make 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import attrs
@@ -101,14 +102,20 @@ def textual(is_secret: Any) -> Check:
     """Make a check for a field that takes a str, a `Text` or a reference, and never a secret."""
     from nixgen.models.checks import string
 
-    def run(value: Any) -> Any:
-        for part in value.parts if isinstance(value, Text) else (value,):
-            if isinstance(part, Interpolated):
-                continue
-            if isinstance(part, is_secret):
-                yield _secret_fault(part)
-            else:
-                yield from string(part)
+    def faults(part: Any) -> tuple[Fault, ...]:
+        if isinstance(part, Interpolated):
+            return ()
+        return (_secret_fault(part),) if isinstance(part, is_secret) else string(part)
+
+    def run(value: Any) -> Iterable[Fault]:
+        if type(value) is str:
+            return string(value)
+        if not isinstance(value, Text):
+            return faults(value)
+        found: tuple[Fault, ...] = ()
+        for part in value.parts:
+            found += string(part) if type(part) is str else faults(part)
+        return found
 
     return run
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import attrs
+
 from nixgen._collector import paused_collector
 from nixgen.errors import ModelError, Problem
-from nixgen.models.checks import field_checks
+from nixgen.models.checks import CHECKS
 from nixgen.models.core import MISUSES, Fault, Model
 from nixgen.models.project import Project
 from nixgen.models.rules import clusters, environments, kubernetes, machines, names, packages
@@ -44,11 +46,10 @@ def check(project: Project) -> tuple[Problem, ...]:
 def _problems(project: Project) -> list[Problem]:
     visit = visit_of(project)
     problems: list[Problem] = []
-    for index, value in enumerate(visit.values):
-        if found := _own_faults(value):
-            problems.extend(
-                _problem(visit.path(index), value, fault, content) for fault, content in found
-            )
+    for index in visit.suspects:
+        value = visit.values[index]
+        for fault, content in _own_faults(value):
+            problems.append(_problem(visit.path(index), value, fault, content))
     if not problems:
         for rule in _RULES:
             problems.extend(rule(project))
@@ -96,13 +97,13 @@ def _own_faults(value: Model) -> list[tuple[Fault, Any]]:
         misuse = MISUSES[id(value)]
         missing = misuse.missing
         found.extend((fault, None) for fault in misuse.faults)
-    for name, default, checks in field_checks(value.__class__):
-        content = getattr(value, name)
-        if content is default or name in missing:
+    for field in attrs.fields(type(value)):
+        content = getattr(value, field.name)
+        if content is field.default or field.name in missing:
             continue
-        for run in checks:
+        for run in field.metadata.get(CHECKS, ()):
             for suffix, message, hint in run(content):
-                found.append(((f".{name}{suffix}", message, hint), content))
+                found.append(((f".{field.name}{suffix}", message, hint), content))
     # rules between fields need fields that are sound
     return found or [(fault, None) for fault in value.faults()]
 

@@ -4,51 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from operator import attrgetter
-from typing import Any
+from itertools import compress
+from operator import attrgetter, is_not
+from typing import Any, NamedTuple
 
 import attrs
 
-from nixgen.models.core import Model
+from nixgen.models.checks import CHECKS, Check
+from nixgen.models.core import MISUSES, Model
 
 __all__ = ["Visit", "visit_of", "walk"]
+
+#: A model, the index of the model that holds it, and its label there.
+_Step = tuple[Model, int, str]
+_HOLDS_NO_MODEL = frozenset({str, int, bool, type(None), float})
 
 
 class Visit:
     """The models of a project, each once, with its path. Paths are built on demand, because few are
     ever needed.
 
+    The checks of the fields run during the walk: to visit a large project twice costs more than the
+    checks do.
+
     :param root: Model to start at.
     """
 
-    __slots__ = ("_labels", "_parents", "values")
+    __slots__ = ("_labels", "_parents", "suspects", "values")
 
     def __init__(self, root: Model) -> None:
-        self.values: list[Model] = []
-        self._parents: list[int] = []
-        self._labels: list[str] = []
+        self.values = values = list[Model]()
+        #: Indices of the values that may have faults of their own. All others have none.
+        self.suspects: list[int] = []
+        self._parents = parents = list[int]()
+        self._labels = labels = list[str]()
         seen: set[int] = set()
-        stack: list[tuple[Model, int, str]] = [(root, -1, "")]
+        stack: list[_Step] = [(root, -1, "")]
         while stack:
             value, parent, label = stack.pop()
             if id(value) in seen:
                 continue
             seen.add(id(value))
-            here = len(self.values)
-            self.values.append(value)
-            self._parents.append(parent)
-            self._labels.append(label)
-            found: list[tuple[Model, int, str]] = []
-            labels, contents = _model_fields(value.__class__)
-            for label, content in zip(labels, contents(value), strict=True):
+            here = len(values)
+            values.append(value)
+            parents.append(parent)
+            labels.append(label)
+            contents_of, fields, defaults, has_rules = _FORMS.get(type(value)) or _form(type(value))
+            contents = contents_of(value)
+            members: list[_Step] = []
+            sound = not MISUSES or id(value) not in MISUSES
+            # a field that holds its default needs no look
+            given = compress(zip(fields, contents, strict=True), map(is_not, contents, defaults))
+            for (label, checks), content in given:
+                for check in checks:
+                    if check(content):
+                        sound = False
                 if content.__class__ in _HOLDS_NO_MODEL or not content:
                     continue
                 if isinstance(content, Model):
-                    found.append((content, here, label))
+                    members.append((content, here, label))
                 else:
-                    _members(content, here, label, found)
+                    _members(content, here, label, members)
+            # rules between fields need fields that are sound
+            if not sound or (has_rules and any(value.faults())):
+                self.suspects.append(here)
             # pushed in reverse: popped, and so reported, in the order of the fields
-            stack.extend(reversed(found))
+            if members:
+                members.reverse()
+                stack.extend(members)
 
     def path(self, index: int) -> str:
         """The model path of a value: ``machines.web.services.api.ports[0]``. Members of a
@@ -63,15 +86,14 @@ class Visit:
         return "".join(reversed(labels)).removeprefix(".")
 
 
-_HOLDS_NO_MODEL = frozenset({str, int, bool, type(None), float})
-
-
-def _members(content: Any, parent: int, label: str, found: list[tuple[Model, int, str]]) -> None:
+def _members(content: Any, parent: int, label: str, found: list[_Step]) -> None:
     if isinstance(content, tuple):
         if _HOLDS_NO_MODEL.issuperset(map(type, content)):
             return
         named = _by_name(content)
         for index, item in enumerate(content):
+            if item.__class__ in _HOLDS_NO_MODEL:
+                continue
             if isinstance(item, Model):
                 place = f".{getattr(item, 'name', '')}" if named else f"[{index}]"
                 found.append((item, parent, label + place))
@@ -79,6 +101,8 @@ def _members(content: Any, parent: int, label: str, found: list[tuple[Model, int
                 _members(item, parent, f"{label}[{index}]", found)
     elif isinstance(content, dict):
         for key, item in content.items():
+            if item.__class__ in _HOLDS_NO_MODEL:
+                continue
             if isinstance(item, Model):
                 found.append((item, parent, f"{label}[{key!r}]"))
             elif isinstance(item, (tuple, dict)):
@@ -109,23 +133,45 @@ def _by_name(items: tuple[Any, ...]) -> bool:
 
     The name of a port is only a label: people look for its place, as with the words of a command.
     """
-    if not all(isinstance(item, Model) and item.addressed_by_name for item in items):
-        return False
-    names = {item.name for item in items if isinstance(item.name, str) and item.name}
+    names: set[str] = set()
+    for item in items:
+        if not isinstance(item, Model) or not item.addressed_by_name:
+            return False
+        name = getattr(item, "name", None)
+        if isinstance(name, str) and name:
+            names.add(name)
     return len(names) == len(items)
 
 
-_MODEL_FIELDS: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
+class _Form(NamedTuple):
+    """A model class, as the walk sees it.
+
+    :param contents: Returns the contents of all fields of a value.
+    :param fields: Label and checks of each field.
+    :param defaults: Default of each field; never a model, for a walk visits it.
+    :param has_rules: True when the class has rules between its fields.
+    """
+
+    contents: Callable[[Any], tuple[Any, ...]]
+    fields: tuple[tuple[str, tuple[Check, ...]], ...]
+    defaults: tuple[Any, ...]
+    has_rules: bool
 
 
-def _model_fields(cls: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """The labels of a class's fields, and a function for the contents of all of them at once."""
-    found = _MODEL_FIELDS.get(cls)
-    if found is None:
-        names = tuple(field.name for field in attrs.fields(cls) if field.name != "origin")
-        found = tuple(f".{name}" for name in names), _contents_of(names)
-        _MODEL_FIELDS[cls] = found
-    return found
+_FORMS: dict[type[Model], _Form] = {}
+
+
+def _form(cls: type[Model]) -> _Form:
+    fields = [field for field in attrs.fields(cls) if field.name != "origin"]
+    form = _FORMS[cls] = _Form(
+        _contents_of([field.name for field in fields]),
+        tuple((f".{field.name}", field.metadata.get(CHECKS, ())) for field in fields),
+        tuple(
+            attrs.NOTHING if isinstance(field.default, Model) else field.default for field in fields
+        ),
+        cls.faults is not Model.faults,
+    )
+    return form
 
 
 def _contents_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
