@@ -18,6 +18,7 @@ from nixgen.cli.console import human_size
 from nixgen.driver.evaluate import events as evaluation
 from nixgen.driver.messages import events as nix
 from nixgen.oci import events as oci
+from nixgen.store.path import BASE_NAME, base_name, path_name
 
 __all__ = [
     "BuildTracker",
@@ -78,8 +79,8 @@ class Tracker(Protocol):
 
 def store_name(path: str) -> str:
     """The name of a store path without its hash, or the last part of another path."""
-    name = path.rpartition("/")[2]
-    return name[33:] if name[32:33] == "-" else name
+    name = base_name(path)
+    return path_name(path) if BASE_NAME.fullmatch(name) else name
 
 
 def _warning(text: str) -> Line:

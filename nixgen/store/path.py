@@ -1,7 +1,8 @@
 """A store path as a value: the digest that identifies it, and its name.
 
 Format: ``/nix/store/<digest>-<name>``, where the digest is 32 characters of Nix's base 32 and the
-name has at most 211 characters (Nix manual, "Store path").
+name has at most 211 characters (Nix manual, "Store path"). `StorePath.parse` checks a text;
+`base_name`, `path_digest` and `path_name` take the parts of one that is known to be a store path.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Self
 
 from attrs import frozen
 
-__all__ = ["BASE_NAME", "STORE", "StorePath"]
+__all__ = ["BASE_NAME", "STORE", "StorePath", "base_name", "path_digest", "path_name"]
 
 STORE = "/nix/store"
 """The folder of a store unless it was made for another one."""
@@ -25,7 +26,7 @@ class StorePath:
     """One path directly in a Nix store.
 
     :param digest: the 32 base-32 characters before the first dash; a cache's files are named by it.
-    :param name: the rest, behind that dash, such as ``hello-2.12.1``.
+    :param name: the rest, after that dash, such as ``hello-2.12.1``.
     :param folder: the store's folder, ``/nix/store`` nearly everywhere.
     """
 
@@ -54,11 +55,33 @@ class StorePath:
         """``<digest>-<name>``: how narinfo files and references spell a path."""
         return f"{self.digest}-{self.name}"
 
-    @property
-    def narinfo(self) -> str:
-        """``<digest>.narinfo``: the file of a binary cache that describes this path."""
-        return f"{self.digest}.narinfo"
-
     def __str__(self) -> str:
         """The full path."""
         return f"{self.folder}/{self.base_name}"
+
+
+def base_name(path: str) -> str:
+    """``<digest>-<name>`` of a store path.
+
+    Nothing is checked, here and in the functions below: closures have thousands of paths, and Nix
+    has checked what its database holds.
+
+    :param path: a store path, or a base name already.
+    """
+    return path.rpartition("/")[2]
+
+
+def path_digest(path: str) -> str:
+    """The digest of a store path, unchecked.
+
+    :param path: a store path, its base name, or its digest already.
+    """
+    return path.rpartition("/")[2][:32]
+
+
+def path_name(path: str) -> str:
+    """The name of a store path, such as ``hello-2.12.1``, unchecked.
+
+    :param path: a store path, or its base name.
+    """
+    return path.rpartition("/")[2][33:]

@@ -115,7 +115,7 @@ def substituting(
     :raises CacheError: the cache does not answer.
     """
     from nixgen.cache.bucket.bucket import Bucket
-    from nixgen.cache.push.push import CACHE_INFO
+    from nixgen.cache.format.names import CACHE_INFO
     from nixgen.cache.serve.http import serve
 
     _, upstreams = cache_defaults(workspace, cache)

@@ -18,7 +18,7 @@ from faulty_s3 import FaultyS3, faulty_s3
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.check.verify import verify
 from nixgen.cache.format.codec import Codec
-from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.push import PushReport, push
 from nixgen.cache.push.upload import UploadSettings

@@ -16,7 +16,8 @@ import pytest
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.format.keygen import keygen
-from nixgen.cache.format.narinfo import NarInfo, narinfo_name
+from nixgen.cache.format.names import narinfo_name
+from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.keep.batch import SWEEP
 from nixgen.cache.keep.leases import LEASES, leased

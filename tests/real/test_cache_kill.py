@@ -17,7 +17,7 @@ from built_tree import build_tree, copy_from, nar_hashes
 from faulty_s3 import BUCKET, FaultyS3, faulty_s3
 
 from nixgen.cache.bucket.location import CacheLocation
-from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.push import push
 from nixgen.driver.store.store import Store

@@ -16,7 +16,8 @@ import pytest
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.format.codec import CODECS, Codec
-from nixgen.cache.format.narinfo import NarInfo, narinfo_name
+from nixgen.cache.format.names import narinfo_name
+from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.cache.push.events import CacheEvent, NarStored, Planned, Published
 from nixgen.cache.push.push import CACHE_INFO, PushReport, push

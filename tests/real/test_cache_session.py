@@ -13,7 +13,7 @@ from faulty_s3 import faulty_s3
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.location import CacheLocation
-from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.events import PushPaused
 from nixgen.cache.push.push import push

@@ -14,7 +14,8 @@ from typing import Any
 from attrs import frozen
 
 from nixgen.cache.bucket.location import CacheLocation
-from nixgen.cache.format.narinfo import NarInfo, narinfo_name
+from nixgen.cache.format.names import narinfo_name
+from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey
 from nixgen.store.digest import Hash
 

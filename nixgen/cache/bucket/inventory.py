@@ -8,10 +8,11 @@ from typing import TypeAlias
 from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
+from nixgen.cache.format.names import is_narinfo
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.errors import VerifyError
 
-__all__ = ["Inventory", "is_narinfo", "read_inventory", "read_narinfo"]
+__all__ = ["Inventory", "read_inventory", "read_narinfo"]
 
 Unreadable: TypeAlias = str
 
@@ -43,10 +44,6 @@ class Inventory:
         """Bytes of an object; 0 when it was not there."""
         found = self.objects.get(name)
         return found.size if found else 0
-
-
-def is_narinfo(name: str) -> bool:
-    return name.endswith(".narinfo") and "/" not in name
 
 
 def read_inventory(bucket: Bucket) -> Inventory:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.format.names import listing_name, narinfo_name, object_digest
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.keep.leases import LEASES, LeaseRecord, boot_clock
 from nixgen.cache.keep.lock import sweep_lock
@@ -30,8 +31,8 @@ def referrers_first(
     referrers: dict[str, set[str]] = defaultdict(set)
     for name, info in narinfos.items():
         for reference in info.references:
-            if f"{reference[:32]}.narinfo" != name:
-                referrers[f"{reference[:32]}.narinfo"].add(name)
+            if narinfo_name(reference) != name:
+                referrers[narinfo_name(reference)].add(name)
     doomed: set[str] = set()
     pending = list(names)
     while pending:
@@ -57,14 +58,14 @@ def drop(bucket: Bucket, layers: Sequence[Sequence[str]]) -> None:
 
     :raises CacheError: a push relies on one of the paths, or a collector is at work; nothing, or only whole layers, were removed.
     """
-    hashes = frozenset(name.removesuffix(".narinfo") for layer in layers for name in layer)
+    hashes = frozenset(object_digest(name) for layer in layers for name in layer)
     with sweep_lock(bucket, seconds=_SECONDS, clock=boot_clock) as lock:
         for layer in layers:
             # Before each: a lock that had lapsed in between may have let a push begin.
             lock.declare(paths=hashes)
             _require_unleased(bucket, hashes)
             lock.delete(
-                each for name in layer for each in (name, f"{name.removesuffix('.narinfo')}.ls")
+                each for name in layer for each in (name, listing_name(object_digest(name)))
             )
 
 

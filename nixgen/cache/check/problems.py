@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from nixgen.store.path import path_name
+
 __all__ = ["CacheProblem", "ProblemKind"]
 
 
@@ -99,7 +101,7 @@ class CacheProblem:
     @property
     def what(self) -> str:
         """The path's name without directory and hash, or the object's."""
-        return self.object if self.path is None else self.path.rpartition("/")[2][33:]
+        return self.object if self.path is None else path_name(self.path)
 
     @property
     def remedy(self) -> str:

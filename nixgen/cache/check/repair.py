@@ -20,21 +20,21 @@ from nixgen.cache.check.drop import referrers_first
 from nixgen.cache.check.problems import CacheProblem, ProblemKind
 from nixgen.cache.check.verify import asked_upstreams, check_metadata, in_order, verify
 from nixgen.cache.format.codec import Codec
-from nixgen.cache.format.narinfo import NarInfo, fingerprint, narinfo_name
+from nixgen.cache.format.names import CACHE_INFO, content_type, narinfo_name
+from nixgen.cache.format.narinfo import NarInfo, fingerprint
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.cache.keep.leases import leased
 from nixgen.cache.push.events import CacheEvent, Planned, Published
 from nixgen.cache.push.events import Observer as PushObserver
-from nixgen.cache.push.push import CACHE_INFO, ensure_cache_info
+from nixgen.cache.push.push import ensure_cache_info
 from nixgen.cache.push.upload import UploadSettings, upload
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import StoreError, VerifyError
 from nixgen.records.document import document
 from nixgen.store.digest import Hash
+from nixgen.store.path import base_name
 
 __all__ = ["Beyond", "RepairPlan", "RepairReport", "plan_repair", "repair"]
-
-_NARINFO_TYPE = "text/x-nix-narinfo"
 
 
 @frozen(kw_only=True)
@@ -166,27 +166,27 @@ def _paths_of(names: Iterable[str], inventory: Inventory, store: Store) -> dict[
     wanted = set(names)
     known: dict[str, str | None] = dict.fromkeys(wanted)
     for info in inventory.narinfos.values():
-        for base_name in (*info.references, info.base_name):
-            if f"{base_name[:32]}.narinfo" in wanted:
-                known[f"{base_name[:32]}.narinfo"] = f"{info.store_directory}/{base_name}"
+        for entry in (*info.references, info.base_name):
+            if narinfo_name(entry) in wanted:
+                known[narinfo_name(entry)] = f"{info.store_directory}/{entry}"
     if None in known.values():
         try:
-            found = [entry.name for entry in store.real_path(store.store_dir).iterdir()]
+            found = [each.name for each in store.real_path(store.store_dir).iterdir()]
         except OSError as error:
             raise StoreError(
                 f"cannot list {store.store_dir}: {error.strerror}", hint="run: nixgen doctor"
             ) from error
-        for base_name in found:
-            name = f"{base_name[:32]}.narinfo"
-            if name in known and known[name] is None and base_name[32:33] == "-":
-                known[name] = f"{store.store_dir}/{base_name}"
+        for entry in found:
+            name = narinfo_name(entry)
+            if name in known and known[name] is None and entry[32:33] == "-":
+                known[name] = f"{store.store_dir}/{entry}"
     return known
 
 
 def _with_signatures(info: PathInfo, inventory: Inventory) -> PathInfo:
     """With those that the cache has over the same content: keys that we do not hold may have made them."""
     held = inventory.narinfos.get(narinfo_name(info.path))
-    references = tuple(sorted(reference.rpartition("/")[2] for reference in info.references))
+    references = tuple(sorted(map(base_name, info.references)))
     if held is None or (held.store_path, held.nar_hash, held.nar_size, held.references) != (
         info.path,
         Hash.parse(info.nar_hash),
@@ -415,6 +415,6 @@ def _point_twins(bucket: Bucket, plan: RepairPlan, pushed: Collection[str]) -> l
                     file_size=new.file_size,
                 )
                 text = str(changed).encode()
-                if bucket.put(name, text, content_type=_NARINFO_TYPE, if_match=found[1]):
+                if bucket.put(name, text, content_type=content_type(name), if_match=found[1]):
                     written.append(name)
     return written

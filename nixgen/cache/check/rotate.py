@@ -18,8 +18,9 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.bucket.inventory import is_narinfo, read_narinfo
+from nixgen.cache.bucket.inventory import read_narinfo
 from nixgen.cache.format.content_address import follows_from_content
+from nixgen.cache.format.names import content_type, is_narinfo
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.errors import CacheError, UsageError
@@ -245,7 +246,9 @@ def _sign_one(bucket: Bucket, name: str, rotation: Rotation, *, plan_only: bool)
             return Refused(object=name, path=refusal.path, message=str(refusal))
         if text == data.decode():
             return _Result.UNCHANGED
-        if plan_only or bucket.put(name, text.encode(), content_type=_type(name), if_match=tag):
+        if plan_only or bucket.put(
+            name, text.encode(), content_type=content_type(name), if_match=tag
+        ):
             return _Result.CHANGED
         # Somebody else wrote it between; what that one wrote is looked at anew.
     raise CacheError(
@@ -275,7 +278,3 @@ def _rewritten(name: str, data: bytes, rotation: Rotation) -> str:
         return resigned(data.decode(), rotation)
     except ValueError as error:
         raise _RefusalError(str(error), info.store_path) from error
-
-
-def _type(name: str) -> str:
-    return "application/json" if name.startswith(REALISATIONS) else "text/x-nix-narinfo"

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.documents import instant_text
 from nixgen.cache.bucket.inventory import Inventory, read_inventory
-from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.keep.roots import ROOTS
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.records.document import document

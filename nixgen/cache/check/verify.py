@@ -23,13 +23,14 @@ from nixgen.cache.check.archives import Observer, check_archives
 from nixgen.cache.check.problems import CacheProblem, ProblemKind
 from nixgen.cache.format.content_address import follows_from_content
 from nixgen.cache.format.decompress import DECOMPRESSIONS
+from nixgen.cache.format.names import CACHE_INFO, NARS, is_listing, narinfo_name, object_digest
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey
 from nixgen.cache.push.events import UpstreamSilent
-from nixgen.cache.push.push import CACHE_INFO
 from nixgen.cache.push.upstream import UpstreamCaches
 from nixgen.errors import CacheError
 from nixgen.records.document import document
+from nixgen.store.path import path_name
 
 __all__ = [
     "MIN_AGE",
@@ -292,21 +293,21 @@ def _lost_references(
     referrers: dict[str, list[NarInfo]] = defaultdict(list)
     for info in inventory.narinfos.values():
         for name in info.references:
-            if f"{name[:32]}.narinfo" not in present:
+            if narinfo_name(name) not in present:
                 referrers[f"{info.store_directory}/{name}"].append(info)
     if not referrers:
         return []
     elsewhere = asked_upstreams(upstreams, [*referrers], observe)
 
     def lost(path: str) -> CacheProblem | None:
-        name = f"{path.rpartition('/')[2][:32]}.narinfo"
+        name = narinfo_name(path)
         if bucket.head(name) is not None:
             return None
         # A collector removes referrers first: they may be gone by now.
         remaining = [info for info in referrers[path] if bucket.head(info.key) is not None]
         if not remaining:
             return None
-        first = remaining[0].base_name[33:]
+        first = path_name(remaining[0].store_path)
         who = f"{first} and {len(remaining) - 1} more refer" if remaining[1:] else f"{first} refers"
         return CacheProblem(
             kind=ProblemKind.REFERENCE_LOST,
@@ -371,13 +372,9 @@ def find_waste(
     known = {*inventory.narinfos, *inventory.unreadable}
     found: list[tuple[datetime, CacheProblem]] = []
     for name, held in inventory.objects.items():
-        if name.startswith("nar/") and name not in named:
+        if name.startswith(NARS) and name not in named:
             kind, message = ProblemKind.NAR_ORPHAN, f"{held.size} bytes that no narinfo names"
-        elif (
-            name.endswith(".ls")
-            and "/" not in name
-            and f"{name.removesuffix('.ls')}.narinfo" not in known
-        ):
+        elif is_listing(name) and narinfo_name(object_digest(name)) not in known:
             kind, message = ProblemKind.LISTING_ORPHAN, "is the listing of a path that is gone"
         else:
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Literal
@@ -10,15 +9,15 @@ from typing import Literal
 from attrs import field, frozen
 
 from nixgen.cache.collect.policy import GcPolicy, Selection, select
-from nixgen.cache.collect.snapshot import Snapshot, hash_part
+from nixgen.cache.collect.snapshot import Snapshot
+from nixgen.cache.format.names import LISTING, NAR, NARS, listing_name, narinfo_name, object_digest
+from nixgen.store.path import path_digest
 
 __all__ = ["Doomed", "GcPlan", "batches", "make_plan", "nar_hash"]
 
 Kind = Literal["root", "path", "listing", "log", "realisation", "nar"]
 
 _BATCH = 1000  # S3 deletes no more in one request
-_NAR = re.compile(r"nar/([0-9a-z]{52})\.nar(\.[a-z0-9]+)?")
-_LISTING = re.compile(r"[0-9a-z]{32}\.ls")
 _PHASES = {"root": 0, "path": 1, "listing": 2, "log": 2, "realisation": 2, "nar": 3}
 
 
@@ -100,7 +99,7 @@ def batches(doomed: Iterable[Doomed]) -> Iterator[tuple[Doomed, ...]]:
 
 def nar_hash(name: str) -> str | None:
     """In base 32, of an object that is named by it; None for other names."""
-    found = _NAR.fullmatch(name)
+    found = NAR.fullmatch(name)
     return found and found[1]
 
 
@@ -108,21 +107,21 @@ class _Planning:
     def __init__(self, snapshot: Snapshot, policy: GcPolicy) -> None:
         self._held = snapshot
         self._policy = policy
-        self._corrupt = {each.name[:32] for each in snapshot.corrupt}
+        self._corrupt = {object_digest(each.name) for each in snapshot.corrupt}
 
     def always(self) -> frozenset[str]:
         """Hash parts that stay whatever becomes of the roots."""
         held = self._held
         starts = {part for lease in held.leases for part in lease.paths}
-        starts |= {hash_part(path) for pin in held.pins for path in pin.paths}
-        starts |= {part for part in held.nodes if self._young(f"{part}.narinfo")}
+        starts |= {path_digest(path) for pin in held.pins for path in pin.paths}
+        starts |= {part for part in held.nodes if self._young(narinfo_name(part))}
         # What a corrupt narinfo refers to, so that repairing it does not make a dangling one.
         starts |= {part for broken in held.corrupt for part in broken.references}
         return frozenset(starts)
 
     def weigh(self, live: frozenset[str]) -> int:
         """Bytes of these paths' narinfos, listings and NARs; a NAR that several name counts once."""
-        names = {f"{part}.narinfo" for part in live} | {f"{part}.ls" for part in live}
+        names = {*map(narinfo_name, live), *map(listing_name, live)}
         names |= {self._held.nodes[part].url for part in live}
         return sum(self._size(name) for name in names)
 
@@ -138,9 +137,9 @@ class _Planning:
         for part, level in self._levels(dead).items():
             yield Doomed(
                 kind="path",
-                name=f"{part}.narinfo",
+                name=narinfo_name(part),
                 path=self._held.nodes[part].store_path,
-                size=self._size(f"{part}.narinfo"),
+                size=self._size(narinfo_name(part)),
                 why="nothing that is kept reaches it",
                 step=(_PHASES["path"], level),
                 paths=frozenset((part,)),
@@ -156,9 +155,9 @@ class _Planning:
                 derivers.setdefault(node.deriver, set()).add(part)
         for name in held.objects:
             parts: frozenset[str]
-            if _LISTING.fullmatch(name):
+            if LISTING.fullmatch(name):
                 kind: Kind = "listing"
-                parts = frozenset((name[:32],))
+                parts = frozenset((object_digest(name),))
             elif name.startswith("log/"):
                 kind = "log"
                 parts = frozenset(derivers.get(name.removeprefix("log/"), ()))
@@ -185,7 +184,7 @@ class _Planning:
         leased = {hash_ for lease in held.leases for hash_ in lease.paths.values()}
         for name in held.objects:
             digest = nar_hash(name)
-            if not name.startswith("nar/") or name in stay or digest in leased or self._young(name):
+            if not name.startswith(NARS) or name in stay or digest in leased or self._young(name):
                 continue
             parts = frozenset(named.get(name, ()))
             why = "its paths go" if parts else "no narinfo names it"

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, field, frozen
 
-from nixgen.cache.collect.snapshot import Generation, hash_part
+from nixgen.cache.collect.snapshot import Generation
+from nixgen.store.path import path_digest
 
 __all__ = ["GcPolicy", "Selection", "select"]
 
@@ -96,7 +97,7 @@ def _holdings(generations: Sequence[Generation]) -> list[_Holding]:
             root=each.root.name,
             generation=each.root.generation,
             target=(each.root.project, each.root.environment, attr),
-            parts=frozenset(map(hash_part, outputs.values())),
+            parts=frozenset(map(path_digest, outputs.values())),
             written=each.written,
         )
         for each in sorted(generations, key=lambda each: each.root.generation, reverse=True)

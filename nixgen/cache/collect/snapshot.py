@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
+from nixgen.cache.format.names import NARINFO, object_digest
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.keep.leases import LEASES, LeaseRecord
 from nixgen.cache.keep.roots import PINS, ROOTS, Pin, Root
 from nixgen.errors import VerifyError
+from nixgen.store.path import path_digest
 
 __all__ = [
     "REALISATIONS",
@@ -21,13 +23,11 @@ __all__ = [
     "Generation",
     "Node",
     "Snapshot",
-    "hash_part",
     "parse_node",
     "read_snapshot",
 ]
 
 REALISATIONS = ("realisations/", "build-trace-v2/")
-_NARINFO = re.compile(r"[0-9a-z]{32}\.narinfo")
 _URL = re.compile(r"^URL: (\S+)\n", re.MULTILINE)
 _REFERENCES = re.compile(r"^References: (.*)\n", re.MULTILINE)
 #: Behind the end of a lease, after which its document goes: its push must have noticed by then.
@@ -108,11 +108,6 @@ class Snapshot:
         return frozenset(found)
 
 
-def hash_part(path: str) -> str:
-    """Of a store path, or of the base name of one."""
-    return path.rpartition("/")[2][:32]
-
-
 def read_snapshot(bucket: Bucket, tick: Callable[[], None] = lambda: None) -> Snapshot:
     """Read everything. One request for a thousand objects, and one for each narinfo, realisation, root, pin and lease.
 
@@ -133,7 +128,7 @@ def read_snapshot(bucket: Bucket, tick: Callable[[], None] = lambda: None) -> Sn
         tick()
         if not found.name.startswith("nixgen/"):
             objects[found.name] = found
-    nodes, corrupt = _nodes(bucket, filter(_NARINFO.fullmatch, objects), tick)
+    nodes, corrupt = _nodes(bucket, filter(NARINFO.fullmatch, objects), tick)
     return Snapshot(
         now=now,
         leases=leases,
@@ -178,7 +173,7 @@ def _nodes(
             continue  # removed since it was listed
         match parse_node(name, data):
             case Node() as node:
-                nodes[name[:32]] = node
+                nodes[object_digest(name)] = node
             case CorruptNarinfo() as broken:
                 corrupt.append(broken)
     return nodes, tuple(corrupt)
@@ -196,7 +191,7 @@ def parse_node(name: str, data: bytes) -> Node | CorruptNarinfo:
     return Node(
         store_path=info.store_path,
         url=info.url,
-        references=frozenset(map(hash_part, info.references)) - {name[:32]},
+        references=frozenset(map(path_digest, info.references)) - {object_digest(name)},
         deriver=info.deriver,
     )
 
@@ -208,7 +203,7 @@ def _corrupt(name: str, text: str, reason: str) -> CorruptNarinfo:
         name=name,
         reason=reason,
         url=url and url[1],
-        references=frozenset(map(hash_part, references[1].split() if references else ())),
+        references=frozenset(map(path_digest, references[1].split() if references else ())),
     )
 
 
@@ -228,6 +223,6 @@ def _out_path(data: bytes) -> str | None:
     try:
         document = json.loads(data)
         path = document.get("outPath") or document["value"]["outPath"]
-        return hash_part(path)
+        return path_digest(path)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 
 from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
 from nixgen.cache.collect.plan import Doomed, batches
-from nixgen.cache.collect.snapshot import Node, Snapshot, hash_part, parse_node
+from nixgen.cache.collect.snapshot import Node, Snapshot, parse_node
+from nixgen.cache.format.names import narinfo_name, object_digest
 from nixgen.cache.keep.leases import LEASES, LeaseRecord
 from nixgen.cache.keep.lock import SweepLock
 from nixgen.cache.keep.roots import PINS, ROOTS, Pin, Root
+from nixgen.store.path import path_digest
 
 __all__ = ["Sweep"]
 
@@ -63,7 +65,7 @@ class Sweep:
                 self._lock.delete(names)
             for each in going:
                 if each.kind == "path":
-                    self._nodes.remove(each.name[:32])
+                    self._nodes.remove(object_digest(each.name))
             self.removed += going
             self._tell(len(self.removed))
 
@@ -74,7 +76,7 @@ class Sweep:
             case "root":
                 return True
             case "path":
-                return not self._nodes.is_referred_to(each.name[:32])
+                return not self._nodes.is_referred_to(object_digest(each.name))
             case "nar":
                 return not self._nodes.is_named(each.name)
             case _:
@@ -112,13 +114,14 @@ class Sweep:
 
     def _keep(self, paths: Iterable[str]) -> None:
         """Spare these paths, and learn of all that they reach what was published since the snapshot."""
-        todo = list(map(hash_part, paths))
+        todo = list(map(path_digest, paths))
         self._paths |= set(todo)
         while todo:
             part = todo.pop()
             if self._nodes.has_none_of((part,)):
-                data = self._bucket.read(f"{part}.narinfo")
-                node = data and parse_node(f"{part}.narinfo", data)
+                name = narinfo_name(part)
+                data = self._bucket.read(name)
+                node = data and parse_node(name, data)
                 if isinstance(node, Node):
                     self._nodes.add(part, node)
                     todo += node.references
@@ -134,9 +137,9 @@ class _Nodes:
         for part, node in snapshot.nodes.items():
             self.add(part, node)
         # Never removed, and what they say counts as far as it is legible.
-        self._corrupt = {broken.name[:32] for broken in snapshot.corrupt}
+        self._corrupt = {object_digest(broken.name) for broken in snapshot.corrupt}
         for broken in snapshot.corrupt:
-            self._note(broken.name[:32], broken.references, broken.url)
+            self._note(object_digest(broken.name), broken.references, broken.url)
 
     def add(self, part: str, node: Node) -> None:
         self._nodes[part] = node

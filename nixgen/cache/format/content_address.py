@@ -10,6 +10,7 @@ import hashlib
 
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.store.digest import Hash, to_base32
+from nixgen.store.path import path_name
 
 __all__ = ["follows_from_content"]
 
@@ -41,7 +42,7 @@ def follows_from_content(info: NarInfo) -> bool:
 
 
 def _path(info: NarInfo, kind: str, content: Hash) -> str:
-    name = info.base_name[33:]
+    name = path_name(info.store_path)
     text = f"{kind}:sha256:{content.hex}:{info.store_directory}:{name}"
     digest = hashlib.sha256(text.encode()).digest()
     # Folded to 20 bytes by exclusive or, as Nix's compressHash does.

@@ -15,14 +15,7 @@ from typing import Any
 from nixgen.cache.format.nar import string_size
 from nixgen.errors import StoreError
 
-__all__ = ["LISTING_TYPE", "listing_name", "nar_listing"]
-
-LISTING_TYPE = "application/json"
-
-
-def listing_name(path: str) -> str:
-    """The cache's file about the contents of the store path ``path``."""
-    return f"{path.rpartition('/')[2][:32]}.ls"
+__all__ = ["nar_listing"]
 
 
 def nar_listing(path: str | Path) -> bytes:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from attrs import evolve, field, frozen
 
+from nixgen.cache.format.names import narinfo_name
 from nixgen.errors import VerifyError
 from nixgen.store.digest import Hash
-from nixgen.store.path import BASE_NAME, StorePath
+from nixgen.store.path import BASE_NAME, base_name
 
-__all__ = ["NarInfo", "fingerprint", "narinfo_name"]
+__all__ = ["NarInfo", "fingerprint"]
 
 _REQUIRED = ("StorePath", "URL", "NarHash", "NarSize")
 _KNOWN = {
@@ -25,11 +26,6 @@ _KNOWN = {
     "CA",
     "System",
 }
-
-
-def narinfo_name(path: str) -> str:
-    """The cache's file about the store path ``path``."""
-    return StorePath.parse(path).narinfo
 
 
 def fingerprint(path: str, nar_hash: Hash, nar_size: int, references: tuple[str, ...]) -> str:
@@ -80,12 +76,12 @@ class NarInfo:
 
     @property
     def base_name(self) -> str:
-        return self.store_path.rpartition("/")[2]
+        return base_name(self.store_path)
 
     @property
     def key(self) -> str:
         """The file's name in a cache: ``<hash part>.narinfo``."""
-        return f"{self.base_name[:32]}.narinfo"
+        return narinfo_name(self.store_path)
 
     @property
     def fingerprint(self) -> str:
@@ -156,13 +152,12 @@ def _parse(text: str) -> NarInfo:
     for name in _REQUIRED:
         if not values.get(name):
             raise ValueError(f"{name} is missing")
-    directory, _, base_name = values["StorePath"].rpartition("/")
-    if not directory.startswith("/"):
+    if not values["StorePath"].startswith("/"):
         raise ValueError(f"StorePath is not a store path: {values['StorePath']!r}")
     references = tuple(values.get("References", "").split())
     deriver = values.get("Deriver")
     deriver = None if deriver in ("", "unknown-deriver") else deriver
-    for name in (base_name, *references, *([deriver] if deriver else [])):
+    for name in (base_name(values["StorePath"]), *references, *([deriver] if deriver else [])):
         if not BASE_NAME.fullmatch(name):
             raise ValueError(f"not a store path's name: {name!r}")
     nar_hash = Hash.parse(values["NarHash"])

@@ -31,6 +31,7 @@ from nixgen.cache.bucket.documents import DOCUMENT_TYPE, decode, encode, instant
 from nixgen.cache.keep.batch import SWEEP, SweepBatch, outlived
 from nixgen.errors import CacheError
 from nixgen.programs.observer import ignore
+from nixgen.store.path import path_digest
 
 if TYPE_CHECKING:
     from nixgen.driver.store.store import PathInfo
@@ -233,10 +234,8 @@ class Lease:
 
 
 def _held(infos: Iterable[PathInfo]) -> dict[str, str]:
-    # Not parsed: a closure has thousands.
-    return {
-        info.path.rpartition("/")[2][:32]: info.nar_hash.removeprefix("sha256:") for info in infos
-    }
+    # Hashes are not parsed: a closure has thousands.
+    return {path_digest(info.path): info.nar_hash.removeprefix("sha256:") for info in infos}
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.format.narinfo import NarInfo, narinfo_name
+from nixgen.cache.format.names import narinfo_name, object_digest
+from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.keep.leases import leased_paths
 from nixgen.cache.keep.roots import DEFAULT_ENVIRONMENT, Pin, Root, list_roots, put_pin
 from nixgen.errors import CacheError, UsageError
@@ -26,7 +27,7 @@ def pin_paths(bucket: Bucket, name: str, paths: Iterable[str], *, note: str = ""
     for path in pin.paths:
         if narinfo_name(path) not in closure:
             raise UsageError(f"the cache does not have {path}", hint="push it first")
-    held = {key[:32]: info.nar_hash.nix32 for key, info in closure.items()}
+    held = {object_digest(key): info.nar_hash.nix32 for key, info in closure.items()}
     with leased_paths(bucket, held) as lease:
         gone = [key for key, data in bucket.read_many(closure) if data is None]
         if gone:

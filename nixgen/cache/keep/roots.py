@@ -28,6 +28,7 @@ from nixgen.cache.bucket.documents import (
     unreadable,
 )
 from nixgen.errors import CacheError, UsageError
+from nixgen.store.path import base_name, path_name
 
 __all__ = [
     "DEFAULT_ENVIRONMENT",
@@ -170,9 +171,9 @@ def path_targets(paths: Iterable[str]) -> dict[str, dict[str, str]]:
     """
     targets: dict[str, dict[str, str]] = {}
     for path in sorted(set(paths)):
-        base_name = path.rpartition("/")[2]
-        attr = f"paths.{_VERSION.sub('', base_name[33:]) or base_name[33:]}"
-        targets.setdefault(attr, {})[base_name] = path
+        name = path_name(path)
+        attr = f"paths.{_VERSION.sub('', name) or name}"
+        targets.setdefault(attr, {})[base_name(path)] = path
     return targets
 
 

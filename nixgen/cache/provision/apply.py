@@ -17,9 +17,10 @@ from botocore.exceptions import ClientError
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.location import DEFAULT_REGION
 from nixgen.cache.bucket.s3_errors import error_code
+from nixgen.cache.format.names import CACHE_INFO
 from nixgen.cache.provision.design import BucketDesign
 from nixgen.cache.provision.difference import BucketState, Change, Part, compare, foreign, without
-from nixgen.cache.push.push import CACHE_INFO, ensure_cache_info
+from nixgen.cache.push.push import ensure_cache_info
 from nixgen.errors import CacheError
 from nixgen.records.document import document
 

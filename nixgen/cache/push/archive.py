@@ -19,13 +19,14 @@ from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket, Multipart
 from nixgen.cache.format.codec import Codec
+from nixgen.cache.format.names import nar_name
 from nixgen.cache.format.nar import nar_frames
 from nixgen.cache.push.memory import ByteBudget
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import CacheError, VerifyError
 from nixgen.store.digest import Hash
 
-__all__ = ["FRAME", "PART", "NarStream", "StoredNar", "nar_name"]
+__all__ = ["FRAME", "PART", "NarStream", "StoredNar", "archive_name"]
 
 FRAME = 1 << 24
 """Bytes of NAR in one compressed frame, and the most that goes out in one PUT."""
@@ -52,9 +53,9 @@ class StoredNar:
     reused: bool
 
 
-def nar_name(info: PathInfo, codec: Codec) -> str:
-    """Where the cache has the NAR of a path: by the hash of its uncompressed bytes, so that it is known before any work."""
-    return f"nar/{Hash.parse(info.nar_hash).nix32}.nar{codec.extension}"
+def archive_name(info: PathInfo, codec: Codec) -> str:
+    """The name in the cache of the NAR of a path, compressed by ``codec``."""
+    return nar_name(Hash.parse(info.nar_hash), codec.extension)
 
 
 def _bound(size: int) -> int:
@@ -120,7 +121,7 @@ class NarStream:
         :raises StoreError: the path cannot be read.
         :raises StoppedError: the push ends early.
         """
-        name = nar_name(info, self._codec)
+        name = archive_name(info, self._codec)
         if name in self._stored and not self._replace and (found := self._found(name)):
             return _done(found)
         if info.nar_size <= FRAME:

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.presence import Presence
-from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.push.events import Observer
 from nixgen.cache.push.upstream import Upstream, left_to_upstreams
 from nixgen.driver.store.store import PathInfo

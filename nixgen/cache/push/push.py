@@ -12,6 +12,7 @@ from attrs import asdict, field, frozen
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.bucket.pace import PaceStatistics
+from nixgen.cache.format.names import CACHE_INFO, content_type
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.keep.leases import leased
 from nixgen.cache.keep.roots import Root, record_root
@@ -25,9 +26,7 @@ from nixgen.errors import CacheError, NixgenError
 from nixgen.instant.pushes import LIFETIME, Question
 from nixgen.records.document import document
 
-__all__ = ["CACHE_INFO", "PushReport", "ensure_cache_info", "push"]
-
-CACHE_INFO = "nix-cache-info"
+__all__ = ["PushReport", "ensure_cache_info", "push"]
 
 # Below cache.nixos.org's 40: clients ask the project's own cache first.
 _PRIORITY = 30
@@ -209,7 +208,7 @@ def ensure_cache_info(bucket: Bucket, store_dir: str, *, create: bool = True) ->
     if found is None:
         if create:
             text = f"StoreDir: {store_dir}\nWantMassQuery: 1\nPriority: {_PRIORITY}\n"
-            bucket.put(CACHE_INFO, text.encode(), content_type="text/x-nix-cache-info")
+            bucket.put(CACHE_INFO, text.encode(), content_type=content_type(CACHE_INFO))
         return
     fields = dict(
         line.split(": ", 1)

@@ -11,24 +11,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from nixgen.cache.bucket.bucket import Bucket
+from nixgen.cache.format.names import content_type, realisation_name
 from nixgen.cache.format.signing import SecretKey
 from nixgen.driver.store.store import Realisation
+from nixgen.store.path import base_name
 
-__all__ = ["put_realisations", "realisation_name", "realisation_text"]
-
-
-def realisation_name(realisation: Realisation) -> str:
-    """The cache's file about it."""
-    return f"realisations/{realisation.id}.doi"
+__all__ = ["put_realisations", "realisation_text"]
 
 
 def realisation_text(realisation: Realisation, keys: Sequence[SecretKey]) -> str:
     """The file's text, signed with ``keys`` in addition to what the store has."""
     document: dict[str, Any] = {
         "id": realisation.id,
-        "outPath": _base_name(realisation.path),
+        "outPath": base_name(realisation.path),
         "dependentRealisations": {
-            name: _base_name(path) for name, path in realisation.dependencies.items()
+            name: base_name(path) for name, path in realisation.dependencies.items()
         },
     }
     text = _compact(document)
@@ -43,19 +40,11 @@ def put_realisations(
 
     :raises CacheError: S3 refuses or does not answer.
     """
-    return sum(
-        bucket.put(
-            realisation_name(each),
-            realisation_text(each, keys).encode(),
-            content_type="application/json",
-            if_absent=True,
-        )
-        for each in realisations
-    )
-
-
-def _base_name(path: str) -> str:
-    return path.rpartition("/")[2]
+    written = 0
+    for each in realisations:
+        name, text = realisation_name(each.id), realisation_text(each, keys)
+        written += bucket.put(name, text.encode(), content_type=content_type(name), if_absent=True)
+    return written
 
 
 def _compact(document: dict[str, Any]) -> str:

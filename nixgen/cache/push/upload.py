@@ -16,10 +16,11 @@ from attrs import evolve, field, frozen
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.presence import Presence
 from nixgen.cache.format.codec import Codec
-from nixgen.cache.format.listing import LISTING_TYPE, listing_name, nar_listing
-from nixgen.cache.format.narinfo import NarInfo, narinfo_name
+from nixgen.cache.format.listing import nar_listing
+from nixgen.cache.format.names import NARS, content_type, listing_name, log_name, narinfo_name
+from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import SecretKey
-from nixgen.cache.push.archive import NarStream, StoredNar, nar_name
+from nixgen.cache.push.archive import NarStream, StoredNar, archive_name
 from nixgen.cache.push.events import CacheEvent, NarRead, NarStored, Observer, Published
 from nixgen.cache.push.memory import ByteBudget, StoppedError
 from nixgen.cache.push.order import PublishOrder
@@ -27,6 +28,7 @@ from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import NixgenError, StoreError, VerifyError
 from nixgen.programs.observer import ignore
 from nixgen.store.digest import Hash
+from nixgen.store.path import base_name
 
 __all__ = ["UploadSettings", "Uploaded", "upload"]
 
@@ -264,9 +266,8 @@ class _Upload:
         narinfo = _narinfo(info, nar, self._settings.codec)
         narinfo = narinfo.with_signatures(*(key.sign(narinfo.fingerprint) for key in self._keys))
         self._before_publishing()
-        self._bucket.put(
-            narinfo_name(info.path), str(narinfo).encode(), content_type="text/x-nix-narinfo"
-        )
+        name = narinfo_name(info.path)
+        self._bucket.put(name, str(narinfo).encode(), content_type=content_type(name))
         with self._lock:
             self._outcome = evolve(
                 self._outcome,
@@ -281,20 +282,14 @@ class _Upload:
     def _put_companions(self, info: PathInfo) -> None:
         """What people look at; before the narinfo, since nobody comes back for it once that is there."""
         if self._settings.listings:
-            self._bucket.put(
-                listing_name(info.path),
-                nar_listing(self._store.real_path(info.path)),
-                content_type=LISTING_TYPE,
-            )
+            name = listing_name(info.path)
+            listing = nar_listing(self._store.real_path(info.path))
+            self._bucket.put(name, listing, content_type=content_type(name))
         if self._settings.logs and info.deriver:
             log = self._store.build_log(info.deriver)
             if log is not None:
-                self._bucket.put(
-                    f"log/{info.deriver.rpartition('/')[2]}",
-                    log,
-                    content_type="text/plain; charset=utf-8",
-                    if_absent=True,
-                )
+                name = log_name(info.deriver)
+                self._bucket.put(name, log, content_type=content_type(name), if_absent=True)
 
 
 def _stored(
@@ -303,8 +298,8 @@ def _stored(
     """The larger NARs that an interrupted push has left; small ones cost less to send than to ask for."""
     if settings.replace:
         return frozenset()
-    large = [nar_name(info, settings.codec) for info in missing if info.nar_size >= _ASK_FROM]
-    return Presence(bucket, "nar/").among(large)
+    large = [archive_name(info, settings.codec) for info in missing if info.nar_size >= _ASK_FROM]
+    return Presence(bucket, NARS).among(large)
 
 
 def _narinfo(info: PathInfo, nar: StoredNar, codec: Codec) -> NarInfo:
@@ -316,8 +311,8 @@ def _narinfo(info: PathInfo, nar: StoredNar, codec: Codec) -> NarInfo:
         file_size=nar.file_size,
         nar_hash=Hash.parse(info.nar_hash),
         nar_size=info.nar_size,
-        references=tuple(reference.rpartition("/")[2] for reference in info.references),
-        deriver=info.deriver and info.deriver.rpartition("/")[2],
+        references=tuple(map(base_name, info.references)),
+        deriver=info.deriver and base_name(info.deriver),
         signatures=info.signatures,
         ca=info.ca,
     )

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
 
+from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.format.narinfo import fingerprint
 from nixgen.cache.format.signing import PublicKey
 from nixgen.cache.push.events import Observer, UpstreamSilent
@@ -123,7 +124,7 @@ class UpstreamCaches:
             return frozenset(path for path, has in zip(paths, found, strict=True) if has)
 
     def _has(self, path: str) -> bool:
-        name = f"{path.rpartition('/')[2][:32]}.narinfo"
+        name = narinfo_name(path)
         return any(self._answers(url, name) for url in self._urls if url not in self._silent)
 
     def _answers(self, url: str, name: str) -> bool:

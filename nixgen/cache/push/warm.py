@@ -15,7 +15,7 @@ from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.presence import Presence
-from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.push.missing import make_plan
 from nixgen.cache.push.upstream import Upstream
 from nixgen.driver.evaluate import Target

@@ -21,7 +21,7 @@ from typing import Any
 from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.format.narinfo import narinfo_name
+from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.keep.pins import pin_paths
 from nixgen.cache.keep.roots import list_pins
 from nixgen.errors import CacheError, StoreError, UsageError

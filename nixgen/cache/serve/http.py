@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from nixgen.cache.bucket.bucket import Bucket, Download
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.bucket.s3_errors import error_code, s3_errors
-from nixgen.cache.push.push import CACHE_INFO
+from nixgen.cache.format.names import CACHE_INFO, NARS, content_type
 from nixgen.cache.serve.embedded import announced, embedded_s3, served_at
 from nixgen.errors import CacheError, UsageError
 from nixgen.files.write import write_atomically
@@ -57,16 +57,6 @@ _NAMES = re.compile(
 _CHANNEL = re.compile(rf"channels/({_WORD})/?")
 _RANGE = re.compile(r"bytes=([0-9]+-[0-9]*|-[0-9]+)")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9a-f:]+\](:[0-9]+)?")
-_TYPES = {
-    "nix-cache-info": "text/x-nix-cache-info",
-    "narinfo": "text/x-nix-narinfo",
-    "ls": "application/json",
-    "json": "application/json",
-    "html": "text/html; charset=utf-8",
-    "drv": "text/plain; charset=utf-8",
-    "gz": "application/gzip",
-    "xz": "application/x-xz",
-}
 
 _StartResponse = Callable[..., Any]
 _Headers = list[tuple[str, str]]
@@ -356,17 +346,11 @@ class _Body:
 
 def _headers(name: str, size: int, etag: str) -> _Headers:
     return [
-        ("Content-Type", _content_type(name)),
+        ("Content-Type", "application/x-nix-nar" if name.startswith(NARS) else content_type(name)),
         ("Content-Length", str(size)),
         ("ETag", etag),
         ("Accept-Ranges", "bytes"),
     ]
-
-
-def _content_type(name: str) -> str:
-    if name.startswith("nar/"):
-        return "application/x-nix-nar"
-    return _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
 
 
 def _page(environ: dict[str, Any], public_keys: Sequence[str]) -> str:

@@ -170,10 +170,11 @@ def _print(report: GcReport) -> None:
 
 def _rows(report: GcReport) -> list[tuple[str, str, str, str, str]]:
     """When, bytes, kind, name and reason; a path together with its listing, log, realisation and archive."""
+    from nixgen.cache.format.names import object_digest
     from nixgen.cli.console import human_size
 
     with_path: dict[str, int] = {}
-    paths = {each.name[:32] for each in report.plan.doomed if each.kind == "path"}
+    paths = {object_digest(each.name) for each in report.plan.doomed if each.kind == "path"}
     rows: list[tuple[str, str, str, str, str]] = []
     for each in report.plan.doomed:
         mine = sorted(each.paths & paths)
@@ -182,7 +183,9 @@ def _rows(report: GcReport) -> list[tuple[str, str, str, str, str]]:
     for each in report.plan.doomed:
         if each.kind != "path" and each.paths & paths:
             continue
-        size = with_path.get(each.name[:32], each.size) if each.kind == "path" else each.size
+        size = (
+            with_path.get(object_digest(each.name), each.size) if each.kind == "path" else each.size
+        )
         what = each.path or each.name.removeprefix("nixgen/roots/").removesuffix(".json")
         rows.append((_when(report, each.name), human_size(size), each.kind, what, each.why))
     return rows

@@ -131,7 +131,7 @@ class BuildLog:
             )
         if self.mismatches:
             mismatch = self.mismatches[0]
-            name = mismatch.drv[33:].removesuffix(".drv")
+            name = drv_name(mismatch.drv)
             features = f" with {', '.join(mismatch.features)}" if mismatch.features else ""
             return BuilderError(
                 f"no builder can build {name}: it needs {mismatch.system}{features}",

@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 
 from attrs import frozen
 
+from nixgen.store.path import path_name
+
 __all__ = [
     "BuildFailed",
     "BuildFinished",
@@ -214,4 +216,4 @@ def drv_name(drv: str) -> str:
 
     :param drv: its store path.
     """
-    return drv.rpartition("/")[2][33:].removesuffix(".drv")
+    return path_name(drv).removesuffix(".drv")

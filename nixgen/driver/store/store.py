@@ -19,7 +19,7 @@ from nixgen.driver.store import path_info
 from nixgen.driver.store.path_info import PathInfo, Realisation
 from nixgen.errors import StoreError
 from nixgen.programs.runner import Runner, SubprocessRunner
-from nixgen.store.path import STORE, StorePath
+from nixgen.store.path import STORE, StorePath, base_name
 
 __all__ = ["PathInfo", "Realisation", "Store"]
 
@@ -112,7 +112,7 @@ class Store:
 
         Logs lie at ``drvs/<2 characters>/<the rest>``, by default compressed with bzip2 (src/libstore/local-fs-store.cc).
         """
-        name = drv.rpartition("/")[2]
+        name = base_name(drv)
         folder = (self.log_dir or self.root / "nix/var/log/nix") / "drvs" / name[:2]
         try:
             return bz2.decompress((folder / f"{name[2:]}.bz2").read_bytes())

@@ -26,6 +26,7 @@ from nixgen.oci.write.codec import Codec
 from nixgen.oci.write.layout import make_manifest, write_layout
 from nixgen.oci.write.report import ImageReport, LayerReport
 from nixgen.programs.observer import ignore
+from nixgen.store.path import path_name
 
 __all__ = ["write_images"]
 
@@ -170,7 +171,7 @@ def _make_layers(
 
 def _comment(plan: LayerPlan) -> str:
     """A layer's history line: names without hashes, so that it reads well and stays short."""
-    names = [entry.path.removeprefix("/nix/store/")[33:] for entry in plan.paths[:5]]
+    names = [path_name(entry.path) for entry in plan.paths[:5]]
     more = len(plan.paths) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")
 

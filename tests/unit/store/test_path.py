@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nixgen.store.path import StorePath
+from nixgen.store.path import StorePath, base_name, path_digest, path_name
 
 DIGEST = "0123456789abcdfghijklmnpqrsvwxyz"
 
@@ -17,7 +17,7 @@ def test_a_path_is_read_and_written(folder: str, name: str) -> None:
     assert (parsed.digest, parsed.name, parsed.folder) == (DIGEST, name, folder)
     assert str(parsed) == text
     assert parsed.base_name == f"{DIGEST}-{name}"
-    assert parsed.narinfo == f"{DIGEST}.narinfo"
+    assert (base_name(text), path_digest(text), path_name(text)) == (parsed.base_name, DIGEST, name)
 
 
 def test_a_base_name_is_one_of_the_usual_store() -> None:
