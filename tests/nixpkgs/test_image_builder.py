@@ -18,13 +18,15 @@ pytestmark = [
 # Just enough of nixpkgs for image.nix.
 PACKAGES = """
   let
-    build = name: script: derivation {
+    runCommand = name: variables: script: derivation (variables // {
       inherit name; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-ec" "PATH=/bin:/usr/bin; ${script}" ];
-    };
+    });
+    build = name: runCommand name { };
   in
   {
     bash = "";
     buildEnv = { name, paths, postBuild, ... }: build name "mkdir $out; echo ${toString paths} > $out/contents; ${postBuild}";
+    inherit runCommand;
     jq = "/usr";
     lib = {
       concatStrings = builtins.concatStringsSep "";
@@ -33,7 +35,7 @@ PACKAGES = """
     stdenv.hostPlatform = { system = builtins.currentSystem; parsed.cpu.name = "x86_64"; };
     writeText = name: text: build name "cat > $out <<'END'\\n${text}\\nEND\\n";
     program = build "program" "echo > $out";
-    data = build "data" "echo > $out";
+    data = build "data" "mkdir -p $out/bin; cp /bin/sh $out/bin/run";
     beside = build "beside" "echo > $out";
   }
 """
@@ -45,7 +47,7 @@ def test_image_json(tree):
         in import {IMAGE} {{ inherit pkgs; }} {{
           name = "api";
           tag = "1";
-          config = {{ Entrypoint = [ "${{pkgs.data}}" "a \\"b\\"" ]; User = "1500:1500"; }};
+          config = {{ Entrypoint = [ "${{pkgs.data}}/bin/run" "a \\"b\\"" ]; User = "1500:1500"; }};
           contents = [ pkgs.program ];
           extra = [ pkgs.beside ];
           users.api = {{ uid = 1500; gid = 1501; home = "/srv"; }};
@@ -70,6 +72,24 @@ def test_image_json(tree):
         "tag": "1",
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Entrypoint": [closure["data"]["path"], 'a "b"'], "User": "1500:1500"},
+        "config": {
+            "Entrypoint": [closure["data"]["path"] + "/bin/run", 'a "b"'],
+            "User": "1500:1500",
+        },
     }
     assert "api:x:1500:1501::/srv:/bin/sh\n" in (Path(root) / "etc/passwd").read_text()
+
+
+def test_an_image_whose_program_does_not_exist_is_not_built(tree):
+    (tree.folder / "image.nix").write_text(f"""
+        let pkgs = {PACKAGES};
+        in import {IMAGE} {{ inherit pkgs; }} {{
+          name = "api";
+          tag = "1";
+          config.Entrypoint = [ "${{pkgs.data}}/bin/runs" ];
+        }}
+    """)
+    done = tree.run("nix-build", "--no-out-link", "--option", "sandbox", "false", "image.nix")
+    assert done.returncode != 0
+    assert 'error: image "api", entrypoint: ' in done.stderr
+    assert "/bin/runs does not exist; the folder has run\n" in done.stderr

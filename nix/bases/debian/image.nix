@@ -71,6 +71,8 @@ let
     group = lib.concatLines (lib.mapAttrsToList (group: gid: "${group}:x:${toString gid}:") groups);
   } (builtins.readFile ./image-root.sh);
 
+  programs = import ../../lib/programs.nix { inherit (pkgs) runCommand; };
+
   # Everything but the closure. It is a store path of its own, so that Nix finds what the configuration refers to.
   description = pkgs.writeText "${name}-description" (
     builtins.toJSON {
@@ -95,6 +97,12 @@ derivation {
     root
   ]
   ++ extra;
+  # Not read: an image whose programs do not exist is not built.
+  programs = programs.check {
+    subject = "image \"${name}\"";
+    programs = programs.ofImage config;
+    root = "${root}";
+  };
   builder = "${busybox}/bin/busybox";
   args = [
     "sh"

@@ -68,6 +68,8 @@ let
     '';
   };
 
+  programs = import ../../lib/programs.nix { inherit (pkgs) runCommand; };
+
   # Only there to have its references counted.
   references = pkgs.writeText "${name}-config.json" (builtins.toJSON config);
 in
@@ -85,6 +87,12 @@ derivation {
     references
   ]
   ++ extra;
+  # Not read: an image whose programs do not exist is not built.
+  programs = programs.check {
+    subject = "image \"${name}\"";
+    programs = programs.ofImage config;
+    root = "${root}";
+  };
   jq = "${pkgs.jq}/bin/jq";
   inherit references;
   image = {

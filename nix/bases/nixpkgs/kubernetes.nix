@@ -45,7 +45,7 @@ let
       // specialArgs;
     };
 
-  describe = import ../../lib/kubernetes { inherit (pkgs) writeText; };
+  describe = import ../../lib/kubernetes { inherit (pkgs) runCommand writeText; };
 in
 { name, modules }:
 let

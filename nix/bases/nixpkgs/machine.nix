@@ -32,11 +32,29 @@ let
       system.stateVersion = lib.mkDefault lib.trivial.release;
     };
 
+  programs = import ../../lib/programs.nix { inherit (pkgs) runCommand; };
+
+  # Nothing of the check is in the system: it only has to be built before it.
+  programsExist =
+    { config, ... }:
+    {
+      _file = "nixgen's check of programs";
+      system.extraDependencies = programs.check {
+        subject = "machine \"${name}\"";
+        programs = programs.ofServices config.systemd.services ++ programs.ofUsers config.users.users;
+      };
+    };
+
   evaluate =
     more:
     import (nixpkgs + "/nixos/lib/eval-config.nix") {
       inherit system;
-      modules = [ defaults ] ++ modules ++ more;
+      modules = [
+        defaults
+        programsExist
+      ]
+      ++ modules
+      ++ more;
     };
   nixos = evaluate [ ];
 

@@ -3,12 +3,13 @@
 
   # Inputs
   writeText: name → text → derivation.
+  runCommand: see ../programs.nix.
 
   # Output
   { name, version, namespace, objects } → a derivation whose $out is kubernetes.json, with the attribute `document`, which
   is the same as a value: whoever reads just that needs no package and builds nothing.
 */
-{ writeText }:
+{ runCommand, writeText }:
 {
   name,
   version,
@@ -119,7 +120,20 @@ let
     };
   };
 
-  file = writeText "kubernetes-${name}.json" (builtins.toJSON document);
+  text = builtins.toJSON document;
+
+  # An empty part of a text that depends on the check: manifests that start what does not exist are not built.
+  programs = import ../programs.nix { inherit runCommand; };
+  checked = builtins.concatStringsSep "" (
+    map (check: builtins.substring 0 0 "${check}") (
+      programs.check {
+        subject = "application \"${name}\"";
+        programs = programs.ofText "a command" text;
+      }
+    )
+  );
+
+  file = writeText "kubernetes-${name}.json" (text + checked);
 in
 # Attribute by attribute, so that `document` is there before the package set is.
 {

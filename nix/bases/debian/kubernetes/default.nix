@@ -44,7 +44,7 @@ let
     else
       value;
 
-  describe = import ../../../lib/kubernetes { inherit (pkgs) writeText; };
+  describe = import ../../../lib/kubernetes { inherit (pkgs) runCommand writeText; };
 in
 { name, modules }:
 let

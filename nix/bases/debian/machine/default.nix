@@ -93,6 +93,8 @@ let
     inherit (pkgs) writeText;
   };
 
+  programs = import ../../../lib/programs.nix { inherit (pkgs) runCommand; };
+
   # The first serial port of the board that the VM runner picks for a system.
   serialPorts = {
     aarch64-linux = "ttyAMA0";
@@ -302,22 +304,33 @@ let
         }
       ) configs;
 
+      testScript =
+        if isFunction config.testScript then config.testScript { nodes = configs; } else config.testScript;
+
       description = describe {
         inherit (debian) system;
         inherit (config) name;
-        testScript =
-          if isFunction config.testScript then config.testScript { nodes = configs; } else config.testScript;
+        inherit testScript;
         nodes = map (node: nodes.${node}.description) names;
       };
     in
     if names == [ ] then
       throw "${subject}: it has no machines; define `nodes.NAME`."
     else
-      debian.runBusybox "test-${name}" { inherit description; } ''
-        set -eu
-        mkdir "$out"
-        ln -s "$description" "$out/vm.json"
-      '';
+      debian.runBusybox "test-${name}"
+        {
+          inherit description;
+          # Not read: a test whose programs do not exist is not built.
+          programs = programs.check {
+            inherit subject;
+            programs = programs.ofText "script" testScript;
+          };
+        }
+        ''
+          set -eu
+          mkdir "$out"
+          ln -s "$description" "$out/vm.json"
+        '';
 in
 {
   inherit machine test;

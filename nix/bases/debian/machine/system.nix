@@ -59,6 +59,8 @@ let
 
   systemPackages = map (package: "${package}") config.environment.systemPackages;
 
+  programs = import ../../../lib/programs.nix { inherit (pkgs) runCommand; };
+
   # Options are checked when they are read, and nothing else reads these.
   checked = deepSeq [
     config.boot
@@ -82,6 +84,11 @@ checked (
       dataLinks = import ./data-links.nix {
         inherit (debian) runBusybox;
         roots = [ etc ] ++ systemPackages;
+      };
+      # Not read: a machine whose programs do not exist is not built.
+      programs = programs.check {
+        inherit subject;
+        programs = programs.ofServices config.systemd.services ++ programs.ofUsers config.users.users;
       };
       passAsFile = [ "commands" ];
       commands = concatStringsSep "" (
