@@ -119,7 +119,7 @@ def test_kinds_that_nobody_ordered_come_last(tmp_path: Path) -> None:
     """The order is the same on both bases; real kubenix renders any kind, and this base only its own."""
     file = tmp_path / "order.nix"
     file.write_text(f"""
-      (import {_SUPPORT.parents[1]}/nix/lib/kubernetes {{ writeText = name: text: throw "not asked for"; }} {{
+      (import {_SUPPORT.parents[1]}/nix/lib/kubernetes {{ runCommand = throw "not asked for"; writeText = name: text: throw "not asked for"; }} {{
         name = "x";
         version = "1.34";
         namespace = null;
