@@ -15,10 +15,10 @@ from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.inventory import Inventory, read_inventory, read_narinfo
 from nixgen.cache.bucket.presence import Presence
 from nixgen.cache.check.archives import Observer, check_archives
-from nixgen.cache.check.drop import drop as drop_paths
-from nixgen.cache.check.drop import referrers_first
 from nixgen.cache.check.problems import CacheProblem, ProblemKind
 from nixgen.cache.check.verify import asked_upstreams, check_metadata, in_order, verify
+from nixgen.cache.collect.plan import with_referrers
+from nixgen.cache.collect.sweep import remove_paths
 from nixgen.cache.format.codec import Codec
 from nixgen.cache.format.names import CACHE_INFO, content_type, narinfo_name
 from nixgen.cache.format.narinfo import NarInfo, fingerprint
@@ -244,11 +244,10 @@ def repair(
         pushed=tuple(info.path for info in plan.push),
         beyond=plan.beyond,
     )
+    beyond = [each.name for each in plan.beyond] if drop else []
     if plan_only:
-        layers = referrers_first(inventory.narinfos, [each.name for each in plan.beyond])
-        return evolve(
-            report, dropped=tuple(name for layer in layers for name in layer) if drop else ()
-        )
+        doomed = with_referrers(inventory, beyond)
+        return evolve(report, dropped=tuple(each.name for each in doomed if each.kind == "path"))
     if not problems:
         return evolve(report, remaining=())
     if any(problem.kind is ProblemKind.CACHE_INFO for problem in problems):
@@ -257,12 +256,7 @@ def repair(
     pushing = _Pushing(bucket, keys, known, store=store, codec=codec, upstreams=upstreams)
     outcome = pushing.run(plan.push, observe, observe_push)
     touched = {*map(narinfo_name, outcome.pushed), *_point_twins(bucket, plan, outcome.pushed)}
-    dropped: tuple[str, ...] = ()
-    if drop and plan.beyond:
-        narinfos = read_inventory(bucket).narinfos
-        layers = referrers_first(narinfos, [each.name for each in plan.beyond])
-        drop_paths(bucket, layers)
-        dropped = tuple(name for layer in layers for name in layer)
+    dropped = remove_paths(bucket, beyond) if beyond else ()
     after = read_inventory(bucket)
     remaining = check_metadata(bucket, after, known, upstreams, observe)
     bad = {problem.object for problem in remaining}

@@ -271,7 +271,7 @@ def _rewritten(name: str, data: bytes, rotation: Rotation) -> str:
             raise _RefusalError(str(error)) from error
     info = read_narinfo(data)
     if not isinstance(info, NarInfo):
-        raise _RefusalError(f"cannot be read: {info}")
+        raise _RefusalError(f"cannot be read: {info.reason}")
     if info.key != name:
         raise _RefusalError(f"stands in {name}", info.store_path)
     try:

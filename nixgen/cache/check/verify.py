@@ -179,9 +179,9 @@ def check_metadata(
         CacheProblem(
             kind=ProblemKind.NARINFO_UNREADABLE,
             object=name,
-            message=f"cannot be read: {why}",
+            message=f"cannot be read: {found.reason}",
         )
-        for name, why in inventory.unreadable.items()
+        for name, found in inventory.unreadable.items()
     ]
     suspects: list[tuple[str, CacheProblem]] = []
     for name, info in inventory.narinfos.items():

@@ -34,14 +34,11 @@ from nixgen.cache.collect.policy import GcPolicy
 from nixgen.cache.collect.snapshot import Snapshot, read_snapshot
 from nixgen.cache.collect.sweep import Sweep
 from nixgen.cache.keep.leases import boot_clock
-from nixgen.cache.keep.lock import SweepLock, sweep_lock
+from nixgen.cache.keep.lock import BATCH_SECONDS, SweepLock, sweep_lock
 from nixgen.cache.keep.tombstones import read_tombstones, write_tombstones
 from nixgen.records.document import document
 
-__all__ = ["BATCH_SECONDS", "GcReport", "collect", "preview"]
-
-#: A collector that died keeps others waiting for so long; see `nixgen.cache.keep.lock`.
-BATCH_SECONDS = 120.0
+__all__ = ["GcReport", "collect", "preview"]
 
 
 @frozen(kw_only=True)
@@ -213,5 +210,4 @@ def _due(since: dict[str, datetime], policy: GcPolicy, now: datetime) -> frozens
 
 def _rescued(marked: dict[str, datetime], plan: GcPlan, snapshot: Snapshot) -> tuple[str, ...]:
     doomed = {each.name for each in plan.doomed}
-    there = snapshot.objects.keys() | {each.root.name for each in snapshot.generations}
-    return tuple(sorted((marked.keys() - doomed) & there))
+    return tuple(sorted((marked.keys() - doomed) & snapshot.inventory.objects.keys()))

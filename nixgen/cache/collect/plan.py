@@ -1,4 +1,4 @@
-"""What is dead in a cache, why, and in which order it may go. Pure: from a snapshot and rules to a plan."""
+"""Which objects of a cache may be removed, why, and in which order. Pure functions of its contents."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from nixgen.cache.bucket.inventory import Inventory
+from nixgen.cache.collect.graph import NarinfoGraph
 from nixgen.cache.collect.policy import GcPolicy, Selection, select
 from nixgen.cache.collect.snapshot import Snapshot
 from nixgen.cache.format.names import LISTING, NAR, NARS, listing_name, narinfo_name, object_digest
 from nixgen.store.path import path_digest
 
-__all__ = ["Doomed", "GcPlan", "batches", "make_plan", "nar_hash"]
+__all__ = ["Doomed", "GcPlan", "batches", "make_plan", "nar_hash", "with_referrers"]
 
 Kind = Literal["root", "path", "listing", "log", "realisation", "nar"]
 
@@ -23,13 +25,15 @@ _PHASES = {"root": 0, "path": 1, "listing": 2, "log": 2, "realisation": 2, "nar"
 
 @frozen(kw_only=True)
 class Doomed:
-    """An object that nothing keeps.
+    """An object that is to be removed.
 
-    :param path: the store path that a narinfo is about; None for other objects.
+    :param kind: what it is; a ``path`` is a narinfo.
+    :param name: of the object in the cache.
+    :param path: the store path that a narinfo describes; None for other objects.
     :param size: bytes.
     :param why: a few words.
-    :param step: objects of a lower one must be gone before.
-    :param paths: hash parts: a lease or root that names one of them spares the object.
+    :param step: objects with a lower step must be gone before.
+    :param paths: digests of store paths; a push that needs one of them needs the object.
     :param nars: NAR hashes in base 32, in the same way.
     """
 
@@ -45,12 +49,13 @@ class Doomed:
 
 @frozen(kw_only=True)
 class GcPlan:
-    """The outcome of planning.
+    """The dead objects of a cache, and a count of the living.
 
-    :param doomed: in the order in which they may go.
-    :param kept_paths: narinfos that stay.
-    :param kept_bytes: of them, with their listings and NARs.
-    :param problems: what could not be understood, and so was left alone.
+    :param doomed: the dead, in the order in which they may go.
+    :param selection: the generations that stay and go.
+    :param kept_paths: number of narinfos that stay.
+    :param kept_bytes: bytes of these narinfos, their listings and their archives.
+    :param problems: a sentence for each narinfo that cannot be understood, and so is left alone.
     """
 
     doomed: tuple[Doomed, ...]
@@ -61,16 +66,20 @@ class GcPlan:
 
 
 def make_plan(snapshot: Snapshot, policy: GcPolicy) -> GcPlan:
-    """Find out what is dead."""
+    """Find the dead objects of a cache.
+
+    :param snapshot: the cache.
+    :param policy: the rules of the collection.
+    """
     planning = _Planning(snapshot, policy)
-    always = planning.always()
+    graph, always = planning.graph, planning.always()
     selection = select(
         snapshot.generations,
         policy,
         snapshot.now,
-        lambda starts: planning.weigh(snapshot.reachable(starts | always)),
+        lambda starts: planning.weigh(graph.reachable(starts | always)),
     )
-    live = snapshot.reachable(selection.starts | always)
+    live = graph.reachable(selection.starts | always)
     doomed = [
         *planning.roots(selection),
         *planning.paths(live),
@@ -82,12 +91,43 @@ def make_plan(snapshot: Snapshot, policy: GcPolicy) -> GcPlan:
         selection=selection,
         kept_paths=len(live),
         kept_bytes=planning.weigh(live),
-        problems=tuple(f"{each.name} is left alone: {each.reason}" for each in snapshot.corrupt),
+        problems=tuple(
+            f"{digest}.narinfo is left alone: {broken.reason}"
+            for digest, broken in graph.corrupt.items()
+        ),
+    )
+
+
+def with_referrers(inventory: Inventory, names: Iterable[str]) -> tuple[Doomed, ...]:
+    """Plan the removal of narinfos that clients cannot use, with all that reach them.
+
+    Each narinfo goes together with its listing. Archives are left to a collection.
+
+    :param inventory: the contents of the cache.
+    :param names: of narinfos, also of some that cannot be read or are missing.
+    """
+    graph = NarinfoGraph(inventory)
+    doomed = graph.reaching(name.removesuffix(".narinfo") for name in names)
+    layers = graph.layers(doomed)
+    # No store can hold a circle of references, but a damaged cache can: its paths go last, at once.
+    circle = sorted(doomed.difference(*layers))
+    return tuple(
+        Doomed(
+            kind=kind,
+            name=name,
+            size=inventory.size(name),
+            why="clients cannot get it",
+            step=(_PHASES["path"], level),
+            paths=frozenset((digest,)),
+        )
+        for level, layer in enumerate([*layers, circle])
+        for digest in layer
+        for kind, name in _files(digest)
     )
 
 
 def batches(doomed: Iterable[Doomed]) -> Iterator[tuple[Doomed, ...]]:
-    """At most a thousand at a time, and none together with what must go before it.
+    """Cut a plan into the objects that may be removed by one request, at most a thousand.
 
     :param doomed: in the order of a plan.
     """
@@ -98,105 +138,100 @@ def batches(doomed: Iterable[Doomed]) -> Iterator[tuple[Doomed, ...]]:
 
 
 def nar_hash(name: str) -> str | None:
-    """In base 32, of an object that is named by it; None for other names."""
+    """The hash of a NAR in base 32, from the name of its archive; None for other names.
+
+    :param name: of an object in the cache.
+    """
     found = NAR.fullmatch(name)
     return found and found[1]
 
 
+def _files(digest: str) -> tuple[tuple[Kind, str], tuple[Kind, str]]:
+    return ("path", f"{digest}.narinfo"), ("listing", f"{digest}.ls")
+
+
 class _Planning:
     def __init__(self, snapshot: Snapshot, policy: GcPolicy) -> None:
-        self._held = snapshot
+        self._cache = snapshot
+        self._objects = snapshot.inventory.objects
+        self._size = snapshot.inventory.size
         self._policy = policy
-        self._corrupt = {object_digest(each.name) for each in snapshot.corrupt}
+        self.graph = NarinfoGraph(snapshot.inventory)
 
     def always(self) -> frozenset[str]:
-        """Hash parts that stay whatever becomes of the roots."""
-        held = self._held
-        starts = {part for lease in held.leases for part in lease.paths}
-        starts |= {path_digest(path) for pin in held.pins for path in pin.paths}
-        starts |= {part for part in held.nodes if self._young(narinfo_name(part))}
+        """Digests of the paths that stay whatever becomes of the roots."""
+        starts = {digest for lease in self._cache.leases for digest in lease.paths}
+        starts |= {path_digest(path) for pin in self._cache.pins for path in pin.paths}
+        starts |= {digest for digest in self.graph.infos if self._young(narinfo_name(digest))}
         # What a corrupt narinfo refers to, so that repairing it does not make a dangling one.
-        starts |= {part for broken in held.corrupt for part in broken.references}
+        starts |= {each for broken in self.graph.corrupt.values() for each in broken.references}
         return frozenset(starts)
 
     def weigh(self, live: frozenset[str]) -> int:
-        """Bytes of these paths' narinfos, listings and NARs; a NAR that several name counts once."""
-        names = {*map(narinfo_name, live), *map(listing_name, live)}
-        names |= {self._held.nodes[part].url for part in live}
-        return sum(self._size(name) for name in names)
+        """Bytes of these paths' narinfos, listings and archives; a shared archive counts once."""
+        names = {narinfo_name(digest) for digest in live} | {
+            listing_name(digest) for digest in live
+        }
+        names |= {self.graph.infos[digest].url for digest in live}
+        return sum(map(self._size, names))
 
     def roots(self, selection: Selection) -> Iterator[Doomed]:
-        sizes = {each.root.name: each.size for each in self._held.generations}
+        """The documents of generations that hold no kept target."""
         for name, why in selection.dropped.items():
-            yield Doomed(
-                kind="root", name=name, size=sizes[name], why=why, step=(_PHASES["root"], 0)
-            )
+            yield self._doomed("root", name, why)
 
     def paths(self, live: frozenset[str]) -> Iterator[Doomed]:
-        dead = self._held.nodes.keys() - live
-        for part, level in self._levels(dead).items():
-            yield Doomed(
-                kind="path",
-                name=narinfo_name(part),
-                path=self._held.nodes[part].store_path,
-                size=self._size(narinfo_name(part)),
-                why="nothing that is kept reaches it",
-                step=(_PHASES["path"], level),
-                paths=frozenset((part,)),
-            )
+        """The narinfos of dead paths."""
+        layers = self.graph.layers(self.graph.infos.keys() - live)
+        for level, layer in enumerate(layers):
+            for digest in layer:
+                found = self._doomed(
+                    "path", narinfo_name(digest), "nothing that is kept reaches it", {digest}
+                )
+                path = self.graph.infos[digest].store_path
+                yield evolve(found, path=path, step=(_PHASES["path"], level))
 
     def companions(self, live: frozenset[str]) -> Iterator[Doomed]:
         """Listings, logs and realisations of paths that go or have gone."""
-        held = self._held
-        stay = live | self._corrupt
+        stay = live | self.graph.corrupt.keys()
         derivers: dict[str, set[str]] = {}
-        for part, node in held.nodes.items():
-            if node.deriver:
-                derivers.setdefault(node.deriver, set()).add(part)
-        for name in held.objects:
-            parts: frozenset[str]
+        for digest, info in self.graph.infos.items():
+            if info.deriver:
+                derivers.setdefault(info.deriver, set()).add(digest)
+        for name in self._objects:
+            kind: Kind
             if LISTING.fullmatch(name):
-                kind: Kind = "listing"
-                parts = frozenset((object_digest(name),))
+                kind, paths = "listing", {object_digest(name)}
             elif name.startswith("log/"):
-                kind = "log"
-                parts = frozenset(derivers.get(name.removeprefix("log/"), ()))
-            elif realised := held.realisations.get(name):
-                kind = "realisation"
-                parts = frozenset((realised,))
+                kind, paths = "log", derivers.get(name.removeprefix("log/"), set())
+            elif realised := self._cache.realisations.get(name):
+                kind, paths = "realisation", {realised}
             else:
                 continue
             # A corrupt narinfo may be by any deriver.
-            unsure = kind == "log" and self._corrupt
-            if stay.isdisjoint(parts) and not unsure and not self._young(name):
-                known = not parts.isdisjoint(held.nodes)
+            unsure = kind == "log" and self.graph.corrupt
+            if stay.isdisjoint(paths) and not unsure and not self._young(name):
+                known = not paths.isdisjoint(self.graph.infos)
                 why = "its path goes" if known else "its path is not in the cache"
-                yield self._companion(kind, name, why, parts)
+                yield self._doomed(kind, name, why, paths)
 
     def nars(self, live: frozenset[str]) -> Iterator[Doomed]:
-        held = self._held
-        if any(broken.url is None for broken in held.corrupt):
+        """Archives that no narinfo of a kept path, and no lease, names."""
+        corrupt = self.graph.corrupt.values()
+        if any(broken.url is None for broken in corrupt):
             return  # it may name any of them
-        named: dict[str, set[str]] = {}
-        for part, node in held.nodes.items():
-            named.setdefault(node.url, set()).add(part)
-        stay = {held.nodes[part].url for part in live} | {each.url for each in held.corrupt}
-        leased = {hash_ for lease in held.leases for hash_ in lease.paths.values()}
-        for name in held.objects:
+        stay = {self.graph.infos[digest].url for digest in live} | {each.url for each in corrupt}
+        leased = {digest for lease in self._cache.leases for digest in lease.paths.values()}
+        for name in self._objects:
             digest = nar_hash(name)
             if not name.startswith(NARS) or name in stay or digest in leased or self._young(name):
                 continue
-            parts = frozenset(named.get(name, ()))
-            why = "its paths go" if parts else "no narinfo names it"
-            yield self._companion("nar", name, why, parts, frozenset((digest,) if digest else ()))
+            paths = self.graph.users(name)
+            why = "its paths go" if paths else "no narinfo names it"
+            yield self._doomed("nar", name, why, paths, (digest,) if digest else ())
 
-    def _companion(
-        self,
-        kind: Kind,
-        name: str,
-        why: str,
-        paths: frozenset[str],
-        nars: frozenset[str] = frozenset(),
+    def _doomed(
+        self, kind: Kind, name: str, why: str, paths: Iterable[str] = (), nars: Iterable[str] = ()
     ) -> Doomed:
         return Doomed(
             kind=kind,
@@ -204,38 +239,10 @@ class _Planning:
             size=self._size(name),
             why=why,
             step=(_PHASES[kind], 0),
-            paths=paths,
-            nars=nars,
+            paths=frozenset(paths),
+            nars=frozenset(nars),
         )
 
-    def _levels(self, dead: Iterable[str]) -> dict[str, int]:
-        """Each dead path's distance from those that nothing refers to, the longest way: referrers first.
-
-        Paths that refer to each other in a circle, which Nix never makes, are left out.
-        """
-        nodes = self._held.nodes
-        waits = dict.fromkeys(dead, 0)
-        for part in waits:
-            for reference in nodes[part].references & waits.keys():
-                waits[reference] += 1
-        levels: dict[str, int] = {}
-        ready = [part for part, count in waits.items() if not count]
-        level = 0
-        while ready:
-            levels.update(dict.fromkeys(ready, level))
-            level += 1
-            following = []
-            for part in ready:
-                for reference in nodes[part].references & waits.keys():
-                    waits[reference] -= 1
-                    if not waits[reference]:
-                        following.append(reference)
-            ready = following
-        return levels
-
     def _young(self, name: str) -> bool:
-        return self._held.now - self._held.objects[name].modified < self._policy.min_age
-
-    def _size(self, name: str) -> int:
-        found = self._held.objects.get(name)
-        return found.size if found else 0
+        age = self._cache.now - self._objects[name].modified
+        return age < self._policy.min_age

@@ -12,14 +12,16 @@ from attrs import evolve
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.documents import DOCUMENT_TYPE, instant_text
 from nixgen.cache.keep.batch import SWEEP, SweepBatch, outlived
-from nixgen.cache.keep.leases import holder
+from nixgen.cache.keep.leases import boot_clock, holder
 from nixgen.errors import CacheError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["SweepLock", "sweep_lock"]
+__all__ = ["BATCH_SECONDS", "SweepLock", "sweep_lock"]
 
+#: How long others wait for a collector that died.
+BATCH_SECONDS = 120.0
 #: A request under way may take this long to fail (five seconds to connect, sixty to read); what begins later might
 #: reach the server after the batch has ended.
 _REQUEST_SECONDS = 70.0
@@ -27,7 +29,7 @@ _REQUEST_SECONDS = 70.0
 
 @contextlib.contextmanager
 def sweep_lock(
-    bucket: Bucket, *, seconds: float, clock: Callable[[], float]
+    bucket: Bucket, *, seconds: float = BATCH_SECONDS, clock: Callable[[], float] = boot_clock
 ) -> Iterator[SweepLock]:
     """Be the only collector for the length of the block.
 

@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 
 from nixgen.cache.bucket.bucket import Download, ObjectInfo
 from nixgen.cache.bucket.download import download
-from nixgen.cache.bucket.inventory import Inventory, read_narinfo
+from nixgen.cache.bucket.inventory import Inventory, UnreadableNarinfo, read_narinfo
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.bucket.uploads import Unfinished
-from nixgen.cache.check.drop import referrers_first
 from nixgen.cache.check.problems import CacheProblem, ProblemKind
 from nixgen.cache.check.rotate import Rotation, resigned, resigned_realisation
 from nixgen.cache.check.status import cover
 from nixgen.cache.check.verify import check_narinfo, check_object, find_waste, sampled
+from nixgen.cache.collect.plan import batches, with_referrers
 from nixgen.cache.format.codec import CODECS, Codec
 from nixgen.cache.format.content_address import follows_from_content
 from nixgen.cache.format.decompress import decompressed
@@ -69,7 +69,6 @@ def inventory(*infos: NarInfo, objects: dict[str, ObjectInfo] | None = None) -> 
     return Inventory(
         objects={**held, **(objects or {})},
         narinfos={info.key: info for info in infos},
-        unreadable={},
     )
 
 
@@ -167,8 +166,8 @@ def test_a_path_that_follows_from_its_content_needs_no_signature(path: str, ca: 
 )
 def test_a_narinfo_that_is_none_says_why(data: bytes, why: str) -> None:
     found = read_narinfo(data)
-    assert isinstance(found, str)
-    assert why in found
+    assert isinstance(found, UnreadableNarinfo)
+    assert why in found.reason
 
 
 # archives
@@ -402,17 +401,16 @@ graphs = st.lists(st.sets(st.integers(0, 30), max_size=4), min_size=1, max_size=
 def test_at_no_time_is_a_reference_gone_before_its_referrer(
     graph: list[set[int]], data: st.DataObject
 ) -> None:
-    infos = {
-        info.key: info
-        for info in (narinfo(n, *references, key=None) for n, references in enumerate(graph))
-    }
+    held = inventory(*(narinfo(n, *references, key=None) for n, references in enumerate(graph)))
+    infos = held.narinfos
     start = data.draw(st.sets(st.sampled_from(sorted(infos)), min_size=1))
-    layers = referrers_first(infos, start)
-    assert {name for layer in layers for name in layer} >= start
+    doomed = with_referrers(held, start)
+    assert {each.name for each in doomed} >= start
     left = dict(infos)
-    for layer in layers:
-        for name in layer:
-            del left[name]
+    for batch in batches(doomed):
+        for each in batch:
+            if each.kind == "path":
+                del left[each.name]
         gone = infos.keys() - left.keys()
         for info in left.values():
             assert not {f"{name[:32]}.narinfo" for name in info.references} & gone

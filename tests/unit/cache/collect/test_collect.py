@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nixgen.cache.bucket.bucket import ObjectInfo
+from nixgen.cache.bucket.inventory import Inventory
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.collect.collect import collect, preview
 from nixgen.cache.collect.plan import batches, make_plan
 from nixgen.cache.collect.policy import GcPolicy, select
-from nixgen.cache.collect.snapshot import Generation, Node, Snapshot
+from nixgen.cache.collect.snapshot import Generation, Snapshot
+from nixgen.cache.collect.sweep import remove_paths
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.keep.batch import SWEEP
 from nixgen.cache.keep.leases import LEASES, leased_paths
@@ -210,7 +212,7 @@ def test_targets_projects_and_environments_are_counted_apart():
 
 def test_a_plan_removes_referrers_first_and_archives_last():
     shelf = Shelf()
-    for letter, references in (("a", ""), ("b", "a"), ("c", "ba"), ("d", "")):
+    for letter, references in (("a", "a"), ("b", "a"), ("c", "bac"), ("d", "")):
         store(shelf, letter, references)
     shelf.put(f"{part('c')}.ls", b"{}", content_type="x")
     record_root(shelf, root(1, "d"))
@@ -295,16 +297,14 @@ def test_an_unreadable_root_stops_the_collection():
 
 
 def test_narinfos_in_a_circle_are_left_alone():
-    nodes = {
-        part("a"): Node(store_path=path("a"), url=nar("a"), references=frozenset((part("b"),))),
-        part("b"): Node(store_path=path("b"), url=nar("b"), references=frozenset((part("a"),))),
+    narinfos = {
+        f"{part('a')}.narinfo": NarInfo.parse(narinfo("a", "b").decode()),
+        f"{part('b')}.narinfo": NarInfo.parse(narinfo("b", "a").decode()),
     }
     old = NOW - timedelta(days=9)
-    objects = {
-        name: ObjectInfo(name=name, size=1, modified=old, etag="")
-        for name in (f"{part('a')}.narinfo", f"{part('b')}.narinfo")
-    }
-    assert not make_plan(Snapshot(now=NOW, nodes=nodes, objects=objects), EAGER).doomed
+    objects = {name: ObjectInfo(name=name, size=1, modified=old, etag="") for name in narinfos}
+    held = Inventory(objects=objects, narinfos=narinfos)
+    assert not make_plan(Snapshot(now=NOW, inventory=held), EAGER).doomed
 
 
 # Ages, tombstones, pins
@@ -752,6 +752,64 @@ def test_who_was_held_up_notices(first, second):
         finish(two)
         finish(one)
         check(shelf, two if second is pushing else one, head)
+
+
+def dropping(shelf: Stepped) -> None:
+    remove_paths(shelf, [f"{part('b')}.narinfo"], clock=shelf.tell_time)
+
+
+@pytest.mark.parametrize("has_c", [True, False])
+@pytest.mark.parametrize(("first", "second"), [(dropping, pushing), (pushing, dropping)])
+def test_a_push_and_the_removal_of_unusable_paths_may_meet_anywhere(first, second, has_c):
+    """``b`` is to go, with ``c`` that refers to it, while a push relies on ``b`` and publishes ``c``."""
+    refused = removed = 0
+    for head in range(len(requests(first))):
+        for way in range(1, len(requests(second)) + 1):
+            shelf = in_use()
+            if not has_c:
+                shelf.delete([f"{part('c')}.narinfo"])
+            one, two = Actor(shelf, first), Actor(shelf, second)
+            some_steps(one, head)
+            some_steps(two, way)
+            push_ends_last = second is pushing and not two.over
+            finish(one, two)
+            pusher, remover = (one, two) if first is pushing else (two, one)
+            assert pusher.done
+            assert letters(shelf) in ("abcfg", "afg")
+            if push_ends_last or not remover.done:
+                assert letters(shelf) == "abcfg", (head, way)
+            refused += not remover.done
+            removed += remover.done
+    assert refused
+    assert removed
+
+
+def test_unusable_paths_go_with_all_that_refer_to_them_and_their_listings():
+    shelf = in_use()
+    shelf.put(f"{part('b')}.ls", b"{}", content_type="x")
+    shelf.put(f"{part('c')}.narinfo", b"References: " + path("b")[11:].encode() + b"\n", content_type="x")  # fmt: skip
+    removed = remove_paths(shelf, [f"{part('b')}.narinfo", f"{part('z')}.narinfo"])
+    assert removed == tuple(f"{part(each)}.narinfo" for each in "czb")
+    assert letters(shelf) == "afg"
+    assert f"{part('b')}.ls" not in shelf.held
+    assert nar("b") in shelf.held
+
+
+def test_unusable_paths_in_a_circle_go_too():
+    shelf = Shelf()
+    for letter, references in (("a", ""), ("b", "ca"), ("c", "b"), ("d", "c")):
+        store(shelf, letter, references)
+    assert sorted(remove_paths(shelf, [f"{part('b')}.narinfo"])) == [
+        f"{part(each)}.narinfo" for each in "bcd"
+    ]
+    assert letters(shelf) == "a"
+
+
+def test_a_lease_on_an_unusable_path_stops_its_removal_and_names_the_holder():
+    shelf = in_use()
+    with held(shelf, "ab"), pytest.raises(CacheError, match=r"a push by \S+:\d+ relies on"):
+        remove_paths(shelf, [f"{part('b')}.narinfo"])
+    assert letters(shelf) == "abcfg"
 
 
 until = st.sampled_from([*TELLING, "*"])
