@@ -1,1 +1,1 @@
-"""The S3 bucket: where it is, requests to it, their pace and errors, and what lies in it."""
+"""The S3 bucket of a cache: its address, requests, their pace and errors, and its content."""

@@ -1,6 +1,7 @@
-"""A cache's bucket, through boto3: whole objects, ranges, listings, conditional writes, and multipart uploads.
+"""The S3 bucket of a cache, through boto3: objects, ranges, listings, conditional writes, and
+multipart uploads.
 
-Everything else in `nixgen.cache` speaks in names inside the cache (``nar/….nar.zst``), never in S3 keys.
+Everything else in `nixgen.cache` uses names inside the cache (``nar/….nar.zst``), never S3 keys.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from attrs import field, frozen
 from botocore.exceptions import ClientError
@@ -21,6 +22,7 @@ from nixgen import __version__
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.bucket.pace import Pace, PaceStatistics
 from nixgen.cache.bucket.s3_errors import NOT_FOUND, PRECONDITION, error_code, s3_errors
+from nixgen.cache.format.names import CACHE_INFO
 from nixgen.errors import CacheError
 from nixgen.store.digest import Hash
 
@@ -33,17 +35,19 @@ __all__ = ["Bucket", "Download", "Multipart", "ObjectInfo"]
 _READ = 1 << 18
 _WRITE = 1 << 20
 
+_Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 
 @frozen(kw_only=True)
 class ObjectInfo:
-    """What a HEAD or a listing says.
+    """The properties of an object, from a HEAD request or a listing.
 
+    :param name: inside the cache.
     :param size: bytes.
-    :param modified: by the server's clock, with time zone.
-    :param etag: changes with the content; for conditional writes.
-    :param metadata: the user's own, without the ``x-amz-meta-`` prefix; a listing does not tell it.
+    :param modified: the time of writing, by the server's clock.
+    :param etag: a tag that changes with the content; for conditional writes.
+    :param metadata: the values that `Bucket.put` was given; a listing leaves them out.
     """
 
     name: str
@@ -55,10 +59,11 @@ class ObjectInfo:
 
 @frozen(kw_only=True)
 class Download:
-    """An object, or a range of one, being read.
+    """An object, or a range of one, that is being read.
 
-    :param size: bytes that `chunks` yields.
+    :param size: the bytes that `chunks` yields.
     :param content_range: the ``Content-Range`` of a partial answer; None for the whole object.
+    :param etag: the object's tag.
     """
 
     size: int
@@ -67,22 +72,23 @@ class Download:
     _body: Any
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes, as they come."""
+        """The bytes, in pieces, as they arrive."""
         while chunk := self._body.read(_READ):
             yield chunk
 
     def close(self) -> None:
-        """Give the connection back; unread bytes are dropped."""
+        """Release the connection; unread bytes are dropped."""
         self._body.close()
 
 
 class Bucket:
-    """The objects under one `CacheLocation`. Safe to use from many threads.
-
-    :param connections: how many requests may run at once; callers must not use more threads.
-    :param attempts: for each request that fails in a way that may pass; see `Pace`.
+    """The objects of a cache. Safe to use from many threads.
 
     Every method raises `CacheError` when S3 refuses or does not answer, after retries.
+
+    :param location: where the bucket is.
+    :param connections: how many requests may run at once; callers must not use more threads.
+    :param attempts: how often a request is sent when its failure is temporary; see `Pace`.
     """
 
     def __init__(
@@ -95,6 +101,7 @@ class Bucket:
             self.client = _client(location, connections)
 
     def close(self) -> None:
+        """Close all connections."""
         self.client.close()
 
     def __enter__(self) -> Self:
@@ -105,19 +112,28 @@ class Bucket:
 
     @property
     def statistics(self) -> PaceStatistics:
-        """The requests so far."""
+        """The number of requests so far."""
         return self._pace.statistics
 
-    def request(self, doing: str, send: Callable[[], _Result]) -> _Result:
-        """One request through `client`, at this bucket's pace, repeated when its failure may pass.
+    def request(
+        self,
+        doing: str,
+        send: Callable[_Arguments, _Result],
+        *args: _Arguments.args,
+        **kwargs: _Arguments.kwargs,
+    ) -> _Result:
+        """Send one request at this bucket's pace, and again when its failure is temporary.
 
-        :param doing: what is attempted; completes "cannot …".
+        :param doing: the attempted action; completes "cannot …" in the error message.
+        :param send: a method of `client`, or a function that calls one.
+        :param args: given to ``send``.
+        :param kwargs: given to ``send``.
         """
         with s3_errors(self.location, doing):
-            return self._pace.run(send)
+            return self._pace.run(lambda: send(*args, **kwargs))
 
     def create(self) -> None:
-        """Make the bucket, if it is not there and ours already."""
+        """Create the bucket, unless it exists."""
 
         def send() -> None:
             try:
@@ -129,17 +145,21 @@ class Bucket:
         self.request("create the bucket", send)
 
     def clock(self) -> datetime:
-        """What time it is by the server, whose clock also dates `ObjectInfo.modified`; whole seconds."""
+        """The server's time, in whole seconds. Its clock also dates `ObjectInfo.modified`."""
         answer = self.request(
             "ask for the time",
-            lambda: self.client.list_objects_v2(
-                Bucket=self.location.bucket, Prefix=self.location.key("nix-cache-info"), MaxKeys=1
-            ),
+            self.client.list_objects_v2,
+            Bucket=self.location.bucket,
+            Prefix=self.location.key(CACHE_INFO),
+            MaxKeys=1,
         )
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
     def head(self, name: str) -> ObjectInfo | None:
-        """None when there is no such object."""
+        """Look for an object; None when there is none of that name.
+
+        :param name: of the object.
+        """
         found = self._unless_missing(
             f"look for {name}", lambda: self.client.head_object(**self._object(name))
         )
@@ -152,8 +172,9 @@ class Bucket:
         )
 
     def get(self, name: str, *, byte_range: str | None = None) -> Download | None:
-        """Open an object; None when there is none. The caller closes it.
+        """Open an object for reading; None when there is none. The caller closes it.
 
+        :param name: of the object.
         :param byte_range: the value of a ``Range`` header, such as ``bytes=0-99``.
         """
         extra: dict[str, Any] = {} if byte_range is None else {"Range": byte_range}
@@ -168,12 +189,18 @@ class Bucket:
         )
 
     def read(self, name: str) -> bytes | None:
-        """A small object as a whole; None when there is none."""
+        """Read a small object as a whole; None when there is none.
+
+        :param name: of the object.
+        """
         found = self.read_tagged(name)
         return None if found is None else found[0]
 
     def read_tagged(self, name: str) -> tuple[bytes, str] | None:
-        """A small object and its tag, for `put` with ``if_match``; None when there is none."""
+        """Read a small object and its tag, for `put` with ``if_match``; None when there is none.
+
+        :param name: of the object.
+        """
 
         def send() -> tuple[bytes, str]:
             found = self.client.get_object(**self._object(name))
@@ -186,7 +213,11 @@ class Bucket:
         return self._unless_missing(f"read {name}", send)
 
     def read_many(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Small objects by name, `connections` at a time, in the given order; None for those that are not there."""
+        """Read small objects, as many at once as there are `connections`.
+
+        :param names: of the objects.
+        :returns: (name, content) in the given order; the content is None for a missing object.
+        """
         with ThreadPoolExecutor(self.connections, thread_name_prefix="cache-get") as pool:
             for batch in _batches(names, 64 * self.connections):
                 yield from zip(batch, pool.map(self.read, batch), strict=True)
@@ -194,10 +225,11 @@ class Bucket:
     def objects(
         self, prefix: str = "", *, after: str = "", flat: bool = False
     ) -> Iterator[ObjectInfo]:
-        """Every object whose name starts with ``prefix``, sorted by name; a thousand per request.
+        """List objects, sorted by name; one request lists a thousand.
 
-        :param after: only names that sort behind it.
-        :param flat: not those with a slash behind the prefix.
+        :param prefix: of their names.
+        :param after: list only names that sort behind this one.
+        :param flat: leave out names with a slash behind the prefix.
         """
         cut = len(self.location.key(""))
         token: dict[str, Any] = {"Delimiter": "/"} if flat else {}
@@ -206,9 +238,10 @@ class Bucket:
         while True:
             page = self.request(
                 "list the objects",
-                lambda token=token: self.client.list_objects_v2(  # type: ignore[misc]
-                    Bucket=self.location.bucket, Prefix=self.location.key(prefix), **token
-                ),
+                self.client.list_objects_v2,
+                Bucket=self.location.bucket,
+                Prefix=self.location.key(prefix),
+                **token,
             )
             for found in page.get("Contents", ()):
                 yield ObjectInfo(
@@ -223,7 +256,11 @@ class Bucket:
             token["ContinuationToken"] = page["NextContinuationToken"]
 
     def names(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
-        """As `objects`, the names alone."""
+        """List only the names of objects; see `objects`.
+
+        :param prefix: of the names.
+        :param after: list only names that sort behind this one.
+        """
         return (found.name for found in self.objects(prefix, after=after))
 
     def put(
@@ -237,12 +274,16 @@ class Bucket:
         if_absent: bool = False,
         if_match: str | None = None,
     ) -> bool:
-        """Store one object, atomically; an older one of that name is replaced.
+        """Store one object, atomically; an older object of that name is replaced.
 
-        :param digest: SHA-256 of ``body`` when known: the server then checks what arrives.
-        :param if_absent: only when there is no object of that name.
-        :param if_match: only when the object of that name has this tag.
-        :returns: False when the condition did not hold, and nothing was written.
+        :param name: of the object.
+        :param body: its content.
+        :param content_type: its media type.
+        :param digest: SHA-256 of ``body``, if known: the server then verifies what arrives.
+        :param metadata: values to keep with the object; `head` returns them.
+        :param if_absent: write only when there is no object of that name.
+        :param if_match: write only when the object of that name has this tag.
+        :returns: False when the condition did not hold and nothing was written.
         """
         extra: dict[str, Any] = {}
         if digest is not None:
@@ -256,7 +297,7 @@ class Bucket:
             try:
                 self.client.put_object(
                     **self._object(name),
-                    # botocore copies bytes into a bytearray for an Expect header; a file it sends as it is.
+                    # botocore copies bytes for an Expect header; it sends a file as it is.
                     Body=_Body(body),
                     ContentLength=len(body),
                     ContentType=content_type,
@@ -273,10 +314,11 @@ class Bucket:
         return self.request(f"write {name}", send)
 
     def delete(self, names: Iterable[str], *, guard: Callable[[], None] | None = None) -> None:
-        """Remove objects, a thousand per request; those that are not there are fine.
+        """Remove objects, a thousand per request. An object that is missing is no error.
 
-        :param guard: is called right before each attempt, repeated ones too, and raises to prevent it.
-        :raises CacheError: also when only some could not be removed.
+        :param names: of the objects.
+        :param guard: called right before each attempt, also a repeated one; it raises to prevent it.
+        :raises CacheError: also when only some objects could not be removed.
         """
 
         def send(batch: tuple[str, ...]) -> DeleteObjectsOutputTypeDef:
@@ -291,7 +333,7 @@ class Bucket:
             )
 
         for batch in _batches(names, 1000):
-            answer = self.request(f"delete {batch[0]}", lambda batch=batch: send(batch))  # type: ignore[misc]
+            answer = self.request(f"delete {batch[0]}", send, batch)
             if failed := answer.get("Errors"):
                 first = failed[0]
                 raise CacheError(
@@ -301,12 +343,16 @@ class Bucket:
                 )
 
     def multipart(self, name: str, *, content_type: str) -> Multipart:
-        """Begin an upload in parts; nothing is visible before `Multipart.complete`."""
+        """Begin an upload in parts; the object is not visible before `Multipart.complete`.
+
+        :param name: of the object.
+        :param content_type: its media type.
+        """
         begun = self.request(
             f"write {name}",
-            lambda: self.client.create_multipart_upload(
-                **self._object(name), ContentType=content_type
-            ),
+            self.client.create_multipart_upload,
+            **self._object(name),
+            ContentType=content_type,
         )
         return Multipart(bucket=self, name=name, upload_id=begun["UploadId"])
 
@@ -327,16 +373,27 @@ class Bucket:
 
 @frozen(kw_only=True)
 class Multipart:
-    """An object that is being uploaded in parts, in any order and from any thread."""
+    """An object that is being uploaded in parts, in any order and from any thread.
+
+    :param bucket: the object's bucket.
+    :param name: of the object.
+    :param upload_id: S3's name for the upload.
+    """
 
     _bucket: Bucket
     name: str
     _upload_id: str
 
     def put(self, number: int, body: bytes) -> str:
-        """Upload part ``number`` (from 1); its tag, for `complete`."""
+        """Upload one part.
+
+        :param number: from 1.
+        :param body: its content.
+        :returns: its tag, for `complete`.
+        """
         answer = self._bucket.request(
             f"write {self.name}",
+            # The body is made anew for each attempt.
             lambda: self._bucket.client.upload_part(
                 **self._arguments(),
                 PartNumber=number,
@@ -351,7 +408,7 @@ class Multipart:
 
         :param tags: of all parts, in order.
         :param if_absent: only when there is no object of that name.
-        :returns: False when there was one; the parts are still there, to `abort`.
+        :returns: False when there was an object of that name; the upload is then still to `abort`.
         """
         parts: list[CompletedPartTypeDef] = [
             {"ETag": tag, "PartNumber": number} for number, tag in enumerate(tags, start=1)
@@ -380,10 +437,11 @@ class Multipart:
         return refused not in PRECONDITION
 
     def abort(self) -> None:
-        """Drop the parts; no part may be on its way any more."""
+        """Drop the parts. No part may be in transit any more."""
         self._bucket.request(
             f"abort the upload of {self.name}",
-            lambda: self._bucket.client.abort_multipart_upload(**self._arguments()),
+            self._bucket.client.abort_multipart_upload,
+            **self._arguments(),
         )
 
     def _arguments(self) -> dict[str, Any]:
@@ -391,7 +449,10 @@ class Multipart:
 
 
 class _Body(io.BytesIO):
-    """Bytes that go out a megabyte at a time: http.client asks for 16 KiB, and gives up the interpreter's lock after each."""
+    """A request body that is sent a megabyte at a time.
+
+    http.client asks for 16 KiB, and releases the interpreter's lock after each piece.
+    """
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(size if size is None or size < 0 else max(size, _WRITE))
@@ -428,8 +489,8 @@ def _client(location: CacheLocation, connections: int) -> S3Client:
             user_agent=f"nixgen/{__version__}",
             # `Pace` repeats requests: botocore's own way knows no Retry-After and no other thread.
             retries={"mode": "standard", "total_max_attempts": 1},
-            # Signing a body hashes it once more, 29 ms for 8 MiB; where it matters a checksum we
-            # have already goes along, and narinfos are signed with our own key.
+            # Signing a body hashes it once more, 29 ms for 8 MiB. NARs are sent with a checksum that
+            # we have already, and narinfos are signed with our own key.
             s3={
                 "addressing_style": "path" if location.path_style else "auto",
                 "payload_signing_enabled": False,

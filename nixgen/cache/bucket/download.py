@@ -1,4 +1,4 @@
-"""Large objects out of a bucket, through connections that break off."""
+"""Downloads of large objects, also over connections that break off."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ _ATTEMPTS = 6
 
 
 def download(bucket: Bucket, name: str) -> Iterator[bytes]:
-    """The bytes of an object; a body that breaks off is continued where it ended, with a range.
+    """The bytes of an object. When the connection breaks, a range request continues at that byte.
 
-    :raises CacheError: it is not there, is replaced meanwhile, or breaks off again and again without a byte in between.
+    :param bucket: where the object is.
+    :param name: of the object.
+    :raises CacheError: the object is missing, is replaced while it is read, or the connection breaks
+        several times in a row without a byte in between.
     """
     offset = failures = 0
     tag: str | None = None

@@ -1,7 +1,7 @@
-"""Where a cache lives, as people and Nix write it: ``s3://bucket/prefix?endpoint=…``.
+"""The address of a cache, as people and Nix write it: ``s3://bucket/prefix?endpoint=…``.
 
-The parameters are those of Nix's own S3 store (``endpoint``, ``scheme``, ``region``, ``profile``), plus ``path-style`` and
-``emulator``.
+The parameters are those of Nix's own S3 store (``endpoint``, ``scheme``, ``region``, ``profile``),
+and ``path-style`` and ``emulator``.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ def _prefix(value: str) -> str:
 
 @frozen(kw_only=True)
 class CacheLocation:
-    """A bucket, and how to reach it.
+    """The address of a cache: a bucket and the way to it.
 
+    :param bucket: the name of the bucket.
     :param prefix: put before every key, without slashes at its ends; may be empty.
-    :param endpoint: ``http[s]://host[:port]`` of an S3 that is not Amazon's.
-    :param profile: of the AWS configuration files; the usual chain of credentials when None.
-    :param path_style: ``endpoint/bucket/key`` instead of ``bucket.endpoint/key``; the default for other endpoints.
-    :param emulator: an emulator that asks for no credentials, so none are looked for.
+    :param endpoint: ``http[s]://host[:port]`` of an S3 server. None: Amazon's.
+    :param region: of the bucket.
+    :param profile: of the AWS configuration files. None: the usual search for credentials.
+    :param path_style: use ``endpoint/bucket/key``, not ``bucket.endpoint/key``.
+    :param emulator: whether it is an emulator, which needs no credentials.
     """
 
     bucket: str
@@ -48,14 +50,19 @@ class CacheLocation:
 
     @classmethod
     def embedded(cls, endpoint: str, bucket: str = "nixgen-cache") -> CacheLocation:
-        """The bucket of the emulator that nixgen starts itself (`nixgen.cache.serve.embedded`)."""
+        """The address of an emulator that nixgen starts (`nixgen.cache.serve.embedded`).
+
+        :param endpoint: its URL.
+        :param bucket: the name of its bucket.
+        """
         return cls(bucket=bucket, endpoint=endpoint, path_style=True, emulator=True)
 
     @classmethod
     def parse(cls, text: str) -> CacheLocation:
         """Read an address.
 
-        :raises UsageError: it is not one, or has a parameter that nothing reads.
+        :param text: such as ``s3://bucket/prefix?region=eu-central-1``.
+        :raises UsageError: it is not an address, or has an unknown parameter.
         """
         try:
             parts = urlsplit(text)
@@ -83,11 +90,14 @@ class CacheLocation:
         )
 
     def key(self, name: str) -> str:
-        """The object that holds the cache's file ``name``."""
+        """The S3 key of an object of the cache.
+
+        :param name: of the object.
+        """
         return f"{self.prefix}/{name}" if self.prefix else name
 
     def __str__(self) -> str:
-        """An address that `parse` reads back to an equal value."""
+        """The address, such that `parse` returns an equal value."""
         query: dict[str, str] = {}
         if self.endpoint is not None:
             query["endpoint"] = self.endpoint

@@ -1,8 +1,9 @@
-"""How fast requests go out, and how often each is tried: S3 says when it is too much, and nixgen listens.
+"""The pace of requests: how many run at once, and how often each is repeated.
 
-The number of requests under way is cut by three tenths at each throttling answer (429, 503, ``SlowDown``), and grows by one after as
-many good answers as are allowed at once: additive increase, multiplicative decrease, as in TCP (RFC 5681). ``Retry-After`` holds
-all requests back, not only the one that was told.
+At each throttling answer (429, 503, ``SlowDown``) the number of requests allowed at once is cut by
+three tenths. It grows by one after as many good answers as are allowed at once. This is additive
+increase and multiplicative decrease, as in TCP (RFC 5681). ``Retry-After`` delays all requests, not
+only the one that it answers.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ _LONGEST_WAIT = 120.0  # a server that asks for more is down
 
 @frozen(kw_only=True)
 class PaceStatistics:
-    """What it took.
+    """The number of requests that some work took.
 
-    :param requests: that were sent, repetitions included.
-    :param repeated: of them, those that repeat a failed one.
+    :param requests: all requests, repetitions included.
+    :param repeated: requests that repeat a failed one.
     :param throttled: answers that asked for fewer requests.
     """
 
@@ -42,10 +43,12 @@ class PaceStatistics:
 
 
 class Pace:
-    """Runs requests, at most ``most`` at once, and repeats those that failed in a way that may pass.
+    """Runs requests, and repeats those with a temporary failure.
 
-    :param attempts: for each request, the first included.
-    :param clock: seconds; with ``sleep``, replaceable for tests.
+    :param most: how many requests may run at once.
+    :param attempts: how often a request is sent at most.
+    :param clock: returns seconds; replaceable for tests, as is ``sleep``.
+    :param sleep: waits for some seconds.
     """
 
     def __init__(
@@ -69,23 +72,25 @@ class Pace:
 
     @property
     def allowed(self) -> int:
-        """Requests that may be under way now."""
+        """How many requests may run at once now."""
         return int(self._allowed)
 
     @property
     def statistics(self) -> PaceStatistics:
+        """The number of requests so far."""
         with self._changed:
             return PaceStatistics(
                 requests=self._requests, repeated=self._repeated, throttled=self._throttled
             )
 
-    def run(self, request: Callable[[], _Result], *, attempts: int | None = None) -> _Result:
-        """What ``request`` returns; it is called again after a failure that may pass, and must allow that.
+    def run(self, request: Callable[[], _Result]) -> _Result:
+        """Call a function that sends a request, and again after a temporary failure.
 
+        :param request: the function; it must allow to be called again.
+        :returns: its result.
         :raises S3_FAILURES: as the last attempt raised it.
         """
-        most = attempts or self._attempts
-        for attempt in range(1, most + 1):
+        for attempt in range(1, self._attempts + 1):
             self._enter(again=attempt > 1)
             started = self._clock()
             try:
@@ -93,7 +98,7 @@ class Pace:
             except S3_FAILURES as error:
                 self._leave()
                 pause = self._after(error, attempt, started)
-                if pause is None or attempt == most:
+                if pause is None or attempt == self._attempts:
                     raise
                 self._sleep(pause)
             except BaseException:
@@ -130,20 +135,20 @@ class Pace:
                 self._changed.notify()
 
     def _after(self, error: Exception, attempt: int, started: float) -> float | None:
-        """Seconds until the next attempt; None when another cannot help."""
+        """Seconds until the next attempt; None when another attempt cannot help."""
         if not is_transient(error):
             return None
         pause: float = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
         # Spread, so that requests which failed together do not come back together.
         pause *= 0.5 + random.random()  # noqa: S311 - no secret depends on it
         if is_throttled(error):
-            asked = min(_LONGEST_WAIT, retry_after(error))
+            wait = min(_LONGEST_WAIT, retry_after(error))
             with self._changed:
                 self._throttled += 1
                 # Requests that were under way at the last cut say nothing about the pace since.
                 if started > self._cut_at:
                     self._allowed = max(1.0, self._allowed * _CUT)
                     self._cut_at = self._clock()
-                self._held_until = max(self._held_until, self._clock() + asked)
-            pause = max(pause, asked)
+                self._held_until = max(self._held_until, self._clock() + wait)
+            pause = max(pause, wait)
         return pause

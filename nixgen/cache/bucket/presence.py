@@ -1,7 +1,7 @@
-"""Which objects a cache has, asked in whichever way costs less: one HEAD for each, or listings.
+"""Finds out which objects a cache has, in the cheaper way: a HEAD request for each, or listings.
 
-A listing tells a thousand names, wanted or not. Names begin with a hash, so they are spread evenly, and the first page tells
-how many pages the rest would take.
+One page of a listing has a thousand names, wanted or not. Names begin with a hash, so they are
+spread evenly, and the first page shows how many pages the rest would take.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from nixgen.cache.bucket.bucket import Bucket
 __all__ = ["Presence"]
 
 _ASK_AT_MOST = 12
-"""Names for which nobody looks at a listing first."""
+"""Up to this number of names, no listing is tried."""
 
 _PAGE_COST = 5
-"""HEADs that one page of a listing stands for: S3 takes 12.5 times the price, and about five times as long."""
+"""HEAD requests that one page of a listing is worth: it takes five times as long at 12.5 times the price."""
 
 _PAGE = 1000
 _SHARDS = 8
@@ -28,10 +28,12 @@ _DIGITS = 6  # of a hash, for its place among all: 30 bits
 
 
 class Presence:
-    """Remembers every answer. Not for use from several threads at once.
+    """The known and missing objects of a cache; every answer is remembered.
 
-    :param bucket: is asked ``bucket.connections`` times at once.
-    :param folder: of the names, with a final slash; the top of the cache when empty.
+    Not for use from several threads at once.
+
+    :param bucket: the cache; up to ``bucket.connections`` requests run at once.
+    :param folder: of the objects, with a final slash; empty for the top of the cache.
     """
 
     def __init__(self, bucket: Bucket, folder: str = "") -> None:
@@ -40,9 +42,10 @@ class Presence:
         self._known: dict[str, bool] = {}
 
     def among(self, names: Iterable[str]) -> frozenset[str]:
-        """Those of ``names`` (which begin with a hash, behind the folder) that the cache has.
+        """Which of some objects the cache has.
 
-        :raises CacheError: it does not answer.
+        :param names: of the objects; each begins with a hash, behind the folder.
+        :raises CacheError: the cache does not answer.
         """
         wanted = tuple(dict.fromkeys(names))
         unknown = sorted(name for name in wanted if name not in self._known)
@@ -64,12 +67,12 @@ class Presence:
                 raise
 
     def _list(self, names: list[str]) -> list[str]:
-        """Look at the first page, and at all others when they cost less than asking.
+        """List the first page, and the other pages when they cost less than HEAD requests.
 
         :param names: sorted.
-        :returns: those that are still to be asked for.
+        :returns: the names that are still unknown.
         """
-        # What sorts before the first name, since StartAfter leaves out what it names.
+        # Without its last letter: StartAfter leaves out the name that it gives.
         page = list(self._page(names[0][:-1]))
         if len(page) < _PAGE:
             self._learn(names, page)
@@ -106,7 +109,11 @@ class Presence:
                 return
 
     def _bounds(self, after: str, last: str, parts: int) -> list[tuple[str, str]]:
-        """``parts`` stretches of names, each behind its first and up to its second bound, that cover ``after … last``."""
+        """Cut the names behind ``after``, up to ``last``, into stretches.
+
+        :param parts: how many stretches at most.
+        :returns: for each, the name that it begins behind, and its last possible name.
+        """
         low, high = self._place(after), self._place(last)
         inner = [
             self._folder + _digits(low + (high - low) * part / parts) for part in range(1, parts)
@@ -127,7 +134,7 @@ class Presence:
 
 
 def _place(name: str) -> float:
-    """Where a hash stands among all, from 0 to 1; for names that are no hash, where it would."""
+    """The position of a name among all hashes, from 0 to 1; also for names that are no hash."""
     value = 0
     for letter in name[:_DIGITS].ljust(_DIGITS, _ALPHABET[0]):
         value = value * 32 + max(0, bisect_right(_ALPHABET, letter) - 1)

@@ -1,4 +1,4 @@
-"""One place that turns what botocore raises into a `CacheError` with advice."""
+"""The errors of botocore, each turned into a `CacheError` with advice."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = [
 ]
 
 S3_FAILURES = (boto.BotoCoreError, boto.ClientError, ResponseParserError, HTTPError)
-"""What botocore raises. The last is urllib3's: it comes through when an answer breaks off after its headers."""
+"""The exceptions of botocore, and urllib3's for an answer that breaks off after its headers."""
 
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
-"""The codes of a missing object; a HEAD has no body, so only the status."""
+"""The codes of a missing object. An answer to HEAD has no body, so its code is the status."""
 
 PRECONDITION = frozenset({"412", "409", "ConditionalRequestConflict", "PreconditionFailed"})
-"""The codes of a conditional write that came too late, or at the same time as another."""
+"""The codes of a conditional write that came after another write, or at the same time."""
 
 _DENIED = frozenset({"403", "AccessDenied", "AllAccessDisabled", "AccountProblem"})
 _CREDENTIALS = frozenset(
@@ -49,13 +49,45 @@ _THROTTLE = frozenset(
 )
 
 
-# What S3 answers when trying again is its own advice, and what proxies before it say.
+#: Codes, what they mean, and what to do.
+_ADVICE = (
+    (
+        _CREDENTIALS,
+        "S3 does not accept the credentials",
+        "renew AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or check that they are of this endpoint",
+    ),
+    (
+        _CLOCK,
+        "this machine's clock is off by too much",
+        "set the clock, for example with: timedatectl set-ntp true",
+    ),
+    (
+        _DENIED,
+        "access is denied",
+        "a pusher needs s3:GetObject, s3:PutObject, s3:ListBucket and s3:AbortMultipartUpload",
+    ),
+    (
+        _FULL,
+        "the server has no space left",
+        "make room there and run it again; what was stored is not uploaded twice",
+    ),
+    (
+        _THROTTLE,
+        "the server asks to slow down, again and again",
+        "run it again later; what was stored is not uploaded twice",
+    ),
+)
+
+# Temporary failures: the codes for which S3 advises to try again, and the statuses of proxies.
 _PASSING = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable"})
 _PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same request may succeed when it is sent again."""
+    """Whether the same request may succeed when it is sent again.
+
+    :param error: what the request raised.
+    """
     if isinstance(error, boto.ClientError):
         if error_code(error) in _FULL:
             return False
@@ -68,14 +100,20 @@ def is_transient(error: Exception) -> bool:
 
 
 def is_throttled(error: Exception) -> bool:
-    """Whether the server wants fewer requests."""
+    """Whether the server asks for fewer requests.
+
+    :param error: what the request raised.
+    """
     return isinstance(error, boto.ClientError) and (
         _status(error) in (429, 503) or error_code(error) in _THROTTLE
     )
 
 
 def retry_after(error: Exception) -> float:
-    """The seconds of a ``Retry-After`` header (RFC 9110, 10.2.3, its first form); 0 without one."""
+    """The seconds of a ``Retry-After`` header (RFC 9110, 10.2.3, its first form); 0 without one.
+
+    :param error: what the request raised.
+    """
     if not isinstance(error, boto.ClientError):
         return 0.0
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
@@ -88,16 +126,20 @@ def _status(error: boto.ClientError) -> int:
 
 
 def error_code(error: boto.ClientError) -> str:
-    """S3's code, or the HTTP status where the answer had no body."""
+    """S3's code, or the HTTP status of an answer without a body.
+
+    :param error: what the request raised.
+    """
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 @contextlib.contextmanager
 def s3_errors(location: CacheLocation, doing: str) -> Iterator[None]:
-    """Map every error of botocore inside the block.
+    """Raise a `CacheError` for every error of botocore inside the block.
 
-    :param doing: what was attempted, such as ``read x.narinfo``; completes "cannot …".
-    :raises CacheError: for all of them.
+    :param location: the cache, for the message.
+    :param doing: the attempted action, such as ``read x.narinfo``; completes "cannot …".
+    :raises CacheError: with advice for the kind of error.
     """
     try:
         yield
@@ -139,31 +181,10 @@ def _answered(location: CacheLocation, doing: str, error: boto.ClientError) -> C
             f"cannot {doing}: there is no bucket {location.bucket}",
             hint="create it, or correct the name and endpoint in the address",
         )
-    if code in _CREDENTIALS:
-        return CacheError(
-            f"cannot {doing} in {location}: S3 does not accept the credentials ({code})",
-            hint="renew AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or check that they are of this endpoint",
-        )
-    if code in _CLOCK:
-        return CacheError(
-            f"cannot {doing} in {location}: this machine's clock is off by too much ({code})",
-            hint="set the clock, for example with: timedatectl set-ntp true",
-        )
-    if code in _DENIED:
-        return CacheError(
-            f"cannot {doing} in {location}: access is denied",
-            hint="a pusher needs s3:GetObject, s3:PutObject, s3:ListBucket and s3:AbortMultipartUpload",
-        )
-    if code in _FULL or _status(error) == 507:
-        return CacheError(
-            f"cannot {doing} in {location}: the server has no space left ({code})",
-            hint="make room there and run it again; what was stored is not uploaded twice",
-        )
-    if code in _THROTTLE:
-        return CacheError(
-            f"cannot {doing} in {location}: the server asks to slow down ({code}), again and again",
-            hint="run it again later; what was stored is not uploaded twice",
-        )
+    known = "507" if _status(error) == 507 else code
+    for codes, what, hint in _ADVICE:
+        if known in codes:
+            return CacheError(f"cannot {doing} in {location}: {what} ({code})", hint=hint)
     message = error.response.get("Error", {}).get("Message", "")
     return CacheError(
         f"cannot {doing} in {location}: {code} {message}".rstrip(),

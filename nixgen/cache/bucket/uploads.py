@@ -1,4 +1,4 @@
-"""Multipart uploads that nobody has completed or aborted yet. No listing of objects shows them, and they are paid for."""
+"""Unfinished multipart uploads. They cost money, and no listing of objects shows them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Unfinished", "unfinished_uploads"]
 
 @frozen(kw_only=True)
 class Unfinished:
-    """One of them.
+    """A multipart upload that was neither completed nor aborted.
 
     :param name: of the object that it would become.
     :param size: bytes of its parts so far.
-    :param touched: when the last part arrived, or it began.
+    :param touched: the time when its last part arrived, or else when it began.
     """
 
     name: str
@@ -29,11 +29,16 @@ class Unfinished:
 
 
 def unfinished_uploads(bucket: Bucket) -> tuple[Unfinished, ...] | None:
-    """All of the cache's; None when the credentials or the server do not allow to ask (``s3:ListBucketMultipartUploads``)."""
+    """All unfinished uploads of a cache.
+
+    :param bucket: the cache.
+    :returns: None when the credentials or the server do not allow the question
+        (``s3:ListBucketMultipartUploads``).
+    """
     try:
         return tuple(_with_parts(bucket, found) for found in _pages(bucket))
     except CacheError:
-        # Other requests were answered before: this one alone is refused, and few readers may do it.
+        # Other requests were answered before: only this one is refused, and few readers may send it.
         return None
 
 
@@ -42,9 +47,10 @@ def _pages(bucket: Bucket) -> Iterator[Any]:
     while True:
         page = bucket.request(
             "list unfinished uploads",
-            lambda markers=markers: bucket.client.list_multipart_uploads(  # type: ignore[misc]
-                Bucket=bucket.location.bucket, Prefix=bucket.location.key(""), **markers
-            ),
+            bucket.client.list_multipart_uploads,
+            Bucket=bucket.location.bucket,
+            Prefix=bucket.location.key(""),
+            **markers,
         )
         yield from page.get("Uploads", ())
         if not page["IsTruncated"]:
@@ -58,12 +64,11 @@ def _with_parts(bucket: Bucket, found: Any) -> Unfinished:
     while True:
         page = bucket.request(
             "list the parts of an upload",
-            lambda marker=marker: bucket.client.list_parts(  # type: ignore[misc]
-                Bucket=bucket.location.bucket,
-                Key=found["Key"],
-                UploadId=found["UploadId"],
-                **marker,
-            ),
+            bucket.client.list_parts,
+            Bucket=bucket.location.bucket,
+            Key=found["Key"],
+            UploadId=found["UploadId"],
+            **marker,
         )
         for part in page.get("Parts", ()):
             size += part["Size"]

@@ -1,7 +1,7 @@
 """Compression of NARs, one independent frame at a time.
 
-zstd, xz and gzip all define the concatenation of frames as a valid file, so the frames of one large NAR are
-compressed on every core at once. Independent 16 MiB frames of zstd cost at most 0.2 % of size.
+zstd, xz and gzip define the concatenation of frames as a valid file, so the frames of one large NAR
+are compressed on all cores at once. Independent frames of 16 MiB cost zstd at most 0.2 % of size.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Codec:
     """A compression and its level.
 
     :param name: one of `CODECS`; also the narinfo's ``Compression``.
+    :param level: higher is smaller and slower; the range depends on the compression.
     """
 
     name: str
@@ -47,9 +48,11 @@ class Codec:
 
     @classmethod
     def of(cls, name: str = "zstd", level: int | None = None) -> Codec:
-        """With the codec's own default level when None.
+        """Make a codec from what a user gave.
 
-        :raises UsageError: unknown codec, or a level that it does not have.
+        :param name: one of `CODECS`.
+        :param level: None takes the compression's default level.
+        :raises UsageError: the compression is unknown, or does not have the level.
         """
         if name not in CODECS:
             raise UsageError(
@@ -65,18 +68,19 @@ class Codec:
 
     @property
     def extension(self) -> str:
-        """Of the file after ``.nar``, with its dot."""
+        """The ending of file names behind ``.nar``, with its dot; empty without compression."""
         return _EXTENSIONS[self.name]
 
     @property
     def content_type(self) -> str:
+        """The media type of compressed NARs."""
         return _TYPES[self.name]
 
     def compressor(self) -> Callable[[bytes | memoryview], bytes]:
-        """A function from bytes to one complete frame, callable from any thread.
+        """A function that compresses bytes to one complete frame. Any thread may call it.
 
-        It holds no lock of the interpreter while it works. A frame is never larger than its input by more than
-        1/128 and 1 KiB.
+        It releases the interpreter's lock while it works. A frame is at most 1/128 and 1 KiB larger
+        than its input.
         """
         match self.name:
             case "zstd":
@@ -84,7 +88,8 @@ class Codec:
             case "xz":
                 import lzma
 
-                # A dictionary larger than a frame finds nothing more, and takes eleven times its size of memory.
+                # A dictionary larger than a frame finds nothing more, and takes eleven times its
+                # size of memory.
                 filters = [
                     {
                         "id": lzma.FILTER_LZMA2,
@@ -103,7 +108,7 @@ class Codec:
 
 
 class _Zstd:
-    """One context per thread: they are costly to make and must not be shared."""
+    """Compression with one context per thread: contexts are costly, and cannot be shared."""
 
     def __init__(self, level: int) -> None:
         self._level = level

@@ -1,7 +1,7 @@
-"""Store paths that follow from their content: nobody needs to have signed them.
+"""Content-addressed store paths. Their name follows from their content, so they need no signature.
 
-Source of the rules: ``makeStorePath``, ``makeTextPath`` and ``makeFixedOutputPath`` of Nix (src/libstore/store-api.cc), described in the manual's
-chapter on the store path specification.
+Source of the rules: ``makeStorePath``, ``makeTextPath`` and ``makeFixedOutputPath`` of Nix
+(src/libstore/store-api.cc), described in the manual's chapter "Store Path Specification".
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ __all__ = ["follows_from_content"]
 
 
 def follows_from_content(info: NarInfo) -> bool:
-    """Whether the ``CA`` field, with the references, gives the very name of the path; False without such a field.
+    """Whether the path's ``CA`` field and its references give exactly its name.
 
-    Nix takes such a path without a signature, and compares its bytes with the field itself.
+    Nix accepts such a path without a signature, and compares its bytes with the field.
+
+    :param info: the path; without a ``CA`` field the answer is False.
     """
     method, _, digest = (info.ca or "").partition(":")
     own = info.base_name in info.references

@@ -1,4 +1,6 @@
-"""Reading compressed NARs back: the inverse of `nixgen.cache.format.codec`, and bzip2, which a narinfo without ``Compression`` means."""
+"""Decompression of NARs: the inverse of `nixgen.cache.format.codec`, and bzip2, which is meant by a
+narinfo without ``Compression``.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from nixgen.errors import VerifyError
 __all__ = ["DECOMPRESSIONS", "decompressed"]
 
 DECOMPRESSIONS = ("bzip2", "gzip", "none", "xz", "zstd")
-"""What `decompressed` reads. Nix knows more, such as ``br`` and ``lz4``, which hardly anybody writes."""
+"""The compressions that `decompressed` reads. Others of Nix, such as ``br`` and ``lz4``, are rare."""
 
 _READ = 1 << 18
 
@@ -25,12 +27,15 @@ _CORRUPT = (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error, zstandard
 
 
 def decompressed(compression: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of ``chunks``, in pieces of at most 256 KiB, whatever they expand to: a few kilobytes of zstd can hold gigabytes.
+    """Decompress a stream, with all of its concatenated frames, into pieces of at most 256 KiB.
 
-    Memory is that of one piece and of the format's window: 8 MiB for what nixgen writes. All of the concatenated frames are read.
+    Memory stays small, also when a few kilobytes of zstd hold gigabytes: one piece and the format's
+    window, which is 8 MiB for what nixgen writes.
 
     :param compression: one of `DECOMPRESSIONS`.
-    :raises VerifyError: the bytes are not of that format. A zstd that breaks off between two blocks just ends.
+    :param chunks: the compressed stream, in pieces of any size.
+    :raises VerifyError: the bytes are not of that format. A zstd stream that breaks off between two
+        blocks is not noticed.
     """
     if compression == "none":
         yield from chunks
@@ -56,14 +61,17 @@ def _reader(compression: str, source: Any) -> Any:
 
 
 class _Source:
-    """The little of a file that decompressors ask for."""
+    """A stream as the kind of file that decompressors need."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._left = memoryview(b"")
 
     def read(self, size: int) -> bytes:
-        """Fewer bytes than ``size`` only at the end: gzip takes a short read of its header for one."""
+        """Read ``size`` bytes, fewer only at the end of the stream.
+
+        gzip takes a short read for the end of its header.
+        """
         pieces: list[memoryview] = []
         wanted = size
         while wanted:

@@ -1,4 +1,4 @@
-"""Making a key pair on disk."""
+"""Makes a key pair and writes it to two files."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ __all__ = ["keygen", "public_key_path"]
 
 
 def public_key_path(secret: Path) -> Path:
-    """Where `keygen` puts the public half: ``<secret>.pub``."""
+    """The file of the public key that belongs to a secret key's file: ``<secret>.pub``.
+
+    :param secret: the file of the secret key.
+    """
     return secret.with_name(secret.name + ".pub")
 
 
 def keygen(name: str, secret: Path) -> PublicKey:
-    """Write a new secret key to ``secret`` (mode 0600) and its public half to ``<secret>.pub``.
+    """Write a new secret key (mode 0600), and its public key to ``<secret>.pub``.
 
     Neither file is ever overwritten: a lost key cannot be made again.
 
-    :raises UsageError: the name cannot be one, or a file exists already.
+    :param name: the name of the key; see `SecretKey.generate`.
+    :param secret: the file to write.
+    :returns: the public key.
+    :raises UsageError: the name is not valid, or one of the files exists already.
     :raises OutsideError: the directory cannot be written.
     """
     key = SecretKey.generate(name)

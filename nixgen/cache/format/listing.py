@@ -1,7 +1,9 @@
-"""The ``.ls`` file beside a narinfo: what lies in a NAR and where, so that single files can be read from a cache.
+"""The ``.ls`` file beside a narinfo. It lists the files of a NAR and their offsets, so that a client
+can read single files from a cache.
 
-Format: ``{"version": 1, "root": node}`` as Nix writes with ``write-nar-listing`` (src/libstore/nar-accessor.cc). A node is a regular file
-(``size``, ``narOffset`` of its contents, ``executable`` when it is), a symlink (``target``) or a directory (``entries``).
+Format: ``{"version": 1, "root": node}`` as Nix writes with ``write-nar-listing``
+(src/libstore/nar-accessor.cc). A node is a regular file (``size``, ``narOffset`` of its contents,
+``executable`` when it is), a symlink (``target``) or a directory (``entries``).
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ __all__ = ["nar_listing"]
 
 
 def nar_listing(path: str | Path) -> bytes:
-    """The listing of the NAR of ``path``. Offsets follow from sizes, so no file is read.
+    """The listing of the NAR of a path. Offsets follow from sizes, so no file is read.
 
+    :param path: the path on disk.
     :raises StoreError: the path is missing or unreadable.
     """
     try:
@@ -38,7 +41,10 @@ _CLOSE = string_size(b")")
 
 
 def _node(path: bytes, offset: int) -> tuple[dict[str, Any], int]:
-    """The node of ``path``, whose part of the archive begins at ``offset``, and where that ends."""
+    """The node of ``path``, and the offset behind it.
+
+    :param offset: where the node's part of the archive begins.
+    """
     status = os.lstat(path)
     offset += _OPEN
     if stat.S_ISLNK(status.st_mode):

@@ -1,8 +1,8 @@
-"""Writing a Nix archive (NAR) of a path.
+"""Writes the Nix archive (NAR) of a path: the same bytes as ``nix-store --dump``.
 
-The format is Eelco Dolstra's thesis, section 5.2: length-prefixed strings padded to eight bytes, directory
-entries in byte order of their names, and of the metadata only the owner's execute bit. The bytes equal
-those of ``nix-store --dump``.
+Format: Eelco Dolstra's thesis, section 5.2. Strings have their length before them and are padded to
+eight bytes; directory entries are in byte order of their names; the owner's execute bit is the only
+metadata.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from nixgen.store.digest import Hash
 __all__ = ["nar_frames", "nar_hash", "string_size", "write_nar"]
 
 CHUNK = 1 << 20
-"""Bytes of the pieces that `write_nar` hands out."""
+"""Bytes in one piece of `write_nar`."""
 
 _COLLECTED = 1 << 16
-"""Files up to this size are collected with what lies around them; larger ones are read straight to where they go."""
+"""Most bytes of a file that is collected with its surroundings; larger files go to the buffer."""
 
 
 def _string(value: bytes) -> bytes:
@@ -32,7 +32,10 @@ def _string(value: bytes) -> bytes:
 
 
 def string_size(*values: bytes) -> int:
-    """The bytes that ``values`` take in an archive."""
+    """The bytes that strings take in an archive.
+
+    :param values: the strings.
+    """
     return sum(8 + len(value) + -len(value) % 8 for value in values)
 
 
@@ -52,8 +55,10 @@ _CLOSE_TWICE = _CLOSE + _CLOSE
 
 
 def write_nar(path: str | Path, *, chunk: int = CHUNK) -> Iterator[bytes]:
-    """The NAR of ``path`` in pieces of exactly ``chunk`` bytes, the last one shorter.
+    """The NAR of a path, in pieces.
 
+    :param path: the path on disk.
+    :param chunk: bytes of each piece; the last one may be shorter.
     :raises StoreError: as `nar_frames`.
     """
     buffer = bytearray(chunk)
@@ -61,14 +66,15 @@ def write_nar(path: str | Path, *, chunk: int = CHUNK) -> Iterator[bytes]:
 
 
 def nar_frames(path: str | Path, take: Callable[[], bytearray]) -> Iterator[memoryview]:
-    """The NAR of ``path``, written into buffers: each is full but the last.
+    """The NAR of a path, written into buffers. Each buffer is full, except for the last.
 
-    Larger files are read straight into them, so that no byte is copied twice. Memory is bounded by the buffers and one
-    directory listing per level, whatever the size of the tree.
+    Large files are read straight into the buffers, so that no byte is copied twice. Memory is
+    bounded by the buffers and one directory listing per level, whatever the size of the tree.
 
-    :param take: asked for the next buffer when the one before was yielded; it may be the same one.
-    :raises StoreError: the path is missing or unreadable, changes while it is read, or holds something
-        that a NAR cannot (a socket, a device, a pipe).
+    :param path: the path on disk.
+    :param take: returns the next buffer; it may return the same one again.
+    :raises StoreError: the path is missing or unreadable, changes while it is read, or contains
+        something that a NAR cannot hold (a socket, a device, a pipe).
     """
     try:
         yield from _Writer(take).frames(os.fsencode(path))
@@ -80,7 +86,11 @@ def nar_frames(path: str | Path, take: Callable[[], bytearray]) -> Iterator[memo
 
 
 def nar_hash(path: str | Path) -> Hash:
-    """SHA-256 over the NAR of ``path``. Errors as for `write_nar`."""
+    """SHA-256 of the NAR of a path.
+
+    :param path: the path on disk.
+    :raises StoreError: as `nar_frames`.
+    """
     digest = hashlib.sha256()
     for piece in write_nar(path):
         digest.update(piece)
@@ -88,7 +98,11 @@ def nar_hash(path: str | Path) -> Hash:
 
 
 class _Writer:
-    """Fills buffers. What lies between the contents of larger files is collected first, since it comes in many small pieces."""
+    """Writes one archive into buffers.
+
+    Everything between the contents of large files comes in many small pieces, so it is collected
+    first and copied at once.
+    """
 
     def __init__(self, take: Callable[[], bytearray]) -> None:
         self._take = take
@@ -143,7 +157,7 @@ class _Writer:
             yield from self._filled(len(room))
 
     def _room(self) -> memoryview:
-        """What is left of the buffer; never empty."""
+        """The free part of the buffer; never empty."""
         if self._view is None:
             self._view = memoryview(self._take())
         return self._view[self._used :]
@@ -155,9 +169,9 @@ class _Writer:
             self._view, self._used = None, 0
 
     def _leaf(self, path: bytes, is_link: bool) -> tuple[int, int] | None:  # noqa: FBT001
-        """Collect a link or a small file; of a larger one only what stands before its contents.
+        """Collect a link or a small file. Of a large file, collect only the part before its contents.
 
-        :returns: the descriptor and the size of a larger one, which is still to be read; see `_large`.
+        :returns: descriptor and size of a large file, for `_large` to read.
         """
         if is_link:
             self._add(_SYMLINK + _string(os.readlink(path)) + _CLOSE)  # noqa: PTH115 - bytes
@@ -179,7 +193,7 @@ class _Writer:
             self._add(header + size.to_bytes(8, "little"))
             if large := size > _COLLECTED:
                 return descriptor, size
-            # One byte more than there should be: so the end costs no reading of its own.
+            # One byte more than there should be: then the end of the file costs no other call.
             data = os.read(descriptor, size + 1)
             while len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
                 data += more
@@ -193,7 +207,7 @@ class _Writer:
         return None
 
     def _large(self, path: bytes, descriptor: int, size: int) -> Iterator[memoryview]:
-        """Read the contents straight to where they go, and close the file."""
+        """Read the contents straight into the buffers, and close the file."""
         try:
             yield from self._flush()
             left = size
@@ -211,7 +225,7 @@ class _Writer:
 
 
 def _entries(directory: bytes) -> Iterator[tuple[bytes, bytes, bool, bool]]:
-    """Name, path, is a symlink, is a directory; in byte order of the names."""
+    """The entries in byte order of their names: (name, path, is a symlink, is a directory)."""
     with os.scandir(directory) as found:
         entries = sorted(found, key=attrgetter("name"))
     return (

@@ -1,4 +1,4 @@
-"""The ``.narinfo`` file: what a binary cache says about one store path.
+"""The ``.narinfo`` file, which describes one store path of a binary cache.
 
 Format: ``key: value`` lines as Nix's own ``NarInfo`` reads and writes them (src/libstore/nar-info.cc).
 """
@@ -29,9 +29,11 @@ _KNOWN = {
 
 
 def fingerprint(path: str, nar_hash: Hash, nar_size: int, references: tuple[str, ...]) -> str:
-    """What a signature covers: ``1;path;sha256:<base 32>;size;ref,ref``.
+    """The text that a signature covers: ``1;path;sha256:<base 32>;size;ref,ref``.
 
     :param path: the full store path.
+    :param nar_hash: SHA-256 of the NAR.
+    :param nar_size: bytes of the NAR.
     :param references: full store paths, in any order.
     """
     return f"1;{path};{nar_hash};{nar_size};{','.join(sorted(references))}"
@@ -43,19 +45,20 @@ def _sorted(values: tuple[str, ...]) -> tuple[str, ...]:
 
 @frozen(kw_only=True)
 class NarInfo:
-    """One store path in a cache.
+    """The description of one store path in a cache.
 
-    :param store_path: full path, such as ``/nix/store/<hash>-<name>``.
-    :param url: of the compressed NAR, relative to the cache's root.
+    :param store_path: the full path, such as ``/nix/store/<digest>-<name>``.
+    :param url: the name of the compressed NAR, relative to the cache's root.
     :param compression: ``zstd``, ``xz``, ``gzip``, ``none``, …
-    :param file_hash: of the compressed bytes; None when the pusher did not know it, which Nix accepts.
+    :param file_hash: of the compressed bytes. None when the pusher did not know it; Nix accepts
+        that.
     :param file_size: compressed bytes.
     :param nar_hash: of the NAR; always SHA-256.
     :param nar_size: bytes of the NAR; never zero.
-    :param references: base names (``<hash>-<name>``), kept sorted; may contain the path itself.
-    :param deriver: base name of the derivation.
-    :param signatures: ``name:base64``, in file order.
-    :param ca: content address, for paths that verify themselves.
+    :param references: base names (``<digest>-<name>``), kept sorted; may contain the path itself.
+    :param deriver: the base name of the derivation.
+    :param signatures: ``name:base64``, in the order of the file.
+    :param ca: the content address, for a path whose name follows from its content.
     """
 
     store_path: str
@@ -72,26 +75,31 @@ class NarInfo:
 
     @property
     def store_directory(self) -> str:
+        """The store's folder, ``/nix/store`` nearly everywhere."""
         return self.store_path.rpartition("/")[0]
 
     @property
     def base_name(self) -> str:
+        """``<digest>-<name>``."""
         return base_name(self.store_path)
 
     @property
     def key(self) -> str:
-        """The file's name in a cache: ``<hash part>.narinfo``."""
+        """The name of the file in a cache: ``<digest>.narinfo``."""
         return narinfo_name(self.store_path)
 
     @property
     def fingerprint(self) -> str:
-        """What its signatures cover."""
+        """The text that the signatures cover; see `fingerprint`."""
         directory = self.store_directory
         full = tuple(f"{directory}/{name}" for name in self.references)
         return fingerprint(self.store_path, self.nar_hash, self.nar_size, full)
 
     def with_signatures(self, *signatures: str) -> NarInfo:
-        """The same with more signatures, each at most once."""
+        """A copy with more signatures, each at most once.
+
+        :param signatures: ``name:base64``.
+        """
         return evolve(self, signatures=tuple(dict.fromkeys((*self.signatures, *signatures))))
 
     def __str__(self) -> str:
@@ -120,10 +128,11 @@ class NarInfo:
 
     @classmethod
     def parse(cls, text: str, *, source: str = "narinfo") -> NarInfo:
-        """Read a file, as strictly as Nix does: every line complete, nothing required missing, no
-        field but ``Sig`` twice. Unknown fields are ignored, which the format demands.
+        """Read a file as strictly as Nix does: every line is complete, no required field is missing,
+        and no field but ``Sig`` stands twice. Unknown fields are ignored, as the format demands.
 
-        :param source: named in errors, such as the file's URL.
+        :param text: the file.
+        :param source: its name in error messages, such as its URL.
         :raises VerifyError: the text is not a narinfo.
         """
         try:

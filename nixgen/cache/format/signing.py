@@ -1,7 +1,7 @@
 """Ed25519 keys in Nix's text form, and signatures of narinfo fingerprints.
 
-A secret key is ``name:base64(seed ‖ public)``, 64 bytes; a public key ``name:base64(public)``, 32 bytes;
-a signature ``name:base64``, 64 bytes. These are libsodium's layouts, which Nix uses.
+A secret key is ``name:base64(seed ‖ public)``, 64 bytes; a public key is ``name:base64(public)``,
+32 bytes; a signature is ``name:base64``, 64 bytes. These are libsodium's layouts, which Nix uses.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import binascii
 import os
 import re
 import stat
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from nixgen.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["PublicKey", "SecretKey"]
 
@@ -45,21 +42,30 @@ def _split(text: str, size: int, what: str) -> tuple[str, bytes]:
 
 @frozen
 class PublicKey:
-    """What clients list in ``trusted-public-keys``."""
+    """A public key, as clients list it in ``trusted-public-keys``.
+
+    :param name: the name before the colon.
+    :param data: the 32 bytes of the key.
+    """
 
     name: str
     data: bytes
 
     @classmethod
     def parse(cls, text: str) -> PublicKey:
-        """Read ``name:base64``.
+        """Read a public key.
 
+        :param text: ``name:base64``.
         :raises UsageError: it is not a public key.
         """
         return cls(*_split(text, 32, "public"))
 
     def verifies(self, fingerprint: str, signatures: Iterable[str]) -> bool:
-        """Whether one of ``signatures`` (``name:base64``) is this key's over ``fingerprint``."""
+        """Whether one of the signatures was made by this key over a text.
+
+        :param fingerprint: the text.
+        :param signatures: ``name:base64``; those of other keys are passed over.
+        """
         key = Ed25519PublicKey.from_public_bytes(self.data)
         for signature in signatures:
             name, _, encoded = signature.partition(":")
@@ -78,17 +84,20 @@ class PublicKey:
 
 @frozen
 class SecretKey:
-    """A signing key. Its repr shows the name alone; only `text` gives the secret away."""
+    """A signing key. Its repr shows only the name; only `text` holds the secret.
+
+    :param name: the name before the colon.
+    """
 
     name: str
     _key: Ed25519PrivateKey = field(repr=False, eq=False)
 
     @classmethod
     def generate(cls, name: str) -> SecretKey:
-        """A new key.
+        """Make a new key.
 
-        :param name: by custom a host name and a generation, such as ``cache.example.org-1``.
-        :raises UsageError: the name is empty, or holds white space or a colon.
+        :param name: by custom a host name and a number, such as ``cache.example.org-1``.
+        :raises UsageError: the name is empty, or contains white space or a colon.
         """
         if not _NAME.fullmatch(name):
             raise UsageError(
@@ -99,9 +108,10 @@ class SecretKey:
 
     @classmethod
     def parse(cls, text: str) -> SecretKey:
-        """Read ``name:base64``.
+        """Read a secret key.
 
-        :raises UsageError: it is not a secret key, or its public half belongs to another.
+        :param text: ``name:base64``.
+        :raises UsageError: it is not a secret key, or its public half belongs to another key.
         """
         name, data = _split(text, 64, "secret")
         key = Ed25519PrivateKey.from_private_bytes(data[:32])
@@ -114,9 +124,10 @@ class SecretKey:
 
     @classmethod
     def load(cls, path: Path) -> SecretKey:
-        """Read a key file, which nobody but its owner may be able to open.
+        """Read a key file, which only its owner may be able to open.
 
-        :raises UsageError: missing, unreadable, open to others, or not a key.
+        :param path: the file.
+        :raises UsageError: it is missing, unreadable, open to others, or not a key.
         """
         try:
             with path.open("rb") as file:
@@ -137,16 +148,20 @@ class SecretKey:
 
     @property
     def public(self) -> PublicKey:
+        """The public key that belongs to it."""
         return PublicKey(self.name, self._key.public_key().public_bytes_raw())
 
     @property
     def text(self) -> str:
-        """The secret itself, ``name:base64``, without a newline."""
+        """The secret: ``name:base64``, without a newline."""
         data = self._key.private_bytes_raw() + self.public.data
         return f"{self.name}:{base64.b64encode(data).decode('ascii')}"
 
     def sign(self, fingerprint: str) -> str:
-        """``name:base64``, for a ``Sig`` line."""
-        return (
-            f"{self.name}:{base64.b64encode(self._key.sign(fingerprint.encode())).decode('ascii')}"
-        )
+        """Sign a text.
+
+        :param fingerprint: the text; see `nixgen.cache.format.narinfo.fingerprint`.
+        :returns: ``name:base64``, for a ``Sig`` line.
+        """
+        signature = self._key.sign(fingerprint.encode())
+        return f"{self.name}:{base64.b64encode(signature).decode('ascii')}"
