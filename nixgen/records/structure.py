@@ -1,7 +1,7 @@
 """JSON values to attrs classes and back, by the types of the fields.
 
-Types: str, int, float, bool, None, Any, ``X | Y``, Literal, Enum (by value), Path, ``tuple[X, ...]``,
-``Mapping[str, X]``, attrs classes, and ``Annotated[X, Rule(…)]`` of these. A member's name is its
+Types: str, int, float, bool, None, Any, ``X | Y``, Literal, Enum (by value), Path, datetime (see
+`times`), ``tuple[X, ...]``, ``Mapping[str, X]``, attrs classes, and ``Annotated[X, Rule(…)]`` of these. A member's name is its
 field's in camel case, so ``nar_size`` stands for ``narSize``; `rules.named` says another. A field
 with a default may be missing. Nothing is converted: ``"5"`` is no number, ``True`` is no 1.
 
@@ -17,6 +17,7 @@ import json
 import re
 import types
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, g
 import attrs
 
 from nixgen.records.rules import NAME, Rule
+from nixgen.records.times import parse_time, time_text
 
 __all__ = ["WRONG", "Faults", "Place", "place_text", "to_json", "value_of"]
 
@@ -94,6 +96,8 @@ def to_json(value: Any) -> Any:
             return value.value
         case Path():
             return str(value)
+        case datetime():
+            return time_text(value)
     return value
 
 
@@ -158,6 +162,7 @@ _PLAIN: Final[dict[Any, tuple[tuple[type, ...], str, Callable[[Any], Any] | None
     bool: ((bool,), "true or false", None),
     type(None): ((type(None),), "null", None),
     Path: ((str,), "a path", Path),
+    datetime: ((str,), "a time such as 2026-11-23T20:30:00Z", parse_time),
 }
 
 
@@ -165,7 +170,10 @@ def _plain(held: tuple[type, ...], what: str, make: Callable[[Any], Any] | None)
     def read(value: Any, place: Place, faults: Faults) -> Any:
         if type(value) not in held:  # exactly: a bool is an int to isinstance
             return faults.expected(place, what, value)
-        return make(value) if make else value
+        try:
+            return make(value) if make else value
+        except ValueError:
+            return faults.expected(place, what, value)
 
     return read
 

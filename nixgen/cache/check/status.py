@@ -9,12 +9,12 @@ from typing import Any
 from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.bucket.documents import instant_text
 from nixgen.cache.bucket.inventory import Inventory, read_inventory
 from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.keep.roots import ROOTS
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.records.document import document
+from nixgen.records.times import time_text
 
 __all__ = ["CacheStatus", "Coverage", "cover", "status"]
 
@@ -96,7 +96,7 @@ class CacheStatus:
             paths=self.paths,
             narBytes=self.nar_bytes,
             fileBytes=self.file_bytes,
-            newest=None if self.newest is None else instant_text(self.newest),
+            newest=None if self.newest is None else time_text(self.newest),
             roots=dict(self.roots),
             covered=self.covered,
             targets={target.attr: target.document() for target in self.targets},

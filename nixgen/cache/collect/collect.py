@@ -28,7 +28,6 @@ from typing import Any
 from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.bucket.documents import instant_text
 from nixgen.cache.collect.plan import Doomed, GcPlan, make_plan
 from nixgen.cache.collect.policy import GcPolicy
 from nixgen.cache.collect.snapshot import Snapshot, read_snapshot
@@ -37,6 +36,7 @@ from nixgen.cache.keep.leases import boot_clock
 from nixgen.cache.keep.lock import BATCH_SECONDS, SweepLock, sweep_lock
 from nixgen.cache.keep.tombstones import read_tombstones, write_tombstones
 from nixgen.records.document import document
+from nixgen.records.times import time_text
 
 __all__ = ["GcReport", "collect", "preview"]
 
@@ -89,7 +89,7 @@ class GcReport:
             "nixgen/cache-gc/1",
             cache=self.cache,
             applied=self.applied,
-            now=instant_text(self.now),
+            now=time_text(self.now),
             kept={
                 "paths": self.plan.kept_paths,
                 "bytes": self.plan.kept_bytes,
@@ -111,7 +111,7 @@ class GcReport:
             "path": each.path,
             "bytes": each.size,
             "why": each.why,
-            "since": since and instant_text(since),
+            "since": since and time_text(since),
             "due": each.name in self.due,
             "removed": each.name in self.removed,
         }

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.inventory import Inventory, read_inventory
 from nixgen.cache.keep.leases import LEASES, LeaseRecord
-from nixgen.cache.keep.roots import ROOTS, Pin, Root, list_pins
+from nixgen.cache.keep.roots import ROOT_FORMAT, ROOTS, Pin, Root, list_pins
 from nixgen.programs.observer import ignore
 from nixgen.store.path import path_digest
 
@@ -101,7 +101,7 @@ def _leases(bucket: Bucket) -> list[LeaseRecord]:
 def _generations(bucket: Bucket) -> tuple[Generation, ...]:
     found = {each.name: each for each in bucket.objects(ROOTS)}
     return tuple(
-        Generation(root=Root.parse(data, source=name), written=found[name].modified)
+        Generation(root=ROOT_FORMAT.parse(data, source=name), written=found[name].modified)
         for name, data in bucket.read_many(found)
         if data is not None
     )

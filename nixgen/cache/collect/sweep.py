@@ -16,7 +16,7 @@ from nixgen.cache.format.names import narinfo_name, object_digest
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.keep.leases import LEASES, LeaseRecord, boot_clock
 from nixgen.cache.keep.lock import SweepLock, sweep_lock
-from nixgen.cache.keep.roots import PINS, ROOTS, Pin, Root
+from nixgen.cache.keep.roots import PIN_FORMAT, PINS, ROOT_FORMAT, ROOTS
 from nixgen.errors import CacheError
 from nixgen.programs.observer import ignore
 from nixgen.store.path import path_digest
@@ -137,11 +137,11 @@ class Sweep:
         for found in self._new(ROOTS):
             data = None if found.name in self._known_roots else self._bucket.read(found.name)
             if data is not None:
-                self._keep(found.name, Root.parse(data, source=found.name).paths)
+                self._keep(found.name, ROOT_FORMAT.parse(data, source=found.name).paths)
         for found in self._new(PINS):
             data = self._bucket.read(found.name)
             if data is not None:
-                pin = Pin.parse(data, source=found.name)
+                pin = PIN_FORMAT.parse(data, source=found.name)
                 if pin not in self._known_pins:
                     self._keep(found.name, pin.paths)
 

@@ -7,22 +7,21 @@ server's clock, or by the time that somebody has watched it unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.bucket.documents import decode, encode, instant_text, parse_instant, unreadable
+from nixgen.cache.keep.documents import CacheFormat
 
-__all__ = ["SWEEP", "SweepBatch", "outlived"]
+__all__ = ["SWEEP", "SWEEP_FORMAT", "SweepBatch", "outlived"]
 
 SWEEP = "nixgen/sweep.json"
-_SCHEMA = "nixgen/cache-sweep/1"
 
 
-def _names(values: Iterable[str]) -> frozenset[str]:
-    return frozenset(values)
+def _sorted(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(values))
 
 
 @frozen(kw_only=True)
@@ -43,47 +42,15 @@ class SweepBatch:
     started: datetime
     number: int = 0
     seconds: float
-    paths: frozenset[str] = field(default=frozenset(), converter=_names)
-    nars: frozenset[str] = field(default=frozenset(), converter=_names)
+    paths: tuple[str, ...] = field(default=(), converter=_sorted)
+    nars: tuple[str, ...] = field(default=(), converter=_sorted)
 
     def touches(self, held: Mapping[str, str]) -> bool:
         """Whether it may remove something of these paths (hash part → NAR hash in base 32)."""
-        return not self.paths.isdisjoint(held) or _meets(self.nars, held.values())
-
-    def encode(self) -> bytes:
-        return encode(
-            _SCHEMA,
-            {
-                "owner": self.owner,
-                "holder": self.holder,
-                "started": instant_text(self.started),
-                "number": self.number,
-                "seconds": self.seconds,
-                "paths": sorted(self.paths),
-                "nars": sorted(self.nars),
-            },
-        )
-
-    @classmethod
-    def parse(cls, data: bytes) -> SweepBatch:
-        """:raises VerifyError: it is not such a document."""
-        document = decode(data, _SCHEMA, source=SWEEP)
-        try:
-            return cls(
-                owner=document["owner"],
-                holder=document["holder"],
-                started=parse_instant(document["started"]),
-                number=int(document["number"]),
-                seconds=float(document["seconds"]),
-                paths=document["paths"],
-                nars=document["nars"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise unreadable(SWEEP, _SCHEMA) from error
+        return not {*held, *held.values()}.isdisjoint((*self.paths, *self.nars))
 
 
-def _meets(some: frozenset[str], others: Collection[str]) -> bool:
-    return not some.isdisjoint(others)
+SWEEP_FORMAT = CacheFormat(schema="nixgen/cache-sweep/1", shape=SweepBatch)
 
 
 def outlived(bucket: Bucket, tag: str, seconds: float) -> bool:

@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
-from nixgen.cache.bucket.documents import DOCUMENT_TYPE, decode, encode, instant_text, unreadable
-from nixgen.cache.keep.batch import SWEEP, SweepBatch, outlived
+from nixgen.cache.format.names import content_type
+from nixgen.cache.keep.batch import SWEEP, SWEEP_FORMAT, SweepBatch, outlived
+from nixgen.cache.keep.documents import CacheFormat
 from nixgen.errors import CacheError
 from nixgen.programs.observer import ignore
 from nixgen.store.path import path_digest
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["LEASES", "Lease", "LeaseRecord", "boot_clock", "holder", "leased", "leased_paths"]
 
 LEASES = "nixgen/leases/"
-_SCHEMA = "nixgen/cache-lease/1"
 _TTL = 600.0
 _POLL = 1.0
 #: Of a lease's time, after which its push must have stopped: a request that is on its way then still falls into the rest.
@@ -197,30 +197,25 @@ class Lease:
     def _write(self) -> None:
         """Its time counts from before the request: the server's can only begin later."""
         started, now = self._clock(), datetime.now(UTC)
-        self._bucket.put(self.name, self._document(now), content_type=DOCUMENT_TYPE)
+        document = _LeaseDocument(
+            id=self.id,
+            created=self._created,
+            expires=now + timedelta(seconds=self._ttl),
+            seconds=self._ttl,
+            holder=holder(),
+            paths=self._paths,
+        )
+        self._bucket.put(self.name, _FORMAT.encode(document), content_type=content_type(self.name))
         # Renewed too late is not renewed: a collector may have looked in between.
         if self._written is not None and self._age() >= self._ttl * _USABLE:
             self._lapsed = True
         self._written = started
 
-    def _document(self, now: datetime) -> bytes:
-        return encode(
-            _SCHEMA,
-            {
-                "id": self.id,
-                "created": instant_text(self._created),
-                "expires": instant_text(now + timedelta(seconds=self._ttl)),
-                "seconds": self._ttl,
-                "holder": holder(),
-                "paths": self._paths,
-            },
-        )
-
     def _give_way(self, paths: Mapping[str, str]) -> None:
         """Wait while a batch that holds names one of ``paths``."""
         watched, since = "", 0.0
         while found := self._bucket.read_tagged(SWEEP):
-            batch, tag = SweepBatch.parse(found[0]), found[1]
+            batch, tag = SWEEP_FORMAT.parse(found[0], source=SWEEP), found[1]
             if not batch.touches(paths):
                 return
             if tag != watched:
@@ -239,12 +234,29 @@ def _held(infos: Iterable[PathInfo]) -> dict[str, str]:
 
 
 @frozen(kw_only=True)
-class LeaseRecord:
-    """A lease as others find it.
+class _LeaseDocument:
+    """The members of a lease's document; ``created`` and ``expires`` are for people."""
 
-    :param written: by the server's clock.
+    id: str
+    created: datetime
+    expires: datetime
+    seconds: float
+    holder: str
+    paths: Mapping[str, str]
+
+
+_FORMAT = CacheFormat(schema="nixgen/cache-lease/1", shape=_LeaseDocument)
+
+
+@frozen(kw_only=True)
+class LeaseRecord:
+    """A lease that another process holds.
+
+    :param name: of its document in the cache.
+    :param holder: computer and process, for people.
+    :param written: when the document was last written, by the server's clock.
     :param seconds: how long it holds from then.
-    :param paths: hash part → NAR hash in base 32.
+    :param paths: NAR hash in base 32, by digest of the store path.
     """
 
     name: str
@@ -255,20 +267,22 @@ class LeaseRecord:
 
     @property
     def expires(self) -> datetime:
-        """By the server's clock, which tells whole seconds."""
+        """The end of the lease, by the server's clock, which tells whole seconds."""
         return self.written + timedelta(seconds=self.seconds + 1)
 
     @classmethod
     def parse(cls, data: bytes, found: ObjectInfo) -> LeaseRecord:
-        """:raises VerifyError: it is not such a document."""
-        document = decode(data, _SCHEMA, source=found.name)
-        try:
-            return cls(
-                name=found.name,
-                holder=document["holder"],
-                written=found.modified,
-                seconds=float(document["seconds"]),
-                paths=dict(document["paths"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise unreadable(found.name, _SCHEMA) from error
+        """Read a lease.
+
+        :param data: the document.
+        :param found: its object in the cache.
+        :raises VerifyError: the document is no lease.
+        """
+        document = _FORMAT.parse(data, source=found.name)
+        return cls(
+            name=found.name,
+            holder=document.holder,
+            written=found.modified,
+            seconds=document.seconds,
+            paths=document.paths,
+        )

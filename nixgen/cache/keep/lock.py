@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.bucket.documents import DOCUMENT_TYPE, instant_text
-from nixgen.cache.keep.batch import SWEEP, SweepBatch, outlived
+from nixgen.cache.format.names import content_type
+from nixgen.cache.keep.batch import SWEEP, SWEEP_FORMAT, SweepBatch, outlived
 from nixgen.cache.keep.leases import boot_clock, holder
 from nixgen.errors import CacheError
+from nixgen.records.times import time_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -66,7 +67,7 @@ class SweepLock:
         if not self._is_ours():
             found = self._bucket.read_tagged(SWEEP)
             if found is not None:
-                other = SweepBatch.parse(found[0])
+                other = SWEEP_FORMAT.parse(found[0], source=SWEEP)
                 if not outlived(self._bucket, found[1], other.seconds):
                     raise _busy(other)
             # What a dead collector left is replaced; of two that try, one succeeds.
@@ -112,8 +113,8 @@ class SweepLock:
     def _put(self, *, if_absent: bool = False, if_match: str | None = None) -> bool:
         return self._bucket.put(
             SWEEP,
-            self._batch.encode(),
-            content_type=DOCUMENT_TYPE,
+            SWEEP_FORMAT.encode(self._batch),
+            content_type=content_type(SWEEP),
             if_absent=if_absent,
             if_match=if_match,
         )
@@ -121,7 +122,7 @@ class SweepLock:
     def _is_ours(self) -> bool:
         """Whether the document is the one that was to be written: the answer to a PUT may have been lost."""
         found = self._bucket.read_tagged(SWEEP)
-        if found is None or found[0] != self._batch.encode():
+        if found is None or found[0] != SWEEP_FORMAT.encode(self._batch):
             return False
         self._tag = found[1]
         return True
@@ -133,7 +134,7 @@ class SweepLock:
 
 def _busy(other: SweepBatch) -> CacheError:
     return CacheError(
-        f"another collection is at work: {other.holder}, since {instant_text(other.started)}",
+        f"another collection is at work: {other.holder}, since {time_text(other.started)}",
         hint=f"let it finish; if it has died, this works in {other.seconds:.0f} s",
     )
 

@@ -13,27 +13,24 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Annotated
 from urllib.parse import quote
 
 from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.bucket.documents import (
-    DOCUMENT_TYPE,
-    Document,
-    decode,
-    encode,
-    instant_text,
-    parse_instant,
-    unreadable,
-)
+from nixgen.cache.format.names import content_type
+from nixgen.cache.keep.documents import CacheFormat
 from nixgen.errors import CacheError, UsageError
+from nixgen.records.rules import matching
 from nixgen.store.path import base_name, path_name
 
 __all__ = [
     "DEFAULT_ENVIRONMENT",
     "PINS",
+    "PIN_FORMAT",
     "ROOTS",
+    "ROOT_FORMAT",
     "Pin",
     "Root",
     "list_pins",
@@ -48,8 +45,6 @@ __all__ = [
 ROOTS = "nixgen/roots/"
 PINS = "nixgen/pins/"
 DEFAULT_ENVIRONMENT = "default"
-_ROOT_SCHEMA = "nixgen/cache-root/1"
-_PIN_SCHEMA = "nixgen/cache-pin/1"
 _PIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 # How Nix itself tells a package's name from its version: at the first dash that no letter follows.
 _VERSION = re.compile(r"-[^A-Za-z].*$")
@@ -89,33 +84,6 @@ class Root:
         """Of all targets and outputs."""
         return frozenset(path for outputs in self.targets.values() for path in outputs.values())
 
-    def document(self) -> Document:
-        """The fields of its document, and of `nixgen cache roots --json`."""
-        return {
-            "environment": self.environment,
-            "generation": self.generation,
-            "created": instant_text(self.created),
-            "project": self.project,
-            "commit": self.commit,
-            "targets": {attr: dict(outputs) for attr, outputs in self.targets.items()},
-        }
-
-    @classmethod
-    def parse(cls, data: bytes, *, source: str) -> Root:
-        """:raises VerifyError: it is not such a document."""
-        document = decode(data, _ROOT_SCHEMA, source=source)
-        try:
-            return cls(
-                environment=document["environment"],
-                generation=document["generation"],
-                created=parse_instant(document["created"]),
-                project=document["project"],
-                commit=document["commit"],
-                targets={attr: dict(outputs) for attr, outputs in document["targets"].items()},
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise unreadable(source, _ROOT_SCHEMA) from error
-
 
 @frozen(kw_only=True)
 class Pin:
@@ -127,7 +95,7 @@ class Pin:
     :raises UsageError: another name.
     """
 
-    name: str
+    name: Annotated[str, matching(_PIN_NAME, "the name of a pin")]
     created: datetime = field(converter=_seconds)
     note: str = ""
     paths: tuple[str, ...] = field(converter=_sorted)
@@ -135,28 +103,9 @@ class Pin:
     def __attrs_post_init__(self) -> None:
         _pin_object(self.name)
 
-    def document(self) -> Document:
-        """The fields of its document."""
-        return {
-            "name": self.name,
-            "created": instant_text(self.created),
-            "note": self.note,
-            "paths": list(self.paths),
-        }
 
-    @classmethod
-    def parse(cls, data: bytes, *, source: str) -> Pin:
-        """:raises VerifyError: it is not such a document."""
-        document = decode(data, _PIN_SCHEMA, source=source)
-        try:
-            return cls(
-                name=document["name"],
-                created=parse_instant(document["created"]),
-                note=document["note"],
-                paths=document["paths"],
-            )
-        except (KeyError, TypeError, ValueError, UsageError) as error:
-            raise unreadable(source, _PIN_SCHEMA) from error
+ROOT_FORMAT = CacheFormat(schema="nixgen/cache-root/1", shape=Root)
+PIN_FORMAT = CacheFormat(schema="nixgen/cache-pin/1", shape=Pin)
 
 
 def new_generation(now: datetime) -> str:
@@ -182,8 +131,8 @@ def record_root(bucket: Bucket, root: Root) -> None:
 
     :raises CacheError: S3 refuses or does not answer.
     """
-    body = encode(_ROOT_SCHEMA, root.document())
-    written = bucket.put(root.name, body, content_type=DOCUMENT_TYPE, if_absent=True)
+    body = ROOT_FORMAT.encode(root)
+    written = bucket.put(root.name, body, content_type=content_type(root.name), if_absent=True)
     # When the answer to a first attempt was lost, the second finds our own.
     if not written and bucket.read(root.name) != body:
         raise CacheError(
@@ -198,20 +147,20 @@ def list_roots(bucket: Bucket) -> tuple[Root, ...]:
     :raises VerifyError: one is unreadable, so that nobody knows what it keeps.
     """
     read = bucket.read_many(list(bucket.names(ROOTS)))
-    roots = [Root.parse(data, source=name) for name, data in read if data is not None]
+    roots = [ROOT_FORMAT.parse(data, source=name) for name, data in read if data is not None]
     return tuple(sorted(roots, key=lambda root: (root.generation, root.environment), reverse=True))
 
 
 def list_pins(bucket: Bucket) -> tuple[Pin, ...]:
     """All of them, by name; errors as `list_roots`."""
     read = bucket.read_many(list(bucket.names(PINS)))
-    return tuple(Pin.parse(data, source=name) for name, data in read if data is not None)
+    return tuple(PIN_FORMAT.parse(data, source=name) for name, data in read if data is not None)
 
 
 def put_pin(bucket: Bucket, pin: Pin) -> None:
     """Write it; an older one of that name is replaced. Its paths must be leased meanwhile, or kept already."""
-    body = encode(_PIN_SCHEMA, pin.document())
-    bucket.put(_pin_object(pin.name), body, content_type=DOCUMENT_TYPE)
+    body = PIN_FORMAT.encode(pin)
+    bucket.put(_pin_object(pin.name), body, content_type=content_type(".json"))
 
 
 def remove_pin(bucket: Bucket, name: str) -> bool:

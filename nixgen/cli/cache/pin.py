@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Debug, Env, Json, ProjectFolder, examples, verb
-from nixgen.records.document import document
 
 app = verb()
 
@@ -56,6 +55,7 @@ def pin(
     """Keep what is in a cache from collection, under a name."""
     from nixgen.cache.bucket.bucket import Bucket
     from nixgen.cache.keep.pins import pin_paths, recorded_paths
+    from nixgen.cache.keep.roots import PIN_FORMAT
     from nixgen.cli import console
     from nixgen.cli._keys import open_workspace
     from nixgen.verbs import caches
@@ -68,12 +68,7 @@ def pin(
             paths += recorded_paths(bucket, targets, environment=env, generation=generation)
         made = pin_paths(bucket, name, paths, note=note)
     if json:
-        console.print_json(
-            document(
-                "nixgen/cache-pin/1",
-                **made.document(),
-            )
-        )
+        console.print_json(PIN_FORMAT.document(made))
         return
     for path in made.paths:
         console.say(path)

@@ -28,6 +28,7 @@ def roots(
     from nixgen.cache.keep.roots import list_pins, list_roots
     from nixgen.cli import console
     from nixgen.cli._keys import open_workspace
+    from nixgen.records.structure import to_json
     from nixgen.verbs import caches
 
     workspace = open_workspace(project, cache)
@@ -38,8 +39,8 @@ def roots(
             document(
                 "nixgen/cache-roots/1",
                 cache=str(location),
-                roots=[{**root.document(), "pinned": _pinned(root, pins)} for root in found],
-                pins=[pin.document() for pin in pins],
+                roots=[{**to_json(root), "pinned": _pinned(root, pins)} for root in found],
+                pins=[to_json(pin) for pin in pins],
             )
         )
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -41,6 +42,7 @@ class Whole:
     ratio: float = 0.5
     done: bool = False
     where: Path | None = None
+    since: datetime | None = None
     free: Any = None
     nested: Mapping[str, tuple[Annotated[int, between(1, 9)], ...]] = field(factory=dict)
     odd_name: int = field(default=0, metadata=named("odd_name"))
@@ -82,6 +84,7 @@ WHOLES = st.builds(
     colour=st.sampled_from([*Colour, None]),
     ratio=st.floats(allow_nan=False, allow_infinity=False),
     where=st.sampled_from([None, Path("/nix/store"), Path("a b")]),
+    since=st.sampled_from([None, datetime(2026, 11, 23, 20, 30, tzinfo=UTC)]),
     free=st.recursive(st.none() | st.booleans() | st.text(), lambda x: st.lists(x, max_size=2)),
     nested=st.dictionaries(
         st.text(), st.lists(st.integers(1, 9), max_size=3).map(tuple), max_size=2
@@ -142,6 +145,10 @@ def test_members_are_in_camel_case_and_may_have_their_own_name() -> None:
         ({"title": "a", "ratio": False}, "$.ratio: expected a number"),
         ({"title": "a", "done": 1}, "$.done: expected true or false, found 1"),
         ({"title": "a", "where": 1}, "$.where: expected a path, found 1"),
+        (
+            {"title": "a", "since": "today"},
+            '$.since: expected a time such as 2026-11-23T20:30:00Z, found "today"',
+        ),
         ({"title": "a", "nested": {"x": [1, 10]}}, "$.nested.x[1]: expected a whole number from 1"),
         ({"title": "a", "done": True}, "$.done: nothing is done without parts"),
         ({"title": "b" * 100 + "!"}, f'$.title: expected a word, found "{"b" * 59}…'),

@@ -26,7 +26,15 @@ from nixgen.cache.collect.sweep import remove_paths
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.keep.batch import SWEEP
 from nixgen.cache.keep.leases import LEASES, leased_paths
-from nixgen.cache.keep.roots import Pin, Root, list_pins, path_targets, put_pin, record_root
+from nixgen.cache.keep.roots import (
+    ROOT_FORMAT,
+    Pin,
+    Root,
+    list_pins,
+    path_targets,
+    put_pin,
+    record_root,
+)
 from nixgen.errors import CacheError, UsageError, VerifyError
 from nixgen.store.digest import Hash
 
@@ -290,7 +298,9 @@ def test_an_unreadable_root_stops_the_collection():
     shelf = Shelf()
     store(shelf, "a")
     shelf.put("nixgen/roots/default/1.json", b'{"schema": "nixgen/cache-root/9"}', content_type="x")
-    with pytest.raises(VerifyError, match="not a document"):
+    with pytest.raises(
+        VerifyError, match=r"nixgen/roots/default/1.json: \$.schema: this nixgen reads"
+    ):
         collect(shelf, EAGER)
     assert letters(shelf) == "a"
     assert SWEEP not in shelf.held
@@ -901,7 +911,7 @@ class Everybody(RuleBasedStateMachine):
     def what_a_finished_push_reported_is_there(self) -> None:
         newest: dict[str, str] = {}
         for name in self.shelf.names("nixgen/roots/"):
-            found = Root.parse(self.shelf.read(name) or b"", source=name)
+            found = ROOT_FORMAT.parse(self.shelf.read(name) or b"", source=name)
             newest |= dict.fromkeys(found.targets, found.generation)
         for generation in newest.values():
             actor, letter = self.pushes[generation]
