@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
 from nixgen import syntax as nix
 from nixgen.lowering.scope import Scope, strings
 from nixgen.models import Machine, Package, User
@@ -10,39 +14,70 @@ from nixgen.syntax import Expr
 __all__ = ["users"]
 
 
+#: The fields of a user that an account is made of, and that need no scope.
+_FIELDS = ("name", "system", "uid", "home", "groups", "description", "authorized_keys")
+_values = attrgetter(*_FIELDS)
+
+
 def users(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
+    """The accounts and groups of a machine, by option path.
+
+    :param scope: of the machine's file.
+    :param machine: its own users and the users of its services have an account each.
+    """
     bindings: dict[tuple[str, ...], Expr] = {}
     for user in _all(machine):
-        bindings["users", "users", user.name] = nix.Mark(_user(scope, user), user.origin)
-        group = {} if user.gid is None else {"gid": nix.Int(user.gid)}
-        bindings["users", "groups", user.name] = nix.AttrSet(group)
+        account = _account(_values(user), _shell(scope, user))
+        bindings["users", "users", user.name] = nix.Mark(account, user.origin)
+        bindings["users", "groups", user.name] = _group(user.gid)
     return bindings
 
 
 def _all(machine: Machine) -> list[User]:
-    found = {user.name: user for user in machine.users}
+    by_name = {user.name: user for user in machine.users}
     for service in machine.services:
         if service.user is not None and service.user.name != "root":
-            found.setdefault(service.user.name, service.user)
-    return list(found.values())
+            by_name.setdefault(service.user.name, service.user)
+    return list(by_name.values())
 
 
-def _user(scope: Scope, user: User) -> Expr:
+def _shell(scope: Scope, user: User) -> Expr | None:
+    if user.shell is None:
+        return None
+    is_package = isinstance(user.shell, Package)
+    return scope.reference(user.shell) if is_package else nix.Str(str(user.shell))
+
+
+# Most users stand on many machines: their expressions and lines are made once.
+
+
+@lru_cache(maxsize=1024)
+def _account(values: tuple[Any, ...], shell: Expr | None) -> Expr:
+    """The account of a user.
+
+    :param values: the values of `_FIELDS`.
+    :param shell: the user's shell.
+    """
+    given = dict(zip(_FIELDS, values, strict=True))
     bindings: dict[str | tuple[str, ...], Expr] = {
-        "group": nix.Str(user.name),
-        "isSystemUser" if user.system else "isNormalUser": nix.Bool(True),
+        "group": nix.Str(given["name"]),
+        "isSystemUser" if given["system"] else "isNormalUser": nix.Bool(True),
     }
-    if user.uid is not None:
-        bindings["uid"] = nix.Int(user.uid)
-    if user.home is not None:
-        bindings["home"] = nix.Str(user.home)
-    if user.groups:
-        bindings["extraGroups"] = strings(user.groups)
-    if user.description:
-        bindings["description"] = nix.Str(user.description)
-    if user.shell is not None:
-        is_package = isinstance(user.shell, Package)
-        bindings["shell"] = scope.reference(user.shell) if is_package else nix.Str(str(user.shell))
-    if user.authorized_keys:
-        bindings["openssh", "authorizedKeys", "keys"] = strings(user.authorized_keys)
-    return nix.AttrSet(bindings)
+    if given["uid"] is not None:
+        bindings["uid"] = nix.Int(given["uid"])
+    if given["home"] is not None:
+        bindings["home"] = nix.Str(given["home"])
+    if given["groups"]:
+        bindings["extraGroups"] = strings(given["groups"])
+    if given["description"]:
+        bindings["description"] = nix.Str(given["description"])
+    if shell is not None:
+        bindings["shell"] = shell
+    if given["authorized_keys"]:
+        bindings["openssh", "authorizedKeys", "keys"] = strings(given["authorized_keys"])
+    return nix.Constant(nix.AttrSet(bindings))
+
+
+@lru_cache(maxsize=1024)
+def _group(gid: int | None) -> Expr:
+    return nix.Constant(nix.AttrSet({} if gid is None else {"gid": nix.Int(gid)}))

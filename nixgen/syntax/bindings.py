@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -80,38 +81,47 @@ class Bindings:
         return bool(self.pairs or self.inherits)
 
 
-_ONLY_NAMES = frozenset({str})
-
-
 def to_bindings(
     given: Bindings | Mapping[Any, Expr] | Iterable[Inherit | tuple[Key, Expr]],
 ) -> Bindings:
-    """Order the bindings and check that every attribute is defined once."""
+    """Order the bindings, and check that every attribute is defined once."""
     if isinstance(given, Bindings):
         return given
-    if type(given) is dict and _ONLY_NAMES.issuperset(map(type, given)):
-        # the usual case, made fast: names of a dict differ, and so do their spellings
-        named = zip(map(attr_name, given), given.values(), strict=True)
-        return Bindings((), tuple(sorted(named, key=itemgetter(0))))
-    inherits: list[Inherit] = []
-    values: dict[str, Expr] = {}
+    if type(given) is dict or isinstance(given, Mapping):
+        texts, in_order = _order(tuple(given), ())
+        return Bindings((), tuple(zip(texts, in_order(tuple(given.values())), strict=False)))
+    items = list(given)
+    inherits = tuple(item for item in items if isinstance(item, Inherit))
+    pairs = [item for item in items if not isinstance(item, Inherit)]
+    inherited = tuple(name for inherit in inherits for name in inherit.names)
+    texts, in_order = _order(tuple(key for key, _ in pairs), inherited)
+    values = tuple(value for _, value in pairs)
+    return Bindings(inherits, tuple(zip(texts, in_order(values), strict=False)))
+
+
+@lru_cache(maxsize=1024)
+def _order(
+    keys: tuple[Key, ...], inherited: tuple[str, ...]
+) -> tuple[tuple[str, ...], Callable[[tuple[Expr, ...]], tuple[Expr, ...]]]:
+    """Order keys by their text. The same few sets of keys fill thousands of files.
+
+    :return: the texts in order, and a function that brings the values of the keys in that order.
+    """
+    places: dict[str, int] = {}
     nested: list[tuple[str, ...]] = []
-    for item in given.items() if type(given) is dict or isinstance(given, Mapping) else given:
-        if isinstance(item, Inherit):
-            inherits.append(item)
-            continue
-        key, value = item
-        if isinstance(key, str):
-            text = attr_name(key)
-        else:
-            path = to_path(key)
-            text = attr_path(path)
-            if len(path) > 1:
-                nested.append(path)
-        if text in values:
+    for place, key in enumerate(keys):
+        path = to_path(key)
+        text = attr_path(path)
+        if text in places:
             raise defined_twice(text)
-        values[text] = value
-    taken = _inherited(inherits, values) if inherits else values.keys()
+        places[text] = place
+        if len(path) > 1:
+            nested.append(path)
+    taken = set(places)
+    for name in map(attr_name, inherited):
+        if name in taken:
+            raise defined_twice(name)
+        taken.add(name)
     for path in nested:
         for length in range(1, len(path)):
             outer = attr_path(path[:length])
@@ -120,17 +130,9 @@ def to_bindings(
                     f"{outer} and {attr_path(path)} are both defined",
                     hint=f"put the latter into the value of {outer}",
                 )
-    return Bindings(tuple(inherits), tuple(sorted(values.items(), key=itemgetter(0))))
-
-
-def _inherited(inherits: Iterable[Inherit], values: Mapping[str, Expr]) -> set[str]:
-    taken = set(values)
-    for inherit in inherits:
-        for name in map(attr_name, inherit.names):
-            if name in taken:
-                raise defined_twice(name)
-            taken.add(name)
-    return taken
+    texts = tuple(sorted(places))
+    order = [places[text] for text in texts]
+    return texts, itemgetter(*order) if len(order) > 1 else tuple
 
 
 def defined_twice(name: str) -> UnprintableError:

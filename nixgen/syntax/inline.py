@@ -101,6 +101,8 @@ def rank(node: n.Expr) -> int:
     if fixed is not None:
         return fixed
     match node:
+        case n.Constant() | n.Mark() | n.Commented():
+            return rank(node.expr)
         # -5 is an operator and an operand; -2^63 comes with its own parentheses.
         case n.Int():
             return NEGATIVE if INT_MIN < node.value < 0 else ATOM
@@ -113,8 +115,6 @@ def rank(node: n.Expr) -> int:
             return SELECT if node.default is None else CALL
         case n.BinaryOp():
             return OPERATORS[node.operator][0]
-        case n.Mark() | n.Commented() | n.Constant():
-            return rank(node.expr)
     raise AssertionError(node)
 
 
@@ -390,9 +390,10 @@ def _mark(node: n.Mark, marks: Marks, lines: Lines) -> str | None:
 
 
 def _constant(node: n.Constant, marks: Marks, lines: Lines) -> str | None:
-    if lines not in node.words:
-        node.words[lines] = _FORMS[type(node.expr)](node.expr, marks, lines)
-    return node.words[lines]
+    several = lines is ALLOWED
+    if several not in node.words:
+        node.words[several] = _FORMS[type(node.expr)](node.expr, marks, lines)
+    return node.words[several]
 
 
 def _commented(node: n.Commented, marks: Marks, lines: Lines) -> str | None:

@@ -100,7 +100,11 @@ def _atom(form: Callable[[Any], str]) -> Callable[[Page, Any, str, str, str], No
 def _str(page: Page, node: n.Str, pad: str, head: str, tail: str) -> None:
     text = node.value
     if has_escapes(text) is None:
-        _beside(page, f'"{text}"', pad, head, tail)
+        line = f'{pad}{head}"{text}"{tail}'
+        if len(line) - len(pad) <= WIDTH:
+            page.place(line)
+        else:
+            _beside(page, f'"{text}"', pad, head, tail)
     elif "\n" in text and fits_indented(text):
         body = escape_indented(text, before_antiquotation=False)
         _indented(page, body, pad, head, tail)
@@ -311,16 +315,16 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
     spread = is_spread_text(last)
     if not spread and page.place_if_flat(node, pad, head, tail):
         return
-    simple = is_simple(node)
-    text = flat(node, page.marks) if simple and not spread else None
-    if text is not None:
-        _beside(page, text, pad, head, tail)
-        return
+    if not spread and is_simple(node):
+        text = flat(node, page.marks)
+        if text is not None:
+            _beside(page, text, pad, head, tail)
+            return
     page.marks.clear()
     beside = spread or opens(last)
     if beside or rank(last) < SELECT:
         lead = flat(n.Call(node.function, leading) if leading else node.function, page.marks, CALL)
-        if lead is not None and (simple or len(f"{head}{lead} {{") <= WIDTH):
+        if lead is not None and (len(f"{head}{lead} {{") <= WIDTH or is_simple(node)):
             page.settle_next()
             if beside:
                 _operand(page, last, SELECT, pad, f"{head}{lead} ", tail)

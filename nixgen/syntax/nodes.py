@@ -294,7 +294,7 @@ class Constant(Expr):
     expr: Expr
     lines: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict, init=False, repr=False)
     """The text in front of it and behind it → its lines between these, without indentation."""
-    words: dict[object, str | None] = field(factory=dict, init=False, repr=False)
+    words: dict[bool, str | None] = field(factory=dict, init=False, repr=False)
     """Whether several lines are allowed → its text on one line, or None where these are better."""
 
 
