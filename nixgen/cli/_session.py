@@ -49,7 +49,7 @@ class Pushing:
         cls, workspace: Workspace, to: str | None, *, keys: Sequence[Path] = ()
     ) -> Iterator[Pushing]:
         """:param to: as on the command line; see `nixgen.verbs.caches.cache_location`."""
-        from nixgen.cache.push.upload import UploadSettings
+        from nixgen.cache.push.settings import UploadSettings
         from nixgen.verbs import caches
 
         codec, upstreams = caches.cache_defaults(workspace, to)

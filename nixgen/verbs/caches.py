@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nixgen.cache.keep.roots import Root
     from nixgen.cache.push.push import PushReport
     from nixgen.cache.push.session import PushSession
-    from nixgen.cache.push.upload import UploadSettings
+    from nixgen.cache.push.settings import UploadSettings
     from nixgen.cache.push.upstream import Upstream
     from nixgen.cache.serve.channel import ChannelUrls
     from nixgen.project.workspace import Workspace

@@ -16,7 +16,7 @@ from nixgen.cache.format.listing import nar_listing
 from nixgen.cache.format.nar import write_nar
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.push import push
-from nixgen.cache.push.upload import UploadSettings
+from nixgen.cache.push.settings import UploadSettings
 from nixgen.cache.serve.embedded import embedded_s3
 from nixgen.cache.serve.http import serve
 from nixgen.driver.commands.nix import NixOptions

@@ -21,7 +21,7 @@ from nixgen.cache.format.codec import Codec
 from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.push import PushReport, push
-from nixgen.cache.push.upload import UploadSettings
+from nixgen.cache.push.settings import UploadSettings
 from nixgen.driver.store.store import Store
 from nixgen.errors import CacheError
 

@@ -21,7 +21,7 @@ from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.cache.push.events import CacheEvent, NarStored, Planned, Published
 from nixgen.cache.push.push import CACHE_INFO, PushReport, push
-from nixgen.cache.push.upload import UploadSettings
+from nixgen.cache.push.settings import UploadSettings
 from nixgen.cache.serve.embedded import embedded_s3
 from nixgen.cache.serve.http import serve
 from nixgen.driver.store.store import Store

@@ -27,7 +27,8 @@ from nixgen.cache.keep.leases import leased
 from nixgen.cache.push.events import CacheEvent, Planned, Published
 from nixgen.cache.push.events import Observer as PushObserver
 from nixgen.cache.push.push import ensure_cache_info
-from nixgen.cache.push.upload import UploadSettings, upload
+from nixgen.cache.push.settings import UploadSettings
+from nixgen.cache.push.upload import upload
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import StoreError, VerifyError
 from nixgen.records.document import document

@@ -1,8 +1,9 @@
-"""One path's NAR into the cache: read, verified, compressed, hashed and sent in a single pass, without
-a temporary file and with bounded memory.
+"""Stores the NAR of one path in the cache: read, verified, compressed, hashed and sent in a single
+pass, without a temporary file and with bounded memory.
 
-Up to `FRAME` bytes of NAR the object goes out in one PUT; beyond, frames are compressed on every core and sent as the parts of
-a multipart upload while reading goes on. Nothing is visible under the NAR's name before its hash was verified.
+A NAR of up to `FRAME` bytes is sent in one PUT. The frames of a larger one are compressed on all
+cores, and sent as the parts of a multipart upload while the reading continues. The object becomes
+visible only after the NAR was verified.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from typing import Any, ClassVar
 
-from attrs import frozen
+from attrs import define, frozen
 
 from nixgen.cache.bucket.bucket import Bucket, Multipart
 from nixgen.cache.format.codec import Codec
 from nixgen.cache.format.names import nar_name
 from nixgen.cache.format.nar import nar_frames
 from nixgen.cache.push.memory import ByteBudget
+from nixgen.cache.push.settings import UploadSettings
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import CacheError, VerifyError
 from nixgen.store.digest import Hash
@@ -29,22 +31,24 @@ from nixgen.store.digest import Hash
 __all__ = ["FRAME", "PART", "NarStream", "StoredNar", "archive_name"]
 
 FRAME = 1 << 24
-"""Bytes of NAR in one compressed frame, and the most that goes out in one PUT."""
+"""Uncompressed bytes of one frame, and of the largest NAR that is sent in one PUT."""
 
 PART = 1 << 23
-"""Least bytes of one part; S3 wants at least 5 MiB."""
+"""Least bytes of one part of an upload; S3 wants at least 5 MiB."""
 
 _MOST_PARTS = 9_000  # S3 allows 10,000
-_RECENT = 64  # more parts than memory allows on their way
+_RECENT = 64  # more parts than memory allows in transit
 
 
 @frozen(kw_only=True)
 class StoredNar:
-    """A NAR that is durable in the cache.
+    """A NAR that the cache holds durably.
 
-    :param name: its name there.
-    :param file_hash: None when an interrupted push stored it and its hash is not known.
-    :param reused: nothing was sent.
+    :param name: its name in the cache.
+    :param file_hash: of the compressed bytes. None when an interrupted push stored it and its hash is
+        not known.
+    :param file_size: compressed bytes.
+    :param reused: whether the cache had it already, so that nothing was sent.
     """
 
     name: str
@@ -54,75 +58,106 @@ class StoredNar:
 
 
 def archive_name(info: PathInfo, codec: Codec) -> str:
-    """The name in the cache of the NAR of a path, compressed by ``codec``."""
+    """The name of a path's NAR in the cache.
+
+    :param info: the path.
+    :param codec: the compression.
+    """
     return nar_name(Hash.parse(info.nar_hash), codec.extension)
 
 
 def _bound(size: int) -> int:
-    """The most memory that ``size`` bytes take while they become a frame; see `Codec.compressor`."""
+    """The most memory that ``size`` bytes need while they are compressed; see `Codec.compressor`."""
     return size + (size >> 7) + 1024
 
 
 _FRAME_BOUND = _bound(FRAME)
 
 
-class NarStream:
-    """The way of NARs into one bucket; used by many reader threads at once.
+@frozen
+class _Running:
+    """A frame that is being compressed.
 
+    :param future: the compressed frame.
+    :param buffer: the uncompressed frame.
+    :param held: bytes of the budget that it holds.
+    """
+
+    future: Future[bytes]
+    buffer: bytearray
+    held: int
+
+
+class _Buffers:
+    """Reusable buffers of one frame each: new memory costs more than writing to old."""
+
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> bytearray:
+        with self._lock:
+            return self._free.pop() if self._free else bytearray(FRAME)
+
+    def give(self, buffer: bytearray) -> None:
+        with self._lock:
+            self._free.append(buffer)
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[bytearray]:
+        buffer = self.take()
+        try:
+            yield buffer
+        finally:
+            self.give(buffer)
+
+
+@define(kw_only=True, eq=False, slots=False)
+class NarStream:
+    """Stores NARs in one bucket; many reader threads use it at once.
+
+    :param store: where the paths are.
+    :param bucket: the cache.
+    :param settings: how to upload.
     :param budget: at least `NarStream.LEAST_BUDGET` bytes.
-    :param compress: frames of large NARs are compressed here.
-    :param cores: how many frames of one NAR may be compressed at once.
-    :param send: requests run here; no reader waits for a small one.
-    :param verify: compare every NAR's hash with the store's database.
+    :param compress: runs the compression of the frames of large NARs.
+    :param send: runs requests, so that no reader waits for a small one.
     :param stored: names of NARs that the cache is known to have.
-    :param replace: write NARs that the cache has already, for one that holds wrong bytes.
-    :param on_read: called with every number of bytes read.
+    :param on_read: called with every number of bytes that was read.
     """
 
     LEAST_BUDGET: ClassVar[int] = PART + 2 * _FRAME_BOUND
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        bucket: Bucket,
-        codec: Codec,
-        budget: ByteBudget,
-        compress: Executor,
-        cores: int,
-        send: Executor,
-        verify: bool,
-        stored: Collection[str],
-        replace: bool,
-        on_read: Callable[[PathInfo, int], None],
-    ) -> None:
-        self._store = store
-        self._bucket = bucket
-        self._codec = codec
-        self._compressor = codec.compressor()
-        self._budget = budget
-        self._compress = compress
-        self._send = send
-        self._verify = verify
-        self._stored = stored
-        self._replace = replace
-        self._on_read = on_read
+    _store: Store
+    _bucket: Bucket
+    _settings: UploadSettings
+    _budget: ByteBudget
+    _compress: Executor
+    _send: Executor
+    _stored: Collection[str]
+    _on_read: Callable[[PathInfo, int], None]
+
+    def __attrs_post_init__(self) -> None:
+        self._codec = self._settings.codec
+        self._compressor = self._codec.compressor()
         self._buffers = _Buffers()
         # A reader of a large NAR waits for memory while it holds an unfinished part and its running
-        # frames; so that readers never wait for each other for ever, one frame must stay free of all that.
-        free = budget.size - _FRAME_BOUND
-        self._running = max(1, min(cores + 1, (free - PART) // _FRAME_BOUND))
+        # frames. So that readers never wait for each other without end, one frame must stay free.
+        free = self._budget.size - _FRAME_BOUND
+        self._running = max(1, min(self._settings.readers + 1, (free - PART) // _FRAME_BOUND))
         self._large = threading.Semaphore(max(1, free // (PART + self._running * _FRAME_BOUND)))
 
     def store(self, info: PathInfo) -> Future[StoredNar]:
-        """Read and compress the path now; the future ends when its NAR is durable.
+        """Read and compress a path now.
 
-        :raises VerifyError: the path's bytes are not what the store's database says; nothing was stored.
-        :raises StoreError: the path cannot be read.
+        :param info: the path.
+        :returns: a future that ends when its NAR is durable.
+        :raises VerifyError: its bytes are not what the store's database says; nothing was stored.
+        :raises StoreError: it cannot be read.
         :raises StoppedError: the push ends early.
         """
         name = archive_name(info, self._codec)
-        if name in self._stored and not self._replace and (found := self._found(name)):
+        if name in self._stored and not self._settings.replace and (found := self._existing(name)):
             return _done(found)
         if info.nar_size <= FRAME:
             return self._store_small(name, info)
@@ -142,8 +177,8 @@ class NarStream:
             self._budget.release(held)
             raise
 
-    def _found(self, name: str) -> StoredNar | None:
-        """The NAR as an earlier or another push left it; None when there is none."""
+    def _existing(self, name: str) -> StoredNar | None:
+        """The NAR that an earlier or another push stored; None when there is none."""
         found = self._bucket.head(name)
         if found is None:
             return None
@@ -155,9 +190,12 @@ class NarStream:
             reused=True,
         )
 
-    def _late(self, name: str) -> StoredNar:
-        """Another push has stored the NAR while we read it. Its bytes count: ours may be compressed otherwise."""
-        found = self._found(name)
+    def _stored_by_another(self, name: str) -> StoredNar:
+        """The NAR that another push stored while we read the path.
+
+        The narinfo must describe its bytes: ours may be compressed differently.
+        """
+        found = self._existing(name)
         if found is None:
             raise CacheError(
                 f"cannot write {name}: it is there, and then is not; something removes objects of"
@@ -175,10 +213,10 @@ class NarStream:
                 content_type=self._codec.content_type,
                 digest=digest,
                 metadata={"file-hash": str(digest)},
-                if_absent=not self._replace,
+                if_absent=not self._settings.replace,
             )
             if not written:
-                return self._late(name)
+                return self._stored_by_another(name)
             return StoredNar(name=name, file_hash=digest, file_size=len(body), reused=False)
         finally:
             self._budget.release(len(body))
@@ -214,16 +252,16 @@ class NarStream:
                 sent.append(self._send_part(upload, len(sent) + 1, part))
                 part = []
             tags = [future.result() for future in sent]
-            written = upload.complete(tags, if_absent=not self._replace)
+            written = upload.complete(tags, if_absent=not self._settings.replace)
             if not written:
                 upload.abort()
-                return self._late(name)
+                return self._stored_by_another(name)
         except BaseException:
             frames.close()
             self._budget.release(sum(map(len, part)))
             if upload is not None:
                 _settle(sent)
-                # The first error says more; a lifecycle rule of the bucket drops what stays.
+                # The first error says more. A lifecycle rule of the bucket drops leftover parts.
                 with contextlib.suppress(CacheError):
                     upload.abort()
             raise
@@ -243,7 +281,7 @@ class NarStream:
         return future
 
     def _frames(self, info: PathInfo) -> Generator[bytes, None, None]:
-        """Compressed frames in order; each holds its own length of the budget when it comes out."""
+        """The compressed frames, in order. Each returned frame still holds its length of the budget."""
         running: deque[_Running] = deque()
         taken: list[tuple[bytearray, int]] = []
         left = info.nar_size
@@ -281,11 +319,11 @@ class NarStream:
         return frame
 
     def _verified(self, info: PathInfo, take: Callable[[], bytearray]) -> Iterator[memoryview]:
-        """The NAR in frames; ends with an error when it is not the one that the store promised."""
+        """The NAR in frames. The end raises an error when the NAR is not what the store's database says."""
         digest = hashlib.sha256()
         size = 0
         for frame in nar_frames(self._store.real_path(info.path), take):
-            if self._verify:
+            if self._settings.verify:
                 digest.update(frame)
             size += len(frame)
             if size > info.nar_size:
@@ -293,55 +331,19 @@ class NarStream:
             self._on_read(info, len(frame))
             yield frame
         actual = Hash("sha256", digest.digest())
-        if size != info.nar_size or (self._verify and actual != Hash.parse(info.nar_hash)):
+        if size != info.nar_size or (self._settings.verify and actual != Hash.parse(info.nar_hash)):
             raise VerifyError(
                 f"{info.path} is corrupt: its bytes are not those that were built",
                 hint=f"repair it with: nix-store --repair-path {info.path}",
                 details=(
                     f"expected {info.nar_hash}, {info.nar_size} bytes",
-                    f"found    {actual if self._verify else 'another size'}",
+                    f"found    {actual if self._settings.verify else 'another size'}",
                 ),
             )
 
 
-@frozen
-class _Running:
-    """A frame that is being compressed.
-
-    :param held: of the budget.
-    """
-
-    future: Future[bytes]
-    buffer: bytearray
-    held: int
-
-
-class _Buffers:
-    """Buffers of one frame each, used again and again: memory that is new costs more than writing to it."""
-
-    def __init__(self) -> None:
-        self._free: list[bytearray] = []
-        self._lock = threading.Lock()
-
-    def take(self) -> bytearray:
-        with self._lock:
-            return self._free.pop() if self._free else bytearray(FRAME)
-
-    def give(self, buffer: bytearray) -> None:
-        with self._lock:
-            self._free.append(buffer)
-
-    @contextlib.contextmanager
-    def one(self) -> Iterator[bytearray]:
-        buffer = self.take()
-        try:
-            yield buffer
-        finally:
-            self.give(buffer)
-
-
 def _settle(futures: Sequence[Future[Any]]) -> None:
-    """Cancel what has not begun, and wait for what has."""
+    """Cancel the futures that have not begun, and wait for the others."""
     # A cancelled future counts as done for `wait` only once its pool has seen it.
     wait([future for future in futures if not future.cancel()])
 

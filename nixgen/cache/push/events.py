@@ -1,4 +1,4 @@
-"""What a push tells whoever watches it. Events may come from any thread, one at a time."""
+"""The events of a push. They come from any thread, one at a time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = [
 
 @frozen(kw_only=True)
 class Planned:
-    """The work is known.
+    """The plan is made.
 
-    :param paths: in the closure.
-    :param missing: of them, what the cache lacks.
-    :param nar_bytes: uncompressed bytes of the missing ones.
-    :param upstream: paths that are left to upstream caches.
+    :param paths: number of paths in the closure.
+    :param missing: number of paths that the cache lacks and that will be pushed.
+    :param nar_bytes: uncompressed bytes of the missing paths.
+    :param upstream: number of paths that are left to upstream caches.
     """
 
     paths: int
@@ -38,7 +38,11 @@ class Planned:
 
 @frozen(kw_only=True)
 class NarRead:
-    """``size`` more bytes of ``path`` were read, hashed and handed to compression."""
+    """More bytes of a path were read.
+
+    :param path: the store path.
+    :param size: number of these bytes.
+    """
 
     path: str
     size: int
@@ -46,11 +50,12 @@ class NarRead:
 
 @frozen(kw_only=True)
 class NarStored:
-    """The NAR of ``path`` is durable.
+    """The cache holds the NAR of a path durably.
 
+    :param path: the store path.
     :param nar_size: uncompressed bytes.
-    :param file_size: bytes that lie in the cache.
-    :param reused: an interrupted push had stored it; nothing was sent.
+    :param file_size: compressed bytes.
+    :param reused: whether an interrupted push had stored it, so that nothing was sent.
     """
 
     path: str
@@ -61,14 +66,21 @@ class NarStored:
 
 @frozen(kw_only=True)
 class Published:
-    """Clients can substitute ``path`` from now on."""
+    """Clients can substitute a path from now on.
+
+    :param path: the store path.
+    """
 
     path: str
 
 
 @frozen(kw_only=True)
 class UpstreamSilent:
-    """An upstream does not answer; everything that it may have is pushed."""
+    """An upstream cache does not answer, so everything that it may have is pushed.
+
+    :param url: of the upstream.
+    :param reason: the error.
+    """
 
     url: str
     reason: str
@@ -76,9 +88,9 @@ class UpstreamSilent:
 
 @frozen(kw_only=True)
 class CollectorAhead:
-    """A collector is deleting some of the paths; the push goes on when it is done with them.
+    """A collector is deleting some of the paths. The push continues after that.
 
-    :param holder: its computer and process.
+    :param holder: the collector's computer and process.
     """
 
     holder: str
@@ -86,7 +98,10 @@ class CollectorAhead:
 
 @frozen(kw_only=True)
 class PushPaused:
-    """A push beside a build failed; what is left is pushed after the build, or the failure told."""
+    """A push during a build failed. After the build it is tried again, and a second error is raised.
+
+    :param reason: the error.
+    """
 
     reason: str
 
@@ -95,3 +110,4 @@ CacheEvent: TypeAlias = (
     Planned | NarRead | NarStored | Published | UpstreamSilent | CollectorAhead | PushPaused
 )
 Observer: TypeAlias = Callable[[CacheEvent], None]
+"""Receives the events of a push."""

@@ -1,4 +1,4 @@
-"""A semaphore counted in bytes: what bounds a push's memory."""
+"""A semaphore counted in bytes. It bounds the memory of a push."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ __all__ = ["ByteBudget", "StoppedError"]
 
 
 class StoppedError(Exception):
-    """The push ends early; whoever sees this cleans up and says nothing. Never leaves `nixgen.cache`."""
+    """The push ends early. Handlers clean up without a message; it is never raised to users."""
 
 
 class ByteBudget:
-    """At most ``size`` bytes are out at once; waiters are served in order, so large ones do not starve.
+    """A budget of bytes. Requests are granted in order, so that large ones do not starve.
 
-    A request beyond ``size`` is granted when nothing else is out.
+    A request for more than the whole budget is granted when nothing else is in use.
+
+    :param size: bytes of the budget.
     """
 
     def __init__(self, size: int) -> None:
@@ -27,8 +29,9 @@ class ByteBudget:
         self._changed = threading.Condition()
 
     def acquire(self, count: int) -> None:
-        """Wait for ``count`` bytes.
+        """Wait until some bytes are free, and take them.
 
+        :param count: number of bytes.
         :raises StoppedError: after `stop`.
         """
         ticket = object()
@@ -43,13 +46,16 @@ class ByteBudget:
             self.peak = max(self.peak, self._out)
 
     def release(self, count: int) -> None:
-        """Give ``count`` bytes back."""
+        """Return bytes to the budget.
+
+        :param count: number of bytes.
+        """
         with self._changed:
             self._out -= count
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Wake every waiter with `StoppedError`, now and later."""
+        """Raise `StoppedError` in every waiting and every later `acquire`."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

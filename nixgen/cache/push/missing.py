@@ -1,4 +1,4 @@
-"""What a push has to do: the closure, less what the cache has."""
+"""The plan of a push: the paths of a closure that the cache lacks."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["PushPlan", "make_plan"]
 
 @frozen(kw_only=True)
 class PushPlan:
-    """The outcome of asking the cache.
+    """The plan of a push.
 
-    :param closure: how many paths were asked for, with all they reach.
-    :param missing: what the cache lacks and is to be pushed, references before their referrers.
-    :param upstream: what it lacks, and clients get from an upstream.
+    :param closure: number of paths in the closure.
+    :param missing: the paths to push, references before their referrers.
+    :param upstream: the paths that the cache lacks, too, but clients get from an upstream cache.
     """
 
     closure: int
@@ -47,26 +47,28 @@ def make_plan(
 ) -> PushPlan:
     """Ask the cache for narinfos, from the roots down.
 
-    A narinfo is only ever published after those of its references, so below one that exists nothing is asked:
-    a closure that is there already costs one request for its root.
+    A narinfo is published only after those of its references. So the references of an existing
+    narinfo exist, too, and a closure that the cache has already costs one request for each root.
 
     :param closure: references before their referrers.
-    :param roots: the paths that nothing else in the push may refer to.
-    :param thorough: ask for every path instead, for a cache that lost files.
-    :param upstreams: what these have, with all it refers to, is left to them.
+    :param roots: paths that together refer to the whole closure.
+    :param bucket: the cache.
+    :param thorough: ask for every path, for a cache that may have lost files.
+    :param upstreams: caches to leave paths to; see `left_to_upstreams`.
+    :param observe: receives `UpstreamSilent`.
     :raises CacheError: the cache does not answer.
     """
     infos = {info.path: info for info in closure}
     presence = Presence(bucket)
     missing: set[str] = set()
-    asked: set[str] = set()
-    next_ones: Iterable[str] = infos if thorough else roots
-    while level := {path for path in next_ones if path not in asked}:
-        asked |= level
-        there = presence.among(map(narinfo_name, sorted(level)))
-        lacking = [path for path in level if narinfo_name(path) not in there]
-        missing.update(lacking)
-        next_ones = [reference for path in lacking for reference in infos[path].references]
+    seen: set[str] = set()
+    level = set(infos if thorough else roots)
+    while level:
+        seen |= level
+        present = presence.among(map(narinfo_name, sorted(level)))
+        lacking = {path for path in level if narinfo_name(path) not in present}
+        missing |= lacking
+        level = {reference for path in lacking for reference in infos[path].references} - seen
     wanted = [info for info in closure if info.path in missing]
     left = left_to_upstreams(wanted, upstreams, observe) if upstreams else frozenset()
     return PushPlan(

@@ -1,4 +1,4 @@
-"""The order in which narinfos appear: each after its NAR and after the narinfos of its references."""
+"""The order of publication: a narinfo comes after its NAR and after the narinfos of its references."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["PublishOrder"]
 
 
 class PublishOrder:
-    """What every unpublished path still waits for. Thread-safe.
+    """The paths that are not published yet, and what each one waits for. Thread-safe.
 
-    Paths outside ``missing`` are in the cache already and hold nobody up.
+    :param missing: the paths to publish. Other paths are in the cache already, so none waits for them.
     """
 
     def __init__(self, missing: Sequence[PathInfo]) -> None:
@@ -31,12 +31,20 @@ class PublishOrder:
                 self._referrers[reference].append(path)
 
     def nar_stored(self, path: str) -> tuple[str, ...]:
-        """The paths whose narinfo may be written now that the NAR of ``path`` is durable."""
+        """Note that the NAR of a path is durable.
+
+        :param path: the path.
+        :returns: the paths whose narinfos may be written now.
+        """
         with self._lock:
             return self._clear(path, (path,))
 
     def published(self, path: str) -> tuple[str, ...]:
-        """The paths whose narinfo may be written now that the narinfo of ``path`` is durable."""
+        """Note that the narinfo of a path is durable.
+
+        :param path: the path.
+        :returns: the paths whose narinfos may be written now.
+        """
         with self._lock:
             return self._clear(path, self._referrers[path])
 

@@ -1,4 +1,4 @@
-"""``nixgen cache push``: store paths and all they reach, into a signed binary cache."""
+"""``nixgen cache push``: pushes the closures of store paths to a signed binary cache."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from nixgen.cache.keep.roots import Root, record_root
 from nixgen.cache.push.events import CollectorAhead, Observer, Planned
 from nixgen.cache.push.missing import make_plan
 from nixgen.cache.push.realisation import put_realisations
-from nixgen.cache.push.upload import Uploaded, UploadSettings, upload
+from nixgen.cache.push.settings import UploadSettings
+from nixgen.cache.push.upload import Uploaded, upload
 from nixgen.cache.push.upstream import Upstream
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import CacheError, NixgenError
 from nixgen.instant.pushes import LIFETIME, Question
 from nixgen.records.document import document
+from nixgen.store.path import STORE
 
 __all__ = ["PushReport", "ensure_cache_info", "push"]
 
@@ -34,18 +36,20 @@ _PRIORITY = 30
 
 @frozen(kw_only=True)
 class PushReport:
-    """What a push did, or would do.
+    """The result of a push, or of its dry run.
 
-    :param cache: its address.
-    :param closure: paths that were asked for, with all they reach.
-    :param missing: of them, what the cache lacked.
-    :param missing_sizes: bytes of the NAR of each.
-    :param missing_bytes: uncompressed NAR bytes of those.
-    :param upstream: what it lacked, too, and clients get from an upstream.
-    :param upstream_bytes: uncompressed NAR bytes of those.
-    :param uploaded: None after a dry run.
-    :param requests: what it took of S3.
-    :param question: what to ask of S3 to learn that all is there still (`nixgen.instant.pushes`); secret, as it is signed.
+    :param cache: the address of the cache.
+    :param closure: number of paths in the closure.
+    :param missing: the paths that the cache lacked and that were pushed.
+    :param missing_sizes: uncompressed NAR bytes of each missing path.
+    :param missing_bytes: uncompressed NAR bytes of all missing paths.
+    :param upstream: the paths that the cache lacked, too, but clients get from an upstream cache.
+    :param upstream_bytes: uncompressed NAR bytes of these paths.
+    :param uploaded: the result of the upload; None after a dry run.
+    :param requests: the number of requests to S3.
+    :param question: a request that shows whether the cache still has everything
+        (`nixgen.instant.pushes`). It is signed, so it is secret.
+    :param seconds: how long the push took.
     """
 
     cache: str
@@ -99,19 +103,25 @@ def push(
     root: Root | None = None,
     check: Callable[[Sequence[PathInfo]], None] | None = None,
 ) -> PushReport:
-    """Make ``paths`` substitutable from the cache.
+    """Make store paths, with their closures, substitutable from a cache.
 
-    Interrupted at any point, the cache stays consistent, and the next push sends only what was not durable.
-    Memory stays below `UploadSettings.memory` and what Python and its libraries take, whatever the closure.
+    When a push is interrupted at any point, the cache stays consistent, and the next push sends only
+    what was not durable. Memory stays below `UploadSettings.memory`, and what Python and its
+    libraries take, whatever the size of the closure.
 
     :param paths: full store paths.
-    :param keys: all of them sign; signatures that the store has are kept.
-    :param dry_run: find out what is missing, and write nothing.
+    :param location: the cache.
+    :param keys: every one signs; signatures that the store has are kept.
+    :param observe: receives the events.
+    :param dry_run: make the plan, and write nothing.
     :param thorough: ask the cache for every path; see `make_plan`.
-    :param upstreams: what these have, with all it refers to, is not pushed.
-    :param root: recorded at the end, so that collection keeps the paths; without one they stay for `gc`'s least age only.
-    :param check: called once with the paths that will be uploaded, before the first of them is; it
-        raises to refuse the push. Not called in a dry run.
+    :param upstreams: caches to leave paths to; see `left_to_upstreams`.
+    :param settings: how to upload.
+    :param store: where the paths are; the store of this computer when None.
+    :param root: recorded at the end, so that collection keeps the paths. Without a root they stay
+        only for the least age that `gc` takes.
+    :param check: called with the paths to upload, before anything is uploaded; it raises to refuse
+        the push. Not called in a dry run.
     :raises VerifyError, StoreError, CacheError: see `upload`.
     """
     started = time.monotonic()
@@ -124,7 +134,7 @@ def push(
         ensure_cache_info(bucket, store.store_dir, create=not dry_run)
         lease = None
         if not dry_run:
-            # Before asking what exists: what is found then, no collector removes until the root is there.
+            # Before the plan: no collector removes what the plan finds until the root holds it.
             lease = stack.enter_context(
                 leased(
                     bucket,
@@ -182,14 +192,17 @@ def push(
 
 
 def _newest_root(bucket: Bucket, root: Root) -> Question:
-    """A listing of the environment's roots from this one on, and what it holds as long as this one is the newest."""
+    """A request that lists the roots of the environment from ``root`` on, and the key of ``root``.
+
+    The answer contains only this key as long as the root is the newest.
+    """
     key = bucket.location.key(root.name)
     url = bucket.client.generate_presigned_url(
         "list_objects_v2",
         Params={
             "Bucket": bucket.location.bucket,
             "Prefix": key.rpartition("/")[0] + "/",
-            "StartAfter": key[:-1],  # which leaves out what it names
+            "StartAfter": key[:-1],  # S3 leaves out the key that StartAfter gives
         },
         ExpiresIn=LIFETIME,
     )
@@ -197,12 +210,15 @@ def _newest_root(bucket: Bucket, root: Root) -> Question:
 
 
 def ensure_cache_info(bucket: Bucket, store_dir: str, *, create: bool = True) -> None:
-    """Write ``nix-cache-info`` unless there is one.
+    """Write ``nix-cache-info``, unless the cache has one.
 
-    Also the first request of a push, so that a missing bucket shows before any work: a HEAD cannot
-    tell it from a missing object.
+    It is also the first request of a push, so that a missing bucket shows before any work: a HEAD
+    request cannot tell a missing bucket from a missing object.
 
-    :raises CacheError: the cache is for another store directory.
+    :param bucket: the cache.
+    :param store_dir: the store's folder.
+    :param create: False only checks the existing file.
+    :raises CacheError: the cache is for another store folder.
     """
     found = bucket.read(CACHE_INFO)
     if found is None:
@@ -215,7 +231,7 @@ def ensure_cache_info(bucket: Bucket, store_dir: str, *, create: bool = True) ->
         for line in found.decode("utf-8", "replace").splitlines()
         if ": " in line
     )
-    theirs = fields.get("StoreDir", "/nix/store")
+    theirs = fields.get("StoreDir", STORE)
     if theirs != store_dir:
         raise CacheError(
             f"{bucket.location} holds paths of {theirs}, not of {store_dir}",

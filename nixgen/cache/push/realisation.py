@@ -1,7 +1,8 @@
-"""The ``.doi`` file of a binary cache: which store path an output of a content-addressed derivation turned out to be.
+"""The ``.doi`` file of a binary cache. It gives the store path of one output of a content-addressed
+derivation, which is known only after its build.
 
-Format: compact JSON with sorted keys, as Nix until 2.34 writes it (src/libstore/realisation.cc). A signature covers the same
-text without its signatures.
+Format: compact JSON with sorted keys, as Nix until 2.34 writes it (src/libstore/realisation.cc). A
+signature covers the same text without its signatures.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ __all__ = ["put_realisations", "realisation_text"]
 
 
 def realisation_text(realisation: Realisation, keys: Sequence[SecretKey]) -> str:
-    """The file's text, signed with ``keys`` in addition to what the store has."""
+    """The text of the file, signed.
+
+    :param realisation: the output and its path.
+    :param keys: every one signs; signatures that the store has are kept.
+    """
     document: dict[str, Any] = {
         "id": realisation.id,
         "outPath": base_name(realisation.path),
@@ -36,8 +41,12 @@ def realisation_text(realisation: Realisation, keys: Sequence[SecretKey]) -> str
 def put_realisations(
     realisations: Sequence[Realisation], bucket: Bucket, keys: Sequence[SecretKey]
 ) -> int:
-    """Write those that the cache lacks; how many they were. Their paths must be published already.
+    """Write the realisations that the cache lacks. Their paths must be published already.
 
+    :param realisations: outputs and their paths.
+    :param bucket: the cache.
+    :param keys: every one signs.
+    :returns: how many were written.
     :raises CacheError: S3 refuses or does not answer.
     """
     written = 0

@@ -1,17 +1,16 @@
-"""The push pipeline: reader threads and request threads, and the order between them.
+"""The upload of paths: reader threads, request threads, and the order between them.
 
-As many readers as cores read, hash and compress; many more threads wait for S3. Neither waits for the other, except
-for memory (`ByteBudget`).
+As many readers as there are cores read, hash and compress; many more threads wait for S3. They wait
+for each other only when memory is short (`ByteBudget`).
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.presence import Presence
@@ -24,50 +23,26 @@ from nixgen.cache.push.archive import NarStream, StoredNar, archive_name
 from nixgen.cache.push.events import CacheEvent, NarRead, NarStored, Observer, Published
 from nixgen.cache.push.memory import ByteBudget, StoppedError
 from nixgen.cache.push.order import PublishOrder
+from nixgen.cache.push.settings import UploadSettings
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import NixgenError, StoreError, VerifyError
 from nixgen.programs.observer import ignore
 from nixgen.store.digest import Hash
 from nixgen.store.path import base_name
 
-__all__ = ["UploadSettings", "Uploaded", "upload"]
+__all__ = ["Uploaded", "upload"]
 
 
 _ASK_FROM = 1 << 18
-"""The NAR size from which on it pays to ask whether the cache has it."""
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-@frozen(kw_only=True)
-class UploadSettings:
-    """How to push.
-
-    :param verify: compare each path's NAR hash with the store's database while reading it; sizes are always compared.
-    :param replace: write NARs that the cache has already, for one that holds wrong bytes.
-    :param listings: also write what lies in each NAR (`nixgen.cache.format.listing`).
-    :param logs: also write the build logs that the store has.
-    :param readers: threads that read, hash and compress.
-    :param memory: bytes of NAR and of compressed data held at once.
-    """
-
-    codec: Codec = field(factory=Codec.of)
-    verify: bool = False
-    replace: bool = False
-    listings: bool = False
-    logs: bool = False
-    readers: int = field(factory=_cores)
-    memory: int = 192 << 20
+"""The least size of a NAR for which it pays to ask whether the cache has it."""
 
 
 @frozen(kw_only=True)
 class Uploaded:
-    """What happened.
+    """The result of an upload.
 
-    :param published: paths with a new narinfo.
-    :param reused: of them, those whose NAR lay in the cache already.
+    :param published: number of paths with a new narinfo.
+    :param reused: number of these paths whose NAR was in the cache already.
     :param nar_bytes: uncompressed bytes of the published paths.
     :param file_bytes: compressed bytes that were sent.
     :param peak_memory: the most bytes of `UploadSettings.memory` that were in use.
@@ -78,6 +53,16 @@ class Uploaded:
     nar_bytes: int = 0
     file_bytes: int = 0
     peak_memory: int = 0
+
+    def __add__(self, other: Uploaded) -> Uploaded:
+        """The result of both uploads, one after the other."""
+        return Uploaded(
+            published=self.published + other.published,
+            reused=self.reused + other.reused,
+            nar_bytes=self.nar_bytes + other.nar_bytes,
+            file_bytes=self.file_bytes + other.file_bytes,
+            peak_memory=max(self.peak_memory, other.peak_memory),
+        )
 
 
 def upload(
@@ -90,64 +75,62 @@ def upload(
     observe: Observer,
     before_publishing: Callable[[], None] = ignore,
 ) -> Uploaded:
-    """Store every NAR and publish every narinfo of ``missing``.
+    """Store the NAR of every path, and publish its narinfo.
 
-    A path that is corrupt or unreadable is left out, with all that refer to it; the others are pushed,
-    and then the error names it. Any other error ends the upload; what is visible stays consistent.
+    A path that is corrupt or unreadable is left out, with all paths that refer to it. The others are
+    pushed, and then the error names it. Any other error ends the upload. At every moment, each
+    visible narinfo has its NAR and the narinfos of its references.
 
     :param missing: references before their referrers; references outside it must be in the cache.
-    :param before_publishing: called before each narinfo is written; what it raises ends the upload.
-    :raises VerifyError: paths whose bytes are not what the store's database says.
-    :raises StoreError: paths that cannot be read.
+    :param store: where the paths are.
+    :param bucket: the cache.
+    :param keys: every one signs.
+    :param settings: how to upload.
+    :param observe: receives the events.
+    :param before_publishing: called before each narinfo is written; an error from it ends the upload.
+    :raises VerifyError: the bytes of a path are not what the store's database says.
+    :raises StoreError: a path cannot be read.
     :raises CacheError: S3 refuses or does not answer.
     """
-    work = _Upload(
-        missing,
+    return _Upload(
+        missing=missing,
         store=store,
         bucket=bucket,
         keys=keys,
         settings=settings,
         observe=observe,
         before_publishing=before_publishing,
-    )
-    return work.run()
+    ).run()
 
 
+@define(kw_only=True, eq=False, slots=False)
 class _Upload:
-    def __init__(
-        self,
-        missing: Sequence[PathInfo],
-        *,
-        store: Store,
-        bucket: Bucket,
-        keys: Sequence[SecretKey],
-        settings: UploadSettings,
-        observe: Observer,
-        before_publishing: Callable[[], None],
-    ) -> None:
-        self._infos = {info.path: info for info in missing}
-        self._order = PublishOrder(missing)
-        self._store = store
-        self._bucket = bucket
-        self._keys = keys
-        self._settings = settings
-        self._observe = observe
-        self._before_publishing = before_publishing
+    """One upload, with the state that its threads share."""
+
+    _missing: Sequence[PathInfo]
+    _store: Store
+    _bucket: Bucket
+    _keys: Sequence[SecretKey]
+    _settings: UploadSettings
+    _observe: Observer
+    _before_publishing: Callable[[], None]
+
+    def __attrs_post_init__(self) -> None:
+        bucket, settings = self._bucket, self._settings
+        self._infos = {info.path: info for info in self._missing}
+        self._order = PublishOrder(self._missing)
         self._budget = ByteBudget(max(settings.memory, NarStream.LEAST_BUDGET))
         self._readers = ThreadPoolExecutor(settings.readers, thread_name_prefix="cache-read")
         self._compress = ThreadPoolExecutor(settings.readers, thread_name_prefix="cache-compress")
         self._send = ThreadPoolExecutor(bucket.connections, thread_name_prefix="cache-send")
         self._stream = NarStream(
-            store=store,
+            store=self._store,
             bucket=bucket,
-            codec=settings.codec,
+            settings=settings,
             budget=self._budget,
             compress=self._compress,
-            cores=settings.readers,
             send=self._send,
-            verify=settings.verify,
-            stored=_stored(missing, bucket, settings),
-            replace=settings.replace,
+            stored=_stored_nars(self._missing, bucket, settings),
             on_read=lambda info, size: self._tell(NarRead(path=info.path, size=size)),
         )
         self._lock = threading.Lock()
@@ -159,10 +142,11 @@ class _Upload:
         self._quiet = threading.Event()
 
     def run(self) -> Uploaded:
+        """Upload everything; see `upload`."""
         if not self._infos:
             return self._outcome
         try:
-            # Held open until all are submitted, so that it cannot be quiet in between.
+            # Counted until all are submitted, so that the count cannot reach zero in between.
             self._begin()
             for info in self._infos.values():
                 self._spawn(self._readers, self._read, info)
@@ -180,7 +164,7 @@ class _Upload:
             raise _summary(self._broken)
         return evolve(self._outcome, peak_memory=self._budget.peak)
 
-    # Every piece of work is counted from submission to its end; at zero the upload is over.
+    # Every task is counted from its submission to its end. At zero the upload is over.
 
     def _spawn(
         self, pool: ThreadPoolExecutor, work: Callable[[PathInfo], None], info: PathInfo
@@ -224,7 +208,7 @@ class _Upload:
         with self._lock:
             self._observe(event)
 
-    # The way of one path: read → stored → publish → published.
+    # The stages of one path: read → stored → publish → published.
 
     def _read(self, info: PathInfo) -> None:
         self._begin()
@@ -269,18 +253,20 @@ class _Upload:
         name = narinfo_name(info.path)
         self._bucket.put(name, str(narinfo).encode(), content_type=content_type(name))
         with self._lock:
-            self._outcome = evolve(
-                self._outcome,
-                published=self._outcome.published + 1,
-                reused=self._outcome.reused + nar.reused,
-                nar_bytes=self._outcome.nar_bytes + info.nar_size,
-                file_bytes=self._outcome.file_bytes + (0 if nar.reused else nar.file_size),
+            self._outcome += Uploaded(
+                published=1,
+                reused=int(nar.reused),
+                nar_bytes=info.nar_size,
+                file_bytes=0 if nar.reused else nar.file_size,
             )
         self._tell(Published(path=info.path))
         self._publish(self._order.published(info.path))
 
     def _put_companions(self, info: PathInfo) -> None:
-        """What people look at; before the narinfo, since nobody comes back for it once that is there."""
+        """Write the listing and the build log of a path.
+
+        They come before its narinfo: later pushes skip a path that has one, and would never add them.
+        """
         if self._settings.listings:
             name = listing_name(info.path)
             listing = nar_listing(self._store.real_path(info.path))
@@ -292,10 +278,13 @@ class _Upload:
                 self._bucket.put(name, log, content_type=content_type(name), if_absent=True)
 
 
-def _stored(
+def _stored_nars(
     missing: Sequence[PathInfo], bucket: Bucket, settings: UploadSettings
 ) -> frozenset[str]:
-    """The larger NARs that an interrupted push has left; small ones cost less to send than to ask for."""
+    """The names of large NARs that an interrupted push left in the cache.
+
+    To send a small NAR costs less than to ask for it.
+    """
     if settings.replace:
         return frozenset()
     large = [archive_name(info, settings.codec) for info in missing if info.nar_size >= _ASK_FROM]
@@ -319,7 +308,7 @@ def _narinfo(info: PathInfo, nar: StoredNar, codec: Codec) -> NarInfo:
 
 
 def _summary(broken: Sequence[NixgenError]) -> NixgenError:
-    """One error for all paths that were left out."""
+    """One error about all paths that were left out."""
     first = broken[0]
     if len(broken) == 1:
         return first

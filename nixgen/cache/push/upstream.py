@@ -1,7 +1,7 @@
-"""What need not be pushed, because clients get it from an upstream cache.
+"""Paths that need not be pushed, because clients get them from an upstream cache.
 
-A path is left to an upstream only together with all that it refers to. So a client that uses the cache and its upstreams finds
-every closure complete, also when an upstream's own is not.
+A path is left to an upstream only together with all its references. So a client that uses the cache
+and its upstreams finds every closure complete, also when the upstream's own closure is not.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.format.narinfo import fingerprint
 from nixgen.cache.format.signing import PublicKey
 from nixgen.cache.push.events import Observer, UpstreamSilent
+from nixgen.driver.store.store import PathInfo
 from nixgen.errors import UsageError
 from nixgen.store.digest import Hash
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
-
-    from nixgen.driver.store.store import PathInfo
 
 __all__ = ["Upstream", "UpstreamCaches", "left_to_upstreams"]
 
@@ -33,10 +32,11 @@ _CONNECTIONS = 25
 
 @frozen(kw_only=True)
 class Upstream:
-    """A binary cache over HTTP or in a folder; or, without an address, whoever signs with a key.
+    """A binary cache over HTTP or in a folder; without an address, all caches with a given key.
 
     :param url: ``http://``, ``https://`` or ``file://``; None when only signatures count.
-    :param public_keys: a path that one of them has signed is taken to be there, without asking.
+    :param public_keys: a path with a signature by one of these keys counts as present, without a
+        request.
     """
 
     url: str | None = None
@@ -44,8 +44,9 @@ class Upstream:
 
     @classmethod
     def parse(cls, text: str) -> Upstream:
-        """From a command line: an address, or a public key (``name:base64``).
+        """Read an upstream from the command line.
 
+        :param text: an address, or a public key (``name:base64``).
         :raises UsageError: it is neither.
         """
         if text.startswith(("http://", "https://", "file://")):
@@ -62,22 +63,22 @@ class Upstream:
 def left_to_upstreams(
     missing: Sequence[PathInfo], upstreams: Sequence[Upstream], observe: Observer
 ) -> frozenset[str]:
-    """The paths of ``missing`` that clients find elsewhere, each with all it refers to.
+    """The missing paths that clients get from upstream caches, each with all its references.
 
-    :param missing: references before their referrers; what they refer to outside is in the cache.
+    :param missing: references before their referrers; references outside it are in the cache.
+    :param upstreams: the upstream caches.
+    :param observe: receives `UpstreamSilent`.
     """
     signed = {info.path for info in missing if _signed(info, upstreams)}
     unsigned = [info.path for info in missing if info.path not in signed]
     with UpstreamCaches([each.url for each in upstreams if each.url], observe) as caches:
-        there = signed | caches.having(unsigned)
-    here = {info.path for info in missing}
+        elsewhere = signed | caches.having(unsigned)
     left: set[str] = set()
+    kept: set[str] = set()
     for info in missing:
-        if info.path in there and all(
-            reference in left or reference == info.path or reference not in here
-            for reference in info.references
-        ):
-            left.add(info.path)
+        # A reference to the path itself is in neither set yet.
+        stays = info.path not in elsewhere or not kept.isdisjoint(info.references)
+        (kept if stays else left).add(info.path)
     return frozenset(left)
 
 
@@ -91,7 +92,11 @@ def _signed(info: PathInfo, upstreams: Sequence[Upstream]) -> bool:
 
 
 class UpstreamCaches:
-    """Asks several binary caches which paths they have; one that does not answer is asked no more."""
+    """Several binary caches, which are asked for paths. One that does not answer is not asked again.
+
+    :param urls: of the caches.
+    :param observe: receives `UpstreamSilent`.
+    """
 
     def __init__(self, urls: Sequence[str], observe: Observer) -> None:
         self._urls = urls
@@ -116,7 +121,10 @@ class UpstreamCaches:
             self._http.clear()
 
     def having(self, paths: Collection[str]) -> frozenset[str]:
-        """Those of ``paths`` (full store paths) of which at least one of the caches has a narinfo."""
+        """Which paths at least one of the caches has.
+
+        :param paths: full store paths.
+        """
         if not self._urls or not paths:
             return frozenset()
         with ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="cache-upstream") as pool:
@@ -137,7 +145,7 @@ class UpstreamCaches:
         except HTTPError as error:
             self._fall_silent(url, str(error))
             return False
-        # A private bucket says 403 for what it does not have.
+        # A private bucket answers 403 for an object that it does not have.
         if status not in (200, 403, 404):
             self._fall_silent(url, f"it answers with status {status}")
         return status == 200

@@ -51,7 +51,7 @@ def channel(
     debug: Debug = False,
 ) -> None:
     """Build and push targets, and publish them for nix-channel and as a flake."""
-    from nixgen.cache.push.upload import UploadSettings
+    from nixgen.cache.push.settings import UploadSettings
     from nixgen.cache.serve.channel import require_name, require_url
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress, push_progress

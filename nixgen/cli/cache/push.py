@@ -26,7 +26,7 @@ from nixgen.cli.options import (
 if TYPE_CHECKING:
     from nixgen.cache.keep.roots import Root
     from nixgen.cache.push.push import PushReport
-    from nixgen.cache.push.upload import UploadSettings
+    from nixgen.cache.push.settings import UploadSettings
     from nixgen.cache.push.upstream import Upstream
     from nixgen.project.workspace import Workspace
 
@@ -99,7 +99,7 @@ def push(
 ) -> None:
     """Build targets (or take store paths), and push their closures, signed."""
     from nixgen.cache.format.codec import Codec
-    from nixgen.cache.push.upload import UploadSettings
+    from nixgen.cache.push.settings import UploadSettings
     from nixgen.cache.push.upstream import Upstream
     from nixgen.instant import pushes
     from nixgen.verbs import build, caches

@@ -13,7 +13,7 @@ from local_store import LocalStore, local_store
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.archive import FRAME
 from nixgen.cache.push.push import PushReport, push
-from nixgen.cache.push.upload import UploadSettings
+from nixgen.cache.push.settings import UploadSettings
 from nixgen.errors import VerifyError
 
 KEY = SecretKey.generate("push-1")
