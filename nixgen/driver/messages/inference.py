@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, assert_never
+from typing import assert_never
 
 from attrs import define, evolve, field, frozen
 
@@ -39,10 +39,10 @@ from nixgen.driver.messages.refusals import (
 )
 from nixgen.driver.messages.wire import (
     ActivityStopped,
-    ActivityType,
     BuildActivity,
     Connecting,
     CountActivity,
+    Counted,
     Level,
     LogLine,
     NixMessage,
@@ -69,7 +69,6 @@ class _Relayed:
 
 
 _Activity = BuildActivity | _Relayed | TransferActivity | CountActivity
-_Counted = Literal["builds", "copies"]
 
 
 @define
@@ -159,7 +158,7 @@ class EventParser:
     activities: dict[int, _Activity] = field(factory=dict, init=False)
     transfers: dict[int, float] = field(factory=dict, init=False)
     received: dict[int, int] = field(factory=dict, init=False)
-    counts: dict[_Counted, Progress] = field(factory=dict, init=False)
+    counts: dict[Counted, Progress] = field(factory=dict, init=False)
     planned: int = field(default=0, init=False)
     ssh_lines: deque[str] = field(factory=lambda: deque(maxlen=_RECENT), init=False)
     hook_errors: deque[str] = field(factory=lambda: deque(maxlen=_RECENT), init=False)
@@ -174,22 +173,22 @@ class EventParser:
         """
         record = parse_record(line)
         match record:
-            case None:
-                return ()
-            case PlainText(text):
-                self.ssh_lines.append(text)
-                return (Message(Level.INFO, text),) if text else ()
-            case Connecting():
-                self.ssh_lines.clear()
-                return ()
+            case LogLine() | Step() | Phase():  # the most frequent first
+                return self._result(record)
             case BuildActivity() | TransferActivity() | CountActivity():
                 return self._start(record)
             case ActivityStopped(number):
                 return self._stop(number)
-            case LogLine() | Phase() | Step():
-                return self._result(record)
+            case PlainText(text):
+                self.ssh_lines.append(text)
+                return (Message(Level.INFO, text),) if text else ()
             case NixMessage(level, text):
                 return self._message(level, text)
+            case Connecting():
+                self.ssh_lines.clear()
+                return ()
+            case None:
+                return ()
             case _:
                 assert_never(record)
 
@@ -207,7 +206,7 @@ class EventParser:
                 self.activities[number] = activity
                 self.transfers[number] = self.clock()
                 return (TransferStarted(kind, item, source),)
-            case CountActivity(number, ActivityType.BUILDS) if self._counts_builds:
+            case CountActivity(_, "builds") if self._counts_builds:
                 return ()  # a remote builder's count of its own builds
             case CountActivity(number):
                 self.activities[number] = activity
@@ -216,7 +215,7 @@ class EventParser:
     @property
     def _counts_builds(self) -> bool:
         counts = [each for each in self.activities.values() if isinstance(each, CountActivity)]
-        return any(each.type == ActivityType.BUILDS for each in counts)
+        return any(each.what == "builds" for each in counts)
 
     def _stop(self, number: int) -> tuple[Event, ...]:
         self.received.pop(number, None)
@@ -229,25 +228,24 @@ class EventParser:
                 return ()
 
     def _result(self, record: LogLine | Phase | Step) -> tuple[Event, ...]:
-        match record, self.activities.get(record.id):
-            case LogLine(_, text), BuildActivity(_, drv) | _Relayed(_, drv):
-                line = clean(text)
-                return (BuildLine(drv, line),) if line or not text else ()
-            case Phase(_, phase), BuildActivity(_, drv) | _Relayed(_, drv):
-                return (BuildPhase(drv, phase),)
-            case Step(number, done, expected), TransferActivity(_, "fetch", url):
-                if self.received.get(number) == done:
+        activity = self.activities.get(record.id)
+        match record:
+            case LogLine() if isinstance(activity, (BuildActivity, _Relayed)):
+                line = clean(record.text)
+                return (BuildLine(activity.drv, line),) if line or not record.text else ()
+            case Phase() if isinstance(activity, (BuildActivity, _Relayed)):
+                return (BuildPhase(activity.drv, record.phase),)
+            case Step() if isinstance(activity, CountActivity):
+                return self._count(activity.what, record)
+            case Step() if isinstance(activity, TransferActivity) and activity.kind == "fetch":
+                if self.received.get(record.id) == record.done:
                     return ()  # Nix repeats itself ten times a second
-                self.received[number] = done
-                return (TransferProgress(url, done, expected),)
-            case Step(), CountActivity(_, ActivityType.BUILDS):
-                return self._count("builds", record)
-            case Step(), CountActivity(_, ActivityType.COPY_PATHS):
-                return self._count("copies", record)
+                self.received[record.id] = record.done
+                return (TransferProgress(activity.item, record.done, record.expected),)
             case _:
                 return ()
 
-    def _count(self, what: _Counted, step: Step) -> tuple[Event, ...]:
+    def _count(self, what: Counted, step: Step) -> tuple[Event, ...]:
         after = Progress(what, step.done, step.expected, step.running, step.failed)
         before = self.counts.get(what)
         if after == before:
