@@ -1,12 +1,11 @@
 """Finds the values of secrets in what would be uploaded: a store path is readable by everybody, and a cache keeps it.
 
-A value is searched for as it is, in base64 (both alphabets, wherever it begins in the encoded text) and in hexadecimal. Text
-that is broken into lines, compressed or encrypted hides it. Values are never part of a representation, a message or a log.
+A value is searched for in all forms that `nixgen.cache.push.forms` knows: as it is, escaped, in base64, in hexadecimal and
+in UTF-16. Compression and encryption hide it. Values are never part of a representation, a message or a log.
 """
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from nixgen.cache.format.nar import write_nar
+from nixgen.cache.push.forms import Form, alphabets, forms
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import LeakError
 
@@ -87,13 +87,13 @@ class Scanner:
 
     names: tuple[str, ...]
     too_short: tuple[str, ...]
-    _needles: tuple[tuple[bytes, str], ...] = field(repr=False, alias="needles")
+    _forms: tuple[tuple[Form, str], ...] = field(repr=False, alias="forms")
 
     @classmethod
     def of(cls, secrets: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Scanner:
         """:param secrets: name → value; the newline that editors leave at the end of a file is no part of it."""
         pairs = secrets.items() if isinstance(secrets, Mapping) else secrets
-        needles: dict[bytes, str] = {}
+        known: list[tuple[Form, str]] = []
         names: dict[str, None] = {}
         short: dict[str, None] = {}
         for name, given in pairs:
@@ -102,17 +102,16 @@ class Scanner:
                 short[name] = None
                 continue
             names[name] = None
-            for form in _forms(value):
-                needles.setdefault(form, name)
-        return cls(names=tuple(names), too_short=tuple(short), needles=tuple(needles.items()))
+            known += ((form, name) for form in forms(value))
+        return cls(names=tuple(names), too_short=tuple(short), forms=tuple(known))
 
     def __bool__(self) -> bool:
         """Whether there is anything to search for."""
-        return bool(self._needles)
+        return bool(self._forms)
 
     def start(self) -> Scan:
         """A search through one stream, to be fed piece by piece."""
-        return Scan(self._needles)
+        return Scan(self._forms)
 
     def scan(self, chunks: Iterable[bytes]) -> frozenset[str]:
         """The names of the secrets whose value is in the stream that ``chunks`` make up."""
@@ -125,9 +124,9 @@ class Scanner:
 class Scan:
     """One search through one stream. Of the stream, at most a window and one chunk are held."""
 
-    def __init__(self, needles: Iterable[tuple[bytes, str]]) -> None:
-        self._needles = list(needles)
-        self._overlap = max((len(needle) for needle, _ in self._needles), default=1) - 1
+    def __init__(self, forms: Iterable[tuple[Form, str]]) -> None:
+        self._forms = list(forms)
+        self._overlap = max((form.reach for form, _ in self._forms), default=1) - 1
         self._pending: list[bytes] = []
         self._size = 0
         self._tail = b""
@@ -135,7 +134,7 @@ class Scan:
 
     def feed(self, chunk: bytes) -> None:
         """The next piece of the stream, of any size."""
-        if not self._needles:
+        if not self._forms:
             return
         # NARs come in pieces of a few bytes; each search costs as much as some thousands of bytes
         self._pending.append(chunk)
@@ -153,27 +152,11 @@ class Scan:
         self._pending.clear()
         self._size = 0
         self._tail = window[-self._overlap :] if self._overlap else b""
-        found = {name for needle, name in self._needles if needle in window}
+        copies = alphabets(window)
+        found = {name for form, name in self._forms if form.is_in(copies[form.alphabet])}
         if found:
             self._found |= found
-            self._needles = [item for item in self._needles if item[1] not in self._found]
-
-
-def _forms(value: bytes) -> Iterator[bytes]:
-    """Every form that is searched for."""
-    yield value
-    yield value.hex().encode()
-    yield value.hex().upper().encode()
-    for offset in range(3):
-        # three bytes are four letters; the first and the last of ours share letters with their neighbours
-        encoded = base64.b64encode(bytes(offset) + value).rstrip(b"=")
-        shared = (0, 2, 3)[offset]
-        whole = encoded[shared : len(encoded) - ((offset + len(value)) % 3 != 0)]
-        yield whole
-        yield whole.translate(_URL_SAFE)
-
-
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+            self._forms = [item for item in self._forms if item[1] not in self._found]
 
 
 @frozen(kw_only=True)
