@@ -20,8 +20,10 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from queue import Empty, Queue
+from typing import Any
 
 from attrs import asdict, frozen
 from cosmic_ray.ast import ast_nodes, get_ast_from_path
@@ -146,11 +148,12 @@ def pytest(
 class Coverage:
     """Which tests execute which lines, and how long each test takes.
 
-    :param tests: for each file and line, the tests by their pytest id.
+    :param tests: for each file and line, the tests by their pytest id; none for a line that runs
+        when the file is imported. A line that never runs is missing.
     :param seconds: duration of each test.
     """
 
-    tests: dict[tuple[str, int], frozenset[str]]
+    tests: dict[str, dict[int, frozenset[str]]]
     seconds: dict[str, float]
 
     @classmethod
@@ -180,33 +183,75 @@ class Coverage:
             print(f"left out, as it fails without any mutant: {name}", file=sys.stderr)
         data = CoverageData(str(measured))
         data.read()
-        tests: dict[tuple[str, int], frozenset[str]] = {}
-        for file in data.measured_files():
-            name = str(Path(file).relative_to(checkout))
-            for line, contexts in data.contexts_by_lineno(file).items():
-                tests[name, line] = frozenset(
+        tests = {
+            str(Path(file).relative_to(checkout)): {
+                line: frozenset(
                     test
                     for test, separator, _ in (context.rpartition("|") for context in contexts)
                     if separator and test.rpartition("::")[2] not in failing
                 )
+                for line, contexts in data.contexts_by_lineno(file).items()
+            }
+            for file in data.measured_files()
+        }
         return cls(tests=tests, seconds=_durations(report))
 
+    @classmethod
+    def kept(cls, file: Path | None, folder: Path) -> Coverage:
+        """The coverage that an earlier run wrote to ``file``; else measured, and written there."""
+        if file is not None and file.exists():
+            return cls(**_thawed(json.loads(file.read_text())))
+        measured = cls.measure(folder)
+        if file is not None:
+            file.write_text(json.dumps(asdict(measured), default=sorted))
+        return measured
+
     def covering(self, mutant: Mutant) -> list[str]:
-        """The tests of a line, fastest first; those of the file's own folder before all others."""
-        own = str(Path(mutant.path).parent).removeprefix("nixgen/")
-        tests = self.tests.get((mutant.path, mutant.line), frozenset())
-        if not tests:
-            # a line that runs when the file is imported: every test that needs the file
-            lines = (found for (path, _), found in self.tests.items() if path == mutant.path)
-            tests = frozenset().union(*lines)
+        """The tests of a line, those of the file's own folder first, the fastest first of them."""
+        lines = self.tests.get(mutant.path, {})
+        own = Path(mutant.path).parts[1]
+        ran = [mutant.line] if mutant.line in lines else _statement(ROOT / mutant.path, mutant.line)
+        tests = frozenset().union(*(lines.get(line, frozenset()) for line in ran))
+        if not tests and any(line in lines for line in ran):
+            # A line that runs when the file is imported: every test that needs the file, or for a
+            # file of nothing else the tests of its folder.
+            tests = frozenset().union(*lines.values()) or frozenset([f"tests/unit/{own}"])
         return sorted(
             tests,
             key=lambda test: (
-                f"tests/unit/{own}" not in test,
-                self.seconds.get(test.partition("::")[2].partition("[")[0], 1.0),
+                not test.startswith(f"tests/unit/{own}"),
+                self.duration(test),
                 test,
             ),
         )[:MOST_TESTS]
+
+    def duration(self, test: str) -> float:
+        """Seconds of the slowest case of a test function."""
+        return self.seconds.get(test.partition("::")[2].partition("[")[0], 1.0)
+
+
+def _thawed(document: dict[str, Any]) -> dict[str, Any]:
+    tests = {
+        file: {int(line): frozenset(names) for line, names in lines.items()}
+        for file, lines in document["tests"].items()
+    }
+    return {"tests": tests, "seconds": document["seconds"]}
+
+
+@cache
+def _statements(path: Path) -> tuple[range, ...]:
+    """The lines of every statement of a file, the smallest statements first."""
+    spans = (
+        range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.stmt)
+    )
+    return tuple(sorted(spans, key=len))
+
+
+def _statement(path: Path, line: int) -> range:
+    """The lines of the statement around ``line``: coverage may count only some of them."""
+    return next((span for span in _statements(path) if line in span), range(line, line + 1))
 
 
 def _durations(report: Path) -> dict[str, float]:
@@ -229,8 +274,11 @@ def _failing(report: Path) -> list[str]:
     ]
 
 
-def attempt(checkout: Path, mutant: Mutant, tests: list[str]) -> Result | None:
-    """Try one mutant in a copy of the checkout. None when it is no program, or the same one."""
+def attempt(checkout: Path, mutant: Mutant, tests: list[str], seconds: float) -> Result | None:
+    """Try one mutant in a copy of the checkout. None when it is no program, or the same one.
+
+    :param seconds: a run of the tests that takes longer hangs, which a person would notice, too.
+    """
     file = checkout / mutant.path
     original = file.read_text()
     changed = mutate_code(original, get_operator(mutant.operator)(), mutant.occurrence)
@@ -241,7 +289,7 @@ def attempt(checkout: Path, mutant: Mutant, tests: list[str]) -> Result | None:
     file.write_text(changed)
     try:
         # 5: no test was collected, so nothing noticed the change
-        status = pytest(checkout, *PYTEST, "-n0", *tests, timeout=300) if tests else 5
+        status = pytest(checkout, *PYTEST, "-n0", *tests, timeout=seconds) if tests else 5
     finally:
         file.write_text(original)
     return Result(mutant, status not in {0, 5}, len(tests), before.strip(), after.strip())
@@ -269,7 +317,9 @@ def run(chosen: list[Mutant], coverage: Coverage, folder: Path, workers: int) ->
                 mutant = waiting.get_nowait()
             except Empty:
                 return
-            if result := attempt(checkout, mutant, coverage.covering(mutant)):
+            tests = coverage.covering(mutant)
+            seconds = 60 + 10 * sum(coverage.duration(test) for test in tests)
+            if result := attempt(checkout, mutant, tests, seconds):
                 results.append(result)
                 word = "killed" if result.killed else "SURVIVED"
                 print(
@@ -302,10 +352,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=460, help="how many mutants (default: 460)")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (default: 1)")
-    parser.add_argument("--part", action="append", help=f"a folder of nixgen/ (default: {PARTS})")
+    parser.add_argument(
+        "--part",
+        action="append",
+        help=f"try only the mutants of the sample in this folder of nixgen/ (of {PARTS})",
+    )
     parser.add_argument("--workers", type=int, default=2, help="mutants tried at a time")
     parser.add_argument("--least", type=float, default=0.85, help="share that has to be killed")
     parser.add_argument("--again", type=Path, help="try the survivors of this report once more")
+    parser.add_argument("--coverage", type=Path, help="file that keeps the coverage for later runs")
     parser.add_argument("--report", type=Path, help="write all results as JSON")
     given = parser.parse_args()
     parts = tuple(given.part or PARTS)
@@ -313,11 +368,18 @@ def main() -> int:
         known = [row["mutant"] for row in json.loads(given.again.read_text()) if not row["killed"]]
         chosen = [Mutant(**row) for row in known]
     else:
-        population = list(mutants(parts))
-        chosen = random.Random(given.seed).sample(population, min(given.sample, len(population)))
-        print(f"{len(chosen)} of {len(population)} mutants, seed {given.seed}", file=sys.stderr)
+        # The sample is the same whichever parts of it are tried, so that parts can be added up.
+        population = list(mutants(PARTS))
+        sample = random.Random(given.seed).sample(population, min(given.sample, len(population)))
+        folders = tuple(f"nixgen/{part}/" for part in parts)
+        chosen = [mutant for mutant in sample if mutant.path.startswith(folders)]
+        print(
+            f"{len(chosen)} of a sample of {len(sample)} of {len(population)} mutants, "
+            f"seed {given.seed}",
+            file=sys.stderr,
+        )
     with tempfile.TemporaryDirectory() as name:
-        coverage = Coverage.measure(Path(name))
+        coverage = Coverage.kept(given.coverage, Path(name))
         results = run(chosen, coverage, Path(name), given.workers)
     if given.report:
         given.report.write_text(json.dumps([asdict(each) for each in results], indent=1) + "\n")

@@ -156,8 +156,8 @@ class Shell:
             left = _POLL_SECONDS if end is None else end - time.monotonic()
             if left <= 0:
                 return None
-            self._socket.settimeout(min(left, _POLL_SECONDS))
             try:
+                self._socket.settimeout(min(left, _POLL_SECONDS))
                 chunk = self._socket.recv(1 << 16)
             except TimeoutError:
                 continue

@@ -27,6 +27,8 @@ __all__ = ["BOOT_SECONDS", "Host", "QemuGuest"]
 
 BOOT_SECONDS = 120.0
 """How long a machine may take to its shell; times the accelerator's patience."""
+# Short waits, so that a signal's handler runs soon.
+_POLL_SECONDS = 0.5
 
 
 @frozen(kw_only=True)
@@ -104,9 +106,10 @@ class QemuGuest:
         for link in self.links:
             link.drain()
         qemu_log = self._host.log_dir / f"{self.name}.qemu.log"
-        with contextlib.ExitStack() as remote_ends:
+        with contextlib.ExitStack() as remote_ends, contextlib.ExitStack() as local_ends:
             ends = [socket.socketpair() for _ in range(3)]
-            for _, remote in ends:
+            for local, remote in ends:
+                local_ends.enter_context(local)
                 remote_ends.enter_context(remote)
             channels = Channels(
                 shell=ends[0][1].fileno(),
@@ -127,6 +130,7 @@ class QemuGuest:
             self._child = self._host.hypervisor.launch(
                 command, descriptors=channels.all, log=qemu_log
             )
+            local_ends.pop_all()
         self._log = (self._host.log_dir / f"{self.name}.console.log").open(
             "a", encoding="utf-8", buffering=1
         )
@@ -178,11 +182,11 @@ class QemuGuest:
             return True
         end = None if timeout is None else time.monotonic() + timeout
         while child.poll() is None:
-            if end is not None and time.monotonic() >= end:
+            left = _POLL_SECONDS if end is None else end - time.monotonic()
+            if left <= 0:
                 return False
-            # Short waits, so that a signal's handler runs soon.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=0.5)
+                child.wait(timeout=min(left, _POLL_SECONDS))
         self._child = None
         self._connected = False
         for channel in (self._console, self._shell, self._qmp, self._log):

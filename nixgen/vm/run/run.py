@@ -21,6 +21,9 @@ __all__ = ["DEFAULT_TIMEOUT", "run_test"]
 
 #: Seconds for a script whose test says nothing else.
 DEFAULT_TIMEOUT = 1800.0
+# When time is up, the script is interrupted again and again: its `finally` may hang, too, or start a
+# machine.
+_AGAIN_SECONDS = 2.0
 
 
 def run_test(
@@ -96,21 +99,19 @@ def _time_limit(seconds: float, guests: tuple[QemuGuest, ...]) -> Iterator[None]
     machines are cut off, which ends any step that waits for one.
     """
     if threading.current_thread() is not threading.main_thread():
-        timer = threading.Timer(seconds, _cut, [guests])
-        timer.daemon = True
-        timer.start()
+        ended = threading.Event()
+        threading.Thread(target=_cut, args=(guests, seconds, ended), daemon=True).start()
         try:
             yield
         finally:
-            timer.cancel()
+            ended.set()
         return
 
     def expire(*_: object) -> None:
         raise _TimeUpError
 
     before = signal.signal(signal.SIGALRM, expire)
-    # Again every few seconds, should the script's `finally` be the thing that hangs.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 5.0)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_SECONDS)
     try:
         yield
     finally:
@@ -118,6 +119,8 @@ def _time_limit(seconds: float, guests: tuple[QemuGuest, ...]) -> Iterator[None]
         signal.signal(signal.SIGALRM, before)
 
 
-def _cut(guests: tuple[QemuGuest, ...]) -> None:
-    for guest in guests:
-        guest.cut()
+def _cut(guests: tuple[QemuGuest, ...], seconds: float, ended: threading.Event) -> None:
+    while not ended.wait(seconds):
+        for guest in guests:
+            guest.cut()
+        seconds = _AGAIN_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nixgen.errors import TestError
+from nixgen.errors import EngineError, TestError
 from nixgen.vm.channels.shell import Shell, ShellClosed
 
 GREETING = "echo booting; echo NIXGEN-SHELL-READY; exec bash --norc"
@@ -132,6 +133,101 @@ def test_an_end_in_the_middle_keeps_what_came(ready: Shell) -> None:
         # a moment, for the shell to start the other end of the pipe before it is killed
         ready.run("echo last words; sleep 0.5; kill -9 $$", timeout=None)
     assert caught.value.output == b"last words\n"
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[Shell, socket.socket]]:
+    """A shell whose guest is the test."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(5)
+        yield Shell(ours, "web"), theirs
+
+
+def mark_of(guest: socket.socket) -> bytes:
+    """The random mark of the command that the guest receives."""
+    found = re.search(rb"([0-9a-f]{16})\{", guest.recv(1 << 16))
+    assert found is not None
+    return found[1]
+
+
+def test_output_that_is_cut_off_is_kept_up_to_whole_bytes(
+    silent: tuple[Shell, socket.socket],
+) -> None:
+    shell, guest = silent
+
+    def end() -> None:
+        mark = mark_of(guest)
+        guest.sendall(b"noise\r\n" + mark + b"{\r\naGVs\r\nbG8gd29y\r\nbG\n")
+        guest.shutdown(socket.SHUT_RDWR)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    with pytest.raises(ShellClosed) as caught:
+        shell.run("x", timeout=None)
+    thread.join()
+    assert caught.value.output == b"hello wor"
+
+
+def test_a_guest_that_stops_answering(
+    silent: tuple[Shell, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell, _ = silent
+    monkeypatch.setattr("nixgen.vm.channels.shell._GRACE_SECONDS", 0.05)
+    started = time.monotonic()
+    with pytest.raises(EngineError) as caught:
+        shell.run("x", timeout=0.05)
+    assert time.monotonic() - started >= 0.1
+    assert caught.value.message == "web stopped answering its shell"
+    assert caught.value.hint == (
+        "look at the end of its console below; give the command a longer timeout"
+    )
+
+
+def test_a_guest_that_does_not_read(
+    silent: tuple[Shell, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell, _ = silent
+    monkeypatch.setattr("nixgen.vm.channels.shell._GRACE_SECONDS", 0.05)
+    with pytest.raises(EngineError) as caught:
+        shell.write_file(bytes(10 << 20), "/x")
+    assert caught.value.message == "web does not read from its shell"
+    assert caught.value.hint == "look at the end of its console below"
+
+
+def test_a_shell_that_is_closed(silent: tuple[Shell, socket.socket]) -> None:
+    shell, guest = silent
+    guest.close()
+    with pytest.raises(ShellClosed, match="the machine's shell closed") as caught:
+        shell.send("x")
+    assert caught.value.output == b""
+    shell.close()
+    with pytest.raises(ShellClosed):
+        shell.wait_ready(1)
+
+
+def test_a_line_that_is_no_greeting_is_skipped(silent: tuple[Shell, socket.socket]) -> None:
+    shell, guest = silent
+    guest.sendall(b"NIXGEN\nlogin: NIXGEN-SHELL-READY \r\n")
+    assert shell.wait_ready(5)
+    assert not shell.wait_ready(0)
+
+
+def test_the_end_of_long_errors_is_kept(ready: Shell) -> None:
+    reply = ready.run("printf x >&2; head -c 16384 /dev/zero >&2", timeout=None)
+    assert reply.stderr == bytes(16384)
+
+
+def test_the_watchdog_s_time_is_at_least_a_second(
+    silent: tuple[Shell, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell, guest = silent
+    monkeypatch.setattr("nixgen.vm.channels.shell._GRACE_SECONDS", 0.02)
+    with pytest.raises(EngineError):
+        shell.run("x", timeout=0.01)
+    received = guest.recv(1 << 16)
+    assert b"( sleep 1; kill -s TERM -- -$command; sleep 5; kill -s KILL -- -$command )" in received
+    assert b"[ $SECONDS -lt 1 ] || status=124" in received
 
 
 def test_nul_is_the_script_s_fault(ready: Shell) -> None:

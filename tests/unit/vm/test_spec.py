@@ -75,6 +75,18 @@ def test_all_faults_are_named_at_once() -> None:
     ]
 
 
+def test_only_the_nodes_of_one_name_are_named() -> None:
+    twins = document()
+    twins["nodes"] = [
+        {**twins["nodes"][0], "name": name} for name in ("z", "a-b", "b", "a.b", "a_b")
+    ]
+    with pytest.raises(EvaluationError) as caught:
+        TestSpec.from_json(twins)
+    assert str(caught.value).endswith(
+        "$.nodes: 'a-b' and 'a.b' and 'a_b' are the same name in the test script: a_b"
+    )
+
+
 @pytest.mark.parametrize("names", [("web", "web"), ("a-b", "a_b")])
 def test_nodes_that_share_a_name_in_the_script_are_refused(names: tuple[str, str]) -> None:
     twins = document()

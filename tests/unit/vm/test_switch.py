@@ -90,3 +90,48 @@ def test_waiting_frames_can_be_forgotten(links: tuple[Link, Link, Link]) -> None
     b.remote.settimeout(None)
     b.drain()
     assert hears_nothing(b)
+
+
+def test_a_group_address_is_flooded_even_after_it_was_a_sender(
+    links: tuple[Link, Link, Link],
+) -> None:
+    a, b, c = links
+    group = bytes.fromhex("01005e000001")
+    b.remote.send(frame(BROADCAST, group))
+    a.remote.recv(2000)
+    c.remote.recv(2000)
+    a.remote.send(frame(group, A))
+    assert b.remote.recv(2000) == frame(group, A)
+    assert c.remote.recv(2000) == frame(group, A)
+
+
+def test_only_the_first_bit_tells_a_group_from_a_card(links: tuple[Link, Link, Link]) -> None:
+    a, b, c = links
+    card = bytes.fromhex("02ffffffffff")
+    b.remote.send(frame(BROADCAST, card))
+    a.remote.recv(2000)
+    c.remote.recv(2000)
+    a.remote.send(frame(card, A))
+    assert b.remote.recv(2000) == frame(card, A)
+    assert hears_nothing(c)
+
+
+def test_the_shortest_frame_is_a_header(links: tuple[Link, Link, Link]) -> None:
+    a, b, _ = links
+    a.remote.send(frame(BROADCAST, A, b"")[:13])
+    a.remote.send(frame(BROADCAST, A, b""))
+    assert b.remote.recv(2000) == frame(BROADCAST, A, b"")
+
+
+def test_an_address_that_moves_to_another_cable_is_followed(
+    links: tuple[Link, Link, Link],
+) -> None:
+    a, b, c = links
+    for sender in (b, c):
+        sender.remote.send(frame(BROADCAST, B))
+        a.remote.recv(2000)
+    b.remote.recv(2000)
+    c.remote.recv(2000)
+    a.remote.send(frame(B, A))
+    assert c.remote.recv(2000) == frame(B, A)
+    assert hears_nothing(b)
