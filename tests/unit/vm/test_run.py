@@ -105,10 +105,10 @@ def steps(events: list[Event]) -> list[Event]:
 
 
 def test_a_passing_run_tells_each_event_once_and_in_order(run, events: list[Event]) -> None:  # type: ignore[no-untyped-def]
-    result = run("web.succeed('true')", web={}, idle={})
+    result = run("web.succeed('true')\nweb.wait_for_console_text('booting web')", web={}, idle={})
     assert result.passed
     assert (result.name, result.acceleration, result.failure) == ("smoke", "tcg", None)
-    image, started, booting, up, boot, command, stopped = steps(events)
+    image, started, booting, up, boot, command, waited, stopped = steps(events)
     assert isinstance(image, StoreImageReady)
     assert (image.paths, image.size, image.cached) == (1, 5, False)
     assert 0 <= image.seconds < 60
@@ -131,7 +131,8 @@ def test_a_passing_run_tells_each_event_once_and_in_order(run, events: list[Even
         "web",
         0,
     )
-    assert up.seconds <= command.seconds + boot.seconds + 60
+    assert isinstance(waited, StepFinished)
+    assert (waited.title, waited.status) == ("wait for booting web on the console", None)
     assert stopped == MachineStopped(machine="web")
     assert [e.text for e in events if isinstance(e, ConsoleLine)] == ["booting web"]
     assert result.machines == (
