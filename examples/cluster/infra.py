@@ -36,7 +36,7 @@ common = {
     "tmpfiles": [TmpfilesRule("/var/spool/agent", mode="0750", user="agent", group="agent")],
 }
 
-machines = read_descriptor("machine.json", masters=common, workers=common)
+machines, clusters = read_descriptor("machine.json", masters=common, workers=common)
 master, worker, _ = machines
 
 agents = Test(
@@ -65,6 +65,7 @@ with subtest("it is closed otherwise"):
 project = Project(
     "cluster",
     machines=machines,
+    clusters=clusters,
     tests=[agents],
     environments=[
         Environment(

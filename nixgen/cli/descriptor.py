@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
-    from nixgen.models import Machine
+    from nixgen.models import Cluster, Machine
 
 app = verb(
     "Read and write machine.json, the machines of a cluster on EC2.",
@@ -30,28 +31,32 @@ def check(
     from nixgen.cli import console
     from nixgen.documents.descriptor import descriptor, read_descriptor
 
-    machines = read_descriptor(file, folder=Path.cwd())
+    machines, clusters = read_descriptor(file, folder=Path.cwd())
     if json:
-        console.print_json(descriptor(machines))
+        console.print_json(descriptor(machines, clusters))
         return
     console.print_table(
         "",
         ["machine", "role", "joined", "instance", "subnet", "address"],
-        map(_row, machines),
+        _rows(machines, clusters),
     )
     console.say(f"{file}: {len(machines)} machines, nothing wrong")
 
 
-def _row(machine: Machine) -> tuple[str, ...]:
-    cluster, ec2 = machine.cluster, machine.ec2
-    return (
-        machine.name,
-        cluster.role if cluster else "",
-        cluster.master.name if cluster and cluster.master else "",
-        ec2.instance_type if ec2 else "",
-        ec2.subnet.id if ec2 else "",
-        (ec2.address if ec2 else "") or "",
-    )
+def _rows(machines: Iterable[Machine], clusters: Iterable[Cluster]) -> Iterator[tuple[str, ...]]:
+    from nixgen.models import members
+
+    places = {member.machine: member for member in members(clusters)}
+    for machine in machines:
+        ec2, member = machine.ec2, places.get(machine)
+        yield (
+            machine.name,
+            member.role if member else "",
+            member.cluster.master.name if member and member.role == "worker" else "",
+            ec2.instance_type if ec2 else "",
+            ec2.subnet.id if ec2 else "",
+            (ec2.address if ec2 else "") or "",
+        )
 
 
 @app.command("write", epilog=examples("nixgen descriptor write machine.json"))
@@ -71,7 +76,8 @@ def write(
     from nixgen.files.write import write_atomically
     from nixgen.project.workspace import Workspace
 
-    document = descriptor(Workspace.open(project).project.machines)
+    described = Workspace.open(project).project
+    document = descriptor(described.machines, described.clusters)
     if file is None:
         console.print_json(document)
         return

@@ -13,7 +13,7 @@ from nixgen.lowering.scope import Scope
 from nixgen.lowering.systemd import shared_sandboxes, unit
 from nixgen.lowering.unitfile import environment_value
 from nixgen.lowering.users import users
-from nixgen.models import Environment, Machine, NixModule, options_at
+from nixgen.models import Environment, Machine, Member, NixModule, options_at
 from nixgen.syntax import Expr
 
 __all__ = ["STATE_VERSION", "changes", "machine_module", "overlay_module"]
@@ -23,10 +23,15 @@ __all__ = ["STATE_VERSION", "changes", "machine_module", "overlay_module"]
 STATE_VERSION = "25.11"
 
 
-def machine_module(machine: Machine, machines: Iterable[Machine] = ()) -> Expr:
-    """:param machines: of the project, among which the other members of its cluster are."""
+def machine_module(machine: Machine, member: Member | None = None) -> Expr:
+    """The NixOS module of a machine.
+
+    :param machine: Machine to describe.
+    :param member: Place of the machine in its cluster. None (the default) when it belongs to no
+        cluster.
+    """
     scope = Scope()
-    belongs = facts(machine, machines)
+    belongs = facts(machine, member)
     own: dict[tuple[str, ...], Expr] = {
         **networking(machine),
         **disks(machine),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from nixgen import syntax as nix
 from nixgen.lowering.scope import Scope, attribute
@@ -16,7 +16,12 @@ __all__ = ["implied_packages", "test_module"]
 _CURL = Package("curl")
 
 
-def test_module(test: Test) -> Expr:
+def test_module(test: Test, clustered: Container[Machine]) -> Expr:
+    """The NixOS test module of a test.
+
+    :param test: Test to describe.
+    :param clustered: Machines that belong to a cluster.
+    """
     scope = Scope()
     derived = test.script is None
     script = (
@@ -24,12 +29,12 @@ def test_module(test: Test) -> Expr:
     )
     bindings: dict[str | tuple[str, ...], Expr] = {"name": nix.Str(test.name), "testScript": script}
     for machine in test.machines:
-        node = _node(scope, machine, with_curl=derived)
+        node = _node(scope, machine, with_curl=derived, clustered=machine in clustered)
         bindings["nodes", machine.name] = nix.Mark(node, machine.origin)
     return scope.module(nix.Mark(nix.AttrSet(bindings), test.origin))
 
 
-def _node(scope: Scope, machine: Machine, *, with_curl: bool) -> Expr:
+def _node(scope: Scope, machine: Machine, *, with_curl: bool, clustered: bool) -> Expr:
     bindings: dict[str | tuple[str, ...], Expr] = {
         "imports": nix.List((nix.Path(f"../machines/{machine.name}.nix"),)),
         ("virtualisation", "cores"): nix.Int(machine.cores),
@@ -39,7 +44,7 @@ def _node(scope: Scope, machine: Machine, *, with_curl: bool) -> Expr:
     if with_curl and _asks_over_http(machine):
         # the script asks over HTTP from inside; on NixOS as on Debian, a bare machine has no client
         bindings["environment", "systemPackages"] = nix.List((attribute(_CURL),))
-    if machine.cluster is not None:
+    if clustered:
         # nobody has their address on EC2 here; names are those of the test's own networks
         bindings["nixgen", "cluster", "members"] = nix.Call(scope.lib("mkForce"), (nix.AttrSet(),))
     return nix.AttrSet(bindings)

@@ -29,6 +29,7 @@ from nixgen.models import (
     Origin,
     Project,
     Test,
+    members,
     renamed_packages,
     sources_of,
 )
@@ -95,8 +96,9 @@ def lower(
     files: dict[str, GeneratedFile] = {
         "default.nix": nix.NixFile(_DEFAULT, partial(_default, project, pins=pins))
     }
+    places = {member.machine: member for member in members(project.clusters)}
     for machine in project.machines:
-        make = partial(machine_module, machine, project.machines)
+        make = partial(machine_module, machine, places.get(machine))
         files[f"machines/{machine.name}.nix"] = nix.NixFile(_MACHINE, make)
     for image in project.images:
         expression = partial(image_expression, image)
@@ -105,7 +107,7 @@ def lower(
         module = partial(application_module, application)
         files[f"kubernetes/{application.name}.nix"] = nix.NixFile(_APPLICATION, module)
     for test in project.tests:
-        files[f"tests/{test.name}.nix"] = nix.NixFile(_TEST, partial(test_module, test))
+        files[f"tests/{test.name}.nix"] = nix.NixFile(_TEST, partial(test_module, test, places))
     for environment in project.environments:
         for machine in _changed(project, environment):
             files[f"environments/{environment.name}/{machine.name}.nix"] = nix.NixFile(

@@ -13,9 +13,10 @@ problem of a project at once.
 
 from nixgen.models.builders import Builder
 from nixgen.models.cache import Cache, Upstream
-from nixgen.models.cluster import ClusterMember, Ec2, Ingress, SecurityGroup, Subnet, Volume
+from nixgen.models.cluster import Cluster, Member, members
 from nixgen.models.core import Model, Origin, caller
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
+from nixgen.models.ec2 import Ec2, Ingress, SecurityGroup, Subnet, Volume
 from nixgen.models.environment import Environment, Overlay
 from nixgen.models.files import ConfigFile, Package, Secret, Source, StoreReference
 from nixgen.models.hardening import Hardening
@@ -54,7 +55,7 @@ __all__ = [
     "Boot",
     "Builder",
     "Cache",
-    "ClusterMember",
+    "Cluster",
     "CommandCheck",
     "ConfigFile",
     "Ec2",
@@ -68,6 +69,7 @@ __all__ = [
     "Interface",
     "Interpolated",
     "Machine",
+    "Member",
     "Model",
     "Network",
     "NixModule",
@@ -94,6 +96,7 @@ __all__ = [
     "caller",
     "check",
     "forget_misuses",
+    "members",
     "misuses_beside",
     "mk_after",
     "mk_before",

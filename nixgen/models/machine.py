@@ -23,9 +23,9 @@ from nixgen.models.checks import (
     pattern,
     whole_number,
 )
-from nixgen.models.cluster import ClusterMember, Ec2
 from nixgen.models.core import Fault, Model
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule, as_file_systems, as_tmpfiles
+from nixgen.models.ec2 import Ec2
 from nixgen.models.files import ConfigFile, Package, as_config_files, as_packages, package_list
 from nixgen.models.network import Network
 from nixgen.models.nixos import NixModule, as_modules, as_options, option_values
@@ -67,8 +67,6 @@ class Machine(Model):
         docs/contracts.md §2.
     :param modules: NixOS modules, written by hand.
     :param ec2: EC2 instance that the machine runs on. None (the default) when it is not on EC2.
-    :param cluster: Place of the machine in a Kubernetes cluster. None (the default) when it is in
-        none.
     :param system: System of the machine: ``x86_64-linux`` (the default) or ``aarch64-linux``.
     :param memory: MiB of its virtual machine in tests, 512 unless given.
     :param cores: Number of processor cores of its virtual machine in tests, 1 unless given.
@@ -125,11 +123,6 @@ class Machine(Model):
         default=(), kw_only=True, converter=as_modules, metadata=checked(module_list)
     )
     ec2: Ec2 | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Ec2))
-    cluster: ClusterMember | None = attrs.field(
-        default=None,
-        kw_only=True,
-        metadata=optional_model(ClusterMember),
-    )
     system: System = attrs.field(
         default="x86_64-linux",
         kw_only=True,

@@ -7,6 +7,7 @@ import attrs
 from nixgen.models.builders import Builder, as_builders
 from nixgen.models.cache import Cache, as_caches
 from nixgen.models.checks import TARGET_NAME, checked, models
+from nixgen.models.cluster import Cluster, as_clusters
 from nixgen.models.core import Model
 from nixgen.models.environment import Environment, as_environments
 from nixgen.models.files import Package, as_packages, package_list
@@ -25,6 +26,7 @@ class Project(Model):
     :param name: Name of the project.
     :param machines: Machines of the platform. A machine that a test or an overlay names must be
         among them.
+    :param clusters: Kubernetes clusters of those machines.
     :param images: OCI images. An image that a workload runs must be among them.
     :param applications: Kubernetes applications.
     :param tests: Tests that boot machines.
@@ -42,6 +44,9 @@ class Project(Model):
         kw_only=True,
         converter=as_machines,
         metadata=models(Machine),
+    )
+    clusters: tuple[Cluster, ...] = attrs.field(
+        default=(), kw_only=True, converter=as_clusters, metadata=models(Cluster)
     )
     images: tuple[Image, ...] = attrs.field(
         default=(),

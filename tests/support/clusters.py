@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from nixgen.models import ClusterMember, Ec2, Ingress, Machine, SecurityGroup, Subnet, Volume
+from nixgen.models import Cluster, Ec2, Ingress, Machine, SecurityGroup, Subnet, Volume
 
 __all__ = ["clusters"]
 
@@ -36,7 +36,7 @@ def _volumes(draw: st.DrawFn) -> list[Volume]:
 
 
 @st.composite
-def clusters(draw: st.DrawFn) -> list[Machine]:
+def clusters(draw: st.DrawFn) -> tuple[list[Machine], list[Cluster]]:
     """Masters first. Networks are apart by their numbers, names and addresses by position."""
     region = draw(st.sampled_from(["eu-central-1", "us-gov-west-1"]))
     subnets = [
@@ -70,23 +70,28 @@ def clusters(draw: st.DrawFn) -> list[Machine]:
         )
 
     masters = [
-        Machine(
-            f"master-{number}",
-            cluster=ClusterMember(
-                number,
-                role="master",
-                pod_network=draw(st.sampled_from([None, f"172.{16 + number}.0.0/16"])),
-            ),
-            ec2=ec2(number),
-        )
-        for number in range(draw(st.integers(1, 3)))
+        Machine(f"master-{number}", ec2=ec2(number)) for number in range(draw(st.integers(1, 3)))
     ]
     workers = [
-        Machine(
-            f"worker-{number}",
-            cluster=ClusterMember(number, role="worker", master=draw(st.sampled_from(masters))),
-            ec2=ec2(100 + number),
-        )
+        Machine(f"worker-{number}", ec2=ec2(100 + number))
         for number in range(draw(st.integers(0, 4)))
     ]
-    return [*masters, *workers]
+    of_masters, of_workers = (draw(st.permutations(range(4))) for _ in range(2))
+    numbered = draw(st.booleans())
+    joined = [draw(st.integers(0, len(masters) - 1)) for _ in workers]
+    found = [
+        Cluster(
+            f"cluster-{number}",
+            master=master,
+            workers=[worker for worker, its in zip(workers, joined, strict=True) if its == number],
+            pod_network=draw(st.sampled_from([None, f"172.{16 + number}.0.0/16"])),
+            ids={
+                master.name: of_masters[number],
+                **{f"worker-{w}": of_workers[w] for w, its in enumerate(joined) if its == number},
+            }
+            if numbered
+            else {},
+        )
+        for number, master in enumerate(masters)
+    ]
+    return [*masters, *workers], found

@@ -26,7 +26,9 @@ def json_path(document: Mapping[str, Any], model_path: str) -> JsonPath:
         case ["ec2", "security_groups", int(index), *rest]:
             name = entry["securityGroups"][index]
             return _shared(document, "securityGroups", name, rest) or seat
-        case ["ec2" | "cluster", *rest] | rest:
+        case ["ids", str(member)]:
+            return (*_seat(document, member), "id")
+        case ["ec2", *rest] | rest:
             return (*seat, *map(_spelled, rest))
 
 

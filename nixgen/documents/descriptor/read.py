@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from attrs import frozen
 
@@ -14,7 +14,7 @@ from nixgen.documents.jsontext import JsonPath, JsonText, shown
 from nixgen.documents.schema import faults
 from nixgen.errors import DescriptorError, Problem
 from nixgen.models import (
-    ClusterMember,
+    Cluster,
     Ec2,
     Ingress,
     Machine,
@@ -26,11 +26,22 @@ from nixgen.models import (
     check,
 )
 
-__all__ = ["SCHEMA", "read_descriptor"]
+__all__ = ["SCHEMA", "Descriptor", "read_descriptor"]
 
 SCHEMA = "nixgen/machine/1"
 #: where, what is wrong, what to do
 _Fault = tuple[JsonPath, str, str | None]
+
+
+class Descriptor(NamedTuple):
+    """The content of a descriptor.
+
+    :param machines: Machines of all clusters; masters come first.
+    :param clusters: Clusters of these machines, each named after its master.
+    """
+
+    machines: tuple[Machine, ...]
+    clusters: tuple[Cluster, ...]
 
 
 def read_descriptor(
@@ -39,8 +50,10 @@ def read_descriptor(
     masters: Mapping[str, Any] | None = None,
     workers: Mapping[str, Any] | None = None,
     folder: Path | None = None,
-) -> tuple[Machine, ...]:
-    """Read the machines of a descriptor, a machine.json file. Masters come first.
+) -> Descriptor:
+    """Read the machines and clusters of a descriptor, a machine.json file::
+
+        machines, clusters = read_descriptor("machine.json")
 
     :param path: Path of the file, relative to ``folder``.
     :param masters: Further fields for the `Machine` of each master, such as ``services``. None (the
@@ -59,12 +72,15 @@ def read_descriptor(
     wrong = wrong or list(_contradictions(document))
     if not wrong:
         machines = _machines(document, masters or {}, workers or {})
+        read = Descriptor(tuple(machines.values()), tuple(_clusters(document, machines)))
         wrong = [
             (json_path(document, problem.path), problem.message, problem.hint)
-            for problem in check(Project("descriptor", machines=machines))
+            for problem in check(
+                Project("descriptor", machines=read.machines, clusters=read.clusters)
+            )
         ]
         if not wrong:
-            return machines
+            return read
     # what the older form says once is wrong in several machines
     placed = tuple(dict.fromkeys(map(source.placed, wrong)))
     raise DescriptorError(
@@ -194,32 +210,33 @@ def _seats(document: Mapping[str, Any]) -> Iterator[tuple[str, int, Mapping[str,
 
 def _machines(
     document: Mapping[str, Any], masters: Mapping[str, Any], workers: Mapping[str, Any]
-) -> tuple[Machine, ...]:
+) -> dict[str, Machine]:
     subnets = {entry["id"]: _subnet(entry) for entry in document.get("subnets", ())}
     groups = {entry["id"]: _group(entry) for entry in document.get("securityGroups", ())}
-    master_of = {
-        worker: master
-        for master, joined in document.get("membership", {}).items()
-        for worker in joined
-    }
-    machines: dict[str, Machine] = {}
-    for kind, _, entry in _seats(document):
-        name = entry["name"]
-        is_master = kind == "masters"
-        seat = ClusterMember(
-            entry["id"],
-            role="master" if is_master else "worker",
-            master=None if is_master else machines[master_of[name]],
-            pod_network=entry.get("podNetwork"),
-        )
-        machines[name] = Machine(
-            name,
-            **(masters if is_master else workers),
+    return {
+        entry["name"]: Machine(
+            entry["name"],
+            **(masters if kind == "masters" else workers),
             **_given(entry, system="system"),
-            cluster=seat,
             ec2=_ec2(entry, document["region"], subnets, groups),
         )
-    return tuple(machines.values())
+        for kind, _, entry in _seats(document)
+    }
+
+
+def _clusters(document: Mapping[str, Any], machines: Mapping[str, Machine]) -> Iterator[Cluster]:
+    ids = {entry["name"]: entry["id"] for _, _, entry in _seats(document)}
+    workers = [entry["name"] for entry in document.get("workers", ())]
+    for master in document.get("masters", ()):
+        joined = set(document.get("membership", {}).get(master["name"], ()))
+        names = [name for name in workers if name in joined]
+        yield Cluster(
+            master["name"],
+            master=machines[master["name"]],
+            workers=[machines[name] for name in names],
+            ids={name: ids[name] for name in (master["name"], *names)},
+            **_given(master, pod_network="podNetwork"),
+        )
 
 
 def _given(entry: Mapping[str, Any], **names: str) -> dict[str, Any]:

@@ -1,91 +1,87 @@
-"""Rules between the members of clusters; the same rules hold for models and for descriptors."""
+"""Rules between the members of clusters, and between machines on EC2."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-import attrs
-
-from nixgen.errors import Problem
+from nixgen.errors import Problem, closest
+from nixgen.models.cluster import Cluster, Member, members
 from nixgen.models.core import at
 from nixgen.models.machine import Machine
 from nixgen.models.project import Project
 
-__all__ = ["RULES", "Conflict", "conflicts"]
+__all__ = ["RULES"]
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_APART = "choose networks that have no address in common"
 
 
-@attrs.frozen
-class Conflict:
-    """A contradiction between machines, reported at one of them.
+def _members(project: Project) -> Iterator[Problem]:
+    known = set(project.machines)
+    first: dict[Machine, tuple[Cluster, str]] = {}
+    for cluster in project.clusters:
+        places = {
+            "master": cluster.master,
+            **{f"workers[{index}]": worker for index, worker in enumerate(cluster.workers)},
+        }
+        for place, machine in places.items():
+            path, where = f"clusters.{cluster.name}.{place}", at(cluster)
+            if machine not in known:
+                yield Problem(
+                    path,
+                    f"the machine {machine.name!r} is not one of the project's machines",
+                    where=where,
+                    hint="add it to Project(machines=[…])",
+                )
+            other, its_place = first.setdefault(machine, (cluster, place))
+            if other is not cluster:
+                yield Problem(
+                    path,
+                    f"the machine {machine.name!r} is already in the cluster {other.name!r} at {at(other)}",
+                    where=where,
+                    hint="take it out of one of them: a machine belongs to one cluster",
+                )
+            elif its_place != place:
+                yield Problem(
+                    path,
+                    f"the machine {machine.name!r} is already {its_place} of this cluster",
+                    where=where,
+                    hint="take it out of workers",
+                )
 
-    :param machine: Machine to report it at.
-    :param field: Field of the machine, with dots: ``cluster.pod_network``.
-    :param message: Description of the contradiction.
-    :param hint: Advice to the user. None (the default) gives none.
-    """
 
-    machine: Machine
-    field: str
-    message: str
-    hint: str | None = None
-
-
-def conflicts(machines: Iterable[Machine]) -> Iterator[Conflict]:
-    """Yield every contradiction between the machines, in their order.
-
-    :param machines: Machines, each sound in itself.
-    """
-    machines = tuple(machines)
-    yield from _ids(machines)
-    yield from _masters(machines)
-    yield from _addresses(machines)
-    yield from _networks(machines)
-
-
-def _ids(machines: tuple[Machine, ...]) -> Iterator[Conflict]:
-    owners: dict[tuple[str, int], Machine] = {}
-    for machine in machines:
-        if machine.cluster is None:
-            continue
-        key = (machine.cluster.role, machine.cluster.id)
-        owner = owners.setdefault(key, machine)
-        if owner is not machine:
-            yield Conflict(
-                machine,
-                "cluster.id",
-                f"{machine.cluster.id} is also the id of the {machine.cluster.role} {owner.name!r}",
-                "give each master, and each worker, a number of its own",
+def _ids(project: Project) -> Iterator[Problem]:
+    owners: dict[tuple[str, int], Member] = {}
+    for member in members(project.clusters):
+        owner = owners.setdefault((member.role, member.id), member)
+        if owner.machine is not member.machine:
+            yield Problem(
+                f"clusters.{member.cluster.name}.ids[{member.machine.name!r}]",
+                f"{member.id} is also the id of the {member.role} {owner.machine.name!r}",
+                where=at(member.cluster),
+                hint="give each master, and each worker, a number of its own",
             )
+    for cluster in project.clusters:
+        names = dict.fromkeys(each.name for each in (cluster.master, *cluster.workers))
+        for name in cluster.ids:
+            if name not in names:
+                yield Problem(
+                    f"clusters.{cluster.name}.ids[{name!r}]",
+                    f"the cluster has no member {name!r}",
+                    where=at(cluster),
+                    hint=closest(name, names) or f"its members are {', '.join(names)}",
+                )
 
 
-def _masters(machines: tuple[Machine, ...]) -> Iterator[Conflict]:
-    known = set(map(id, machines))
-    for machine in machines:
-        master = machine.cluster.master if machine.cluster else None
-        if master is None:
-            continue
-        if id(master) not in known:
-            yield Conflict(
-                machine,
-                "cluster.master",
-                f"{master.name!r} is not one of the machines",
-                "add it to Project(machines=[…])",
-            )
-        elif master.cluster is None or master.cluster.role != "master":
-            yield Conflict(machine, "cluster.master", f"{master.name!r} is no master")
-
-
-def _addresses(machines: tuple[Machine, ...]) -> Iterator[Conflict]:
+def _addresses(project: Project) -> Iterator[Problem]:
     owners: dict[object, Machine] = {}
-    for machine in machines:
+    for machine in project.machines:
         if machine.ec2 is None:
             continue
         subnet = machine.ec2.subnet
         if subnet.zone is not None and not subnet.zone.startswith(machine.ec2.region):
-            yield Conflict(
+            yield _problem(
                 machine,
                 "ec2.subnet",
                 f"{subnet.id} is in {subnet.zone}, which is not in the region {machine.ec2.region}",
@@ -94,68 +90,61 @@ def _addresses(machines: tuple[Machine, ...]) -> Iterator[Conflict]:
             continue
         address = ipaddress.ip_address(machine.ec2.address)
         if subnet.cidr is not None and address not in ipaddress.ip_network(subnet.cidr):
-            yield Conflict(
+            yield _problem(
                 machine, "ec2.address", f"{address} is not in the subnet {subnet.id}, {subnet.cidr}"
             )
         owner = owners.setdefault(address, machine)
         if owner is not machine:
-            yield Conflict(
+            yield _problem(
                 machine, "ec2.address", f"{address} is also the address of {owner.name!r}"
             )
 
 
-def _networks(machines: tuple[Machine, ...]) -> Iterator[Conflict]:
+def _networks(project: Project) -> Iterator[Problem]:
     """Yield a conflict for each two networks that overlap. Packets to an address must have one way
     to go.
     """
+    clusters = {cluster.master: cluster for cluster in project.clusters}
     seen: list[tuple[_Network, str]] = []
     subnets: dict[str, str | None] = {}
-    for machine in machines:
+    for machine in project.machines:
         if machine.ec2 is not None:
             subnet = machine.ec2.subnet
             if subnet.id not in subnets:
                 subnets[subnet.id] = subnet.cidr
                 if subnet.cidr is not None:
-                    yield from _overlaps(
-                        machine, "ec2.subnet", subnet.cidr, f"the subnet {subnet.id}", seen
-                    )
+                    for message in _overlaps(subnet.cidr, f"the subnet {subnet.id}", seen):
+                        yield _problem(machine, "ec2.subnet", message, _APART)
             elif subnets[subnet.id] != subnet.cidr:
-                yield Conflict(
+                yield _problem(
                     machine,
                     "ec2.subnet",
                     f"{subnet.id} is {subnet.cidr} here, and {subnets[subnet.id]} elsewhere",
                     "use one Subnet object for both",
                 )
-        pods = machine.cluster.pod_network if machine.cluster else None
-        if pods is not None:
-            yield from _overlaps(
-                machine, "cluster.pod_network", pods, f"the pod network of {machine.name!r}", seen
-            )
+        cluster = clusters.get(machine)
+        if cluster is not None and cluster.pod_network is not None:
+            name = f"the pod network of {cluster.name!r}"
+            for message in _overlaps(cluster.pod_network, name, seen):
+                path = f"clusters.{cluster.name}.pod_network"
+                yield Problem(path, message, where=at(cluster), hint=_APART)
 
 
-def _overlaps(
-    machine: Machine, field: str, cidr: str, what: str, seen: list[tuple[_Network, str]]
-) -> Iterator[Conflict]:
+def _overlaps(cidr: str, name: str, seen: list[tuple[_Network, str]]) -> Iterator[str]:
+    """Yield a message for each known network that a further network overlaps, and add it to them.
+
+    :param name: Name of the further network, for messages.
+    :param seen: Known networks with their names.
+    """
     network = ipaddress.ip_network(cidr)
-    for other, whose in seen:
+    for other, its_name in seen:
         if network.version == other.version and network.overlaps(other):
-            yield Conflict(
-                machine,
-                field,
-                f"{network} overlaps {other}, {whose}",
-                "choose networks that have no address in common",
-            )
-    seen.append((network, what))
+            yield f"{network} overlaps {other}, {its_name}"
+    seen.append((network, name))
 
 
-def _clusters_agree(project: Project) -> Iterator[Problem]:
-    for found in conflicts(project.machines):
-        yield Problem(
-            f"machines.{found.machine.name}.{found.field}",
-            found.message,
-            where=at(found.machine),
-            hint=found.hint,
-        )
+def _problem(machine: Machine, field: str, message: str, hint: str | None = None) -> Problem:
+    return Problem(f"machines.{machine.name}.{field}", message, where=at(machine), hint=hint)
 
 
-RULES = (_clusters_agree,)
+RULES = (_members, _ids, _addresses, _networks)

@@ -2,7 +2,7 @@
 
 from nixgen import (
     Boot,
-    ClusterMember,
+    Cluster,
     CommandCheck,
     ConfigFile,
     Ec2,
@@ -183,7 +183,6 @@ group = SecurityGroup(
 )
 master = Machine(
     "master-0",
-    cluster=ClusterMember(0, role="master", pod_network="10.32.0.0/12"),
     ec2=Ec2(
         "m5.large",
         region="eu-central-1",
@@ -198,7 +197,6 @@ master = Machine(
 )
 worker = Machine(
     "worker-0",
-    cluster=ClusterMember(0, role="worker", master=master),
     ec2=Ec2(
         "m5.large",
         region="eu-central-1",
@@ -214,6 +212,9 @@ worker = Machine(
 project = Project(
     "features",
     machines=[front, metal, rented, master, worker],
+    clusters=[
+        Cluster("main", master=master, workers=[worker], pod_network="10.32.0.0/12"),
+    ],
     images=[
         Image(
             "app",

@@ -17,7 +17,7 @@ from nixgen.documents.descriptor import descriptor, read_descriptor
 from nixgen.documents.jsontext import JsonText
 from nixgen.documents.schema import faults
 from nixgen.errors import DescriptorError, UsageError
-from nixgen.models import ClusterMember, Ec2, Machine, Project, Service, Subnet, check
+from nixgen.models import Cluster, Ec2, Machine, Project, Service, Subnet, check
 
 SOUND: dict[str, Any] = {
     "schema": "nixgen/machine/1",
@@ -113,29 +113,30 @@ def problems(folder: Path, document: Any) -> dict[str, str]:
 
 def test_masters_and_workers_become_machines(tmp_path: Path) -> None:
     service = Service("kubelet", command=["/bin/kubelet"])
-    master, first, second = read_descriptor(
+    machines, clusters = read_descriptor(
         write(tmp_path, SOUND), workers={"services": [service], "memory": 1024}
     )
+    master, first, second = machines
+    (cluster,) = clusters
     assert master.ec2
-    assert master.cluster
     assert first.ec2
-    assert first.cluster
     assert second.ec2
     assert (master.name, master.services) == ("master-0", ())
-    assert (master.cluster.role, master.cluster.pod_network) == ("master", "10.32.0.0/12")
+    assert (cluster.name, cluster.pod_network) == ("master-0", "10.32.0.0/12")
+    assert (cluster.master, cluster.workers) == (master, (first, second))
+    assert cluster.ids == {"master-0": 0, "worker-0": 0, "worker-1": 1}
     assert master.ec2.security_groups[0].ingress[0].source == "10.0.0.0/16"
-    assert first.cluster.master is master
     assert (first.services, first.memory) == ((service,), 1024)
     assert first.ec2.storage[0].mount_point == "/data"
     assert first.ec2.subnet.cidr == "10.0.2.0/24"
     # what only its id is known of is still one thing
     assert (second.system, second.ec2.subnet.id) == ("aarch64-linux", "subnet-0000000c")
     assert second.ec2.security_groups[0] is master.ec2.security_groups[0]
-    assert check(Project("p", machines=[master, first, second])) == ()
+    assert check(Project("p", machines=machines, clusters=clusters)) == ()
 
 
 def test_the_older_form_is_read(tmp_path: Path) -> None:
-    document = descriptor(read_descriptor(write(tmp_path, OLDER)))
+    document = descriptor(*read_descriptor(write(tmp_path, OLDER)))
     assert document["region"] == "us-east-1"
     assert document["membership"] == OLDER["membership"]
     assert [machine["subnet"] for machine in document["workers"]] == ["subnet-0000000a"] * 2
@@ -326,27 +327,29 @@ def test_a_relative_path_starts_at_the_file_that_reads_it() -> None:
 
 
 @given(clusters())
-def test_what_is_written_is_sound_and_read_as_it_was(machines: list[Machine]) -> None:
-    assert check(Project("p", machines=machines)) == ()
-    document = descriptor(machines)
+def test_what_is_written_is_sound_and_read_as_it_was(
+    content: tuple[list[Machine], list[Cluster]],
+) -> None:
+    machines, clusters = content
+    assert check(Project("p", machines=machines, clusters=clusters)) == ()
+    document = descriptor(machines, clusters)
     assert faults("machine-1", JsonText.parse(json.dumps(document))) == []
     with tempfile.TemporaryDirectory() as folder:
-        assert descriptor(read_descriptor(write(Path(folder), document))) == document
+        assert descriptor(*read_descriptor(write(Path(folder), document))) == document
 
 
 def test_only_members_on_ec2_of_one_region_can_be_written() -> None:
     with pytest.raises(UsageError, match="no machine of the project is a member"):
-        descriptor([Machine("m")])
-    member = Machine("m", cluster=ClusterMember(0, role="master"))
+        descriptor([Machine("m")], [])
+    member = Machine("m")
     with pytest.raises(UsageError, match="'m' is a member of a cluster, and not on EC2"):
-        descriptor([member])
+        descriptor([member], [Cluster("c", master=member)])
     several = [
         Machine(
             f"m-{number}",
-            cluster=ClusterMember(number, role="master"),
             ec2=Ec2("m5.large", region=region, subnet=Subnet("subnet-0000000a")),
         )
         for number, region in enumerate(["eu-west-1", "eu-central-1"])
     ]
     with pytest.raises(UsageError, match="2 regions: eu-central-1, eu-west-1"):
-        descriptor(several)
+        descriptor(several, [Cluster(each.name, master=each) for each in several])

@@ -5,7 +5,7 @@ from nixgen import (
     Boot,
     Builder,
     Cache,
-    ClusterMember,
+    Cluster,
     CommandCheck,
     ConfigFile,
     Ec2,
@@ -182,8 +182,9 @@ ec2 = Ec2(
         Volume("/dev/sdg", size=1, type="io2"),
     ],
 )
-master = Machine("master-1", ec2=ec2, cluster=ClusterMember(1, role="master", pod_network="10.200.0.0/16"))
-joined = Machine("worker-1", ec2=Ec2("m6i.large", region="eu-central-1", subnet=subnet, security_groups=[group]), cluster=ClusterMember(1, role="worker", master=master))
+master = Machine("master-1", ec2=ec2)
+joined = Machine("worker-1", ec2=Ec2("m6i.large", region="eu-central-1", subnet=subnet, security_groups=[group]))
+cluster = Cluster("main", master=master, workers=[joined], pod_network="10.200.0.0/16", ids={"master-1": 1, "worker-1": 1})
 
 https = Port(443, name="https")
 shop = Service(
@@ -208,6 +209,7 @@ images = {name: Image(name, service=service) for name, service in {"shop": shop,
 project = Project(
     "kitchen-sink",
     machines=[front, back, metal, master, joined],
+    clusters=[cluster],
     applications=[
         Application(
             "shop",

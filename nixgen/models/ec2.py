@@ -1,0 +1,258 @@
+"""EC2 instances: the subnets, security groups and volumes of rented machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import attrs
+
+from nixgen.models.checks import (
+    FLAG,
+    Many,
+    as_tuple,
+    checked,
+    model,
+    models,
+    one_of,
+    optional,
+    pattern,
+    whole_number,
+)
+from nixgen.models.core import Fault, Model
+from nixgen.models.disk import DEVICE, MOUNT_POINT, WORD
+from nixgen.models.network import address, network_range
+
+__all__ = ["Ec2", "Ingress", "SecurityGroup", "Subnet", "Volume"]
+
+# Identifiers are a kind, a dash and 8 or 17 hexadecimal digits (EC2 User Guide, "Resource IDs").
+_ID = r"[0-9a-f]{8}([0-9a-f]{9})?"
+_SUBNET = pattern(rf"subnet-{_ID}", what="a subnet's id", example="subnet-0a1b2c3d4e5f60718")
+_GROUP = pattern(rf"sg-{_ID}", what="a security group's id", example="sg-0a1b2c3d4e5f60718")
+_AMI = pattern(rf"ami-{_ID}", what="a machine image's id", example="ami-0a1b2c3d4e5f60718")
+_REGION = pattern(r"[a-z]{2}(-[a-z]+)+-[0-9]", what="a region", example="eu-central-1")
+_ZONE = pattern(
+    r"[a-z]{2}(-[a-z]+)+-[0-9][a-z]", what="an availability zone", example="eu-central-1a"
+)
+_INSTANCE_TYPE = pattern(r"[a-z0-9-]+\.[a-z0-9-]+", what="an instance type", example="m5.large")
+_KEY_PAIR = pattern(r"[ -~]{1,255}", what="a key pair's name", example="operators")
+
+VolumeType = Literal["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"]
+
+
+def _known(entries: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the entries whose value is None."""
+    return {name: value for name, value in entries.items() if value is not None}
+
+
+# `document` is a value as machine.json has it (nixgen/documents/machine-1.json); the options of nix/nixos/cluster.nix have the same names.
+
+
+@attrs.frozen(eq=False)
+class Subnet(Model):
+    """A subnet of a VPC.
+
+    :param id: Id of the subnet on EC2, such as ``subnet-0a1b2c3d4e5f60718``.
+    :param cidr: Address range of the subnet in CIDR notation, such as ``10.0.0.0/16``. None when it
+        is unknown; addresses are then not checked against it.
+    :param zone: Availability zone of the subnet, such as ``eu-central-1a``; it must lie in the
+        region of the machine. None when it is unknown.
+    """
+
+    id: str = attrs.field(metadata=checked(_SUBNET))
+    cidr: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(network_range))
+    )
+    zone: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_ZONE)))
+
+    def document(self) -> dict[str, Any]:
+        return _known({"id": self.id, "cidr": self.cidr, "zone": self.zone})
+
+
+@attrs.frozen(eq=False)
+class Ingress(Model):
+    """A rule that lets packets in through a security group.
+
+    :param port: First port of the range that the rule opens.
+    :param last: Last port of the range. None (the default) means that the rule opens ``port``
+        alone.
+    :param protocol: Protocol of the packets: ``tcp`` (the default) or ``udp``.
+    :param source: Network that the packets come from, in CIDR notation; ``0.0.0.0/0``, any IPv4
+        address, unless given.
+    """
+
+    port: int = attrs.field(metadata=checked(whole_number(0, 65535)))
+    last: int | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(whole_number(0, 65535)))
+    )
+    protocol: Literal["tcp", "udp"] = attrs.field(
+        default="tcp", kw_only=True, metadata=checked(one_of(Literal["tcp", "udp"]))
+    )
+    source: str = attrs.field(default="0.0.0.0/0", kw_only=True, metadata=checked(network_range))
+
+    @property
+    def to(self) -> int:
+        return self.port if self.last is None else self.last
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "protocol": self.protocol,
+            "from": self.port,
+            "to": self.to,
+            "source": self.source,
+        }
+
+    def faults(self) -> Iterator[Fault]:
+        if self.to < self.port:
+            yield ".last", f"is before the first port, {self.port}", None
+
+
+def as_ingress(value: Many[Ingress]) -> tuple[Ingress, ...]:
+    return as_tuple(value)
+
+
+@attrs.frozen(eq=False)
+class SecurityGroup(Model):
+    """A security group: the packets that EC2 lets through to a machine. The machine's own firewall
+    opens the same ports.
+
+    :param id: Id of the group on EC2, such as ``sg-0a1b2c3d4e5f60718``.
+    :param ingress: Rules that let packets in. Without any (the default), the group opens no port in
+        the machine's firewall.
+    """
+
+    id: str = attrs.field(metadata=checked(_GROUP))
+    ingress: tuple[Ingress, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_ingress,
+        metadata=models(Ingress),
+    )
+
+    def document(self) -> dict[str, Any]:
+        return {"id": self.id, "ingress": [rule.document() for rule in self.ingress]}
+
+
+def as_security_groups(value: Many[SecurityGroup]) -> tuple[SecurityGroup, ...]:
+    return as_tuple(value)
+
+
+@attrs.frozen(eq=False)
+class Volume(Model):
+    """An EBS volume that is attached to a machine.
+
+    :param device: Device of the volume on the machine, such as ``/dev/xvdf``.
+    :param size: Size in GiB.
+    :param type: Type of EBS volume: ``gp3`` (the default), ``gp2``, ``io1``, ``io2``, ``sc1``,
+        ``st1`` or ``standard``.
+    :param mount_point: Absolute path at which the volume is mounted. None (the default) means that
+        it is not mounted.
+    :param fs_type: File system that a new volume with a mount point gets; ``ext4`` unless given.
+    :param encrypted: True (the default) when EBS encrypts the volume.
+    :param delete_on_termination: True when the volume is deleted together with its machine. False
+        (the default) keeps the volume and its data.
+    """
+
+    device: str = attrs.field(metadata=checked(DEVICE))
+    size: int = attrs.field(kw_only=True, metadata=checked(whole_number(1, 65536)))
+    type: str = attrs.field(
+        default="gp3",
+        kw_only=True,
+        metadata=checked(one_of(VolumeType)),
+    )
+    mount_point: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(MOUNT_POINT))
+    )
+    fs_type: str = attrs.field(default="ext4", kw_only=True, metadata=checked(WORD))
+    encrypted: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
+    delete_on_termination: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+
+    def document(self) -> dict[str, Any]:
+        return _known(
+            {
+                "device": self.device,
+                "size": self.size,
+                "type": self.type,
+                "mountPoint": self.mount_point,
+                "fsType": self.fs_type,
+                "encrypted": self.encrypted,
+                "deleteOnTermination": self.delete_on_termination,
+            }
+        )
+
+
+def as_volumes(value: Many[Volume]) -> tuple[Volume, ...]:
+    return as_tuple(value)
+
+
+@attrs.frozen(eq=False)
+class Ec2(Model):
+    """The EC2 instance that a machine runs on.
+
+    :param instance_type: Instance type, such as ``m5.large``.
+    :param region: Region of the instance, such as ``eu-central-1``.
+    :param subnet: Subnet that the instance is in.
+    :param security_groups: Security groups of the instance, which decide the packets that reach it.
+    :param address: Private IP address of the instance, inside the subnet. None (the default) lets
+        EC2 choose one.
+    :param public: True when the instance also gets a public address. False is the default.
+    :param image: Id of the AMI that the instance starts from. None (the default) lets the
+        deployment tool choose.
+    :param key_pair: Name of the EC2 key pair whose owner may log in. None (the default) names none.
+    :param root_size: Size of the root volume in GiB, 30 unless given.
+    :param storage: Further EBS volumes. Each has a device and a mount point of its own.
+    """
+
+    instance_type: str = attrs.field(metadata=checked(_INSTANCE_TYPE))
+    region: str = attrs.field(kw_only=True, metadata=checked(_REGION))
+    subnet: Subnet = attrs.field(kw_only=True, metadata=model(Subnet))
+    security_groups: tuple[SecurityGroup, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_security_groups,
+        metadata=models(SecurityGroup),
+    )
+    address: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(address))
+    )
+    public: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    image: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_AMI)))
+    key_pair: str | None = attrs.field(
+        default=None, kw_only=True, metadata=checked(optional(_KEY_PAIR))
+    )
+    root_size: int = attrs.field(default=30, kw_only=True, metadata=checked(whole_number(1, 65536)))
+    storage: tuple[Volume, ...] = attrs.field(
+        default=(),
+        kw_only=True,
+        converter=as_volumes,
+        metadata=models(Volume),
+    )
+
+    def document(self) -> dict[str, Any]:
+        """The value as JSON data, in the shape of the option `nixgen.ec2` of nix/nixos/cluster.nix."""
+        return _known(
+            {
+                "region": self.region,
+                "instanceType": self.instance_type,
+                "address": self.address,
+                "public": self.public,
+                "image": self.image,
+                "keyPair": self.key_pair,
+                "rootSize": self.root_size,
+                "subnet": self.subnet.document(),
+                "securityGroups": [group.document() for group in self.security_groups],
+                "storage": [volume.document() for volume in self.storage],
+            }
+        )
+
+    def faults(self) -> Iterator[Fault]:
+        for field in ("device", "mount_point"):
+            first: dict[str, int] = {}
+            for index, volume in enumerate(self.storage):
+                value = getattr(volume, field)
+                if value is not None and first.setdefault(value, index) != index:
+                    yield (
+                        f".storage[{index}].{field}",
+                        f"{value} is also that of storage[{first[value]}]",
+                        None,
+                    )
