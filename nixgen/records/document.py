@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["document", "parse_object", "to_text"]
+__all__ = ["document", "parse_json", "parse_object", "to_text"]
 
 
 def document(schema: str, /, **members: Any) -> dict[str, Any]:
@@ -26,16 +26,25 @@ def to_text(value: Any, *, indent: int | None = 2) -> str:
     return json.dumps(value, indent=indent, sort_keys=True) + "\n"
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Read JSON.
+
+    :param text: the document.
+    :raises ValueError: it is not JSON, or is nested more deeply than Python can read.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def parse_object(text: str | bytes) -> dict[str, Any]:
     """Read a JSON object.
 
     :param text: the document.
     :raises ValueError: it is not JSON, or no object.
     """
-    try:
-        value = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    value = parse_json(text)
     if not isinstance(value, dict):
         raise ValueError(f"it is {type(value).__name__}, not an object")  # noqa: TRY004 - bad data, not a bad argument
     return value

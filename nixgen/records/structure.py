@@ -25,10 +25,11 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, g
 
 import attrs
 
+from nixgen.records.document import parse_json
 from nixgen.records.rules import NAME, Rule
 from nixgen.records.times import parse_time, time_text
 
-__all__ = ["WRONG", "Faults", "Place", "place_text", "to_json", "value_of"]
+__all__ = ["WRONG", "Faults", "Place", "parse_as", "place_text", "to_json", "value_of"]
 
 #: A place in a document: the place around it, and the member's name or the position in the array.
 Place: TypeAlias = tuple["Place", str | int] | None
@@ -74,6 +75,20 @@ def value_of(kind: Any, value: Any, faults: Faults, place: Place = None) -> Any:
     :returns: the value, or `WRONG` when ``faults`` has grown.
     """
     return _reader(kind)(value, place, faults)
+
+
+def parse_as(kind: Any, text: str | bytes) -> Any:
+    """Read JSON that another program wrote. Members that the classes do not have are ignored.
+
+    :param kind: one of the types above.
+    :param text: the JSON.
+    :raises ValueError: it is not JSON, or not of that type; the message names each fault.
+    """
+    faults = Faults(ignore_unknown=True)
+    value = value_of(kind, parse_json(text), faults)
+    if faults.found:
+        raise ValueError("; ".join(f"{place}: {message}" for place, message in faults.found))
+    return value
 
 
 def to_json(value: Any) -> Any:

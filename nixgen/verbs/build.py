@@ -209,16 +209,16 @@ def results(workspace: Workspace, built: Built) -> dict[str, object]:
     :param workspace: the project, for its commit.
     :param built: the outcome of the build.
     """
-    from nixgen.driver.build.results import Results, source_commit
+    from nixgen.driver.build.results import results_document, source_commit
 
-    return Results.of_report(
+    return results_document(
         built.report,
         base=built.base,
         system=None,
         commit=source_commit(SubprocessRunner(), workspace.root),
         started=built.started,
         origins=built.origins,
-    ).to_json()
+    )
 
 
 def _builders(workspace: Workspace, wanted: str | None) -> Builders | None:

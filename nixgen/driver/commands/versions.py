@@ -9,7 +9,6 @@ import json
 import os
 from pathlib import Path
 
-import attrs
 from attrs import frozen
 
 from nixgen.errors import StoreError
@@ -17,11 +16,10 @@ from nixgen.files.write import write_atomically
 from nixgen.programs.child import missing_tool
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
-from nixgen.records.document import document
+from nixgen.records.format import Format
 
 __all__ = ["Capabilities", "nix_identity", "probe", "program_identity"]
 
-_SCHEMA = "nixgen/capabilities/1"
 _FEATURES = ("--extra-experimental-features", "nix-command flakes")
 
 
@@ -43,6 +41,14 @@ class Capabilities:
     system: str
     sandbox: str
     config_command: str
+
+
+_FORMAT = Format(
+    schema="nixgen/capabilities/1",
+    shape=Capabilities,
+    error=StoreError,
+    hint="delete it; nixgen writes it anew",
+)
 
 
 def nix_identity() -> str:
@@ -73,23 +79,11 @@ def probe(runner: Runner, cache: Path) -> Capabilities:
     """
     identity = nix_identity()
     file = cache / "capabilities.json"
-    try:
-        known = json.loads(file.read_bytes())
-        if known.pop("schema") == _SCHEMA and known["identity"] == identity:
-            return Capabilities(**known)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
-    found = _probe(runner, identity)
-    write_atomically(
-        file,
-        json.dumps(
-            document(
-                _SCHEMA,
-                **attrs.asdict(found),
-            )
-        ).encode(),
-    )
-    return found
+    known = _FORMAT.find(file)
+    if known is None or known.identity != identity:
+        known = _probe(runner, identity)
+        write_atomically(file, _FORMAT.text(known).encode())
+    return known
 
 
 def _probe(runner: Runner, identity: str) -> Capabilities:

@@ -16,15 +16,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from nixgen.driver.evaluate.target import Target
 from nixgen.files.write import disk_errors, write_atomically
+from nixgen.records.structure import parse_as
 
 __all__ = ["EvaluationCache"]
 
 _LARGEST = 8 << 20
 _OLDEST = 90 * 86_400
+
+
+@frozen(kw_only=True)
+class _Circumstances:
+    """The members of a line that say how a target was evaluated.
+
+    :param seconds: the duration of the evaluation; None when it is unknown.
+    :param at: the moment when the line was written, in seconds since 1970.
+    """
+
+    seconds: float | None = None
+    at: float = 0.0
 
 
 @define
@@ -54,12 +67,11 @@ class EvaluationCache:
 
     def seconds(self) -> Mapping[str, float]:
         """Target → what its last evaluation took, whatever its key was."""
-        found: dict[str, float] = {}
-        for head, line in self._read().items():
-            attr = head.partition(b" ")[2].decode("utf-8", "replace")
-            with contextlib.suppress(ValueError, LookupError, TypeError):
-                found[attr] = float(json.loads(line)["seconds"])
-        return found
+        return {
+            head.partition(b" ")[2].decode("utf-8", "replace"): seconds
+            for head, line in self._read().items()
+            if (seconds := _circumstances(line).seconds) is not None
+        }
 
     def save(self, key: str, target: Target, seconds: float | None = None) -> None:
         """Remember a target.
@@ -96,7 +108,7 @@ class EvaluationCache:
                 size += len(head) + len(line) + 3
                 if size > self.largest // 2:
                     break
-                if _time(line) > oldest:
+                if _circumstances(line).at > oldest:
                     kept[head] = line
             self._write(dict(reversed(kept.items())))
 
@@ -148,16 +160,17 @@ def _lines(content: bytes) -> dict[bytes, bytes]:
 
 def _parsed(attr: str, line: bytes) -> Target | None:
     try:
-        return Target.from_json(attr, json.loads(line))
-    except (ValueError, LookupError, TypeError, AttributeError):
+        return Target.parse(attr, line)
+    except ValueError:
         return None
 
 
-def _time(line: bytes) -> float:
+def _circumstances(line: bytes) -> _Circumstances:
     try:
-        return float(json.loads(line)["at"])
-    except (ValueError, LookupError, TypeError):
-        return 0.0
+        circumstances: _Circumstances = parse_as(_Circumstances, line)
+    except ValueError:
+        return _Circumstances()
+    return circumstances
 
 
 def _usable(target: Target) -> bool:

@@ -9,10 +9,8 @@ the same in 0.0.6, for Nix 2.8, and in 2.33.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
-from typing import Any
 
 from attrs import frozen
 
@@ -21,11 +19,12 @@ from nixgen.driver.evaluate import commands
 from nixgen.driver.evaluate.findings import Findings
 from nixgen.driver.evaluate.limits import Limits
 from nixgen.driver.evaluate.refusal import Blame, Ending, refusal
-from nixgen.driver.evaluate.target import Target
+from nixgen.driver.evaluate.target import Outputs, Target
 from nixgen.driver.evaluate.tree import Tree
 from nixgen.errors import EvaluationError
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
+from nixgen.records.structure import parse_as
 
 __all__ = ["EvalJobs", "eval_jobs_program"]
 
@@ -37,6 +36,16 @@ def eval_jobs_program() -> str | None:
 
 class _Cancelled(Exception):  # noqa: N818 - ends a process of ours
     pass
+
+
+@frozen(kw_only=True)
+class _Job:
+    """A line of nix-eval-jobs: a derivation or an error."""
+
+    attr: str
+    drv_path: str | None = None
+    outputs: Outputs | None = None
+    error: str | None = None
 
 
 @frozen(kw_only=True)
@@ -65,12 +74,11 @@ class EvalJobs:
 
         def output(line: bytes) -> None:
             try:
-                value = json.loads(line)
-                name = value["attr"]
-                self._found(names[name], value)
-            except (ValueError, LookupError, TypeError, AttributeError):
+                job: _Job = parse_as(_Job, line)
+            except ValueError:
                 return  # whatever it is about is left undone
-            del names[name]
+            if job.attr in names and self._record(names[job.attr], job):
+                del names[job.attr]
 
         def line(text: bytes) -> None:
             nonlocal last
@@ -100,12 +108,19 @@ class EvalJobs:
             variables=self.tree.variables,
         )
 
-    def _found(self, attr: str, value: Any) -> None:
-        if "error" not in value:
-            target = Target.from_json(attr, {"drv": value["drvPath"], "outputs": value["outputs"]})
+    def _record(self, attr: str, job: _Job) -> bool:
+        """Pass on the result of a job.
+
+        :return: whether there is one.
+        """
+        if job.error is not None:
+            error = refusal(attr, job.error.encode(), Ending.ERROR, blame=self.blame)
+            if not isinstance(error, EvaluationError):
+                raise error
+            self.findings.refused(attr, error)
+        elif job.drv_path and job.outputs:
+            target = Target(attr=attr, drv=job.drv_path, outputs=job.outputs)
             self.findings.evaluated(target, None)
-            return
-        error = refusal(attr, str(value["error"]).encode(), Ending.ERROR, blame=self.blame)
-        if not isinstance(error, EvaluationError):
-            raise error
-        self.findings.refused(attr, error)
+        else:
+            return False
+        return True

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated
 
 from attrs import field, frozen
 
-__all__ = ["Target"]
+from nixgen.records.rules import Rule, Text
+from nixgen.records.structure import parse_as
+
+__all__ = ["Outputs", "Target"]
+
+#: Output name → store path; at least one.
+Outputs = Annotated[Mapping[str, Text], Rule(bool, "an output")]
 
 
 def _outputs(value: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(value))
+
+
+@frozen(kw_only=True)
+class _Derivation:
+    drv: Text
+    outputs: Outputs
 
 
 @frozen(kw_only=True)
@@ -34,14 +46,16 @@ class Target:
         return self.outputs.get("out") or next(iter(self.outputs.values()))
 
     @classmethod
-    def from_json(cls, attr: str, value: Any) -> Target:
-        """:raises ValueError: (or LookupError, TypeError, AttributeError) when it is no target."""
-        drv, outputs = value["drv"], dict(value["outputs"])
-        words = (attr, drv, *outputs, *outputs.values())
-        if not outputs or not all(isinstance(word, str) and word for word in words):
-            message = f"{attr} is no target"
-            raise ValueError(message)
-        return cls(attr=attr, drv=drv, outputs=outputs)
+    def parse(cls, attr: str, text: str | bytes) -> Target:
+        """Read the JSON ``{"drv": …, "outputs": {…}}``, with other members beside these.
+
+        :param attr: attribute path of the target.
+        :param text: the JSON.
+        :raises ValueError: the text is something else.
+        """
+        derivation: _Derivation = parse_as(_Derivation, text)
+        return cls(attr=attr, drv=derivation.drv, outputs=derivation.outputs)
 
     def to_json(self) -> dict[str, object]:
+        """The object that `parse` reads."""
         return {"drv": self.drv, "outputs": dict(self.outputs)}

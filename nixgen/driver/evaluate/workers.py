@@ -7,7 +7,6 @@ target is wrong, which ends an evaluation. Its rest is then begun anew.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import threading
@@ -204,7 +203,7 @@ class _Process:
                 self._findings.begin(rest)
             case "done":
                 attr, _, value = rest.partition(" ")
-                target = Target.from_json(attr, json.loads(value))
+                target = Target.parse(attr, value)
                 seconds = time.monotonic() - self._began
                 if self.schedule.done(attr):
                     self._findings.evaluated(target, seconds)

@@ -8,10 +8,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from attrs import field, frozen
 
@@ -19,7 +18,9 @@ from nixgen.driver.commands import nix
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.errors import StoreError
 from nixgen.programs.runner import Runner
+from nixgen.records.structure import parse_as
 from nixgen.store.digest import normalise_hash
+from nixgen.store.path import STORE
 
 __all__ = ["PathInfo", "Realisation", "parse", "query", "valid"]
 
@@ -63,6 +64,48 @@ class Realisation:
     dependencies: Mapping[str, str] = field(factory=dict)
 
 
+_METHODS = {"text": "text:", "flat": "fixed:", "nar": "fixed:r:", "git": "fixed:git:"}
+
+
+@frozen(kw_only=True)
+class _ContentAddress:
+    method: Literal["text", "flat", "nar", "git"]
+    hash: Any
+
+
+@frozen(kw_only=True)
+class _Entry:
+    nar_hash: Any
+    nar_size: int
+    references: tuple[str, ...]
+    deriver: str | None = None
+    signatures: tuple[str, ...] | None = None
+    ca: str | _ContentAddress | None = None
+
+
+@frozen(kw_only=True)
+class _Listed(_Entry):
+    path: str
+    valid: bool = True
+
+
+@frozen(kw_only=True)
+class _Invalid:
+    path: str
+    valid: Literal[False]
+
+
+@frozen(kw_only=True)
+class _Versioned:
+    info: Mapping[str, _Entry | None]
+    store_dir: str = STORE
+
+
+# 2.34 puts "version" and "storeDir" beside the paths of the older map
+_Paths = Mapping[str, int | str | _Entry | None]
+_DOCUMENT = tuple[_Invalid | _Listed, ...] | _Versioned | _Paths
+
+
 def query(
     runner: Runner, options: NixOptions, paths: tuple[str, ...], *, recursive: bool
 ) -> dict[str, PathInfo]:
@@ -92,9 +135,9 @@ def query(
 def _parsed(document: bytes) -> dict[str, PathInfo]:
     try:
         return parse(document)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise StoreError(
-            f"nix path-info printed what nixgen does not understand: {error!r}",
+            f"nix path-info printed what nixgen does not understand: {error}",
             hint="report the version of Nix: nix --version",
         ) from error
 
@@ -104,45 +147,39 @@ def valid(runner: Runner, options: NixOptions, paths: tuple[str, ...]) -> frozen
 
 
 def parse(document: bytes) -> dict[str, PathInfo]:
-    """Any version's JSON → valid paths.
+    """Read the JSON of any version of Nix.
 
-    :raises ValueError: (or KeyError, TypeError, AttributeError) when it is of no known shape.
+    :param document: the output of ``nix path-info --json``.
+    :return: path → metadata, of the valid paths.
+    :raises ValueError: it has none of the known shapes.
     """
-    data = json.loads(document)
-    store_dir = "/nix/store"
-    if isinstance(data, list):
-        entries = [(entry["path"], entry) for entry in data if entry.get("valid", True)]
-    else:
-        if "info" in data:
-            store_dir = data.get("storeDir", store_dir)
-            data = data["info"]
-        entries = [
-            (_full(path, store_dir), entry)
-            for path, entry in data.items()
-            if isinstance(entry, dict)
-        ]
-    return {path: _path_info(path, entry, store_dir) for path, entry in entries}
+    read = parse_as(_DOCUMENT, document)
+    if isinstance(read, tuple):
+        return {each.path: _path_info(each.path, each) for each in read if each.valid}
+    entries, folder = (read.info, read.store_dir) if isinstance(read, _Versioned) else (read, STORE)
+    paths = {
+        _full(path, folder): entry for path, entry in entries.items() if isinstance(entry, _Entry)
+    }
+    return {path: _path_info(path, entry, folder) for path, entry in paths.items()}
 
 
-def _path_info(path: str, entry: dict[str, Any], store_dir: str) -> PathInfo:
-    deriver = entry.get("deriver")
+def _path_info(path: str, entry: _Entry, folder: str = STORE) -> PathInfo:
     return PathInfo(
         path=path,
-        nar_hash=normalise_hash(entry["narHash"]),
-        nar_size=int(entry["narSize"]),
-        references=tuple(sorted(_full(name, store_dir) for name in entry["references"])),
-        deriver=_full(deriver, store_dir) if deriver else None,
-        signatures=tuple(entry.get("signatures") or ()),
-        ca=_content_address(entry.get("ca")),
+        nar_hash=normalise_hash(entry.nar_hash),
+        nar_size=entry.nar_size,
+        references=tuple(sorted(_full(name, folder) for name in entry.references)),
+        deriver=_full(entry.deriver, folder) if entry.deriver else None,
+        signatures=entry.signatures or (),
+        ca=_content_address(entry.ca),
     )
 
 
-def _full(path: str, store_dir: str) -> str:
-    return path if path.startswith("/") else f"{store_dir}/{path}"
+def _full(path: str, folder: str) -> str:
+    return path if path.startswith("/") else f"{folder}/{path}"
 
 
-def _content_address(value: Any) -> str | None:
-    if not isinstance(value, dict):
-        return value or None
-    prefix = {"text": "text:", "flat": "fixed:", "nar": "fixed:r:", "git": "fixed:git:"}
-    return prefix[value["method"]] + normalise_hash(value["hash"])
+def _content_address(value: str | _ContentAddress | None) -> str | None:
+    if isinstance(value, _ContentAddress):
+        return _METHODS[value.method] + normalise_hash(value.hash)
+    return value or None
