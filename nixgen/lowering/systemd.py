@@ -40,9 +40,8 @@ def unit(
     :param beside: the ids of the services of the same machine.
     :param shared: see `shared_sandboxes`.
     """
-    local = sorted(
-        f"{needed.name}.service" for needed in service.depends_on if id(needed) in beside
-    )
+    local = [f"{needed.name}.service" for needed in service.depends_on if id(needed) in beside]
+    local.sort()
     bindings: dict[str, Expr] = {
         "description": nix.Str(service.description or service.name),
         "wantedBy": _MULTI_USER,
@@ -66,8 +65,9 @@ def _service_config(scope: Scope, service: Service, shared: Mapping[Sandbox, Exp
     config: dict[str, Expr] = {
         "ExecStart": command_line(scope, service.command),
         "Restart": nix.Str(service.restart),
-        **({} if variable else restrictions.directives),
     }
+    if variable is None:
+        config.update(restrictions.directives)
     if service.setup:
         config["ExecStartPre"] = nix.List(
             tuple(command_line(scope, words) for words in service.setup)

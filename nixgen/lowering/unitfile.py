@@ -35,13 +35,16 @@ def _quoted_word(text: str) -> str:
 
 def _add_quoted(parts: tuple[str | Expr, ...], pieces: list[str | Expr]) -> None:
     # a store path itself never needs quotes
-    quotes = not any(parts) or any(
-        isinstance(part, str) and _NEEDS_QUOTES.search(part) for part in parts
-    )
+    quotes = not any(parts)
+    start = len(pieces)
+    for part in parts:
+        if isinstance(part, str):
+            pieces.append(_escaped(part))
+            quotes = quotes or _NEEDS_QUOTES.search(part) is not None
+        else:
+            pieces.append(part)
     if quotes:
-        pieces.append('"')
-    pieces.extend([_escaped(part) if isinstance(part, str) else part for part in parts])
-    if quotes:
+        pieces.insert(start, '"')
         pieces.append('"')
 
 
@@ -55,11 +58,13 @@ def _escaped(text: str) -> str:
 
 
 def _string(pieces: Iterable[str | Expr]) -> Expr:
-    given = list(pieces)
-    texts = [piece for piece in given if isinstance(piece, str)]
-    if len(texts) == len(given):
-        return nix.Str("".join(texts))
-    return nix.Interpolation(given)
+    string = nix.Interpolation(pieces)
+    match string.parts:
+        case ():
+            return nix.Str("")
+        case (str(text),):
+            return nix.Str(text)
+    return string
 
 
 def literal(text: str) -> str:
@@ -71,7 +76,9 @@ def environment_value(scope: Scope, value: Any) -> Expr:
     """One value of ``systemd.services.NAME.environment``."""
     if isinstance(value, str):
         return nix.Str(literal(value))
-    return _string(literal(part) if isinstance(part, str) else part for part in scope.parts(value))
+    return _string(
+        [literal(part) if isinstance(part, str) else part for part in scope.parts(value)]
+    )
 
 
 def word(text: str) -> str:
