@@ -37,9 +37,17 @@ class PaceStatistics:
     :param throttled: answers that asked for fewer requests.
     """
 
-    requests: int
-    repeated: int
-    throttled: int
+    requests: int = 0
+    repeated: int = 0
+    throttled: int = 0
+
+    def __add__(self, other: PaceStatistics) -> PaceStatistics:
+        """The numbers of both."""
+        return PaceStatistics(
+            requests=self.requests + other.requests,
+            repeated=self.repeated + other.repeated,
+            throttled=self.throttled + other.throttled,
+        )
 
 
 class Pace:

@@ -319,7 +319,7 @@ class NarStream:
         return frame
 
     def _verified(self, info: PathInfo, take: Callable[[], bytearray]) -> Iterator[memoryview]:
-        """The NAR in frames. The end raises an error when the NAR is not what the store's database says."""
+        """The NAR in frames; at its end an error, when it is not what the store's database says."""
         digest = hashlib.sha256()
         size = 0
         for frame in nar_frames(self._store.real_path(info.path), take):

@@ -1,7 +1,9 @@
-"""Finds the values of secrets in what would be uploaded: a store path is readable by everybody, and a cache keeps it.
+"""Finds the values of secrets in files that would be uploaded. Everybody can read a store path, and a
+cache keeps it.
 
-A value is searched for in all forms that `nixgen.cache.push.forms` knows: as it is, escaped, in base64, in hexadecimal and
-in UTF-16. Compression and encryption hide it. Values are never part of a representation, a message or a log.
+A value is searched for in all forms of `nixgen.cache.push.forms`: as it is, escaped, in base64, in
+hexadecimal and in UTF-16. It is not found in compressed or encrypted files. Values are never part of
+a representation, a message or a log.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 LEAST_LENGTH = 8
-"""Bytes below which a value is not searched for: short words are found everywhere."""
+"""Least bytes of a value that is searched for: shorter words are found everywhere."""
 
 _DIRECTORIES = ("NIXGEN_SECRETS_DIR", "CREDENTIALS_DIRECTORY")
 _WINDOW = 256 << 10
@@ -38,10 +40,10 @@ _WINDOW = 256 << 10
 
 @frozen(kw_only=True)
 class Values:
-    """What is known here of a project's secrets.
+    """The values of a project's secrets on this computer.
 
-    :param found: name and value, several for a secret that lies in several places.
-    :param absent: names of secrets that no place has, or lets us read.
+    :param found: (name, value); several for a secret with different values in several places.
+    :param absent: names of secrets without a readable file.
     """
 
     found: tuple[tuple[str, bytes], ...] = field(repr=False)
@@ -49,12 +51,14 @@ class Values:
 
 
 def read_values(files: Iterable[tuple[str, str]], environment: Mapping[str, str]) -> Values:
-    """Look for secrets where this machine would have them.
+    """Read the values of secrets on this computer.
 
-    Each may be the file that it is on the machine, and ``NAME`` in the folders that the variables ``NIXGEN_SECRETS_DIR`` and
-    systemd's ``CREDENTIALS_DIRECTORY`` give (systemd.exec(5), LoadCredential=).
+    A secret may be in the file that it has on its machine, and in a file of its name in the folders
+    ``NIXGEN_SECRETS_DIR`` and systemd's ``CREDENTIALS_DIRECTORY`` (systemd.exec(5),
+    LoadCredential=).
 
-    :param files: name and absolute path on the machine of each.
+    :param files: (name, absolute path on the machine) of each secret.
+    :param environment: the environment variables.
     """
     folders = [Path(environment[name]) for name in _DIRECTORIES if environment.get(name)]
     found: list[tuple[str, bytes]] = []
@@ -79,10 +83,10 @@ def _content(path: Path) -> bytes | None:
 
 @frozen(kw_only=True)
 class Scanner:
-    """What is searched for.
+    """The values of secrets, in all forms that are searched for.
 
-    :param names: of the secrets that are.
-    :param too_short: of those that are not, see `LEAST_LENGTH`.
+    :param names: of the secrets.
+    :param too_short: names of secrets that are not searched for; see `LEAST_LENGTH`.
     """
 
     names: tuple[str, ...]
@@ -91,7 +95,11 @@ class Scanner:
 
     @classmethod
     def of(cls, secrets: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Scanner:
-        """:param secrets: name → value; the newline that editors leave at the end of a file is no part of it."""
+        """Make a scanner for some secrets.
+
+        :param secrets: name → value, or pairs of both. A newline at the end of a value is removed:
+            editors leave it at the end of a file.
+        """
         pairs = secrets.items() if isinstance(secrets, Mapping) else secrets
         known: list[tuple[Form, str]] = []
         names: dict[str, None] = {}
@@ -106,15 +114,19 @@ class Scanner:
         return cls(names=tuple(names), too_short=tuple(short), forms=tuple(known))
 
     def __bool__(self) -> bool:
-        """Whether there is anything to search for."""
+        """Whether there is a value to search for."""
         return bool(self._forms)
 
     def start(self) -> Scan:
-        """A search through one stream, to be fed piece by piece."""
+        """Begin a search through one stream, which is then fed piece by piece."""
         return Scan(self._forms)
 
     def scan(self, chunks: Iterable[bytes]) -> frozenset[str]:
-        """The names of the secrets whose value is in the stream that ``chunks`` make up."""
+        """Search one stream.
+
+        :param chunks: the pieces of the stream.
+        :returns: the names of the secrets in it.
+        """
         search = self.start()
         for chunk in chunks:
             search.feed(chunk)
@@ -122,7 +134,10 @@ class Scanner:
 
 
 class Scan:
-    """One search through one stream. Of the stream, at most a window and one chunk are held."""
+    """A search through one stream. It holds at most a window and one chunk of the stream.
+
+    :param forms: (form of a value, name of the secret).
+    """
 
     def __init__(self, forms: Iterable[tuple[Form, str]]) -> None:
         self._forms = list(forms)
@@ -130,22 +145,25 @@ class Scan:
         self._pending: list[bytes] = []
         self._size = 0
         self._tail = b""
-        self._found: set[str] = set()
+        self._leaked: set[str] = set()
 
     def feed(self, chunk: bytes) -> None:
-        """The next piece of the stream, of any size."""
+        """Search the next piece of the stream.
+
+        :param chunk: of any size.
+        """
         if not self._forms:
             return
-        # NARs come in pieces of a few bytes; each search costs as much as some thousands of bytes
+        # NARs come in pieces of a few bytes, and a search costs as much as some thousands of bytes.
         self._pending.append(chunk)
         self._size += len(chunk)
         if self._size >= _WINDOW:
             self._search()
 
     def finish(self) -> frozenset[str]:
-        """The stream is over: the names of the secrets that were in it."""
+        """End the search, and return the names of the secrets that were found."""
         self._search()
-        return frozenset(self._found)
+        return frozenset(self._leaked)
 
     def _search(self) -> None:
         window = b"".join((self._tail, *self._pending))
@@ -155,16 +173,17 @@ class Scan:
         copies = alphabets(window)
         found = {name for form, name in self._forms if form.is_in(copies[form.alphabet])}
         if found:
-            self._found |= found
-            self._forms = [item for item in self._forms if item[1] not in self._found]
+            self._leaked |= found
+            self._forms = [item for item in self._forms if item[1] not in self._leaked]
 
 
 @frozen(kw_only=True)
 class Leak:
-    """A secret's value where everybody can read it.
+    """The value of a secret in a file that everybody could read.
 
-    :param path: the store path; of a build log, that of its derivation.
-    :param file: in it, relative; empty when the path is itself the file, or the log.
+    :param path: the store path; for a build log, the derivation.
+    :param file: the file in the path; empty when the path itself is the file, or for a log.
+    :param secret: the name of the secret.
     """
 
     path: str
@@ -173,8 +192,11 @@ class Leak:
 
 
 def scan_paths(paths: Iterable[str], scanner: Scanner, store: Store) -> list[Leak]:
-    """Read every one of ``paths`` (not what they refer to), and name the files that hold a secret.
+    """Search store paths, without their references, for secrets.
 
+    :param paths: the store paths.
+    :param scanner: the secrets.
+    :param store: where the paths are.
     :raises StoreError: a path cannot be read.
     """
     if not scanner:
@@ -188,7 +210,10 @@ def scan_paths(paths: Iterable[str], scanner: Scanner, store: Store) -> list[Lea
 
 
 def _located(path: str, names: frozenset[str], scanner: Scanner, real: Path) -> Iterator[Leak]:
-    """Which files of ``path`` it is; the path itself for what is nowhere as a whole."""
+    """The files of a path that contain each secret.
+
+    A secret that is found only across file boundaries is reported for the path itself.
+    """
     unseen = set(names)
     for file in [real, *sorted(real.rglob("*"))] if real.is_dir() else [real]:
         inside = file.relative_to(real).as_posix() if file != real else ""
@@ -200,7 +225,7 @@ def _located(path: str, names: frozenset[str], scanner: Scanner, real: Path) -> 
 
 
 def _bytes_of(file: Path) -> Iterator[bytes]:
-    """Name and content, or target of the link."""
+    """The name of a file, and its content, or the target of a link."""
     yield os.fsencode(file.name)
     yield b"\0"
     if file.is_symlink():
@@ -212,7 +237,12 @@ def _bytes_of(file: Path) -> Iterator[bytes]:
 
 
 def scan_logs(infos: Iterable[PathInfo], scanner: Scanner, store: Store) -> list[Leak]:
-    """Search the logs that the store has of the builds of ``infos``."""
+    """Search build logs for secrets.
+
+    :param infos: the paths whose builds are meant.
+    :param scanner: the secrets.
+    :param store: where the logs are.
+    """
     if not scanner:
         return []
     return [
@@ -224,30 +254,25 @@ def scan_logs(infos: Iterable[PathInfo], scanner: Scanner, store: Store) -> list
 
 
 def leak_error(leaks: Iterable[Leak], brought: Mapping[str, Iterable[str]]) -> LeakError:
-    """What to tell of at least one leak.
+    """The error about leaks.
 
-    :param brought: store path → the targets whose closure has it.
+    :param leaks: at least one.
+    :param brought: store path → the targets with it in their closure.
     """
+    leaks = list(leaks)
+    secrets = list(dict.fromkeys(leak.secret for leak in leaks))
     lines = []
-    secrets: dict[str, None] = {}
     for leak in leaks:
-        secrets[leak.secret] = None
         by = ", ".join(brought.get(leak.path, ()))
         where = leak.path + (f"/{leak.file}" if leak.file else "")
         if leak.path.endswith(".drv"):
             where = f"the build log of {leak.path}"
         lines.append(f"{leak.secret}: {where}" + (f", needed by {by}" if by else ""))
-    names = ", ".join(secrets)
+    what = f"{len(secrets)} secrets" if secrets[1:] else f"the secret {secrets[0]!r}"
+    where = f"{len(lines)} files" if lines[1:] else "a store path"
     return LeakError(
-        f"the value of {_secrets(secrets)} is in {_places(lines)} that would be uploaded",
-        hint=f"give it to its service with secrets=[…] instead, and change the value: the store has it ({names})",
+        f"the value of {what} is in {where} that would be uploaded",
+        hint="give it to its service with secrets=[…] instead, and change the value:"
+        f" the store has it ({', '.join(secrets)})",
         details=lines,
     )
-
-
-def _secrets(names: Mapping[str, None]) -> str:
-    return f"the secret {next(iter(names))!r}" if len(names) == 1 else f"{len(names)} secrets"
-
-
-def _places(lines: list[str]) -> str:
-    return "a store path" if len(lines) == 1 else f"{len(lines)} files"

@@ -1,7 +1,8 @@
-"""Pushes while Nix builds: outputs go to the cache as they come into being, and the build never waits for it.
+"""A push that runs while Nix builds: finished outputs go to the cache, and the build never waits.
 
-A thread of low priority takes what has finished since it last looked, and pushes that with all it reaches. When the cache
-fails, it pushes no more, and the end of the session tries once again and tells.
+A thread of low priority takes the derivations that have finished since its last push, and pushes
+their outputs with their closures. When a push fails, the thread stops; the end of the session tries
+once more and raises the error.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from nixgen.programs.observer import Observer
 __all__ = ["PushSession", "push_session"]
 
 Push: TypeAlias = Callable[[Sequence[str], Observer, Root | None], PushReport]
-"""Pushes store paths with all they reach, telling an observer, and records the root; raises a `NixgenError`."""
+"""Pushes the closures of store paths, with an observer, and records the root; see `push`."""
 
 _NICE = 10
-"""Builders come first: the thread's and its children's priority is lower by that much (setpriority(2) is per thread on Linux)."""
+"""The nice value of the thread, so that builders come first (on Linux setpriority(2) is per thread)."""
 
 _END_SECONDS = 10.0
 
@@ -41,9 +42,13 @@ class _EndedError(Exception):
 
 
 class PushSession:
-    """A push that goes on beside a build; `push_session` makes them.
+    """A push that runs while Nix builds; `push_session` makes one.
 
     Give it the build's events (it is an observer), then call `finish`.
+
+    :param push: pushes store paths.
+    :param store: the store of the build.
+    :param observe: receives the events of ``push``, and `PushPaused`, from another thread.
     """
 
     def __init__(self, push: Push, store: Store, observe: Observer) -> None:
@@ -57,25 +62,35 @@ class PushSession:
         self._thread.start()
 
     def __call__(self, event: object) -> None:
-        """An event of the build. Returns at once."""
+        """Receive an event of the build. Returns at once.
+
+        :param event: of any kind.
+        """
         if isinstance(event, BuildFinished):
             self._finished.put(event.drv)
 
     def add(self, paths: Iterable[str]) -> None:
-        """Store paths that need not be built; derivations stand for their outputs. Returns at once."""
+        """Push more paths, which need no build. Returns at once.
+
+        :param paths: store paths; a derivation stands for its outputs.
+        """
         for path in paths:
             self._finished.put(path)
 
     def watch(self, observe: Observer) -> None:
-        """Who gets the events of the push from now on."""
+        """Give the events of the push to another observer from now on.
+
+        :param observe: the new observer.
+        """
         self._observe = observe
 
     def finish(self, paths: Iterable[str], *, root: Root | None = None) -> PushReport:
-        """The build is over: push what is left of it, and ``paths`` with all they reach.
+        """Push the rest after the end of the build.
 
-        :param root: what collection is to keep.
-        :returns: what the whole session did.
-        :raises NixgenError: as the push itself; what was pushed before stays pushed.
+        :param paths: the results of the build; they are pushed with their closures.
+        :param root: the paths that collection is to keep.
+        :returns: the report of the whole session.
+        :raises NixgenError: as the push itself; paths that were pushed before stay pushed.
         """
         self._finished.put(None)
         self._thread.join()
@@ -84,7 +99,7 @@ class PushSession:
         return _together(self._reports, last, self._closure_size(wanted))
 
     def end(self) -> None:
-        """Stop, wherever it is; nothing happens after `finish`."""
+        """Stop at once. After `finish` this does nothing."""
         self._ended = True
         self._finished.put(None)
         self._thread.join(_END_SECONDS)
@@ -109,7 +124,7 @@ class PushSession:
     def _push_batch(self, batch: Sequence[str]) -> None:
         outputs = self._store.outputs(path for path in batch if path.endswith(".drv"))
         built = [path for paths in outputs.values() for path in paths]
-        # what is not registered yet comes with the closures of the targets
+        # An output that is not registered yet comes with the closures of the targets.
         valid = self._store.valid([*built, *(path for path in batch if not path.endswith(".drv"))])
         if valid and not self._ended:
             self._reports.append(self._push(sorted(valid), self._tell, None))
@@ -120,16 +135,21 @@ class PushSession:
         self._observe(event)
 
     def _closure_size(self, paths: Iterable[str]) -> int:
-        """Paths that the session dealt with: what was built only to build something else is not in the targets' closures."""
+        """The number of different paths of the session.
+
+        Outputs that only other builds needed are pushed, too, and are not in the targets' closures.
+        """
         pushed = {path for report in self._reports for path in report.missing}
         return len(pushed.union(info.path for info in self._store.closure(paths)))
 
 
 @contextlib.contextmanager
 def push_session(push: Push, *, store: Store, observe: Observer) -> Iterator[PushSession]:
-    """A session that is over with the block, whether it was finished or not.
+    """A session that ends with the block, whether it was finished or not.
 
-    :param observe: gets the events of ``push``, and `PushPaused`, from other threads.
+    :param push: pushes store paths.
+    :param store: the store of the build.
+    :param observe: receives the events of ``push``, and `PushPaused`, from another thread.
     """
     session = PushSession(push, store, observe)
     try:
@@ -140,24 +160,13 @@ def push_session(push: Push, *, store: Store, observe: Observer) -> Iterator[Pus
 
 def _together(before: Sequence[PushReport], last: PushReport, closure: int) -> PushReport:
     reports = (*before, last)
-    done = [report.uploaded for report in reports if report.uploaded is not None]
     return evolve(
         last,
         closure=closure,
         missing=tuple(path for report in reports for path in report.missing),
         missing_sizes=tuple(size for report in reports for size in report.missing_sizes),
         missing_bytes=sum(report.missing_bytes for report in reports),
-        uploaded=Uploaded(
-            published=sum(each.published for each in done),
-            reused=sum(each.reused for each in done),
-            nar_bytes=sum(each.nar_bytes for each in done),
-            file_bytes=sum(each.file_bytes for each in done),
-            peak_memory=max((each.peak_memory for each in done), default=0),
-        ),
-        requests=PaceStatistics(
-            requests=sum(report.requests.requests for report in reports),
-            repeated=sum(report.requests.repeated for report in reports),
-            throttled=sum(report.requests.throttled for report in reports),
-        ),
+        uploaded=sum((report.uploaded or Uploaded() for report in reports), Uploaded()),
+        requests=sum((report.requests for report in reports), PaceStatistics()),
         seconds=sum(report.seconds for report in reports),
     )

@@ -1,7 +1,7 @@
-"""What a cache lacks of a whole project, and which part of that is whose.
+"""Finds which targets of a project a cache lacks, and splits that work into shards.
 
-The unit is a target in an environment on a system. Shards are made by hashing its name, so that one that is added, or goes, moves
-no other from shard to shard.
+The unit of work is a target in an environment on a system. Its shard follows from a hash of its name,
+so that adding or removing other targets never moves it to another shard.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ State: TypeAlias = Literal["cached", "to push", "to build", "cannot be built her
 
 @frozen(kw_only=True)
 class Work:
-    """A target to be had from the cache.
+    """One unit of work: a target that the cache is to have.
 
-    :param attr: such as ``machines.web``.
-    :param environment: None for the project as it stands.
+    :param attr: the target, such as ``machines.web``.
+    :param environment: an environment of the project. None: the project as it stands.
     :param system: such as ``x86_64-linux``.
     """
 
@@ -47,14 +47,22 @@ class Work:
 
 @frozen
 class Shard:
-    """The ``index``-th of ``count`` parts of all work, from 1. Together they are everything, and no two share anything."""
+    """One of several parts of all work. Each unit of work is in exactly one of them.
+
+    :param index: of this part, from 1.
+    :param count: of all parts.
+    """
 
     index: int
     count: int
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """:raises UsageError: not ``I/N`` with 1 ≤ I ≤ N."""
+        """Read a shard from the command line.
+
+        :param text: ``I/N`` with 1 ≤ I ≤ N.
+        :raises UsageError: it is something else.
+        """
         found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
         shard = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
         if not 1 <= shard.index <= shard.count:
@@ -65,6 +73,10 @@ class Shard:
         return shard
 
     def holds(self, work: Work) -> bool:
+        """Whether a unit of work is in this part.
+
+        :param work: the unit.
+        """
         name = f"{work.attr}|{work.environment or ''}|{work.system}"
         digest = hashlib.sha256(name.encode()).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.index - 1
@@ -75,11 +87,13 @@ class Shard:
 
 @frozen(kw_only=True)
 class WarmRow:
-    """What there is to do for one piece of work.
+    """One unit of work, and what the cache lacks of it.
 
-    :param target: None when it could not be evaluated.
-    :param missing: of its closure, what the cache lacks; known when the store has all of it.
-    :param builds: derivations to build before it is there, itself among them.
+    :param work: the unit.
+    :param target: the evaluated target; None when its evaluation failed.
+    :param state: whether it is in the cache, or what is to do.
+    :param missing: the paths of its closure that the cache lacks; known when the store has all.
+    :param builds: the derivations to build for it, its own among them.
     :param error: why it failed.
     """
 
@@ -91,6 +105,7 @@ class WarmRow:
     error: str | None = None
 
     def document(self) -> dict[str, Any]:
+        """A member of ``targets`` in schema nixgen/cache-warm/1."""
         exact = self.state in ("cached", "to push")
         return {
             "attr": self.work.attr,
@@ -108,9 +123,10 @@ class WarmRow:
 
 @frozen(kw_only=True)
 class WarmPlan:
-    """What a cache lacks. Sums count what several pieces of work share once.
+    """The targets that a cache lacks. A path that several targets share counts once in sums.
 
-    :param cache: its address.
+    :param cache: the address of the cache.
+    :param rows: one for each unit of work.
     """
 
     cache: str
@@ -118,19 +134,26 @@ class WarmPlan:
 
     @property
     def missing(self) -> Mapping[str, int]:
-        """Paths to push that the store has, with the bytes of their NARs."""
+        """The paths that the store has and the cache lacks → bytes of their NARs."""
         return {info.path: info.nar_size for row in self.rows for info in row.missing}
 
     @property
     def builds(self) -> frozenset[str]:
-        """Derivations to build, here or elsewhere."""
+        """The derivations to build, here or elsewhere."""
         return frozenset(drv for row in self.rows for drv in row.builds)
 
     def of(self, *states: State) -> tuple[WarmRow, ...]:
+        """The rows with one of some states.
+
+        :param states: the states.
+        """
         return tuple(row for row in self.rows if row.state in states)
 
     def outputs(self, *states: State) -> list[str]:
-        """The output paths of those in one of ``states``."""
+        """The output paths of the targets with one of some states.
+
+        :param states: the states.
+        """
         return [
             path
             for row in self.of(*states)
@@ -158,41 +181,40 @@ def make_warm_plan(
     buildable: Callable[[str], bool],
     upstreams: Sequence[Upstream] = (),
 ) -> WarmPlan:
-    """Ask the cache for the outputs, and what it lacks of those that the store has; count the builds of the others.
+    """Find out what a cache lacks of some targets.
 
-    A cache that has an output has all that it refers to, see `make_plan`.
+    The cache is asked for the outputs, and for the closures of outputs that the store has; the
+    builds of the other targets are counted. A cache that has an output has its references, too; see
+    `make_plan`.
 
-    :param buildable: whether something here can build for a system.
+    :param wanted: units of work, and their evaluated targets.
+    :param store: the store of this computer.
+    :param bucket: the cache.
+    :param buildable: whether this computer or a remote builder builds for a system.
+    :param upstreams: caches to leave paths to; see `left_to_upstreams`.
     :raises CacheError: the cache does not answer.
     :raises StoreError: a derivation that was evaluated is gone.
     """
     presence = Presence(bucket)
     outputs = {path for _, target in wanted for path in target.outputs.values()}
-    there = _in_cache(outputs, presence)
-    valid = store.valid(outputs - there)
-    local = [
-        t
-        for _, t in wanted
-        if not there.issuperset(t.outputs.values()) and valid | there >= set(t.outputs.values())
-    ]
-    roots = sorted({path for target in local for path in target.outputs.values()} - there)
+    cached = _in_cache(outputs, presence)
+    available = cached | store.valid(outputs - cached)
+    targets = [target for _, target in wanted]
+    local = [target for target in targets if available.issuperset(target.outputs.values())]
+    roots = sorted({path for target in local for path in target.outputs.values()} - cached)
     closure = store.closure(roots)
     plan = make_plan(closure, roots, bucket, upstreams=upstreams)
     lacking = {info.path: info for info in plan.missing}
     infos = {info.path: info for info in closure}
-    absent = {
-        target.drv
-        for _, target in wanted
-        if not (valid | there).issuperset(target.outputs.values())
-    }
+    absent = {target.drv for target in targets} - {target.drv for target in local}
     graph = _to_build(absent, store, presence)
 
     def row(work: Work, target: Target) -> WarmRow:
         paths = set(target.outputs.values())
-        if paths <= there:
+        if paths <= cached:
             return WarmRow(work=work, target=target, state="cached")
-        if paths <= valid | there:
-            reached = _reach(paths - there, lambda path: infos[path].references)
+        if paths <= available:
+            reached = _reach(paths - cached, lambda path: infos[path].references)
             missing = tuple(lacking[path] for path in sorted(reached & lacking.keys()))
             return WarmRow(
                 work=work, target=target, state="to push" if missing else "cached", missing=missing
@@ -211,16 +233,17 @@ def make_warm_plan(
 
 def _in_cache(paths: Iterable[str], presence: Presence) -> set[str]:
     names = {path: narinfo_name(path) for path in paths}
-    there = presence.among(names.values())
-    return {path for path, name in names.items() if name in there}
+    present = presence.among(names.values())
+    return {path for path, name in names.items() if name in present}
 
 
 def _to_build(drvs: Iterable[str], store: Store, presence: Presence) -> dict[str, tuple[str, ...]]:
-    """Derivations of whose outputs neither store nor cache has all, with the derivations that they are built from.
+    """The derivations that must be built → the derivations that they depend on.
 
-    Looked for from ``drvs`` down: what a finished derivation was made from need not be there.
+    A derivation must be built when an output is neither in the store nor in the cache. The search
+    goes from ``drvs`` down, and ends at finished derivations: their dependencies may be missing.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    graph: dict[str, tuple[str, ...]] = {}
     level = set(drvs)
     seen = set(level)
     while level:
@@ -230,13 +253,14 @@ def _to_build(drvs: Iterable[str], store: Store, presence: Presence) -> dict[str
         available |= _in_cache(every - available, presence)
         unbuilt = [drv for drv in sorted(level) if not available.issuperset(outputs.get(drv, ()))]
         for info in store.info(unbuilt):
-            found[info.path] = tuple(path for path in info.references if path.endswith(".drv"))
-        level = {path for drv in unbuilt for path in found[drv]} - seen
+            graph[info.path] = tuple(path for path in info.references if path.endswith(".drv"))
+        level = {path for drv in unbuilt for path in graph[drv]} - seen
         seen |= level
-    return found
+    return graph
 
 
 def _reach(start: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+    """The nodes of ``start``, and all nodes that they lead to."""
     pending = list(start)
     reached = set(pending)
     while pending:
