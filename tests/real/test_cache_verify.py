@@ -291,7 +291,7 @@ def test_a_corrupt_local_path_is_refused_and_named(cache: Pushed, tmp_path: Path
     file.chmod(0o600)
     file.write_bytes(flip(file.read_bytes(), 0))
     store = Store(root=tmp_path, state_dir=Path("/nix/var/nix"))
-    report = repair(cache.bucket, [cache.key], [], ignore, ignore, store=store, codec=Codec.of())
+    report = repair(cache.bucket, [cache.key], [], ignore, store=store, codec=Codec.of())
     assert (report.pushed, report.refused) == ((), (info.store_path,))
     assert info.store_path in report.reasons[0]
     assert [problem.path for problem in report.remaining or ()] == [info.store_path]

@@ -1,1 +1,1 @@
-"""Finding what is wrong in a cache, and repairing it."""
+"""Verifying, repairing and describing a cache, and the rotation of its keys."""

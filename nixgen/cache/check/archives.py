@@ -1,4 +1,4 @@
-"""Whether the archives of a cache are what their narinfos say: downloaded, hashed, decompressed and hashed again, several at a time."""
+"""Check the archives of a cache against their narinfos, several at a time."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ import hashlib
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.download import download
 from nixgen.cache.bucket.inventory import Inventory
-from nixgen.cache.check.problems import CacheProblem, ProblemKind
+from nixgen.cache.check.problems import CacheProblem, ProblemKind, first_difference
 from nixgen.cache.format.decompress import decompressed
 from nixgen.cache.format.narinfo import NarInfo
-from nixgen.cache.push.events import UpstreamSilent
 from nixgen.errors import VerifyError
+from nixgen.programs.observer import Observer
 from nixgen.store.digest import Hash
 
 __all__ = [
     "ArchiveRead",
     "ArchivesPlanned",
-    "Observer",
-    "VerifyEvent",
     "check_archive",
     "check_archives",
 ]
@@ -37,7 +34,11 @@ _READERS = 4
 
 @frozen(kw_only=True)
 class ArchivesPlanned:
-    """The work is known: so many archives, of so many compressed bytes."""
+    """The work is known.
+
+    :param archives: how many will be read.
+    :param file_bytes: their compressed bytes.
+    """
 
     archives: int
     file_bytes: int
@@ -45,36 +46,43 @@ class ArchivesPlanned:
 
 @frozen(kw_only=True)
 class ArchiveRead:
-    """``size`` more compressed bytes of the archive of ``path`` were checked."""
+    """A piece of an archive was checked.
+
+    :param path: the store path of the archive.
+    :param size: compressed bytes of the piece.
+    """
 
     path: str
     size: int
 
 
-VerifyEvent: TypeAlias = ArchivesPlanned | ArchiveRead | UpstreamSilent
-Observer: TypeAlias = Callable[[VerifyEvent], None]
-
-
 @frozen(kw_only=True)
 class _Archive:
-    """What an archive turned out to be.
+    """An archive as it was downloaded.
 
-    :param fault: why it cannot be decompressed; ``nar_size`` and ``nar_hash`` then tell nothing.
+    :param fault: why it cannot be decompressed; ``nar_size`` and ``nar_hash`` then mean nothing.
     """
 
     file_size: int
     file_hash: Hash
     nar_size: int
     nar_hash: Hash
-    fault: str | None = field(default=None)
+    fault: str | None = None
 
 
 def check_archives(
     bucket: Bucket, infos: Sequence[NarInfo], inventory: Inventory, observe: Observer
 ) -> list[CacheProblem]:
-    """Download the archives of ``infos``, each once however many paths share it, and compare them with what is said of them.
+    """Download archives, and compare them with their narinfos.
 
-    Memory is bounded by the threads: four for each core, with about 10 MB each.
+    An archive is downloaded once, however many paths share it. Memory is bounded by the threads:
+    four for each core, with about 10 MB each.
+
+    :param bucket: of the cache.
+    :param infos: narinfos of the archives.
+    :param inventory: the contents of the cache.
+    :param observe: receives `ArchivesPlanned` and `ArchiveRead`, one at a time.
+    :raises CacheError: S3 refuses or does not answer.
     """
     shared: dict[tuple[str, str], list[NarInfo]] = defaultdict(list)
     for info in infos:
@@ -87,20 +95,20 @@ def check_archives(
     )
     lock = threading.Lock()
 
-    def tell(event: VerifyEvent) -> None:
+    def tell(event: ArchiveRead) -> None:
         with lock:
             observe(event)
 
     def check(group: Sequence[NarInfo]) -> list[CacheProblem]:
         archive = _read_archive(bucket, group, tell)
-        return [problem for info in group for problem in check_archive(info, archive)]
+        return [found for info in group if (found := check_archive(info, archive))]
 
     threads = min(bucket.connections, _READERS * len(os.sched_getaffinity(0)))
-    # The largest first, so that none of them is left for the end, when the other threads have nothing to do.
+    # The largest first: one that is left for the end would be read while other threads are idle.
     groups = sorted(shared.values(), key=lambda group: -group[0].nar_size)
     with ThreadPoolExecutor(threads, thread_name_prefix="cache-verify") as pool:
         try:
-            return [problem for found in pool.map(check, groups) for problem in found]
+            return [problem for problems in pool.map(check, groups) for problem in problems]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -141,21 +149,23 @@ def _read_archive(bucket: Bucket, group: Sequence[NarInfo], tell: Observer) -> _
     )
 
 
-def check_archive(info: NarInfo, archive: _Archive) -> Iterator[CacheProblem]:
-    """The first of the differences: the others follow from it."""
-    found: tuple[ProblemKind, str] | None = None
-    if info.file_size not in (None, archive.file_size):
-        found = (
-            ProblemKind.FILE_SIZE,
-            f"its archive has {archive.file_size} bytes, not {info.file_size}",
-        )
-    elif info.file_hash not in (None, archive.file_hash):
-        found = ProblemKind.FILE_HASH, "its archive's bytes are not those that were stored"
-    elif archive.fault is not None:
-        found = ProblemKind.NAR_UNREADABLE, f"its archive cannot be decompressed: {archive.fault}"
-    elif info.nar_size != archive.nar_size:
-        found = ProblemKind.NAR_SIZE, f"its archive does not hold {info.nar_size} bytes"
-    elif info.nar_hash != archive.nar_hash:
-        found = ProblemKind.NAR_HASH, "its archive is not the one that was signed"
-    if found is not None:
-        yield CacheProblem(kind=found[0], object=info.url, path=info.store_path, message=found[1])
+def check_archive(info: NarInfo, archive: _Archive) -> CacheProblem | None:
+    """Compare an archive with a narinfo that names it.
+
+    :param info: the narinfo.
+    :param archive: the archive, as it was downloaded.
+    :returns: the first difference, since the others follow from it.
+    """
+    size = f"its archive has {archive.file_size} bytes, not {info.file_size}"
+    stored = "its archive's bytes are not those that were stored"
+    unreadable = f"its archive cannot be decompressed: {archive.fault}"
+    unpacked = f"its archive does not hold {info.nar_size} bytes"
+    content = "its archive is not the one that was signed"
+    return first_difference(
+        info,
+        (info.file_size not in (None, archive.file_size), ProblemKind.FILE_SIZE, size),
+        (info.file_hash not in (None, archive.file_hash), ProblemKind.FILE_HASH, stored),
+        (archive.fault is not None, ProblemKind.NAR_UNREADABLE, unreadable),
+        (info.nar_size != archive.nar_size, ProblemKind.NAR_SIZE, unpacked),
+        (info.nar_hash != archive.nar_hash, ProblemKind.NAR_HASH, content),
+    )

@@ -1,4 +1,4 @@
-"""What can be wrong with a cache."""
+"""The problems that a cache can have."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from nixgen.cache.format.narinfo import NarInfo
 from nixgen.store.path import path_name
 
-__all__ = ["CacheProblem", "ProblemKind"]
+__all__ = ["CacheProblem", "ProblemKind", "first_difference"]
 
 
 class ProblemKind(StrEnum):
-    """A closed list; the values stand in JSON documents."""
+    """The kinds of problems, a closed list. The values stand in JSON documents."""
 
     CACHE_INFO = "cache-info"
-    """``nix-cache-info`` is missing, or is no such file."""
+    """``nix-cache-info`` is missing or unreadable."""
 
     NARINFO_UNREADABLE = "narinfo-unreadable"
     NARINFO_MISNAMED = "narinfo-misnamed"
-    """It tells of another path than the one that its name stands for, or of another store's."""
+    """A narinfo describes another path than its name says, or a path of another store."""
 
     SIGNATURE_MISSING = "signature-missing"
-    """None of the given keys' names signed it, and its content does not vouch for it."""
+    """No given key signed the path, and its name does not follow from its content."""
 
     SIGNATURE_WRONG = "signature-wrong"
-    """A signature bears the name of a given key, and is not its own."""
+    """A signature bears the name of a given key, and was not made by that key."""
 
     REFERENCE_LOST = "reference-lost"
-    """Neither the cache nor an upstream has a narinfo for it."""
+    """Neither the cache nor an upstream has a narinfo for a path that others refer to."""
 
     NAR_MISSING = "nar-missing"
     FILE_SIZE = "file-size"
-    """The stored bytes are more or fewer than the narinfo says."""
+    """The number of stored bytes is not the narinfo's."""
 
     FILE_HASH = "file-hash"
-    """The stored bytes are not those that the narinfo names."""
+    """The hash of the stored bytes is not the narinfo's."""
 
     COMPRESSION_UNKNOWN = "compression-unknown"
     NAR_UNREADABLE = "nar-unreadable"
@@ -46,25 +47,25 @@ class ProblemKind(StrEnum):
     """The archive is not the one that was signed."""
 
     NAR_ORPHAN = "nar-orphan"
-    """No narinfo names it; it costs space, and harms nobody."""
+    """An archive that no narinfo names. It costs space, and clients never meet it."""
 
     LISTING_ORPHAN = "listing-orphan"
     """A ``.ls`` whose narinfo is gone."""
 
     UPLOAD_UNFINISHED = "upload-unfinished"
-    """Parts of a multipart upload that nobody completes or aborts; they are paid for, and no listing shows them."""
+    """The parts of an abandoned multipart upload. They are paid for, and no listing shows them."""
 
     DOCUMENT_UNREADABLE = "document-unreadable"
-    """A document of nixgen's own (a root, a pin, a lease) that is none."""
+    """An object in the place of a root, pin or lease that is no document of nixgen."""
 
     @property
     def is_waste(self) -> bool:
-        """It takes space, and no client can meet it; a collection removes it."""
+        """Whether the object only takes space: clients never need it, and a collection removes it."""
         return self in _WASTE
 
     @property
     def is_of_archive(self) -> bool:
-        """The NAR is missing or wrong, whatever its narinfo says."""
+        """Whether the archive is missing or wrong, whatever its narinfo says."""
         return self in _ARCHIVE
 
 
@@ -86,11 +87,13 @@ _ARCHIVE = frozenset(
 
 @frozen(kw_only=True)
 class CacheProblem:
-    """One thing that is wrong.
+    """One problem of a cache.
 
-    :param object: the name in the cache that is wrong, or that should be there.
-    :param path: the store path that clients will not get, as far as it is known; for a lost reference, the lost path.
-    :param message: what is wrong; follows the path's or the object's name.
+    :param kind: of the problem.
+    :param object: the name of the object in the cache that is wrong or missing.
+    :param path: the store path that clients will not get, when known; for a lost reference, the
+        lost path.
+    :param message: what is wrong; follows the name of the path or the object.
     """
 
     kind: ProblemKind
@@ -99,13 +102,13 @@ class CacheProblem:
     message: str
 
     @property
-    def what(self) -> str:
-        """The path's name without directory and hash, or the object's."""
+    def name(self) -> str:
+        """The name of the path without folder and digest, or the name of the object."""
         return self.object if self.path is None else path_name(self.path)
 
     @property
     def remedy(self) -> str:
-        """What mends it: a command, or what to look at."""
+        """The command that removes the problem, or the advice when a person has to."""
         if self.kind.is_waste:
             return "nixgen cache gc"
         if self.kind is ProblemKind.DOCUMENT_UNREADABLE:
@@ -115,10 +118,24 @@ class CacheProblem:
         return "nixgen cache repair"
 
     def document(self) -> dict[str, str | None]:
-        """A member of ``problems`` in JSON documents."""
+        """The problem as a member of ``problems`` in JSON documents."""
         return {
             "kind": self.kind.value,
             "object": self.object,
             "path": self.path,
             "message": self.message,
         }
+
+
+def first_difference(
+    info: NarInfo, *differences: tuple[bool, ProblemKind, str]
+) -> CacheProblem | None:
+    """The problem of an archive, when it differs from its narinfo.
+
+    :param info: the narinfo.
+    :param differences: whether the two differ, the kind and the message, the cause of others first.
+    """
+    for differs, kind, message in differences:
+        if differs:
+            return CacheProblem(kind=kind, object=info.url, path=info.store_path, message=message)
+    return None

@@ -1,7 +1,8 @@
-"""``nixgen cache repair``: what `verify` finds wrong is pushed anew from the local store.
+"""``nixgen cache repair``: push the paths anew that `verify` finds broken, from the local store.
 
-Archives are replaced, checked against the store's database while they are read; each narinfo follows its archive. Where the local store
-lacks a path, the path is named, or dropped from the cache with all that refer to it, so that clients build it instead of failing.
+Archives are checked against the store's database while they are read, and replaced; each narinfo
+follows its archive. A path that the local store lacks is named, or dropped from the cache with all
+paths that refer to it, so that clients build it instead of failing.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from attrs import evolve, field, frozen
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.inventory import Inventory, read_inventory, read_narinfo
 from nixgen.cache.bucket.presence import Presence
-from nixgen.cache.check.archives import Observer, check_archives
+from nixgen.cache.check.archives import check_archives
 from nixgen.cache.check.problems import CacheProblem, ProblemKind
-from nixgen.cache.check.verify import asked_upstreams, check_metadata, in_order, verify
+from nixgen.cache.check.verify import among_upstreams, check_metadata, in_order, verify
 from nixgen.cache.collect.plan import with_referrers
 from nixgen.cache.collect.sweep import remove_paths
 from nixgen.cache.format.codec import Codec
@@ -25,12 +26,12 @@ from nixgen.cache.format.narinfo import NarInfo, fingerprint
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.cache.keep.leases import leased
 from nixgen.cache.push.events import CacheEvent, Planned, Published
-from nixgen.cache.push.events import Observer as PushObserver
 from nixgen.cache.push.push import ensure_cache_info
 from nixgen.cache.push.settings import UploadSettings
 from nixgen.cache.push.upload import upload
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import StoreError, VerifyError
+from nixgen.programs.observer import Observer
 from nixgen.records.document import document
 from nixgen.store.digest import Hash
 from nixgen.store.path import base_name
@@ -43,8 +44,8 @@ class Beyond:
     """A path that clients cannot get, and that the local store lacks.
 
     :param name: of its narinfo in the cache, which may be missing.
-    :param path: None when only its hash is known.
-    :param deriver: the derivation that makes it, when the narinfo tells.
+    :param path: the store path; None when only its digest is known.
+    :param deriver: the derivation that makes it, when the narinfo names it.
     """
 
     name: str
@@ -53,17 +54,18 @@ class Beyond:
 
     @property
     def command(self) -> str:
-        """What makes the local store have it."""
+        """The command that brings it into the local store."""
         return f"nix-store --realise {self.deriver}" if self.deriver else "nixgen build"
 
 
 @frozen(kw_only=True)
 class RepairPlan:
-    """What mends a cache.
+    """The work that mends a cache.
 
-    :param push: to be pushed, whatever the cache has.
-    :param twins: narinfos by name, of other paths with the same archive, which are to name the new one.
-    :param beyond: what cannot be pushed from here.
+    :param push: paths to push, whatever the cache has of them.
+    :param twins: narinfos, by name, of other paths with the same content; they are to name the new
+        archive.
+    :param beyond: paths that this computer cannot push.
     :param manual: problems that only a person can judge.
     """
 
@@ -75,16 +77,18 @@ class RepairPlan:
 
 @frozen(kw_only=True)
 class RepairReport:
-    """What was wrong, and what was done about it.
+    """The problems of a cache, and the repairs.
 
-    :param problems: as they were found, without waste, which a collection removes.
-    :param waste: how many problems are that.
+    :param cache: the address of the cache.
+    :param problems: the problems before the repair, without waste, which a collection removes.
+    :param waste: the number of problems that are waste.
     :param pushed: paths that were, or would be, pushed anew.
-    :param refused: paths of the local store that were not pushed, because their bytes, or those of a reference, are not what its database says.
-    :param reasons: in words; the first is a summary.
     :param beyond: paths that the local store lacks.
+    :param refused: paths of the local store that were not pushed, because their bytes, or those of
+        a reference, are not those of its database.
+    :param reasons: the reasons for it in words; the first is a summary.
     :param dropped: names of narinfos that were, or would be, removed; referrers first.
-    :param remaining: what is wrong afterwards, without waste; None after a plan.
+    :param remaining: the problems after the repair, without waste; None after a plan.
     """
 
     cache: str
@@ -99,14 +103,14 @@ class RepairReport:
 
     @property
     def is_clean(self) -> bool:
-        """Whether clients get everything; for a plan, whether they will."""
+        """Whether clients get every path; for a plan, whether they will."""
         if self.remaining is None:
             manual = any(found.kind is ProblemKind.DOCUMENT_UNREADABLE for found in self.problems)
             return not manual and (not self.beyond or bool(self.dropped))
         return not self.remaining and not self.refused
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``: schema nixgen/cache-repair/1."""
+        """The document of ``--json``, nixgen/cache-repair/1."""
         return document(
             "nixgen/cache-repair/1",
             cache=self.cache,
@@ -127,8 +131,11 @@ class RepairReport:
 
 
 def plan_repair(problems: Iterable[CacheProblem], inventory: Inventory, store: Store) -> RepairPlan:
-    """Decide for each broken path whether it can come from ``store``.
+    """Decide for each broken path whether the local store can replace it.
 
+    :param problems: of the cache.
+    :param inventory: the contents of the cache.
+    :param store: the local store.
     :raises StoreError: the store cannot be read.
     """
     broken: dict[str, str | None] = {}
@@ -163,7 +170,10 @@ def plan_repair(problems: Iterable[CacheProblem], inventory: Inventory, store: S
 
 
 def _paths_of(names: Iterable[str], inventory: Inventory, store: Store) -> dict[str, str | None]:
-    """Full store paths for names of narinfos: from what refers to them, what they say, or what lies in the store."""
+    """The full store path of each narinfo: from its referrers, from itself, or from the store.
+
+    :param names: of narinfos.
+    """
     wanted = set(names)
     known: dict[str, str | None] = dict.fromkeys(wanted)
     for info in inventory.narinfos.values():
@@ -185,7 +195,7 @@ def _paths_of(names: Iterable[str], inventory: Inventory, store: Store) -> dict[
 
 
 def _with_signatures(info: PathInfo, inventory: Inventory) -> PathInfo:
-    """With those that the cache has over the same content: keys that we do not hold may have made them."""
+    """Add the signatures that the cache has for the same content: other keys may have made them."""
     held = inventory.narinfos.get(narinfo_name(info.path))
     references = tuple(sorted(map(base_name, info.references)))
     if held is None or (held.store_path, held.nar_hash, held.nar_size, held.references) != (
@@ -213,7 +223,6 @@ def repair(
     keys: Sequence[SecretKey],
     trusted: Sequence[PublicKey],
     observe: Observer,
-    observe_push: PushObserver,
     *,
     store: Store,
     codec: Codec,
@@ -221,17 +230,23 @@ def repair(
     drop: bool = False,
     plan_only: bool = False,
 ) -> RepairReport:
-    """Verify, mend what can be mended from ``store``, and verify what was touched.
+    """Verify a cache, repair it from the local store, and verify the repaired paths.
 
-    Interrupted at any point the cache is no worse than before: an archive is replaced by the very content that its narinfo promises.
+    An interruption at any point leaves the cache no worse than before: an archive is replaced by
+    the content that its narinfo promises.
 
-    :param keys: sign what is pushed.
-    :param trusted: count as good signatures, beside those of ``keys``.
-    :param codec: of the new archives.
-    :param upstreams: see `verify`.
-    :param drop: remove what cannot be mended, with all that refer to it.
+    :param bucket: of the cache.
+    :param keys: sign the pushed paths.
+    :param trusted: their signatures count as good, beside those of ``keys``.
+    :param observe: receives the events of `verify` and of a push.
+    :param store: the local store.
+    :param codec: compresses the new archives.
+    :param upstreams: addresses of caches that clients use beside this one.
+    :param drop: remove the paths that the store lacks, with all paths that refer to them.
     :param plan_only: write nothing.
-    :raises CacheError: S3 refuses or does not answer; or, with ``drop``, a push or a collector is in the way.
+    :raises CacheError: S3 refuses or does not answer; or, with ``drop``, a push or a collector is
+        in the way.
+    :raises VerifyError: with ``drop``, a root, pin or lease is unreadable.
     """
     known = tuple(dict.fromkeys((*trusted, *(key.public for key in keys))))
     inventory = read_inventory(bucket)
@@ -254,8 +269,17 @@ def repair(
     if any(problem.kind is ProblemKind.CACHE_INFO for problem in problems):
         bucket.delete([CACHE_INFO])
         ensure_cache_info(bucket, store.store_dir)
-    pushing = _Pushing(bucket, keys, known, store=store, codec=codec, upstreams=upstreams)
-    outcome = pushing.run(plan.push, observe, observe_push)
+    settings = UploadSettings(codec=codec, verify=True, replace=True)
+    pushing = _Pushing(
+        bucket=bucket,
+        keys=keys,
+        known=known,
+        store=store,
+        settings=settings,
+        upstreams=upstreams,
+        observe=observe,
+    )
+    outcome = pushing.run(plan.push) if plan.push else _Outcome()
     touched = {*map(narinfo_name, outcome.pushed), *_point_twins(bucket, plan, outcome.pushed)}
     dropped = remove_paths(bucket, beyond) if beyond else ()
     after = read_inventory(bucket)
@@ -286,7 +310,10 @@ _FOUND_BY_READING = frozenset(
 
 
 def _unread(problems: Iterable[CacheProblem], settled: Collection[str]) -> list[CacheProblem]:
-    """Those of archives that nobody has replaced or dropped: they are not read a second time."""
+    """The problems of archives that were neither replaced nor dropped; they are not read again.
+
+    :param settled: names of narinfos that were replaced or dropped.
+    """
     return [
         problem
         for problem in problems
@@ -298,63 +325,56 @@ def _unread(problems: Iterable[CacheProblem], settled: Collection[str]) -> list[
 
 @frozen(kw_only=True)
 class _Outcome:
-    """As in `RepairReport`."""
+    """The outcome of the push; the fields are those of `RepairReport`."""
 
     pushed: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
 
 
+@frozen(kw_only=True)
 class _Pushing:
-    def __init__(
-        self,
-        bucket: Bucket,
-        keys: Sequence[SecretKey],
-        known: Sequence[PublicKey],
-        *,
-        store: Store,
-        codec: Codec,
-        upstreams: Sequence[str],
-    ) -> None:
-        self._bucket = bucket
-        self._keys = keys
-        self._known = known
-        self._store = store
-        self._settings = UploadSettings(codec=codec, verify=True, replace=True)
-        self._upstreams = upstreams
+    """A push that replaces broken paths.
 
-    def run(
-        self, broken: Sequence[PathInfo], observe: Observer, observe_push: PushObserver
-    ) -> _Outcome:
-        """Replace ``broken``, and push what they refer to and the cache has not."""
-        if not broken:
-            return _Outcome()
+    :param known: public keys whose signatures can be checked.
+    """
+
+    bucket: Bucket
+    keys: Sequence[SecretKey]
+    known: Sequence[PublicKey]
+    store: Store
+    settings: UploadSettings
+    upstreams: Sequence[str]
+    observe: Observer
+
+    def run(self, broken: Sequence[PathInfo]) -> _Outcome:
+        """Replace ``broken``, and push those of their references that the cache lacks."""
         by_path = {info.path: info for info in broken}
-        closure = self._store.closure(by_path)
-        # No root is written, so the lease is left to lapse: a collector that is at work must learn of what was pushed.
-        with leased(self._bucket, closure):
-            # Asked again: what the inventory had may have been collected before the lease.
-            there = Presence(self._bucket).among(narinfo_name(info.path) for info in closure)
+        closure = self.store.closure(by_path)
+        # No root is written, so the lease is left to lapse: a collector at work must learn of the push.
+        with leased(self.bucket, closure):
+            # Asked again: paths of the inventory may have been collected before the lease.
+            there = Presence(self.bucket).among(narinfo_name(info.path) for info in closure)
             absent = [
                 info.path
                 for info in closure
                 if info.path not in by_path and narinfo_name(info.path) not in there
             ]
-            wanted = {*by_path, *absent} - asked_upstreams(self._upstreams, absent, observe)
+            wanted = {*by_path, *absent} - among_upstreams(self.upstreams, absent, self.observe)
             missing = [
                 self._without_wrong(by_path.get(info.path, info))
                 for info in closure
                 if info.path in wanted
             ]
-            return self._upload(missing, len(closure), observe_push)
+            return self._upload(missing, len(closure))
 
-    def _upload(self, missing: Sequence[PathInfo], closure: int, observe: PushObserver) -> _Outcome:
+    def _upload(self, missing: Sequence[PathInfo], closure: int) -> _Outcome:
         pushed: set[str] = set()
 
         def watch(event: CacheEvent) -> None:
             if isinstance(event, Published):
                 pushed.add(event.path)
-            observe(event)
+            self.observe(event)
 
         size = sum(info.nar_size for info in missing)
         watch(Planned(paths=closure, missing=len(missing), nar_bytes=size))
@@ -362,10 +382,10 @@ class _Pushing:
         try:
             upload(
                 missing,
-                store=self._store,
-                bucket=self._bucket,
-                keys=self._keys,
-                settings=self._settings,
+                store=self.store,
+                bucket=self.bucket,
+                keys=self.keys,
+                settings=self.settings,
                 observe=watch,
             )
         except (VerifyError, StoreError) as error:
@@ -378,20 +398,23 @@ class _Pushing:
         )
 
     def _without_wrong(self, info: PathInfo) -> PathInfo:
-        """Without signatures that bear the name of a known key and are not its own."""
-        names = {key.name for key in self._known}
+        """Leave out signatures that bear the name of a known key and were not made by it."""
+        names = {key.name for key in self.known}
         text = fingerprint(info.path, Hash.parse(info.nar_hash), info.nar_size, info.references)
         kept = [
             signature
             for signature in info.signatures
             if signature.partition(":")[0] not in names
-            or any(key.verifies(text, (signature,)) for key in self._known)
+            or any(key.verifies(text, (signature,)) for key in self.known)
         ]
         return evolve(info, signatures=tuple(kept))
 
 
 def _point_twins(bucket: Bucket, plan: RepairPlan, pushed: Collection[str]) -> list[str]:
-    """Let paths with the very content of a pushed one name its new archive; the narinfos that were written."""
+    """Let the twins of pushed paths, which have the same content, name the new archives.
+
+    :returns: the names of the narinfos that were written.
+    """
     written: list[str] = []
     for path in pushed if plan.twins else ():
         data = bucket.read(narinfo_name(path))

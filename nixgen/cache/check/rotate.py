@@ -1,10 +1,12 @@
-"""``nixgen cache sign``: the rotation of keys, over narinfos that are in a cache already.
+"""``nixgen cache sign``: the rotation of keys, for narinfos that are in a cache already.
 
-First the new key signs beside the old one, then clients learn to trust it, then the old one's signatures go. A narinfo is signed only when a
-known key has signed what it says: whoever can write to the bucket must not get our signature by waiting for a rotation.
+First the new key signs beside the old one, then clients learn to trust it, then the old key's
+signatures are removed. A narinfo is signed only when a known key has signed its content: somebody
+who can write to the bucket must not get our signature by waiting for a rotation.
 
-Narinfos are edited as text, so that fields which nixgen does not know survive, and written on condition, so that a push, a repair or another
-rotation that comes between is not undone.
+Narinfos are edited as text, so that fields which nixgen does not know survive. They are written on
+condition that nobody else has written them meanwhile, so that no push, repair or other rotation is
+undone.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from nixgen.cache.format.names import content_type, is_narinfo
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.errors import CacheError, UsageError
+from nixgen.programs.observer import ignore
 from nixgen.records.document import document
 
 __all__ = ["Refused", "Rotation", "SignReport", "resigned", "resigned_realisation", "sign"]
@@ -35,11 +38,11 @@ _ATTEMPTS = 8
 
 @frozen(kw_only=True)
 class Rotation:
-    """What is to be changed; `of` makes consistent ones.
+    """The keys that sign, and those whose signatures are removed. `Rotation.of` checks them.
 
-    :param keys: sign everything.
-    :param trusted: have signed what may be signed, beside ``keys`` themselves.
-    :param dropped: names of keys whose signatures go.
+    :param keys: sign every path.
+    :param trusted: a path is signed only when one of these keys has signed it, or one of ``keys``.
+    :param dropped: names of the keys whose signatures are removed.
     """
 
     keys: tuple[SecretKey, ...] = ()
@@ -53,7 +56,14 @@ class Rotation:
         trusted: Sequence[PublicKey],
         dropped: Collection[str] = (),
     ) -> Rotation:
-        """:raises UsageError: nothing to do; a key both signs and goes; or two keys share a name, by which clients tell them apart."""
+        """Make a consistent rotation.
+
+        :param keys: sign every path.
+        :param trusted: as of the class.
+        :param dropped: names of the keys whose signatures are removed.
+        :raises UsageError: there is nothing to do; a key both signs and is removed; or two keys
+            share a name, by which clients tell them apart.
+        """
         if not keys and not dropped:
             raise UsageError(
                 "there is no key to sign with, and none to drop",
@@ -77,9 +87,11 @@ class Rotation:
 
 @frozen(kw_only=True)
 class Refused:
-    """A narinfo that stays as it is.
+    """A narinfo that was left as it is.
 
-    :param path: None when it cannot be read.
+    :param object: the name of its file.
+    :param path: the store path; None when the narinfo cannot be read.
+    :param message: the reason; follows the name of the path.
     """
 
     object: str
@@ -87,13 +99,17 @@ class Refused:
     message: str
 
     def document(self) -> dict[str, str | None]:
+        """A member of ``refused`` in JSON documents."""
         return {"object": self.object, "path": self.path, "message": self.message}
 
 
 def resigned(text: str, rotation: Rotation) -> str:
-    """The narinfo ``text`` with the signatures that it is to have; itself when it has them.
+    """Give a narinfo the signatures of a rotation. A second time changes nothing.
 
-    :raises ValueError: it must not be signed, or would be left without a signature of a known key; the message follows the path's name.
+    :param text: of the narinfo.
+    :param rotation: the keys.
+    :raises ValueError: it must not be signed, or would be left without a signature of a known key.
+        The message follows the path's name.
     :raises VerifyError: it is no narinfo.
     """
     info = NarInfo.parse(text)
@@ -104,9 +120,13 @@ def resigned(text: str, rotation: Rotation) -> str:
 
 
 def resigned_realisation(text: str, rotation: Rotation) -> str:
-    """As `resigned`, of a ``.doi`` file (`nixgen.cache.push.realisation`), whose signatures cover its own text without them.
+    """Give a realisation (a ``.doi`` file) the signatures of a rotation.
 
-    :raises ValueError: as `resigned`; or it is no such file.
+    They cover the text of the file without its signatures; see `nixgen.cache.push.realisation`.
+
+    :param text: of the file.
+    :param rotation: the keys.
+    :raises ValueError: as `resigned`; or the text is no realisation.
     """
     document = json.loads(text)
     if not isinstance(document, dict) or not isinstance(document.get("signatures", []), list):
@@ -123,8 +143,10 @@ def _compact(document: dict[str, Any]) -> str:
 
 
 def _wanted(signed: str, signatures: Sequence[str], rotation: Rotation) -> tuple[str, ...]:
-    """The signatures that the text ``signed`` is to have.
+    """Choose the signatures of a text.
 
+    :param signed: the text that signatures cover.
+    :param signatures: the present ones.
     :raises ValueError: no known key has signed it, or none would be left.
     """
     names = {key.name: key for key in rotation.trusted}
@@ -170,11 +192,13 @@ _Outcome: TypeAlias = _Result | Refused
 
 @frozen(kw_only=True)
 class SignReport:
-    """What was, or would be, changed.
+    """The outcome of a rotation.
 
-    :param paths: narinfos, and realisations of content-addressed derivations, that were read.
-    :param changed: of them, those with other signatures now.
-    :param refused: those that were left alone because no known key vouches for them.
+    :param cache: the address of the cache.
+    :param paths: number of narinfos and realisations that were read.
+    :param changed: how many of them got, or would get, other signatures.
+    :param refused: those that were left as they are because no known key has signed them.
+    :param written: False after a plan.
     """
 
     cache: str
@@ -184,7 +208,7 @@ class SignReport:
     written: bool
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``: schema nixgen/cache-sign/1."""
+        """The document of ``--json``, nixgen/cache-sign/1."""
         return document(
             "nixgen/cache-sign/1",
             cache=self.cache,
@@ -200,15 +224,17 @@ def sign(
     rotation: Rotation,
     *,
     plan_only: bool = False,
-    observe: Callable[[int], None] = lambda _done: None,
+    observe: Callable[[int], None] = ignore,
 ) -> SignReport:
-    """Give every narinfo, and every realisation, the signatures that it is to have, as many at once as the bucket has connections. A second run changes nothing.
+    """Give every narinfo and realisation the signatures of a rotation.
 
-    Safe to interrupt, and beside pushes; what is pushed meanwhile is signed by its push.
+    A second run changes nothing. It may be interrupted, and run beside pushes, which sign their own paths.
 
+    :param bucket: of the cache; as many files are signed at once as it has connections.
+    :param rotation: the keys.
     :param plan_only: read everything, and write nothing.
-    :param observe: told how many are done.
-    :raises CacheError: S3 refuses or does not answer, or a narinfo changes again and again.
+    :param observe: called with the number of finished files.
+    :raises CacheError: S3 refuses or does not answer, or others write a narinfo again and again.
     """
     names = [found.name for found in bucket.objects(flat=True) if is_narinfo(found.name)]
     names += bucket.names(REALISATIONS)
@@ -250,7 +276,7 @@ def _sign_one(bucket: Bucket, name: str, rotation: Rotation, *, plan_only: bool)
             name, text.encode(), content_type=content_type(name), if_match=tag
         ):
             return _Result.CHANGED
-        # Somebody else wrote it between; what that one wrote is looked at anew.
+        # Somebody else wrote it meanwhile: read it again.
     raise CacheError(
         f"{name} of {bucket.location} is written by others again and again",
         hint="end other pushes and rotations, and run it again; what was signed stays so",

@@ -1,4 +1,4 @@
-"""``nixgen cache status``: what of a project's targets clients get from a cache, and what the cache holds."""
+"""``nixgen cache status``: how much of a project's targets is in a cache, and its size."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ __all__ = ["CacheStatus", "Coverage", "cover", "status"]
 class Coverage:
     """How much of one target a cache has.
 
+    :param attr: the attribute of the target.
     :param outputs: store paths of the target.
-    :param closure: paths that a client needs, as far as they are known.
-    :param present: of them, those in the cache.
-    :param upstream: of them, those in an upstream.
-    :param missing: of them, those in neither, with their uncompressed bytes; None where neither the cache nor the local store knows the path.
+    :param closure: the number of paths that a client needs, as far as they are known.
+    :param present: how many of them are in the cache.
+    :param upstream: how many of them are in an upstream, and not in the cache.
+    :param missing: the others, with their uncompressed bytes; None when neither the cache nor the
+        local store knows the path.
     """
 
     attr: str
@@ -39,21 +41,22 @@ class Coverage:
 
     @property
     def covered(self) -> bool:
-        """Whether clients get all of it."""
+        """Whether clients get every path of the target."""
         return not self.missing
 
     @property
     def missing_bytes(self) -> int | None:
-        """Uncompressed bytes to push; None when something has to be built first."""
+        """Uncompressed bytes to push; None when a path has to be built first."""
         sizes = [size for size in self.missing.values() if size is not None]
         return sum(sizes) if len(sizes) == len(self.missing) else None
 
     @property
     def share(self) -> float:
-        """Of the known closure that clients get, from 0 to 1."""
+        """The share of the known closure that clients get, from 0 to 1."""
         return (self.present + self.upstream) / self.closure
 
     def document(self) -> dict[str, Any]:
+        """A member of ``targets`` in JSON documents."""
         return {
             "outputs": list(self.outputs),
             "covered": self.covered,
@@ -67,13 +70,15 @@ class Coverage:
 
 @frozen(kw_only=True)
 class CacheStatus:
-    """A cache and the targets that were asked for.
+    """The size of a cache, and how much of some targets it has.
 
-    :param paths: narinfos.
+    :param cache: its address.
+    :param paths: number of narinfos.
     :param nar_bytes: uncompressed bytes of all paths.
     :param file_bytes: bytes that their archives take.
     :param newest: when the last narinfo was written; None in an empty cache.
-    :param roots: generations that a collection starts from, by environment.
+    :param roots: number of generations, by environment.
+    :param targets: the coverage of each target.
     """
 
     cache: str
@@ -86,10 +91,11 @@ class CacheStatus:
 
     @property
     def covered(self) -> bool:
+        """Whether clients get every path of every target."""
         return all(target.covered for target in self.targets)
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``: schema nixgen/cache-status/1."""
+        """The document of ``--json``, nixgen/cache-status/1."""
         return document(
             "nixgen/cache-status/1",
             cache=self.cache,
@@ -110,10 +116,16 @@ def cover(
     local: Mapping[str, PathInfo],
     elsewhere: Callable[[Iterable[str]], frozenset[str]],
 ) -> Coverage:
-    """Walk the closure of ``outputs``, through narinfos where there are any, else through what the local store says.
+    """Find which paths of a target's closure are in a cache.
 
-    :param local: by path.
-    :param elsewhere: those of some paths that an upstream has; what they refer to is the upstream's business.
+    References come from narinfos, and from the local store for paths that the cache lacks.
+
+    :param attr: the attribute of the target.
+    :param outputs: its store paths.
+    :param inventory: the contents of the cache.
+    :param local: paths of the local store, by path.
+    :param elsewhere: returns those of some paths that an upstream has. An upstream has their
+        references, too, so they are not followed.
     """
     seen: set[str] = set()
     missing: dict[str, int | None] = {}
@@ -153,23 +165,24 @@ def status(
     store: Store,
     elsewhere: Callable[[Iterable[str]], frozenset[str]],
 ) -> CacheStatus:
-    """Look at a cache; nothing is written.
+    """Look at a cache. Writes nothing.
 
-    :param targets: outputs by target.
-    :param store: knows the closures of what is not in the cache.
-    :param elsewhere: those of some paths that an upstream has.
+    :param bucket: of the cache.
+    :param targets: outputs, by attribute.
+    :param store: the local store, for the closures of paths that the cache lacks.
+    :param elsewhere: returns those of some paths that an upstream has.
     :raises CacheError: S3 refuses or does not answer.
     """
     inventory = read_inventory(bucket)
     local: dict[str, PathInfo] = {}
-    asked: dict[str, bool] = {}
+    known: dict[str, bool] = {}
 
     def remembered(paths: Iterable[str]) -> frozenset[str]:
         wanted = tuple(paths)
-        new = tuple(path for path in wanted if path not in asked)
+        new = tuple(path for path in wanted if path not in known)
         there = elsewhere(new)
-        asked.update((path, path in there) for path in new)
-        return frozenset(path for path in wanted if asked[path])
+        known.update((path, path in there) for path in new)
+        return frozenset(path for path in wanted if known[path])
 
     while True:
         covered = tuple(

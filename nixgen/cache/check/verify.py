@@ -1,13 +1,13 @@
-"""``nixgen cache verify``: whether every path of a cache will arrive at a client that requires signatures.
+"""``nixgen cache verify``: check that clients which require signatures get every path of a cache.
 
-What narinfos say is checked by pure functions; archives are downloaded, hashed, decompressed and hashed again, several at a time.
-Others may push and collect meanwhile: whatever seems to be missing is asked for once more before it is reported.
+Pure functions check the narinfos. Archives are downloaded, hashed, decompressed and hashed again,
+several at a time. Others may push and collect meanwhile, so an object that seems to be missing is
+asked for once more before it is reported.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +19,8 @@ from attrs import frozen
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.inventory import Inventory, read_inventory, read_narinfo
 from nixgen.cache.bucket.uploads import Unfinished, unfinished_uploads
-from nixgen.cache.check.archives import Observer, check_archives
-from nixgen.cache.check.problems import CacheProblem, ProblemKind
+from nixgen.cache.check.archives import check_archives
+from nixgen.cache.check.problems import CacheProblem, ProblemKind, first_difference
 from nixgen.cache.format.content_address import follows_from_content
 from nixgen.cache.format.decompress import DECOMPRESSIONS
 from nixgen.cache.format.names import CACHE_INFO, NARS, is_listing, narinfo_name, object_digest
@@ -29,13 +29,14 @@ from nixgen.cache.format.signing import PublicKey
 from nixgen.cache.push.events import UpstreamSilent
 from nixgen.cache.push.upstream import UpstreamCaches
 from nixgen.errors import CacheError
-from nixgen.records.document import document
+from nixgen.programs.observer import Observer
+from nixgen.records.document import document, parse_object
 from nixgen.store.path import path_name
 
 __all__ = [
     "MIN_AGE",
     "Verification",
-    "asked_upstreams",
+    "among_upstreams",
     "check_metadata",
     "check_narinfo",
     "find_waste",
@@ -45,21 +46,22 @@ __all__ = [
 ]
 
 MIN_AGE = timedelta(hours=24)
-"""What nothing names, and is younger, belongs to a push that is under way."""
+"""An unnamed object that is younger belongs to a push that is under way."""
 
 
 @frozen(kw_only=True)
 class Verification:
-    """What was looked at, and what is wrong.
+    """The outcome of a check.
 
-    :param cache: its address.
-    :param paths: narinfos, those that cannot be read included.
+    :param cache: the address of the cache.
+    :param paths: number of narinfos, with the unreadable ones.
     :param nar_bytes: uncompressed bytes of all paths.
     :param file_bytes: bytes that their archives take.
-    :param distinct: archives that the narinfos name; several paths may share one.
-    :param archives: how many of them were read.
-    :param archive_bytes: compressed bytes of those.
-    :param in_progress: archives, listings and uploads that nothing names yet, and that are too young to be waste.
+    :param distinct: number of archives that the narinfos name; several paths may share one.
+    :param archives: number of archives that were read.
+    :param archive_bytes: compressed bytes of the archives that were read.
+    :param in_progress: number of archives, listings and uploads that nothing names yet, and that
+        are too young to be waste.
     :param uploads_known: whether unfinished uploads could be listed.
     :param problems: sorted by path, then by object.
     """
@@ -76,7 +78,7 @@ class Verification:
     problems: tuple[CacheProblem, ...]
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``: schema nixgen/cache-verify/1."""
+        """The document of ``--json``, nixgen/cache-verify/1."""
         return document(
             "nixgen/cache-verify/1",
             cache=self.cache,
@@ -106,14 +108,17 @@ def verify(
     min_age: timedelta = MIN_AGE,
     inventory: Inventory | None = None,
 ) -> Verification:
-    """Check a cache; nothing is written.
+    """Check a cache. Writes nothing.
 
-    :param keys: at least one must have signed each path.
+    :param bucket: of the cache.
+    :param keys: one of them must have signed each path.
+    :param observe: receives the events of `check_archives`, and `UpstreamSilent`.
     :param upstreams: addresses of caches that clients use beside this one; references may be there.
-    :param archives: download NARs, and check their hashes.
-    :param sample: of how many paths; all when None.
-    :param seed: which ones.
-    :param inventory: when the caller has just read it.
+    :param archives: download archives, and check their hashes.
+    :param sample: the number of paths whose archives are downloaded; None: all.
+    :param seed: chooses the paths of a sample.
+    :param min_age: unnamed objects that are younger belong to a push under way.
+    :param inventory: the contents of the cache, when the caller has just read them.
     :raises CacheError: S3 or an upstream refuses or does not answer.
     """
     inventory = inventory or read_inventory(bucket)
@@ -122,7 +127,7 @@ def verify(
     waste, young = find_waste(inventory, uploads or (), now=datetime.now(UTC), min_age=min_age)
     chosen: Sequence[NarInfo] = ()
     if archives:
-        # What is known to be missing or cut off is reported already.
+        # Archives that are missing or cut off are reported already.
         known = {problem.object for problem in problems if problem.kind.is_of_archive}
         chosen = sampled([*inventory.narinfos.values()], sample, seed)
         chosen = [info for info in chosen if info.url not in known]
@@ -143,16 +148,22 @@ def verify(
 
 
 def in_order(problems: Iterable[CacheProblem]) -> tuple[CacheProblem, ...]:
-    """The order of reports: by the paths' names, what has none at the end."""
+    """Sort problems as reports show them: by the names of paths, then those without a path.
+
+    :param problems: in any order.
+    """
     return tuple(
-        sorted(
-            problems, key=lambda found: (found.path is None, found.what, found.object, found.kind)
-        )
+        sorted(problems, key=lambda each: (each.path is None, each.name, each.object, each.kind))
     )
 
 
 def sampled(infos: Sequence[NarInfo], count: int | None, seed: int = 0) -> Sequence[NarInfo]:
-    """``count`` of them, the same ones for the same seed, whatever else is in the cache."""
+    """Choose some paths: the same ones for the same seed, whatever else is in the cache.
+
+    :param infos: narinfos of all paths.
+    :param count: how many; None: all.
+    :param seed: another seed chooses other paths.
+    """
     if count is None or count >= len(infos):
         return infos
 
@@ -172,7 +183,15 @@ def check_metadata(
     upstreams: Sequence[str],
     observe: Observer,
 ) -> list[CacheProblem]:
-    """All that can be known without reading an archive."""
+    """Find the problems that can be found without reading an archive.
+
+    :param bucket: of the cache.
+    :param inventory: its contents.
+    :param keys: one of them must have signed each path.
+    :param upstreams: addresses of caches in which references may be, too.
+    :param observe: receives `UpstreamSilent`.
+    :raises CacheError: S3 or an upstream refuses or does not answer.
+    """
     info_text = bucket.read(CACHE_INFO)
     store_dir, problems = check_cache_info(info_text, inventory)
     problems += [
@@ -186,7 +205,8 @@ def check_metadata(
     suspects: list[tuple[str, CacheProblem]] = []
     for name, info in inventory.narinfos.items():
         problems += check_narinfo(name, info, keys, store_dir)
-        suspects += ((name, problem) for problem in check_object(info, inventory))
+        if problem := check_object(info, inventory):
+            suspects.append((name, problem))
     problems += _confirmed(bucket, suspects, inventory)
     problems += _lost_references(bucket, inventory, upstreams, observe)
     problems += _check_documents(bucket, inventory)
@@ -196,7 +216,12 @@ def check_metadata(
 def check_cache_info(
     text: bytes | None, inventory: Inventory
 ) -> tuple[str | None, list[CacheProblem]]:
-    """The store directory that the cache is for, None when nobody says; and what is wrong with its ``nix-cache-info``."""
+    """Read ``nix-cache-info``.
+
+    :param text: of the file; None when it is missing.
+    :param inventory: the contents of the cache; an empty cache needs no such file.
+    :returns: the store's folder that the cache is for, when known; and the problems.
+    """
     lines = (text or b"").decode("utf-8", "replace").splitlines()
     fields = dict(line.split(": ", 1) for line in lines if ": " in line)
     store_dir = fields.get("StoreDir")
@@ -215,61 +240,63 @@ def check_cache_info(
 def check_narinfo(
     name: str, info: NarInfo, keys: Sequence[PublicKey], store_dir: str | None
 ) -> Iterator[CacheProblem]:
-    """Whether the narinfo ``name`` is about the path that it should be about, and signed by one of ``keys``."""
-    if info.key != name or store_dir not in (None, info.store_directory):
-        yield CacheProblem(
-            kind=ProblemKind.NARINFO_MISNAMED,
-            object=name,
-            path=info.store_path,
-            message=f"stands in {name}"
-            if info.key != name
-            else f"is no path of {store_dir}, the cache's store",
-        )
+    """Check that a narinfo describes the path that its name says, and that a known key signed it.
+
+    :param name: of the narinfo's file.
+    :param info: the narinfo.
+    :param keys: one of them must have signed it, unless its name follows from its content.
+    :param store_dir: the store's folder that the cache is for; None when unknown.
+    """
+
+    def problem(kind: ProblemKind, message: str) -> CacheProblem:
+        return CacheProblem(kind=kind, object=name, path=info.store_path, message=message)
+
+    if info.key != name:
+        yield problem(ProblemKind.NARINFO_MISNAMED, f"stands in {name}")
+    elif store_dir not in (None, info.store_directory):
+        message = f"is no path of {store_dir}, the cache's store"
+        yield problem(ProblemKind.NARINFO_MISNAMED, message)
     if any(key.verifies(info.fingerprint, info.signatures) for key in keys):
         return
     if follows_from_content(info):
         return
     claimed = {signature.partition(":")[0] for signature in info.signatures}
-    wrong = sorted(claimed & {key.name for key in keys})
-    yield CacheProblem(
-        kind=ProblemKind.SIGNATURE_WRONG if wrong else ProblemKind.SIGNATURE_MISSING,
-        object=name,
-        path=info.store_path,
-        message=f"the signature by {', '.join(wrong)} is wrong"
-        if wrong
-        else f"is signed by {', '.join(sorted(claimed)) or 'nobody'},"
-        f" not by {' or '.join(key.name for key in keys)}",
+    if wrong := sorted(claimed & {key.name for key in keys}):
+        message = f"the signature by {', '.join(wrong)} is wrong"
+        yield problem(ProblemKind.SIGNATURE_WRONG, message)
+    else:
+        signers = ", ".join(sorted(claimed)) or "nobody"
+        message = f"is signed by {signers}, not by {' or '.join(key.name for key in keys)}"
+        yield problem(ProblemKind.SIGNATURE_MISSING, message)
+
+
+def check_object(info: NarInfo, inventory: Inventory) -> CacheProblem | None:
+    """Check that an archive is in the cache, whole, and in a compression that can be checked.
+
+    :param info: a narinfo that names it.
+    :param inventory: the contents of the cache.
+    """
+    held = info.url in inventory.objects
+    size = inventory.size(info.url)
+    wrong_size = f"its archive has {size} bytes, not {info.file_size}"
+    unknown = f"its archive is compressed with {info.compression}, which nixgen cannot check"
+    return first_difference(
+        info,
+        (not held, ProblemKind.NAR_MISSING, "its archive is missing"),
+        (info.file_size not in (None, size), ProblemKind.FILE_SIZE, wrong_size),
+        (info.compression not in DECOMPRESSIONS, ProblemKind.COMPRESSION_UNKNOWN, unknown),
     )
-
-
-def check_object(info: NarInfo, inventory: Inventory) -> Iterator[CacheProblem]:
-    """Whether the archive is there, whole, and in a compression that can be checked."""
-    found = inventory.objects.get(info.url)
-    problem: tuple[ProblemKind, str] | None = None
-    if found is None:
-        problem = ProblemKind.NAR_MISSING, "its archive is missing"
-    elif info.file_size is not None and found.size != info.file_size:
-        problem = (
-            ProblemKind.FILE_SIZE,
-            f"its archive has {found.size} bytes, not {info.file_size}",
-        )
-    elif info.compression not in DECOMPRESSIONS:
-        problem = (
-            ProblemKind.COMPRESSION_UNKNOWN,
-            f"its archive is compressed with {info.compression}, which nixgen cannot check",
-        )
-    if problem is not None:
-        yield CacheProblem(
-            kind=problem[0], object=info.url, path=info.store_path, message=problem[1]
-        )
 
 
 def _confirmed(
     bucket: Bucket, suspects: Sequence[tuple[str, CacheProblem]], inventory: Inventory
 ) -> Iterator[CacheProblem]:
-    """Those that are still so. What was pushed, repaired or collected since the listing is not a problem of this cache."""
+    """The problems that still exist. A path may have been pushed, repaired or collected meanwhile.
 
-    def still_so(suspect: tuple[str, CacheProblem]) -> bool:
+    :param suspects: the name of a narinfo, and the problem of its archive.
+    """
+
+    def still_exists(suspect: tuple[str, CacheProblem]) -> bool:
         name, problem = suspect
         data = bucket.read(name)
         if data is None or read_narinfo(data) != inventory.narinfos[name]:
@@ -278,8 +305,8 @@ def _confirmed(
         return (found and found.size) == (was and was.size)
 
     with ThreadPoolExecutor(bucket.connections, thread_name_prefix="cache-head") as pool:
-        for (_, problem), so in zip(suspects, pool.map(still_so, suspects), strict=True):
-            if so:
+        for (_, problem), exists in zip(suspects, pool.map(still_exists, suspects), strict=True):
+            if exists:
                 yield problem
 
 
@@ -297,7 +324,7 @@ def _lost_references(
                 referrers[f"{info.store_directory}/{name}"].append(info)
     if not referrers:
         return []
-    elsewhere = asked_upstreams(upstreams, [*referrers], observe)
+    elsewhere = among_upstreams(upstreams, [*referrers], observe)
 
     def lost(path: str) -> CacheProblem | None:
         name = narinfo_name(path)
@@ -321,12 +348,15 @@ def _lost_references(
         return [problem for problem in found if problem is not None]
 
 
-def asked_upstreams(
+def among_upstreams(
     upstreams: Sequence[str], paths: Sequence[str], observe: Observer
 ) -> frozenset[str]:
-    """Those of ``paths`` that an upstream has.
+    """Find the store paths that an upstream has.
 
-    :raises CacheError: one does not answer, and what it may have was found nowhere else.
+    :param upstreams: addresses of caches.
+    :param paths: full store paths.
+    :param observe: receives `UpstreamSilent`.
+    :raises CacheError: an upstream does not answer, and a path was found in no other.
     """
     silent: list[UpstreamSilent] = []
 
@@ -353,10 +383,10 @@ def _check_documents(bucket: Bucket, inventory: Inventory) -> Iterator[CacheProb
         if data is None:
             continue
         try:
-            document = json.loads(data)
+            schema = parse_object(data).get("schema")
         except ValueError:
-            document = None
-        if not isinstance(document, dict) or not str(document.get("schema")).startswith("nixgen/"):
+            schema = None
+        if not str(schema).startswith("nixgen/"):
             yield CacheProblem(
                 kind=ProblemKind.DOCUMENT_UNREADABLE,
                 object=name,
@@ -367,28 +397,30 @@ def _check_documents(bucket: Bucket, inventory: Inventory) -> Iterator[CacheProb
 def find_waste(
     inventory: Inventory, uploads: Sequence[Unfinished], *, now: datetime, min_age: timedelta
 ) -> tuple[list[CacheProblem], int]:
-    """What nothing names; and how much of it is younger than ``min_age``, so that a push may yet name it."""
+    """Find the objects that nothing names.
+
+    :param inventory: the contents of the cache.
+    :param uploads: its unfinished uploads.
+    :param now: the time to which ages are compared.
+    :param min_age: a push under way may yet name an object that is younger.
+    :returns: the old ones, as problems, and the number of young ones.
+    """
     named = {info.url for info in inventory.narinfos.values()}
     known = {*inventory.narinfos, *inventory.unreadable}
-    found: list[tuple[datetime, CacheProblem]] = []
+    found: list[tuple[datetime, ProblemKind, str, str]] = []
     for name, held in inventory.objects.items():
         if name.startswith(NARS) and name not in named:
-            kind, message = ProblemKind.NAR_ORPHAN, f"{held.size} bytes that no narinfo names"
+            message = f"{held.size} bytes that no narinfo names"
+            found.append((held.modified, ProblemKind.NAR_ORPHAN, name, message))
         elif is_listing(name) and narinfo_name(object_digest(name)) not in known:
-            kind, message = ProblemKind.LISTING_ORPHAN, "is the listing of a path that is gone"
-        else:
-            continue
-        found.append((held.modified, CacheProblem(kind=kind, object=name, message=message)))
-    found += [
-        (
-            upload.touched,
-            CacheProblem(
-                kind=ProblemKind.UPLOAD_UNFINISHED,
-                object=upload.name,
-                message=f"an upload that ended after {upload.size} bytes",
-            ),
-        )
-        for upload in uploads
+            message = "is the listing of a path that is gone"
+            found.append((held.modified, ProblemKind.LISTING_ORPHAN, name, message))
+    for upload in uploads:
+        message = f"an upload that ended after {upload.size} bytes"
+        found.append((upload.touched, ProblemKind.UPLOAD_UNFINISHED, upload.name, message))
+    waste = [
+        CacheProblem(kind=kind, object=name, message=message)
+        for touched, kind, name, message in found
+        if now - touched >= min_age
     ]
-    waste = [problem for touched, problem in found if now - touched >= min_age]
     return waste, len(found) - len(waste)

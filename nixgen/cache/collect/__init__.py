@@ -1,1 +1,1 @@
-"""Garbage collection of a cache: what may go, and its removal."""
+"""Garbage collection of a cache: the choice of dead objects, and their removal."""

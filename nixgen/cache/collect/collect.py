@@ -1,21 +1,30 @@
 """``nixgen cache gc``: collection of a cache that has no server to ask.
 
-Everything that a collection must know lies in the bucket itself, and others write to it meanwhile. What makes it safe:
+Everything that a collection must know lies in the bucket, and others write to it meanwhile. These
+rules make it safe:
 
-- **What lives**: all that is reachable from the kept generations (`nixgen.cache.collect.policy`), pins, leases that hold, and narinfos younger than
-  the minimum age; the last is for pushers that know nothing of leases, such as ``nix copy``.
-- **Order**: a narinfo goes only after every narinfo that refers to it, in requests of their own, since S3 gives no order within one; NARs last,
-  when no narinfo names them. So an interruption at any point leaves a cache in which whatever is visible is complete.
-- **Two phases**: what is dead gets a tombstone, and goes when it has been dead for the grace, as every run since found afresh.
-- **Against pushes**: before a batch is deleted it is written into ``nixgen/sweep.json``, and *then* leases, roots and pins are read again, in this
-  order (a push records its root before it gives up its lease). A push writes its lease and *then* reads the sweep document. One of both
-  sees the other; see `nixgen.cache.keep.leases`. A lease that held when the collection began counts until it ends, also when it has lapsed since:
-  its push may have published something that the collection has not listed, without a root yet.
-- **Against a second collector**: the sweep document is the lock, taken on condition that there is none (``If-None-Match``) or that it is the
-  expired one that was read (``If-Match``).
-- **Against clocks**: ages are by the server's clock. What a process knows of its own batch or lease it measures itself, beginning before the
-  request that wrote it. No deletion begins in the last part of its batch's time, so that one that is on its way when a pusher stops waiting
-  would have to be longer on its way than a request may take.
+- **Live** is every path in the closures of the kept generations (`nixgen.cache.collect.policy`), of
+  pins, of leases that hold, and of narinfos younger than the minimum age. The last rule is for
+  pushers that know nothing of leases, such as ``nix copy``.
+- **Order**: a narinfo goes after every narinfo that refers to it, in a later request, since S3
+  gives no order within one. Archives go last, when no narinfo names them. So an interruption at any
+  point leaves a cache in which every visible path is complete.
+- **Two phases**: a dead object first gets a tombstone. It goes when every run has found it dead for
+  the grace.
+- **Against pushes**: a batch is written into ``nixgen/sweep.json`` before it is deleted, and *then*
+  leases, roots and pins are read again, in this order: a push records its root before it gives up
+  its lease. A push writes its lease and *then* reads the sweep document. So one of the two sees the
+  other; see `nixgen.cache.keep.leases`. A lease that held when the collection began counts until
+  the collection ends, even if it has lapsed since: its push may have published a path that the
+  collection has not listed, and for which there is no root yet.
+- **Against a second collector**: the sweep document is the lock. It is taken on condition that
+  there is none (``If-None-Match``), or that it is the expired one that was read (``If-Match``).
+- **Against clocks**: ages are by the server's clock. A process measures the age of its own batch or
+  lease itself, from before the request that wrote it.
+- **Against slow requests**: a batch has a deadline. Deletes stop one request timeout before it, so
+  none can still be in flight when a waiting pusher proceeds.
+
+``nixgen cache repair --drop`` removes paths by the same rules (`nixgen.cache.collect.sweep`).
 """
 
 from __future__ import annotations
@@ -35,6 +44,7 @@ from nixgen.cache.collect.sweep import Sweep
 from nixgen.cache.keep.leases import boot_clock
 from nixgen.cache.keep.lock import BATCH_SECONDS, SweepLock, sweep_lock
 from nixgen.cache.keep.tombstones import read_tombstones, write_tombstones
+from nixgen.programs.observer import ignore
 from nixgen.records.document import document
 from nixgen.records.times import time_text
 
@@ -43,17 +53,20 @@ __all__ = ["GcReport", "collect", "preview"]
 
 @frozen(kw_only=True)
 class GcReport:
-    """What a collection did, or would do.
+    """The outcome of a collection, or of its preview.
 
-    :param cache: its address.
+    :param cache: the address of the cache.
     :param applied: False for a preview.
-    :param now: by the server's clock.
-    :param since: since when each doomed object is known to be dead; those of a preview may be missing.
-    :param due: names of those that have been dead for the grace.
-    :param removed: names of what is gone; empty for a preview.
-    :param rescued: names of what was marked before and is needed again.
-    :param spared: names of what was due, and was needed after all when its turn came.
-    :param leases: that hold, and so keep their paths.
+    :param now: the time of the run, by the server's clock.
+    :param policy: the rules.
+    :param plan: the dead objects, and a count of the living.
+    :param since: for each dead object, the time since which it is known to be dead.
+    :param due: names of the objects that have been dead for the grace.
+    :param removed: names of the removed objects; empty for a preview.
+    :param rescued: names of the objects that were marked dead before, and are needed again.
+    :param spared: names of the objects that were due, and were needed when their turn came.
+    :param leases: how many leases hold, and so keep their paths.
+    :param seconds: how long it took.
     """
 
     cache: str
@@ -71,20 +84,23 @@ class GcReport:
 
     @property
     def removed_bytes(self) -> int:
-        """Of what is gone."""
+        """Bytes of the removed objects."""
         return self.bytes_of(self.removed)
 
     @property
     def due_bytes(self) -> int:
-        """Of what may go now."""
+        """Bytes of the objects that may go now."""
         return self.bytes_of(self.due)
 
     def bytes_of(self, names: frozenset[str]) -> int:
-        """Of those doomed objects."""
+        """Bytes of some of the dead objects.
+
+        :param names: of the objects.
+        """
         return sum(each.size for each in self.plan.doomed if each.name in names)
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``: schema nixgen/cache-gc/1."""
+        """The document of ``--json``, nixgen/cache-gc/1."""
         return document(
             "nixgen/cache-gc/1",
             cache=self.cache,
@@ -118,8 +134,10 @@ class GcReport:
 
 
 def preview(bucket: Bucket, policy: GcPolicy) -> GcReport:
-    """What `collect` would do now. Writes nothing.
+    """Find out what `collect` would do now. Writes nothing.
 
+    :param bucket: of the cache.
+    :param policy: the rules.
     :raises VerifyError: a root, pin or lease is unreadable, so that nobody knows what it keeps.
     :raises CacheError: S3 refuses or does not answer.
     """
@@ -148,15 +166,17 @@ def collect(
     *,
     batch_seconds: float = BATCH_SECONDS,
     clock: Callable[[], float] = boot_clock,
-    tell: Callable[[int, int], None] = lambda _done, _all: None,
+    tell: Callable[[int, int], None] = ignore,
 ) -> GcReport:
-    """Mark what is dead, and remove what has been so for the grace.
+    """Mark the dead objects, and remove those that have been dead for the grace.
 
-    Interrupted at any point, the cache is consistent, and the next collection goes on.
+    An interruption at any point leaves a consistent cache, and the next collection goes on.
 
+    :param bucket: of the cache.
+    :param policy: the rules.
     :param batch_seconds: how long others wait for a collector that died.
-    :param clock: replaceable for tests.
-    :param tell: called after each batch with the objects that are gone, and those that are due.
+    :param clock: seconds, replaceable for tests.
+    :param tell: called after each batch with the numbers of removed objects and of due ones.
     :raises VerifyError: a root, pin or lease is unreadable, so that nobody knows what it keeps.
     :raises CacheError: another collection is at work; S3 refuses or does not answer.
     """
@@ -198,7 +218,7 @@ def _remember(
     marks: dict[str, datetime],
     now: datetime,
 ) -> None:
-    """Write tombstones, if they are others than before, as the holder of the lock."""
+    """Write the tombstones when they have changed, as the holder of the lock."""
     if marks != before:
         lock.declare()
         write_tombstones(bucket, marks, now)

@@ -14,7 +14,7 @@ __all__ = ["NarinfoGraph"]
 
 
 class NarinfoGraph:
-    """Which narinfos refer to which, by the digests of their paths.
+    """The references between narinfos, by the digests of their paths.
 
     A narinfo that cannot be read, or that describes another path than its name says, counts as far
     as it is legible.

@@ -1,4 +1,4 @@
-"""Which objects of a cache may be removed, why, and in which order. Pure functions of its contents."""
+"""The plan of a removal: which objects may go, why, and in which order. Pure functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which generations of which targets are kept. Pure: from roots and rules to a selection."""
+"""The rules of a collection: which generations of which targets are kept. Pure functions."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ _DAY = timedelta(days=1)
 class GcPolicy:
     """The rules of a collection.
 
-    :param keep: generations of each target of each project in each environment; those with equal outputs count once.
-    :param older_than: younger generations stay, whatever the other rules say.
-    :param max_bytes: older generations go beyond ``keep``, too, until what stays is not more; never the newest of a target.
-    :param min_age: younger objects stay: a push that nixgen does not know may be under way.
-    :param grace: how long something must have been found dead before it is removed.
+    :param keep: how many generations stay of each target of each project in each environment;
+        generations with equal outputs count once.
+    :param older_than: only generations older than this may go, whatever the other rules say.
+    :param max_bytes: the oldest generations go, also some of ``keep``, until the rest takes no more
+        than this; never the newest generation of a target.
+    :param min_age: only objects older than this may go: a push without a lease may be under way.
+    :param grace: how long an object must have been found dead before it is removed.
     """
 
     keep: int = 3
@@ -36,10 +38,10 @@ class GcPolicy:
 
 @frozen(kw_only=True)
 class Selection:
-    """What the rules make of the roots.
+    """The kept targets, and the roots that go.
 
-    :param starts: hash parts of all kept targets.
-    :param dropped: the name of each root none of whose targets is kept, and why.
+    :param starts: digests of the store paths of all kept targets.
+    :param dropped: for each root without a kept target, by name, the reason.
     """
 
     starts: frozenset[str] = frozenset()
@@ -54,8 +56,10 @@ def select(
 ) -> Selection:
     """Apply the rules.
 
+    :param generations: all roots of the cache.
+    :param policy: the rules.
     :param now: by the server's clock.
-    :param weigh: bytes that stay when these hash parts are kept, with what is kept anyhow.
+    :param weigh: the bytes of the cache if it kept these digests, and everything that stays anyhow.
     """
     holdings = _holdings(generations)
     kept, whys = _newest(holdings, policy, now)
@@ -76,10 +80,12 @@ def select(
 class _Holding:
     """One target in one generation.
 
-    :param root: the name of its document.
+    :param root: the name of the generation's document.
+    :param generation: its identifier, which sorts by time.
     :param target: project, environment and attribute.
-    :param parts: hash parts of its outputs.
-    :param further: older than another of the same target, and old enough to go.
+    :param parts: digests of the target's outputs.
+    :param written: when the server received the root.
+    :param further: whether it is old enough to go, and not the newest of its target.
     """
 
     root: str
@@ -91,7 +97,7 @@ class _Holding:
 
 
 def _holdings(generations: Sequence[Generation]) -> list[_Holding]:
-    """Newest first."""
+    """Each target of each generation, the newest first."""
     return [
         _Holding(
             root=each.root.name,
@@ -108,7 +114,10 @@ def _holdings(generations: Sequence[Generation]) -> list[_Holding]:
 def _newest(
     holdings: Sequence[_Holding], policy: GcPolicy, now: datetime
 ) -> tuple[list[_Holding], dict[str, str]]:
-    """The newest of each target, and those that are too young to go; and why others are not among them, by root."""
+    """The holdings that stay: the newest of each target, and those that are too young to go.
+
+    :returns: and for each root without one of them, the reason.
+    """
     least = max(policy.min_age, policy.older_than or timedelta())
     seen: dict[tuple[str, str, str], list[frozenset[str]]] = {}
     kept: list[_Holding] = []
@@ -121,12 +130,8 @@ def _newest(
         if young or (not again and len(before) <= policy.keep):
             kept.append(evolve(each, further=not first and not young))
         else:
-            same = (
-                "a newer one is the same"
-                if again
-                else f"--keep {policy.keep}, and as many are newer"
-            )
-            whys.setdefault(each.root, same)
+            enough = f"--keep {policy.keep}, and as many are newer"
+            whys.setdefault(each.root, "a newer one is the same" if again else enough)
     for root in {each.root for each in kept}:
         whys.pop(root, None)
     return kept, whys
@@ -135,7 +140,7 @@ def _newest(
 def _shrink(
     kept: list[_Holding], most: int, weigh: Callable[[frozenset[str]], int]
 ) -> list[_Holding]:
-    """Without as many further generations, the oldest first, as it takes to fit."""
+    """Leave out the oldest further generations until the rest takes at most ``most`` bytes."""
     order = sorted({each.generation for each in kept if each.further})
 
     def without(count: int) -> list[_Holding]:

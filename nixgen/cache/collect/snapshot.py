@@ -1,4 +1,4 @@
-"""Everything that a collection must know of a cache, read once: its contents, and the roots, pins and leases that keep them."""
+"""The contents of a cache with the roots, pins and leases that keep them, read once."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _realisations(
 
 
 def _output_digest(data: bytes) -> str | None:
-    """The digest of a realisation's ``outPath``, which newer versions of Nix keep one level deeper."""
+    """The digest of a realisation's ``outPath``; newer versions of Nix keep it one level deeper."""
     try:
         document = json.loads(data)
         return path_digest(document.get("outPath") or document["value"]["outPath"])

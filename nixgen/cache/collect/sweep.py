@@ -1,4 +1,4 @@
-"""The one remover of objects: batch by batch, with a second look before each batch at who has come to need it.
+"""The one remover of objects: before each batch it looks again for pushes that need it.
 
 The protocol and its reasons are in `nixgen.cache.collect.collect`.
 """
@@ -155,7 +155,7 @@ class Sweep:
         return found
 
     def _keep(self, holder: str, paths: Iterable[str]) -> None:
-        """Spare these paths, and read the narinfos that they reach and that are newer than the snapshot."""
+        """Spare these paths, and read those narinfos of their closures that the snapshot lacks."""
         todo = list(map(path_digest, paths))
         self._needs |= dict.fromkeys(todo, holder)
         while todo:

@@ -1,1 +1,1 @@
-"""What protects store paths from collection: roots, pins and leases."""
+"""Roots, pins and leases, which protect store paths from collection, and the lock of collectors."""

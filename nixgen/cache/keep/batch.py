@@ -1,8 +1,9 @@
-"""``nixgen/sweep.json``: what a collector is deleting right now, and its lock against a second collector.
+"""``nixgen/sweep.json``: the objects that a collector is deleting now, and its lock against others.
 
-Format: nixgen/cache-sweep/1, ``{owner, holder, started, number, seconds, paths, nars}``. ``paths`` are hash parts, ``nars`` NAR hashes in base 32. The
-document holds for ``seconds`` from when it was written. Whether it still does is judged without comparing the clocks of two computers: by the
-server's clock, or by the time that somebody has watched it unchanged.
+Format: nixgen/cache-sweep/1, ``{owner, holder, started, number, seconds, paths, nars}``, where
+``paths`` are digests of store paths and ``nars`` are NAR hashes in base 32. The document holds for
+``seconds`` after it was written. Whether it still holds is judged without comparing the clocks of
+two computers: by the server's clock, or by the time that a process has watched it unchanged.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ class SweepBatch:
     :param holder: computer and process, for people.
     :param started: when the run began, by the server's clock.
     :param number: counts the writings of a run, so that no two of them have the same tag.
-    :param seconds: how long the batch holds from when it was written.
-    :param paths: hash parts of the paths whose files may go.
-    :param nars: NAR hashes in base 32 of the archives that may go.
+    :param seconds: how long the batch holds after it was written.
+    :param paths: digests of the store paths whose files may be deleted.
+    :param nars: NAR hashes in base 32 of the archives that may be deleted.
     """
 
     owner: str
@@ -46,7 +47,10 @@ class SweepBatch:
     nars: tuple[str, ...] = field(default=(), converter=_sorted)
 
     def touches(self, held: Mapping[str, str]) -> bool:
-        """Whether it may remove something of these paths (hash part → NAR hash in base 32)."""
+        """Whether the batch may delete a file of one of these paths.
+
+        :param held: NAR hashes in base 32, by the digest of the store path.
+        """
         return not {*held, *held.values()}.isdisjoint((*self.paths, *self.nars))
 
 
@@ -54,9 +58,13 @@ SWEEP_FORMAT = CacheFormat(schema="nixgen/cache-sweep/1", shape=SweepBatch)
 
 
 def outlived(bucket: Bucket, tag: str, seconds: float) -> bool:
-    """Whether the sweep document with this ``tag`` holds no longer, by the server's clock alone.
+    """Whether a sweep document has ended, by the server's clock alone.
 
-    One second more than ``seconds``, since the server tells whole ones.
+    Waits one second more than ``seconds``, since the server tells whole ones.
+
+    :param bucket: of the cache.
+    :param tag: of the document, as it was read.
+    :param seconds: how long the document says that it holds.
     """
     found = bucket.head(SWEEP)
     if found is None:

@@ -1,4 +1,7 @@
-"""The JSON documents below ``nixgen/`` in a cache, which say what collections keep and remove (docs/contracts.md §9)."""
+"""The JSON documents below ``nixgen/`` in a cache, which say what collections keep and remove.
+
+docs/contracts.md §9 lists them.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,10 @@ class CacheFormat(Format[_T]):
 
     A document that cannot be read stops a collection: nobody knows what it keeps. Members that this
     version of nixgen does not know are ignored.
+
+    :param error: raised for a document that is wrong.
+    :param hint: what to do about a wrong document.
+    :param ignore_unknown: accept members that ``shape`` does not have.
     """
 
     error: type[NixgenError] = VerifyError

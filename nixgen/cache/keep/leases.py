@@ -1,20 +1,26 @@
-"""Leases: what keeps a collector away from the paths of a push that is under way.
+"""Leases: a push that is under way keeps collectors away from the paths that it relies on.
 
-A push must not find a path in the cache, rely on it, and lose it before a root holds it. So before it asks what exists it writes a lease that
-names its whole closure, and *then* reads ``nixgen/sweep.json``, while a collector writes there what it is about to delete, and *then* reads the
-leases (`nixgen.cache.collect.collect`). S3 is strongly consistent, so at least one of both sees the other, as in Dekker's algorithm: the collector
-spares the path, or the push waits until the batch is over and then finds out what is left.
+A push must not find a path in the cache, rely on it, and lose it before a root holds it. So it
+writes a lease that names its whole closure before it asks what exists, and *then* reads
+``nixgen/sweep.json``. A collector writes there what it is about to delete, and *then* reads the
+leases (`nixgen.cache.collect.collect`). S3 is strongly consistent, so at least one of the two sees
+the other, as in Dekker's algorithm: the collector spares the path, or the push waits until the
+batch is over and then asks what is left.
 
-A lease is removed when a root holds what its push published (`Lease.settle`). Without a root, and after an error, it is left to lapse: a
-collector that listed the cache before must still learn of what was published since.
+A lease is removed when a root holds what its push published (`Lease.settle`). Without a root, and
+after an error, the lease is left to lapse: a collector that listed the cache before must still
+learn of what was published since.
 
-Format of ``nixgen/leases/<id>.json``: nixgen/cache-lease/1, ``{id, created, expires, seconds, holder, paths: {hash part: NAR hash in base 32}}``.
-``created`` and ``expires`` are for people. A lease holds for ``seconds`` after the server's time of its last writing, so no two clocks are compared.
+Format of ``nixgen/leases/<id>.json``: nixgen/cache-lease/1, ``{id, created, expires, seconds,
+holder, paths: {digest: NAR hash in base 32}}``. A lease holds for ``seconds`` after the server's
+time of its last writing, so that the clocks of two computers are never compared. ``created`` and
+``expires`` are for people.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import socket
@@ -40,41 +46,42 @@ if TYPE_CHECKING:
 __all__ = ["LEASES", "Lease", "LeaseRecord", "boot_clock", "holder", "leased", "leased_paths"]
 
 LEASES = "nixgen/leases/"
-_TTL = 600.0
-_POLL = 1.0
-#: Of a lease's time, after which its push must have stopped: a request that is on its way then still falls into the rest.
-_USABLE = 5 / 6
+#: Seconds that a lease holds when its process dies. It is written anew in every third of them.
+_SECONDS = 600.0
+#: After so long without a renewal the push stops; a request on its way then still ends before the
+#: lease does.
+_USABLE_SECONDS = _SECONDS * 5 / 6
+_RETRY_SECONDS = _SECONDS / 30
+_POLL_SECONDS = 1.0
 
 
 def boot_clock() -> float:
-    """Seconds, also those that a computer slept through: a lease does not wait for a laptop to wake up."""
+    """Seconds since the computer was started, also those that it slept: leases end meanwhile."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def holder() -> str:
-    """The computer and the process that this is, for people."""
+    """The name of this computer and process, such as ``build-1:4711``, for people."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-@contextlib.contextmanager
 def leased(
-    bucket: Bucket,
-    infos: Iterable[PathInfo],
-    *,
-    ttl: float = _TTL,
-    waiting: Callable[[SweepBatch], None] = ignore,
-) -> Iterator[Lease]:
-    """Keep collectors away from ``infos`` for the length of the block.
+    bucket: Bucket, infos: Iterable[PathInfo], *, waiting: Callable[[SweepBatch], None] = ignore
+) -> contextlib.AbstractContextManager[Lease]:
+    """Keep collectors away from store paths for the length of a ``with`` block.
 
-    Enter it before asking what exists, and record the root inside of it, then `Lease.settle`. One PUT and one GET, then a PUT in every third of ``ttl``.
+    Enter the block before you ask what exists in the cache, record the root inside it, then call
+    `Lease.settle`. Takes one PUT and one GET, and a PUT every 200 seconds.
 
-    :param infos: the whole closure.
-    :param ttl: seconds that the lease holds on when its process dies.
-    :param waiting: told of each batch of a collector that has to be waited for.
-    :raises CacheError: S3 refuses or does not answer; or, at the end of the block, the lease had lapsed.
+    :param bucket: of the cache.
+    :param infos: the whole closure of the paths to push.
+    :param waiting: called with each batch of a collector that the lease has to wait for.
+    :raises CacheError: S3 refuses or does not answer; or, at the end of the block, the lease could
+        not be renewed in time.
     """
-    with leased_paths(bucket, _held(infos), ttl=ttl, waiting=waiting) as lease:
-        yield lease
+    # Hashes are not parsed: a closure has thousands.
+    held = {path_digest(info.path): info.nar_hash.removeprefix("sha256:") for info in infos}
+    return leased_paths(bucket, held, waiting=waiting)
 
 
 @contextlib.contextmanager
@@ -82,141 +89,143 @@ def leased_paths(
     bucket: Bucket,
     paths: Mapping[str, str],
     *,
-    ttl: float = _TTL,
     waiting: Callable[[SweepBatch], None] = ignore,
     clock: Callable[[], float] = boot_clock,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Lease]:
-    """As `leased`, of hash parts with their NAR hashes in base 32.
+    """Keep collectors away, as `leased` does, from paths that are known by their digests.
 
-    :param clock: with ``sleep``, replaceable for tests.
+    :param bucket: of the cache.
+    :param paths: NAR hashes in base 32, by the digest of the store path.
+    :param waiting: called with each batch of a collector that the lease has to wait for.
+    :param clock: seconds, replaceable for tests.
+    :param sleep: replaceable for tests.
+    :raises CacheError: as `leased`.
     """
-    lease = Lease(bucket, ttl=ttl, waiting=waiting, clock=clock, sleep=sleep)
-    try:
-        with lease.renewed():
-            lease.add(paths)
-            yield lease
-        # Still ours after all was recorded; else a collector may have removed what was relied on.
-        lease.require()
-    finally:
-        if lease.settled:
-            # It lapses by itself if it cannot be removed, and the work is done.
-            with contextlib.suppress(CacheError):
-                bucket.delete([lease.name])
+    lease = Lease(bucket, paths, waiting=waiting, clock=clock, sleep=sleep)
+    with lease.held():
+        yield lease
+    # Still ours after all was recorded; else a collector may have removed what was relied on.
+    lease.require()
+    if lease.settled:
+        # It lapses by itself if it cannot be removed, and the work is done.
+        with contextlib.suppress(CacheError):
+            bucket.delete([lease.name])
 
 
 class Lease:
-    """A lease that is being held; `leased` makes them. Safe to use from many threads."""
+    """A lease of this process, as `leased` makes them. Safe to use from many threads.
+
+    :param bucket: of the cache.
+    :param paths: NAR hashes in base 32, by the digest of the store path.
+    :param waiting: called with each batch of a collector that the lease has to wait for.
+    :param clock: seconds.
+    :param sleep: waits for so many seconds.
+    """
 
     def __init__(
         self,
         bucket: Bucket,
+        paths: Mapping[str, str],
         *,
-        ttl: float,
         waiting: Callable[[SweepBatch], None],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        self.id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(6)}"
         self._bucket = bucket
-        self._ttl = ttl
+        self._paths = paths
         self._waiting = waiting
         self._clock = clock
         self._sleep = sleep
+        self._id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(6)}"
         self._created = datetime.now(UTC)
-        self._paths: dict[str, str] = {}
-        self._written: float | None = None
+        self._written = math.inf  # by `clock`; not yet
         self._lapsed = False
         self.settled = False
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._over = threading.Event()
 
     @property
     def name(self) -> str:
-        """Of its document in the cache."""
-        return f"{LEASES}{self.id}.json"
-
-    def extend(self, infos: Iterable[PathInfo]) -> None:
-        """Hold more paths; returns when no collector is deleting any of them. Ask what exists of them only then.
-
-        :raises CacheError: as `leased`.
-        """
-        self.add(_held(infos))
-
-    def add(self, paths: Mapping[str, str]) -> None:
-        """As `extend`, of hash parts with their NAR hashes in base 32."""
-        with self._lock:
-            self._paths |= paths
-            self._write()
-        # Only now: a collector that has not seen the paths above has its batch in place already.
-        self._give_way(paths)
+        """The name of the lease's document in the cache."""
+        return f"{LEASES}{self._id}.json"
 
     def settle(self) -> None:
-        """A root or pin holds all that was published, or nothing was: the lease need not outlast its block."""
+        """Say that a root or pin holds all that was published, or that nothing was.
+
+        The lease is then removed at the end of its block.
+        """
         self.settled = True
 
     def require(self) -> None:
-        """Call before relying on what the cache was found to have, as publishing a narinfo or recording a root does.
+        """Check that the lease holds, before relying on what the cache was found to have.
 
-        :raises CacheError: the lease could not be renewed in time, so that a collector may have removed what it held.
+        Publishing a narinfo and recording a root rely on it.
+
+        :raises CacheError: the lease could not be renewed in time, so that a collector may have
+            removed what it held.
         """
         with self._lock:
-            if self._lapsed or self._written is None or self._age() >= self._ttl * _USABLE:
-                self._lapsed = True
+            self._lapsed = self._lapsed or self._is_late()
+            if self._lapsed:
                 raise CacheError(
-                    f"the lease on {self._bucket.location} could not be renewed for {self._ttl * _USABLE:.0f} s,"
+                    f"the lease on {self._bucket.location} could not be renewed for {_USABLE_SECONDS:.0f} s,"
                     " so a collection may have removed what it held",
                     hint="run it again; what was stored is not uploaded twice",
                 )
 
     @contextlib.contextmanager
-    def renewed(self) -> Iterator[None]:
-        """Write it again and again for the length of the block."""
+    def held(self) -> Iterator[None]:
+        """Hold the lease for the length of the block, which begins after collectors in the way."""
+        self._write()
         thread = threading.Thread(target=self._renew, name="cache-lease", daemon=True)
         thread.start()
         try:
+            # Only now: a collector that has not seen the lease has its batch in place already.
+            self._wait_for_collectors()
             yield
         finally:
             self._over.set()
             thread.join()
 
     def _renew(self) -> None:
-        pause = self._ttl / 3
+        pause = _SECONDS / 3
         while not self._over.wait(pause):
-            pause = self._ttl / 3
+            pause = _SECONDS / 3
             try:
                 with self._lock:
-                    if self._written is not None:
-                        self._write()
+                    self._write()
             except CacheError:
-                pause = self._ttl / 30  # `require` says so, if it lasts
+                pause = _RETRY_SECONDS  # `require` says so, if it lasts
 
-    def _age(self) -> float:
-        return self._clock() - (self._written or 0.0)
+    def _is_late(self) -> bool:
+        return self._clock() - self._written >= _USABLE_SECONDS
 
     def _write(self) -> None:
-        """Its time counts from before the request: the server's can only begin later."""
+        """Write the lease.
+
+        Its time counts from before the request: by the server's clock it can only begin later.
+        """
         started, now = self._clock(), datetime.now(UTC)
         document = _LeaseDocument(
-            id=self.id,
+            id=self._id,
             created=self._created,
-            expires=now + timedelta(seconds=self._ttl),
-            seconds=self._ttl,
+            expires=now + timedelta(seconds=_SECONDS),
+            seconds=_SECONDS,
             holder=holder(),
             paths=self._paths,
         )
         self._bucket.put(self.name, _FORMAT.encode(document), content_type=content_type(self.name))
         # Renewed too late is not renewed: a collector may have looked in between.
-        if self._written is not None and self._age() >= self._ttl * _USABLE:
-            self._lapsed = True
+        self._lapsed = self._lapsed or self._is_late()
         self._written = started
 
-    def _give_way(self, paths: Mapping[str, str]) -> None:
-        """Wait while a batch that holds names one of ``paths``."""
+    def _wait_for_collectors(self) -> None:
+        """Wait for the end of a batch that names one of the paths."""
         watched, since = "", 0.0
         while found := self._bucket.read_tagged(SWEEP):
             batch, tag = SWEEP_FORMAT.parse(found[0], source=SWEEP), found[1]
-            if not batch.touches(paths):
+            if not batch.touches(self._paths):
                 return
             if tag != watched:
                 watched, since = tag, self._clock()
@@ -225,12 +234,7 @@ class Lease:
                 self._waiting(batch)
             elif self._clock() - since > batch.seconds:
                 return
-            self._sleep(_POLL)
-
-
-def _held(infos: Iterable[PathInfo]) -> dict[str, str]:
-    # Hashes are not parsed: a closure has thousands.
-    return {path_digest(info.path): info.nar_hash.removeprefix("sha256:") for info in infos}
+            self._sleep(_POLL_SECONDS)
 
 
 @frozen(kw_only=True)

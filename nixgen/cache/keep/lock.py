@@ -1,4 +1,4 @@
-"""Holding ``nixgen/sweep.json``: one collector at a time, and no deletion outside of a batch that pushers can see."""
+"""The lock of collectors: one at a time, and no deletion outside a batch that pushers can see."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["BATCH_SECONDS", "SweepLock", "sweep_lock"]
 
 #: How long others wait for a collector that died.
 BATCH_SECONDS = 120.0
-#: A request under way may take this long to fail (five seconds to connect, sixty to read); what begins later might
-#: reach the server after the batch has ended.
+#: A request may take so long to fail: five seconds to connect, sixty to read. A deletion that begins
+#: later than that before the end of its batch might reach the server after the end.
 _REQUEST_SECONDS = 70.0
 
 
@@ -34,9 +34,10 @@ def sweep_lock(
 ) -> Iterator[SweepLock]:
     """Be the only collector for the length of the block.
 
-    :param seconds: how long each batch holds; after a collector died, so long must others wait.
-    :param clock: seconds, also those that the computer slept through.
-    :raises CacheError: another collector is at work.
+    :param bucket: of the cache.
+    :param seconds: how long each batch holds; others wait so long for a collector that died.
+    :param clock: seconds, also those that the computer slept.
+    :raises CacheError: another collector is at work, or S3 does not answer.
     """
     lock = SweepLock(bucket, seconds=seconds, clock=clock, now=bucket.clock())
     lock.acquire()
@@ -47,7 +48,13 @@ def sweep_lock(
 
 
 class SweepLock:
-    """The sweep document, while it is ours; `sweep_lock` makes them. For one thread."""
+    """The lock that `sweep_lock` holds: a sweep document of this process. For one thread.
+
+    :param bucket: of the cache.
+    :param seconds: how long each batch holds.
+    :param clock: seconds, also those that the computer slept.
+    :param now: by the server's clock.
+    """
 
     def __init__(
         self, bucket: Bucket, *, seconds: float, clock: Callable[[], float], now: datetime
@@ -61,7 +68,10 @@ class SweepLock:
         self._written = float("-inf")
 
     def acquire(self) -> None:
-        """:raises CacheError: another collector is at work, or S3 does not answer."""
+        """Take the lock.
+
+        :raises CacheError: another collector is at work, or S3 does not answer.
+        """
         started = self._clock()
         self._put(if_absent=True)
         if not self._is_ours():
@@ -78,8 +88,10 @@ class SweepLock:
     def declare(
         self, paths: frozenset[str] = frozenset(), nars: frozenset[str] = frozenset()
     ) -> None:
-        """Let pushers see what is about to go: hash parts, and NAR hashes in base 32.
+        """Let pushers see the next batch, and hold the lock for another ``seconds``.
 
+        :param paths: digests of the store paths whose files are about to be deleted.
+        :param nars: NAR hashes in base 32 of the archives that are about to be deleted.
         :raises CacheError: the lock is lost.
         """
         started = self._clock()
@@ -89,19 +101,26 @@ class SweepLock:
         self._written = started
 
     def tick(self) -> None:
-        """Call now and then during long work that deletes nothing."""
+        """Renew the lock if it is time; call it again and again during work that deletes nothing.
+
+        :raises CacheError: the lock is lost.
+        """
         if self._clock() - self._written > self._batch.seconds / 3:
             self.declare()
 
     def delete(self, names: Iterable[str]) -> None:
-        """Remove objects of the batch that was declared last.
+        """Delete objects of the batch that was declared last.
 
-        :raises CacheError: it is too late for that, or S3 refuses.
+        :param names: of the objects.
+        :raises CacheError: the batch is about to end, or S3 refuses.
         """
         self._bucket.delete(names, guard=self._in_time)
 
     def release(self) -> None:
-        """Give it up; a lock that may not be ours any more, or cannot be removed, is left to lapse."""
+        """Give the lock up.
+
+        A lock that may be another's by now, or cannot be removed, is left to lapse.
+        """
         with contextlib.suppress(CacheError):
             self._bucket.delete([SWEEP], guard=self._in_time)
 
@@ -120,7 +139,7 @@ class SweepLock:
         )
 
     def _is_ours(self) -> bool:
-        """Whether the document is the one that was to be written: the answer to a PUT may have been lost."""
+        """Whether the document is the one that was put: the answer to a PUT may have been lost."""
         found = self._bucket.read_tagged(SWEEP)
         if found is None or found[0] != SWEEP_FORMAT.encode(self._batch):
             return False

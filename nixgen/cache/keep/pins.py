@@ -1,4 +1,4 @@
-"""``nixgen cache pin``: keep what is in a cache, whatever collection does meanwhile."""
+"""``nixgen cache pin``: keep paths that are in a cache, also while a collection is at work."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ __all__ = ["pin_paths", "recorded_paths"]
 
 
 def pin_paths(bucket: Bucket, name: str, paths: Iterable[str], *, note: str = "") -> Pin:
-    """Pin ``paths`` (full store paths) with all they reach.
+    """Keep store paths of a cache, with their closures, until the pin is removed.
 
-    Leased first and looked at again then, as a push does: a collection may have them on its list.
+    The paths are leased and then looked for again, as a push does: a collection may be about to
+    delete them.
 
-    :raises UsageError: the cache does not have one of them, or ``name`` is none.
+    :param bucket: of the cache.
+    :param name: of the pin; an older pin of this name is replaced.
+    :param paths: full store paths.
+    :param note: the reason, for people.
+    :raises UsageError: the cache lacks one of the paths, or ``name`` is not the name of a pin.
     :raises CacheError: a collection was faster; or S3 refuses or does not answer.
     """
     pin = Pin(name=name, created=bucket.clock(), note=note, paths=paths)
@@ -48,11 +53,13 @@ def recorded_paths(
     environment: str | None = None,
     generation: str | None = None,
 ) -> tuple[str, ...]:
-    """What the cache has of targets, by its roots.
+    """The store paths of targets, as the roots of a cache record them.
 
-    :param targets: attributes, or the first parts of some (``machines``); all when empty.
-    :param environment: the one that pushes without an environment have when None.
-    :param generation: the newest that holds each target when None.
+    :param bucket: of the cache.
+    :param targets: attributes, or first parts of attributes (``machines``). Empty: every target of
+        the newest generation.
+    :param environment: None: the one of pushes without an environment.
+    :param generation: None: for each target the newest that holds it.
     :raises UsageError: there is no such target, environment or generation.
     """
     name = environment or DEFAULT_ENVIRONMENT
@@ -87,7 +94,7 @@ def _newest(roots: Sequence[Root], target: str, environment: str) -> list[str]:
 
 
 def _closure(bucket: Bucket, paths: Iterable[str]) -> dict[str, NarInfo]:
-    """The narinfos of ``paths`` and of all they reach, by name, as far as they are there: the rest is left to upstreams."""
+    """The narinfos of a closure, by name, as far as the cache has them; upstreams have the rest."""
     found: dict[str, NarInfo] = {}
     asked: set[str] = set()
     level = set(map(narinfo_name, paths))

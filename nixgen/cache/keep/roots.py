@@ -1,10 +1,11 @@
-"""What a cache keeps: roots, one document for each environment and generation, and pins, by name.
+"""Roots and pins: the documents that say which store paths a collection keeps.
 
-A root says which targets a push was for. It is the last that a push writes. Collection keeps the newest generations of each target
-(`nixgen.cache.collect.policy`), and whatever a pin names.
+A root names the targets of one push, and is the last document that the push writes. A collection
+keeps the newest generations of each target (`nixgen.cache.collect.policy`), and every path that a
+pin names, with their closures.
 
-Formats: nixgen/cache-root/1 ``{environment, generation, created, project, commit, targets: {attr: {output: path}}}`` and nixgen/cache-pin/1
-``{name, created, note, paths}``.
+Formats: nixgen/cache-root/1 ``{environment, generation, created, project, commit, targets: {attr:
+{output: path}}}`` and nixgen/cache-pin/1 ``{name, created, note, paths}``.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ ROOTS = "nixgen/roots/"
 PINS = "nixgen/pins/"
 DEFAULT_ENVIRONMENT = "default"
 _PIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
-# How Nix itself tells a package's name from its version: at the first dash that no letter follows.
+# Nix ends a package's name, too, before the first dash that no letter follows.
 _VERSION = re.compile(r"-[^A-Za-z].*$")
 
 
@@ -62,9 +63,12 @@ def _sorted(paths: Iterable[str]) -> tuple[str, ...]:
 class Root:
     """The targets of one push.
 
-    :param generation: sorts by time; `new_generation` makes them.
-    :param commit: of the project's sources, when known.
-    :param targets: full store paths by attribute and output.
+    :param environment: of the project, such as ``live``.
+    :param generation: an identifier that sorts by time, from `new_generation`.
+    :param created: the time of the push.
+    :param project: the name of the project.
+    :param commit: of the project's sources; None when unknown.
+    :param targets: full store paths, by attribute and output.
     """
 
     environment: str = DEFAULT_ENVIRONMENT
@@ -76,23 +80,24 @@ class Root:
 
     @property
     def name(self) -> str:
-        """Of its document in the cache."""
+        """The name of the root's document in the cache."""
         return f"{ROOTS}{quote(self.environment, safe='')}/{self.generation}.json"
 
     @property
     def paths(self) -> frozenset[str]:
-        """Of all targets and outputs."""
+        """The store paths of all targets and outputs."""
         return frozenset(path for outputs in self.targets.values() for path in outputs.values())
 
 
 @frozen(kw_only=True)
 class Pin:
-    """Paths that are kept until `remove_pin`.
+    """Store paths that are kept, with their closures, until the pin is removed.
 
     :param name: letters, digits and ``._+-``.
-    :param note: for people.
-    :param paths: full store paths; all that they reach is kept, too.
-    :raises UsageError: another name.
+    :param created: the time when it was made.
+    :param note: the reason, for people.
+    :param paths: full store paths.
+    :raises UsageError: ``name`` has other characters, or is too long.
     """
 
     name: Annotated[str, matching(_PIN_NAME, "the name of a pin")]
@@ -109,14 +114,20 @@ PIN_FORMAT = CacheFormat(schema="nixgen/cache-pin/1", shape=Pin)
 
 
 def new_generation(now: datetime) -> str:
-    """Such as ``20261123T203000Z-4f1d2c``: sorts by time, and no two are equal."""
+    """Make an identifier that sorts by time and is unique, such as ``20261123T203000Z-4f1d2c``.
+
+    :param now: the time of the push.
+    """
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 def path_targets(paths: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Targets for bare store paths, which have no attribute: ``paths.<package name>``.
+    """Make targets of store paths that were pushed without an attribute: ``paths.<package name>``.
 
-    Without its version, so that the next version counts as the next generation of the same target.
+    The name comes without its version, so that the next version counts as the next generation of
+    the same target.
+
+    :param paths: full store paths.
     """
     targets: dict[str, dict[str, str]] = {}
     for path in sorted(set(paths)):
@@ -127,8 +138,10 @@ def path_targets(paths: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def record_root(bucket: Bucket, root: Root) -> None:
-    """Write it, as the last step of a push, while its lease still holds.
+    """Write a root, as the last step of a push, while its lease still holds.
 
+    :param bucket: of the cache.
+    :param root: the root.
     :raises CacheError: S3 refuses or does not answer.
     """
     body = ROOT_FORMAT.encode(root)
@@ -142,9 +155,10 @@ def record_root(bucket: Bucket, root: Root) -> None:
 
 
 def list_roots(bucket: Bucket) -> tuple[Root, ...]:
-    """All of them, newest first.
+    """Read every root, the newest first.
 
-    :raises VerifyError: one is unreadable, so that nobody knows what it keeps.
+    :param bucket: of the cache.
+    :raises VerifyError: a root is unreadable, so that nobody knows what it keeps.
     """
     read = bucket.read_many(list(bucket.names(ROOTS)))
     roots = [ROOT_FORMAT.parse(data, source=name) for name, data in read if data is not None]
@@ -152,19 +166,32 @@ def list_roots(bucket: Bucket) -> tuple[Root, ...]:
 
 
 def list_pins(bucket: Bucket) -> tuple[Pin, ...]:
-    """All of them, by name; errors as `list_roots`."""
+    """Read every pin, in the order of their names.
+
+    :param bucket: of the cache.
+    :raises VerifyError: a pin is unreadable, so that nobody knows what it keeps.
+    """
     read = bucket.read_many(list(bucket.names(PINS)))
     return tuple(PIN_FORMAT.parse(data, source=name) for name, data in read if data is not None)
 
 
 def put_pin(bucket: Bucket, pin: Pin) -> None:
-    """Write it; an older one of that name is replaced. Its paths must be leased meanwhile, or kept already."""
+    """Write a pin, in place of an older one of that name.
+
+    :param bucket: of the cache.
+    :param pin: the pin. Its paths must be leased meanwhile, or kept already.
+    """
     body = PIN_FORMAT.encode(pin)
     bucket.put(_pin_object(pin.name), body, content_type=content_type(".json"))
 
 
 def remove_pin(bucket: Bucket, name: str) -> bool:
-    """False when there was none."""
+    """Remove a pin.
+
+    :param bucket: of the cache.
+    :param name: of the pin.
+    :returns: False when there was no such pin.
+    """
     key = _pin_object(name)
     if bucket.head(key) is None:
         return False

@@ -1,8 +1,8 @@
 """Tombstones: which objects collections have found dead, and since when.
 
-Format of ``nixgen/tombstones/<number>.json``: nixgen/cache-tombstone/1, ``{created, objects: {since:
-[name]}}``. Only the newest document counts: each run writes a complete one and then removes the
-older ones, so that an interruption in between does no harm.
+Format of ``nixgen/tombstones/<number>.json``: nixgen/cache-tombstone/1, ``{created, objects:
+{since: [name]}}``. Only the newest document counts: each run writes a complete one and then removes
+the older ones, so that an interruption in between does no harm.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from nixgen.cache.check.archives import ArchiveRead, ArchivesPlanned
@@ -11,10 +11,9 @@ from nixgen.cache.push.events import NarRead, Planned, UpstreamSilent
 from nixgen.cli.console import human_size, note
 from nixgen.cli.progress import tracked
 from nixgen.cli.tracking import Line, store_name
+from nixgen.programs.observer import Observer
 
 __all__ = ["repair_progress", "upstream_notes", "verify_progress"]
-
-_Observe = Callable[[Any], None]
 
 
 class _CheckTracker:
@@ -49,29 +48,30 @@ class _CheckTracker:
         return f"{self.what}: {human_size(self.done)}{of}"
 
 
-def upstream_notes(*, quiet: bool) -> _Observe:
-    """An observer that names the upstreams that do not answer, and nothing else."""
+def upstream_notes(*, quiet: bool) -> Observer:
+    """Make an observer that names the upstreams that do not answer, and nothing else.
 
-    def plain(event: Any) -> None:
-        match event:
-            case UpstreamSilent(url=url, reason=reason) if not quiet:
-                note(f"{url} does not answer: {reason}")
-            case _:
-                pass
+    :param quiet: name none.
+    """
 
-    return plain
+    def observe(event: Any) -> None:
+        if isinstance(event, UpstreamSilent) and not quiet:
+            note(f"{event.url} does not answer: {event.reason}")
+
+    return observe
 
 
-def verify_progress(*, quiet: bool) -> contextlib.AbstractContextManager[_Observe]:
-    """Show the bytes of archives that were checked."""
+def verify_progress(*, quiet: bool) -> contextlib.AbstractContextManager[Observer]:
+    """Show the bytes of archives that were checked.
+
+    :param quiet: show nothing.
+    """
     return tracked(_CheckTracker("checking"), quiet=quiet)
 
 
-@contextlib.contextmanager
-def repair_progress(*, quiet: bool) -> Iterator[tuple[_Observe, _Observe]]:
+def repair_progress(*, quiet: bool) -> contextlib.AbstractContextManager[Observer]:
     """Show checks and the push between them in one view, since a terminal has room for one.
 
-    The two observers are for the checks and for the push.
+    :param quiet: show nothing.
     """
-    with tracked(_CheckTracker("repairing"), quiet=quiet) as observe:
-        yield observe, observe
+    return tracked(_CheckTracker("repairing"), quiet=quiet)

@@ -51,14 +51,13 @@ def repair(
     with (
         caches.cache_location(workspace, cache) as location,
         Bucket(location) as bucket,
-        repair_progress(quiet=json) as (observe, observe_push),
+        repair_progress(quiet=json) as observe,
     ):
         report = mend(
             bucket,
             keys,
             trusted,
             observe,
-            observe_push,
             store=Store.of_host(),
             codec=codec,
             upstreams=upstreams,

@@ -142,7 +142,7 @@ def print_problems(problems: Sequence[CacheProblem]) -> None:
     for problem in problems:
         seen[problem.kind] += 1
         if seen[problem.kind] <= _SHOWN:
-            rows.append((problem.what, problem.message, problem.remedy))
+            rows.append((problem.name, problem.message, problem.remedy))
     if rows:
         print_table("", ["path", "problem", "what to do"], rows)
     for kind, count in seen.items():
