@@ -132,10 +132,10 @@ def run(
     from nixgen.cli.progress import build_progress, image_progress
     from nixgen.project.workspace import Workspace
     from nixgen.verbs import build, images
-    from nixgen.verbs.select import select_images
+    from nixgen.verbs.select import select_image
 
     workspace = Workspace.open(project)
-    (attr,) = select_images(workspace, (target,))[:1]
+    attr = select_image(workspace, target)
     request = make_request(
         workspace,
         base=base,

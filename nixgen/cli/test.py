@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from nixgen.cli.options import (
     verb,
 )
 from nixgen.records.document import document
+
+if TYPE_CHECKING:
+    from nixgen.vm.record.report import TestResult
 
 app = verb(
     "Boot the machines of a test and run it.",
@@ -99,13 +102,9 @@ def run(
         debug=debug,
     )
     with build_progress(quiet=json, verbose=verbose) as observe:
-        built = build.build(workspace, chosen, request, observe=observe).require()
-    if base == "nixpkgs":
-        # building a NixOS test is running it
-        console.note("the tests ran, and passed, inside Nix")
-        return
-    results = []
-    for target in built.targets:
+        built = build.build(workspace, chosen, request, observe=observe)
+    results: list[TestResult] = []
+    for target in built.require().targets if base == "debian" else ():
         with test_progress(quiet=json, serial=console_output) as observe_test:
             results.append(
                 tests.run_test(
@@ -114,14 +113,15 @@ def run(
             )
         if not json:
             console.print_test(results[-1])
+    if base == "nixpkgs":
+        results += tests.results_of_nix(built)
+        for result in () if json else results:
+            console.print_test(result)
     if junit is not None:
         write_atomically(junit, junit_xml(results))
     if json:
         console.print_json(
-            document(
-                "nixgen/tests/1",
-                tests=[result.to_json() for result in results],
-            )
+            document("nixgen/tests/1", tests=[result.to_json() for result in results])
         )
     broken = [result for result in results if result.outcome == "broken"]
     failed = [result for result in results if not result.passed]

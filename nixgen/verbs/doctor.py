@@ -12,6 +12,7 @@ from pathlib import Path
 import attrs
 
 from nixgen.driver.build.builders import Builders, BuildMachine, ask_version
+from nixgen.driver.commands import access
 from nixgen.driver.tools.formatting import Formatter
 from nixgen.errors import NixgenError
 from nixgen.programs.child import APT_PACKAGES
@@ -87,33 +88,15 @@ def _nix(_folder: Path) -> Iterator[Finding]:
         )
         return
     yield Finding(name="Nix", ok=True, detail=version, needed_for=EVERYTHING)
-    store = Path(os.environ.get("NIX_STORE_DIR", "/nix/store"))
-    writable = os.access(store if store.exists() else store.anchor, os.W_OK)
-    if writable:
-        detail, mend = "written directly", None
-    else:
-        detail, mend = _daemon(store)
+    refused = access.refusal()
+    how = "written directly" if access.writes_directly() else "through the daemon"
     yield Finding(
-        name="Nix store", ok=mend is None, detail=detail, needed_for=EVERYTHING, mend=mend
+        name="Nix store",
+        ok=refused is None,
+        detail=refused.message if refused else how,
+        needed_for=EVERYTHING,
+        mend=refused.remedy if refused else None,
     )
-
-
-def _daemon(store: Path) -> tuple[str, str | None]:
-    """How Nix's daemon can be reached, and what helps when it cannot."""
-    socket = os.environ.get("NIX_DAEMON_SOCKET_PATH", "/nix/var/nix/daemon-socket/socket")
-    try:
-        mode = os.stat(socket).st_mode  # noqa: PTH116  # Path.exists() hides why a folder says no
-    except PermissionError:
-        mode = None
-    except OSError:
-        return f"{store} cannot be written", "apt-get install nix-setup-systemd, or run as root"
-    if mode is None or not os.access(socket, os.W_OK):
-        # Debian's nix-setup-systemd opens the folder of the socket to this group
-        return (
-            f"this user may not open the daemon's socket, {socket}",
-            "adduser YOUR-NAME nix-users (as root), then log in again",
-        )
-    return "through the daemon", None
 
 
 def _mirror(_folder: Path) -> Iterator[Finding]:

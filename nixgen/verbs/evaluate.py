@@ -28,7 +28,8 @@ from nixgen.driver.evaluate import (
 )
 from nixgen.driver.evaluate.events import EvaluationSaid
 from nixgen.driver.messages.events import Message
-from nixgen.errors import UsageError
+from nixgen.driver.messages.faults import store_fault
+from nixgen.errors import StoreError, UsageError
 from nixgen.files.fingerprint import fingerprint
 from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import Runner, SubprocessRunner
@@ -351,14 +352,24 @@ def base_lock(
 
 
 def offered_mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
-    """Make the base's builder available, then offer this computer's mirrors one after the other."""
+    """Add the builder of the Debian base to the store, then offer this computer's mirrors in turn.
+
+    :param lock: the lock of the Debian base.
+    :param runner: runs Nix.
+    :raises MirrorError: no mirror has the builder.
+    :raises StoreError: the store cannot be written.
+    """
     from nixgen.debian.bootstrap import ensure_busybox
     from nixgen.debian.locking import machine_mirrors
     from nixgen.debian.mirrors import Mirrors, mirrors_env
 
     mirrors = machine_mirrors(runner)
     for architecture in lock.architectures.values():
-        ensure_busybox(architecture, mirrors, runner)
+        try:
+            ensure_busybox(architecture, mirrors, runner)
+        except StoreError as error:
+            # the first thing that is written to the store is the first that it refuses
+            raise store_fault(error.details) or error from error
     for index in range(max(len(mirrors.debian), len(mirrors.security))):
         yield mirrors_env(
             Mirrors(

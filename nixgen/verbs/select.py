@@ -10,7 +10,7 @@ from nixgen.errors import UsageError
 if TYPE_CHECKING:
     from nixgen.project.workspace import Workspace
 
-__all__ = ["select_images", "select_tests"]
+__all__ = ["select_image", "select_images", "select_tests"]
 
 
 def select_images(workspace: Workspace, targets: Sequence[str]) -> tuple[str, ...]:
@@ -21,6 +21,22 @@ def select_images(workspace: Workspace, targets: Sequence[str]) -> tuple[str, ..
     """
     hint = "name images.NAME, or nothing for all images"
     return _select(workspace, targets, "images", "an image", hint)
+
+
+def select_image(workspace: Workspace, target: str) -> str:
+    """The one image that a target names.
+
+    :param workspace: the project.
+    :param target: as typed.
+    :raises UsageError: the target is no image, or several.
+    """
+    first, *others = select_images(workspace, (target,))
+    if others:
+        raise UsageError(
+            f"{target} is {len(others) + 1} images, and only one can run",
+            hint=f"name one of {', '.join((first, *others))}",
+        )
+    return first
 
 
 def select_tests(workspace: Workspace, targets: Sequence[str]) -> tuple[str, ...]:

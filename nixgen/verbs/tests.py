@@ -1,19 +1,20 @@
-"""``nixgen test run``: one built test, on machines of its own."""
+"""``nixgen test run``: run a test on machines of its own, or read the result of one that Nix ran."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nixgen.errors import UsageError
+from nixgen.errors import BuildError, UsageError
 from nixgen.programs.observer import Observer, ignore
 
 if TYPE_CHECKING:
     from nixgen.driver.evaluate import Target
     from nixgen.project.workspace import Workspace
+    from nixgen.verbs.build import Built
     from nixgen.vm.record.report import TestResult
 
-__all__ = ["run_test"]
+__all__ = ["results_of_nix", "run_test"]
 
 
 def run_test(
@@ -48,4 +49,40 @@ def run_test(
         observe=observe,
         timeout=timeout,
         acceleration=chosen[accel],
+    )
+
+
+def results_of_nix(built: Built) -> tuple[TestResult, ...]:
+    """The results of tests of the nixpkgs base. Nix runs such a test when it builds it.
+
+    :param built: the outcome of building the tests.
+    :raises NixgenError: something that a test needs could not be built or fetched.
+    """
+    from nixgen.vm.record.report import Failure, TestResult
+
+    report = built.report
+    reasons = {
+        failure.drv: Failure(
+            kind="failed",
+            message=failure.reason,
+            details=failure.log,
+            hint=f"the whole log: nix-store --read-log {failure.drv}",
+        )
+        for failure in report.failures
+    }
+    error = report.error(built.origins)
+    # a test that did not start has no result; neither has one that a full disk or a builder ended
+    unstarted = any(r.status == "failed" and r.target.drv not in reasons for r in report.results)
+    if error is not None and (unstarted or not isinstance(error, BuildError)):
+        raise error
+    return tuple(
+        TestResult(
+            name=each.attr.removeprefix("tests."),
+            seconds=each.seconds,
+            acceleration="nix",
+            entries=(),
+            machines=(),
+            failure=reasons.get(each.target.drv),
+        )
+        for each in report.results
     )

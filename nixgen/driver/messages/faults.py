@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from nixgen.driver.commands import access
 from nixgen.errors import LockError, MirrorError, OutsideError, StoreError
 from nixgen.programs.child import missing_tool
 from nixgen.store.digest import to_sri
@@ -18,7 +19,10 @@ _READ_ONLY = re.compile(
 _DENIED = re.compile(
     r"(?:opening|creating|cannot open|connect to|big-lock|lock file).*Permission denied"
     r"|Permission denied.*?/nix/"
-    r"|cannot connect to (?:daemon|socket).*",
+    r"|cannot connect to (?:daemon|socket).*"
+    r"|getting status of .*/socket'?: Permission denied"
+    # what a user without a daemon is told by a store of root
+    r"|could not set permissions on .*Operation not permitted",
 )
 _URL = re.compile(r"(?:https?|ftp)://[^\s'\"]+")
 _GONE = re.compile(
@@ -54,7 +58,10 @@ _WHY = (
 
 
 def store_fault(lines: Iterable[str]) -> StoreError | None:
-    """A store that cannot be written to; None when the words are about something else."""
+    """The error for a store that cannot be written; None if the lines are about something else.
+
+    :param lines: what Nix wrote to standard error.
+    """
     for line in lines:
         if _FULL.search(line):
             return StoreError(
@@ -69,9 +76,12 @@ def store_fault(lines: Iterable[str]) -> StoreError | None:
                 details=(line.strip(),),
             )
         if _DENIED.search(line):
+            found = access.refusal()
             return StoreError(
-                "the Nix store refuses this user",
-                hint="run as a user of the Nix daemon (group nix-users), or as root",
+                found.message if found else "the Nix store refuses this user",
+                hint=found.remedy
+                if found
+                else "run as a user of the Nix daemon (group nix-users), or as root",
                 details=(line.strip(),),
             )
     return None

@@ -72,7 +72,15 @@ class MachineReport:
 
 @frozen(kw_only=True)
 class TestResult:
-    """One run of one test."""
+    """One run of one test.
+
+    :param name: the name of the test.
+    :param seconds: the time of the whole run.
+    :param acceleration: ``kvm`` or ``tcg``; ``nix`` for a test that ran inside a build.
+    :param entries: the steps of the script.
+    :param machines: the machines that the test booted.
+    :param failure: why it did not pass; None if it passed.
+    """
 
     __test__ = False
 

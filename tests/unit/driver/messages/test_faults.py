@@ -1,5 +1,6 @@
 import pytest
 
+from nixgen.driver.commands import access
 from nixgen.driver.commands.nix import NixOptions, strip_noise
 from nixgen.driver.messages.faults import fetch_fault, input_fault, store_fault
 from nixgen.driver.messages.trace import parse_trace
@@ -14,16 +15,35 @@ from nixgen.driver.messages.trace import parse_trace
         ("error: remounting /nix/store writable: Invalid argument", "read-only"),
         ("error: opening lock file '/nix/var/nix/db/big-lock': Permission denied", "refuses"),
         ("error: cannot connect to socket at '/nix/var/nix/daemon-socket/socket': …", "refuses"),
+        ("error: getting status of '/nix/d/socket': Permission denied", "refuses"),
+        ("error: could not set permissions on '/nix/x' to 755: Operation not permitted", "refuses"),
     ],
 )
-def test_a_broken_store_is_recognised(line, message):
+def test_a_broken_store_is_recognised(line, message, monkeypatch):
+    monkeypatch.setattr(access, "refusal", lambda: None)
     fault = store_fault(["some words", line])
     assert fault is not None
     assert message in fault.message
     assert fault.hint
 
 
-@pytest.mark.parametrize("line", ["sh: out/x: Permission denied", "error: builder failed", ""])
+def test_a_refused_user_is_told_the_socket_and_the_group(monkeypatch):
+    found = access.Refusal("the socket is for the group nix-users", "adduser me nix-users")
+    monkeypatch.setattr(access, "refusal", lambda: found)
+    fault = store_fault(["error: cannot connect to socket at '/nix/d/socket': Permission denied"])
+    assert (fault.message, fault.hint) == (found.message, found.remedy)
+    assert "cannot connect" in fault.details[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sh: out/x: Permission denied",
+        "error: getting status of '/home/me/app': Permission denied",
+        "error: builder failed",
+        "",
+    ],
+)
 def test_a_builders_own_trouble_is_not_the_stores(line):
     assert store_fault([line]) is None
 
