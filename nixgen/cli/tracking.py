@@ -141,7 +141,7 @@ class _Evaluation:
                     yield Line(f"evaluated {count} {attr} ({seconds:.1f} s)")
             case evaluation.TargetRefused(attr=attr):
                 yield Line(f"FAILED  {self._finish(attr)} {attr}", "failed", "always")
-            case evaluation.EvaluationSaid(text=text):
+            case evaluation.EvaluationMessage(text=text):
                 yield _warning(text)
             case _:
                 pass

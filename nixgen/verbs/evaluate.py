@@ -26,7 +26,7 @@ from nixgen.driver.evaluate import (
     nix_settings,
     target_keys,
 )
-from nixgen.driver.evaluate.events import EvaluationSaid
+from nixgen.driver.evaluate.events import EvaluationMessage
 from nixgen.driver.messages.events import Message
 from nixgen.driver.messages.faults import store_fault
 from nixgen.errors import StoreError, UsageError
@@ -201,7 +201,7 @@ class Evaluation:
         for doubt, attrs_doubted in doubted.items():
             first, *more = attrs_doubted
             who = f"{first} and {len(more)} more are" if more else f"{first} is"
-            self.observe(EvaluationSaid(text=f"{who} evaluated every time: {doubt}"))
+            self.observe(EvaluationMessage(text=f"{who} evaluated every time: {doubt}"))
 
 
 def evaluated(

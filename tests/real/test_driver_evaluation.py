@@ -10,7 +10,7 @@ import pytest
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.commands.versions import nix_identity, probe
 from nixgen.driver.evaluate import Blame, Evaluated, Limits, Target, Tree, evaluate
-from nixgen.driver.evaluate.events import EvaluationSaid, TargetEvaluated
+from nixgen.driver.evaluate.events import EvaluationMessage, TargetEvaluated
 from nixgen.driver.evaluate.mentions import find_mentions
 from nixgen.errors import EvaluationError, MissingToolError
 from nixgen.programs.command import Command, Completed
@@ -194,7 +194,7 @@ def test_a_limit_of_the_address_space_is_respected(tree):
 def test_traces_and_progress(tree):
     events = []
     run(tree, "machines.chatty", "machines.web", observe=events.append)
-    said = [event.text for event in events if isinstance(event, EvaluationSaid)]
+    said = [event.text for event in events if isinstance(event, EvaluationMessage)]
     assert said == ["trace: a word", "trace: { a = 1; }"]
     done = [event.attr for event in events if isinstance(event, TargetEvaluated)]
     assert done == ["machines.chatty", "machines.web"]

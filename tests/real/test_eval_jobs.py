@@ -9,7 +9,7 @@ import pytest
 
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate import Evaluated, Limits, Tree, evaluate
-from nixgen.driver.evaluate.events import EvaluationSaid, TargetEvaluated
+from nixgen.driver.evaluate.events import EvaluationMessage, TargetEvaluated
 from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = [
@@ -62,7 +62,7 @@ def told(found: Evaluated) -> list[tuple[str, str, str | None]]:
 def test_both_find_the_same(run, monkeypatch) -> None:
     events: list[object] = []
     theirs = run(*SOUND, *WRONG, observe=events.append)
-    said = [event.text for event in events if isinstance(event, EvaluationSaid)]
+    said = [event.text for event in events if isinstance(event, EvaluationMessage)]
     assert said == ["trace: a word"], "and nothing was left undone"
     done = [event for event in events if isinstance(event, TargetEvaluated)]
     assert {event.seconds for event in done} == {None}

@@ -1,8 +1,8 @@
-"""From the generated tree to targets: what is remembered, what has to be evaluated, and by whom."""
+"""Evaluate the targets of a generated tree, in several processes, and remember the results."""
 
 from nixgen.driver.evaluate.cache import EvaluationCache
 from nixgen.driver.evaluate.dependencies import DependencyGraph
-from nixgen.driver.evaluate.engine import Costs, Evaluated, evaluate
+from nixgen.driver.evaluate.engine import Evaluated, evaluate
 from nixgen.driver.evaluate.jobs import eval_jobs_program
 from nixgen.driver.evaluate.key import (
     TargetKey,
@@ -13,6 +13,7 @@ from nixgen.driver.evaluate.key import (
 )
 from nixgen.driver.evaluate.limits import Limits
 from nixgen.driver.evaluate.refusal import Blame, Ending, Locate, refusal
+from nixgen.driver.evaluate.schedule import Costs
 from nixgen.driver.evaluate.target import Target
 from nixgen.driver.evaluate.tree import Tree
 

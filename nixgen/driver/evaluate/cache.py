@@ -1,8 +1,8 @@
-"""Remembered evaluations, target by target: one file, to which every run adds lines.
+"""Remembered evaluations: one file with a line for each target, to which every run adds lines.
 
-A line is ``KEY TARGET JSON``; of two with the same key the later counts. Whatever is damaged, of another form or about
-derivations that are gone is as if it were not there: the target is evaluated again. Lines are added and old ones dropped
-under a lock, so that runs beside each other lose nothing of each other's.
+A line is ``KEY TARGET JSON``. The later of two lines with the same key and target counts. A line
+that is damaged, has another form or names a derivation that is gone is ignored, so its target is
+evaluated again. Lines are added and dropped under a lock, because several runs may use one file.
 """
 
 from __future__ import annotations
@@ -42,9 +42,11 @@ class _Circumstances:
 
 @define
 class EvaluationCache:
-    """
-    :param file: where it lies; its folder is made when something is saved.
-    :param largest: bytes after which the older half is dropped, and what is older than `_OLDEST`.
+    """The remembered evaluations of one file.
+
+    :param file: the file. Its folder is made when something is saved.
+    :param largest: the size in bytes at which lines are dropped: the older half of the file, and
+        lines that are older than 90 days.
     """
 
     file: Path
@@ -52,9 +54,9 @@ class EvaluationCache:
     _lines: dict[bytes, bytes] | None = field(default=None, init=False)
 
     def load(self, keys: Mapping[str, str | None]) -> Mapping[str, Target]:
-        """What is known of these targets, and of use: its derivation or all of its outputs exist.
+        """The remembered targets whose derivation, or all of whose outputs, still exist.
 
-        :param keys: target → its key; None is never known.
+        :param keys: target → its key; None is never remembered.
         """
         lines = self._read()
         found: dict[str, Target] = {}
@@ -66,7 +68,7 @@ class EvaluationCache:
         return found
 
     def seconds(self) -> Mapping[str, float]:
-        """Target → what its last evaluation took, whatever its key was."""
+        """Target → seconds of its last evaluation, under any key."""
         return {
             head.partition(b" ")[2].decode("utf-8", "replace"): seconds
             for head, line in self._read().items()
@@ -76,13 +78,15 @@ class EvaluationCache:
     def save(self, key: str, target: Target, seconds: float | None = None) -> None:
         """Remember a target.
 
-        :param seconds: that its evaluation took, None when it is unknown.
+        :param key: the key of its evaluation.
+        :param target: the result.
+        :param seconds: the duration of its evaluation; None when it is unknown.
         :raises StoreError: the file cannot be written.
         """
         content = {**target.to_json(), "seconds": seconds, "at": int(time.time())}
         head, body = _head(key, target.attr), json.dumps(content).encode()
         with self._locked() as stream:
-            # a line of its own, whatever an interrupted run left before it
+            # the first newline ends a line that an interrupted run may have left
             stream.write(b"\n" + head + b" " + body + b"\n")
             size = stream.tell()
         if self._lines is not None:
@@ -91,7 +95,10 @@ class EvaluationCache:
             self._prune()
 
     def forget(self, keys: Mapping[str, str | None]) -> None:
-        """Drop evaluations that Nix no longer accepts."""
+        """Drop evaluations whose derivations Nix no longer accepts.
+
+        :param keys: target → its key; None is ignored.
+        """
         heads = {_head(key, attr) for attr, key in keys.items() if key}
         if heads & self._read().keys():
             with self._locked():
@@ -131,10 +138,10 @@ class EvaluationCache:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[Any]:
-        """The file, open at its end, and nobody else's as long as the block lasts."""
+        """The file, open at its end. Other runs wait until the block ends."""
         with disk_errors(self.file):
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            # a lock file of its own: the other one is replaced while somebody may be waiting for it
+            # a separate lock file: the file itself may be replaced while another run waits
             with open(f"{self.file}.lock", "ab") as lock:  # noqa: PTH123
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 with open(self.file, "ab") as stream:  # noqa: PTH123
@@ -146,7 +153,7 @@ def _head(key: str, attr: str) -> bytes:
 
 
 def _lines(content: bytes) -> dict[bytes, bytes]:
-    """Key and target → the rest of the line, oldest first."""
+    """Key and target → the rest of the line, the oldest first."""
     found: dict[bytes, bytes] = {}
     for line in content.split(b"\n"):
         key, _, rest = line.partition(b" ")

@@ -1,4 +1,4 @@
-"""Command lines of Nix that evaluate the targets of a generated tree, by the Nix files beside this one."""
+"""The commands that evaluate targets of a generated tree, by the Nix files beside this module."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.evaluate.tree import Tree
 from nixgen.programs.command import Command
 
-__all__ = ["MOST_TARGETS", "evaluate_jobs", "report_targets"]
+__all__ = ["MOST_TARGETS", "evaluate_jobs", "report_targets", "tree_call"]
 
 MOST_TARGETS = 1000
 """The most targets of one command: the kernel allows 128 KiB for each word of a command line."""
@@ -19,10 +20,9 @@ _FOLDER = Path(__file__).parent
 
 def report_targets(
     options: NixOptions,
-    *,
-    file: Path,
-    arguments: str,
+    tree: Tree,
     attrs: Iterable[str],
+    *,
     token: str,
     variables: Mapping[str, str],
 ) -> Command:
@@ -32,11 +32,10 @@ def report_targets(
     describes them.
 
     :param options: the settings of Nix.
-    :param file: the ``default.nix`` of the tree.
-    :param arguments: the arguments of its function, as JSON.
+    :param tree: the generated tree.
     :param attrs: at most `MOST_TARGETS` targets.
     :param token: a word that no other trace contains.
-    :param variables: additions to the environment.
+    :param variables: additions to the environment, beside those of the tree.
     """
     return Command(
         argv=(
@@ -47,34 +46,23 @@ def report_targets(
             *options.arguments,
             # costs nothing as long as nothing is wrong
             "--show-trace",
-            *_function_call("report.nix", file, arguments, attrs),
-            "--argstr",
-            "token",
-            token,
+            *tree_call("report.nix", tree, attrs),
+            *("--argstr", "token", token),
         ),
-        env=variables,
+        env={**tree.variables, **variables},
     )
 
 
 def evaluate_jobs(
-    options: NixOptions,
-    *,
-    file: Path,
-    arguments: str,
-    attrs: Iterable[str],
-    workers: int,
-    memory: int,
-    variables: Mapping[str, str],
+    options: NixOptions, tree: Tree, attrs: Iterable[str], *, workers: int, memory: int
 ) -> Command:
     """Evaluate targets by nix-eval-jobs, which prints a line of JSON for each on standard output.
 
     :param options: the settings of Nix.
-    :param file: the ``default.nix`` of the tree.
-    :param arguments: the arguments of its function, as JSON.
+    :param tree: the generated tree.
     :param attrs: at most `MOST_TARGETS` targets.
     :param workers: evaluations at a time.
     :param memory: bytes that a worker may hold between two targets.
-    :param variables: additions to the environment.
     """
     return Command(
         argv=(
@@ -85,24 +73,22 @@ def evaluate_jobs(
             str(workers),
             "--max-memory-size",
             str(max(1, memory >> 20)),
-            *_function_call("jobs.nix", file, arguments, attrs),
+            *tree_call("jobs.nix", tree, attrs),
         ),
-        env=variables,
+        env=tree.variables,
     )
 
 
-def _function_call(
-    expression: str, file: Path, arguments: str, attrs: Iterable[str]
-) -> tuple[str, ...]:
+def tree_call(expression: str, tree: Tree, attrs: Iterable[str]) -> tuple[str, ...]:
+    """The words of a command that call a Nix file of this folder with a generated tree.
+
+    :param expression: the name of the file.
+    :param tree: the generated tree.
+    :param attrs: the targets.
+    """
     return (
         str(_FOLDER / expression),
-        "--argstr",
-        "file",
-        str(file.absolute()),
-        "--argstr",
-        "arguments",
-        arguments,
-        "--argstr",
-        "attrs",
-        json.dumps(list(attrs), ensure_ascii=False),
+        *("--argstr", "file", str(tree.file.absolute())),
+        *("--argstr", "arguments", tree.arguments),
+        *("--argstr", "attrs", json.dumps(list(attrs), ensure_ascii=False)),
     )

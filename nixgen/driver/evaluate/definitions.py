@@ -1,7 +1,7 @@
-"""Where a Nix file sets an option: the module system tells the file, and not the line.
+"""Find the line at which a Nix file sets an option. The module system names only the file.
 
-By the look of it, as nixgen and most people lay modules out: a binding is a line of its own, and what is inside of a set is further
-to the right than the set.
+The search reads the layout that nixgen and most people use: a binding is on a line of its own, and
+the content of a set is indented more deeply than the set.
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ _BINDING = re.compile(r"^(\s*)([\w\"'.-]+) =(?: |$)(.*)$")
 
 
 def definition_line(path: str, option: str) -> int | None:
-    """The line of a file that says most of an option's name; None when no line says any of it, or it cannot be read."""
+    """The line that sets an option, or the set around it that agrees with most of its name.
+
+    :param path: the Nix file.
+    :param option: the name of the option, such as ``services.nginx.enable``.
+    :return: the number of the line, from 1; None if there is none, or the file cannot be read.
+    """
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
             lines = file.read().splitlines()
@@ -31,9 +36,10 @@ def definition_line(path: str, option: str) -> int | None:
         while around and around[-1][0] >= indent:
             around.pop()
         name = f"{around[-1][1] if around else ''}{found[2].replace(chr(34), '')}."
-        said = name.removeprefix("config.")
-        common = min(len(said), len(wanted))
-        if common and said[:common] == wanted[:common] and (best is None or common > best[0]):
+        option_name = name.removeprefix("config.")
+        common = min(len(option_name), len(wanted))
+        agrees = option_name[:common] == wanted[:common]
+        if common and agrees and (best is None or common > best[0]):
             best = (common, number)
         if found[3].rstrip().endswith("{"):
             around.append((indent, name))

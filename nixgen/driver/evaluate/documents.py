@@ -1,20 +1,18 @@
-"""Values of the generated tree, by evaluation alone: nothing is instantiated and nothing is built."""
+"""Evaluate JSON documents of a generated tree, without instantiating or building anything."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate import Blame, Ending, Tree, refusal
+from nixgen.driver.evaluate.commands import tree_call
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
 
 __all__ = ["evaluate_documents"]
-
-_EXPRESSION = Path(__file__).with_suffix(".nix")
 
 
 def evaluate_documents(
@@ -25,9 +23,15 @@ def evaluate_documents(
     options: NixOptions,
     blame: Blame = Blame(),  # noqa: B008 - a frozen value
 ) -> tuple[Any, ...]:
-    """The attribute ``document`` of the targets ``attrs``, in that order, from one evaluation; the store gets nothing.
+    """Evaluate the attribute ``document`` of targets, all in one evaluation. The store gets nothing.
 
-    :raises EvaluationError: with the essential message, and ``where`` as far as it can be known.
+    :param tree: the generated tree.
+    :param attrs: the targets.
+    :param runner: runs Nix.
+    :param options: the settings of Nix.
+    :param blame: leads an error back to the user's line.
+    :return: the documents, in the order of ``attrs``.
+    :raises EvaluationError: Nix rejects one; with ``where`` as far as it can be known.
     :raises MissingToolError: there is no Nix.
     """
     command = Command(
@@ -37,12 +41,9 @@ def evaluate_documents(
             "--strict",
             "--json",
             *options.arguments,
-            # costs nothing as long as nothing is wrong, and only it knows the target and the user's lines
+            # costs nothing as long as nothing is wrong; only the trace names the target and lines
             "--show-trace",
-            *("--argstr", "file", str(tree.file.absolute())),
-            *("--argstr", "arguments", tree.arguments),
-            *("--argstr", "attrs", json.dumps(list(attrs), ensure_ascii=False)),
-            str(_EXPRESSION),
+            *tree_call("documents.nix", tree, attrs),
         ),
         env=tree.variables,
     )

@@ -1,4 +1,4 @@
-"""What happens while targets are evaluated, as a closed union."""
+"""The events of an evaluation, as a closed union."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from attrs import frozen
 
 __all__ = [
     "EvaluationEvent",
-    "EvaluationSaid",
+    "EvaluationMessage",
     "EvaluationStarted",
     "TargetEvaluated",
     "TargetRefused",
@@ -18,9 +18,10 @@ __all__ = [
 
 @frozen(kw_only=True)
 class EvaluationStarted:
-    """
-    :param targets: to be evaluated now.
-    :param remembered: known from earlier runs.
+    """The evaluation begins.
+
+    :param targets: the number of targets to evaluate.
+    :param remembered: the number of targets that earlier runs have evaluated.
     """
 
     targets: int
@@ -29,14 +30,21 @@ class EvaluationStarted:
 
 @frozen(kw_only=True)
 class TargetStarted:
-    """Not told where nix-eval-jobs evaluates."""
+    """The evaluation of a target begins. nix-eval-jobs does not report this.
+
+    :param attr: the target.
+    """
 
     attr: str
 
 
 @frozen(kw_only=True)
 class TargetEvaluated:
-    """:param seconds: that it took; None where nobody knows."""
+    """A target is evaluated.
+
+    :param attr: the target.
+    :param seconds: the duration; None where it is unknown.
+    """
 
     attr: str
     seconds: float | None
@@ -44,18 +52,24 @@ class TargetEvaluated:
 
 @frozen(kw_only=True)
 class TargetRefused:
-    """Nix rejects the target; the error comes at the end."""
+    """Nix rejects a target. The error is raised at the end of the evaluation.
+
+    :param attr: the target.
+    """
 
     attr: str
 
 
 @frozen(kw_only=True)
-class EvaluationSaid:
-    """A warning, or a trace in the user's Nix: ``text`` is a line, told once however many evaluations say it."""
+class EvaluationMessage:
+    """A warning, or a trace in the user's Nix. Each text is reported once in an evaluation.
+
+    :param text: the line.
+    """
 
     text: str
 
 
 EvaluationEvent: TypeAlias = (
-    EvaluationStarted | TargetStarted | TargetEvaluated | TargetRefused | EvaluationSaid
+    EvaluationStarted | TargetStarted | TargetEvaluated | TargetRefused | EvaluationMessage
 )

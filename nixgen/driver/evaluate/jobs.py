@@ -1,10 +1,11 @@
-"""Evaluating with nix-eval-jobs, where it is installed.
+"""Evaluate by nix-eval-jobs, if it is installed.
 
-It shares work among its own workers and bounds their memory itself, ending each between two targets. What it leaves
-undone, because a worker of its died or it knows no such flag, is left to whoever asked.
+It shares the targets among its own workers, and limits their memory by ending each between two
+targets. Targets may be left over, because a worker of it died or because it does not know a flag.
+The caller evaluates these in another way.
 
-The form of its lines (``src/nix-eval-jobs.cc``): ``{attr, drvPath, outputs: {name: path}, …}`` or ``{attr, error}``;
-the same in 0.0.6, for Nix 2.8, and in 2.33.
+Its output has a line of JSON for each target (``src/nix-eval-jobs.cc``): ``{attr, drvPath, outputs:
+{name: path}, …}`` or ``{attr, error}``. The form is the same in 0.0.6, for Nix 2.8, and in 2.33.
 """
 
 from __future__ import annotations
@@ -14,27 +15,23 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate import commands
-from nixgen.driver.evaluate.findings import Findings
-from nixgen.driver.evaluate.limits import Limits
-from nixgen.driver.evaluate.refusal import Blame, Ending, refusal
+from nixgen.driver.evaluate.refusal import Ending, refusal
+from nixgen.driver.evaluate.session import Session
 from nixgen.driver.evaluate.target import Outputs, Target
-from nixgen.driver.evaluate.tree import Tree
 from nixgen.errors import EvaluationError
 from nixgen.programs.command import Command
-from nixgen.programs.runner import Runner
 from nixgen.records.structure import parse_as
 
 __all__ = ["EvalJobs", "eval_jobs_program"]
 
 
 def eval_jobs_program() -> str | None:
-    """Where nix-eval-jobs is."""
+    """The path of nix-eval-jobs; None if it is not installed."""
     return shutil.which("nix-eval-jobs")
 
 
-class _Cancelled(Exception):  # noqa: N818 - ends a process of ours
+class _Cancelled(Exception):  # noqa: N818 - not an error: it ends a process that nixgen started
     pass
 
 
@@ -48,19 +45,21 @@ class _Job:
     error: str | None = None
 
 
-@frozen(kw_only=True)
+@frozen
 class EvalJobs:
-    """One ``nix-eval-jobs``."""
+    """Evaluates targets by ``nix-eval-jobs``.
 
-    tree: Tree
-    runner: Runner
-    options: NixOptions
-    limits: Limits
-    blame: Blame
-    findings: Findings
+    :param session: the settings and the results of the evaluation.
+    """
+
+    session: Session
 
     def evaluate(self, attrs: Sequence[str]) -> tuple[tuple[str, ...], str]:
-        """Evaluate these, in no order; what is left undone, and the last error that was said."""
+        """Evaluate targets, in any order.
+
+        :param attrs: the targets.
+        :return: the targets that are left over, and the last error message of the program.
+        """
         left: tuple[str, ...] = ()
         last = ""
         for first in range(0, len(attrs), commands.MOST_TARGETS):
@@ -76,7 +75,7 @@ class EvalJobs:
             try:
                 job: _Job = parse_as(_Job, line)
             except ValueError:
-                return  # whatever it is about is left undone
+                return  # its target is left over
             if job.attr in names and self._record(names[job.attr], job):
                 del names[job.attr]
 
@@ -84,28 +83,27 @@ class EvalJobs:
             nonlocal last
             if text.startswith(b"error:"):
                 last = text
-            self.findings.said(text)
+            self.session.results.log(text)
 
         def tick(_process: int) -> None:
-            if self.findings.cancelled:
+            if self.session.results.cancelled:
                 raise _Cancelled
 
         try:
-            self.runner.lines(self._command(attrs), line, on_output=output, on_tick=tick)
+            self.session.runner.lines(self._command(attrs), line, on_output=output, on_tick=tick)
         except _Cancelled:
-            return (), ""  # nobody wants the rest
+            return (), ""  # the evaluation ends; nothing is left for others to do
         return tuple(names.values()), last.decode("utf-8", "replace").partition(":")[2].strip()
 
     def _command(self, attrs: Sequence[str]) -> Command:
-        workers = min(self.limits.workers, len(attrs))
+        limits = self.session.limits
+        workers = min(limits.workers, len(attrs))
         return commands.evaluate_jobs(
-            self.options,
-            file=self.tree.file,
-            arguments=self.tree.arguments,
-            attrs=attrs,
+            self.session.options,
+            self.session.tree,
+            attrs,
             workers=workers,
-            memory=self.limits.memory // workers,
-            variables=self.tree.variables,
+            memory=limits.memory // workers,
         )
 
     def _record(self, attr: str, job: _Job) -> bool:
@@ -114,13 +112,13 @@ class EvalJobs:
         :return: whether there is one.
         """
         if job.error is not None:
-            error = refusal(attr, job.error.encode(), Ending.ERROR, blame=self.blame)
+            error = refusal(attr, job.error.encode(), Ending.ERROR, blame=self.session.blame)
             if not isinstance(error, EvaluationError):
                 raise error
-            self.findings.refused(attr, error)
+            self.session.results.refuse(attr, error)
         elif job.drv_path and job.outputs:
             target = Target(attr=attr, drv=job.drv_path, outputs=job.outputs)
-            self.findings.evaluated(target, None)
+            self.session.results.accept(target, None)
         else:
             return False
         return True

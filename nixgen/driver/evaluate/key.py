@@ -1,4 +1,4 @@
-"""The names of evaluations: one for each target, over everything that its evaluation can read."""
+"""The key of a target: a digest of everything that its evaluation can read."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from nixgen.driver.evaluate.dependencies import Dependencies, DependencyGraph
 __all__ = ["TargetKey", "nix_files", "nix_settings", "nix_variables", "target_keys"]
 
 _FORM = "nixgen/evaluation/2"
-#: Nix's own, and those that nixpkgs and NixOS read for themselves, such as NIXPKGS_ALLOW_UNFREE
+#: The variables that Nix, nixpkgs and NixOS read, such as NIXPKGS_ALLOW_UNFREE.
 _PREFIXES = ("NIX_", "NIXOS_", "NIXPKGS_")
-#: set for builds, and read by no evaluation
+#: Variables for builds, which no evaluation reads.
 _UNREAD = frozenset({"NIX_SSHOPTS"})
 
 
 @frozen(kw_only=True)
 class TargetKey:
-    """
-    :param key: 64 hexadecimal digits; equal ones mean equal derivations. None when the target has to be evaluated each time.
-    :param dependencies: what it was made from. Its doubts say why there is no key.
+    """The key of a target.
+
+    :param key: 64 hexadecimal digits. Equal keys mean equal derivations. None when the target must
+        be evaluated each time.
+    :param dependencies: everything in the digest. Its doubts are the reasons why there is no key.
     """
 
     key: str | None
@@ -41,9 +43,10 @@ def target_keys(
 ) -> Mapping[str, TargetKey]:
     """The key of each target.
 
-    :param rows: target → what `generated/default.nix` would be if the project had only this target.
-    :param place: where that file lies.
-    :param settings: everything that is no file, in values that JSON has: base, Nix, system, environment, mirrors, ….
+    :param rows: target → the text that ``generated/default.nix`` would have with this target alone.
+    :param place: the path of that file.
+    :param graph: reads the files that the texts name.
+    :param settings: all other inputs, as `json.dumps` takes them: the base, Nix, the system, ….
     """
     common = hashlib.sha256(_FORM.encode())
     common.update(json.dumps(dict(settings), sort_keys=True).encode())
@@ -58,7 +61,10 @@ def target_keys(
 
 
 def nix_files(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Nix's configuration files, there or not (nix.conf(5))."""
+    """The configuration files that Nix would read, whether they exist or not (nix.conf(5)).
+
+    :param environment: the environment of Nix.
+    """
     home = environment.get("HOME", "/")
     folders = [environment.get("XDG_CONFIG_HOME", f"{home}/.config")]
     folders += environment.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")
@@ -69,7 +75,10 @@ def nix_files(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def nix_settings(environment: Mapping[str, str]) -> Mapping[str, object]:
-    """What Nix itself reads, besides what it is told on its command line."""
+    """The settings that Nix reads from files and variables, as `json.dumps` takes them.
+
+    :param environment: the environment of Nix.
+    """
     return {
         "files": {file: _digest(file).hex() for file in nix_files(environment)},
         "variables": {name: environment[name] for name in nix_variables(environment)},
@@ -77,7 +86,12 @@ def nix_settings(environment: Mapping[str, str]) -> Mapping[str, object]:
 
 
 def nix_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables that are set of those that an evaluation may read without being seen to."""
+    """The names of variables that Nix and nixpkgs may read, and that are set.
+
+    No Nix file has to name them for that, so `DependencyGraph` cannot find them.
+
+    :param environment: the environment of Nix.
+    """
     return tuple(
         sorted(name for name in environment if name.startswith(_PREFIXES) and name not in _UNREAD)
     )

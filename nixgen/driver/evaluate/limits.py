@@ -1,4 +1,4 @@
-"""How much of this computer an evaluation may use."""
+"""Limits on the processes and the memory of an evaluation."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from attrs import frozen
 
 from nixgen.errors import UsageError
 
-__all__ = ["MEMORY_VARIABLE", "WORKERS_VARIABLE", "Limits", "available_memory", "human_memory"]
+__all__ = ["MEMORY_VARIABLE", "WORKERS_VARIABLE", "Limits", "available_memory", "memory_text"]
 
 WORKERS_VARIABLE = "NIXGEN_EVAL_WORKERS"
 MEMORY_VARIABLE = "NIXGEN_EVAL_MEMORY"
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
-#: the least that an evaluation of NixOS needs; with less for each, fewer are better
+#: The least memory of one worker: an evaluation of NixOS needs as much.
 _SHARE = 1 << 30
 _SMALLEST = 1 << 26
 
 
 @frozen(kw_only=True)
 class Limits:
-    """
-    :param workers: evaluations beside each other, at least 1.
-    :param memory: bytes of all of them together.
+    """Limits of one evaluation.
+
+    :param workers: the number of processes, at least 1.
+    :param memory: the bytes that all of them may hold together.
     """
 
     workers: int
@@ -41,10 +42,14 @@ class Limits:
         memory: str | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> Limits:
-        """What is given; else what the environment says; else a worker for each processor and three quarters of the memory
-        that is free, but no more workers than have a gigabyte each.
+        """The limits that the arguments or the environment set, or else those that fit this computer.
 
-        :param memory: bytes, or such as ``4G``: powers of 1024.
+        These are three quarters of the free memory and a worker for each processor, but no more
+        workers than a gigabyte each allows.
+
+        :param workers: the number of processes.
+        :param memory: bytes, with an optional unit as in ``4G``. Units are powers of 1024.
+        :param environment: holds `WORKERS_VARIABLE` and `MEMORY_VARIABLE`.
         :raises UsageError: a value is no number, or too small.
         """
         size = _size("--eval-memory", memory) or _size(
@@ -69,8 +74,8 @@ def _size(name: str, text: str | None) -> int | None:
     size = int(float(found[1]) * _UNITS[found[2].upper()])
     if size < _SMALLEST:
         raise UsageError(
-            f"{name} is {human_memory(size)}, with which nothing can be evaluated",
-            hint=f"give it {human_memory(_SMALLEST)} or more, such as 4G",
+            f"{name} is {memory_text(size)}, with which nothing can be evaluated",
+            hint=f"give it {memory_text(_SMALLEST)} or more, such as 4G",
         )
     return size
 
@@ -85,14 +90,22 @@ def _count(name: str, text: str | None) -> int | None:
     return int(text)
 
 
-def human_memory(size: int) -> str:
-    """As it is written on the command line: ``4G``, ``1.5G``."""
+def memory_text(size: int) -> str:
+    """A size as the command line takes it, such as ``4G`` or ``1.5G``.
+
+    :param size: in bytes.
+    """
     unit, one = next((u, n) for u, n in reversed(_UNITS.items()) if size >= n or n == 1)
     return f"{size / one:.1f}".removesuffix(".0") + unit
 
 
 def available_memory(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes that a new program may use, of the computer and of the control groups that this process is in."""
+    """The bytes that a new program may use.
+
+    :param proc: the mounted proc file system.
+    :param cgroups: the mounted control groups. Those around this process may allow less than the
+        computer has.
+    """
     free = [_meminfo(proc / "meminfo")]
     free += _headroom(proc / "self/cgroup", cgroups)
     return max(0, min(free))
@@ -109,7 +122,7 @@ def _meminfo(file: Path) -> int:
 
 
 def _headroom(membership: Path, mount: Path) -> list[int]:
-    """What each control group around this process leaves (cgroups(7), version 2, or the memory controller of version 1)."""
+    """The free bytes of each control group around this process (cgroups(7), version 1 or 2)."""
     try:
         lines = membership.read_text().splitlines()
     except OSError:
@@ -130,7 +143,7 @@ def _headroom(membership: Path, mount: Path) -> list[int]:
                 break
             limit, usage = _number(folder / names[0]), _number(folder / names[1])
             if limit is not None and usage is not None:
-                # what the kernel would give up at once is as good as free
+                # the kernel frees inactive file pages at once
                 found.append(limit - usage + _statistic(folder / "memory.stat", names[2]))
     return found
 
@@ -138,7 +151,7 @@ def _headroom(membership: Path, mount: Path) -> list[int]:
 def _number(file: Path) -> int | None:
     try:
         return int(file.read_text())
-    except (OSError, ValueError):  # there is none, or it says "max"
+    except (OSError, ValueError):  # no such file, or the word "max"
         return None
 
 

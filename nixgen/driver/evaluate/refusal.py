@@ -1,4 +1,4 @@
-"""Why Nix rejects a target, told to the person who wrote it: what is wrong, where in infra.py, what to do next."""
+"""The errors of rejected targets: the message, the line in infra.py, and a hint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from attrs import frozen
 
 from nixgen.driver.evaluate.definitions import definition_line
-from nixgen.driver.evaluate.limits import MEMORY_VARIABLE, human_memory
+from nixgen.driver.evaluate.limits import MEMORY_VARIABLE, memory_text
 from nixgen.driver.messages.faults import input_fault, store_fault
 from nixgen.driver.messages.trace import Trace, parse_trace
 from nixgen.errors import EvaluationError, NixgenError, Problem
@@ -19,9 +19,10 @@ from nixgen.errors import EvaluationError, NixgenError, Problem
 __all__ = ["Blame", "Ending", "Locate", "all_refusals", "refusal"]
 
 Locate = Callable[[str, int], str | None]
-"""Generated file and line → the user's ``file:line``, when that line comes from one."""
+"""Finds the user's ``file:line`` behind a line of a generated file; None if there is none."""
 
-#: nixpkgs' words for packages that it does not give (pkgs/stdenv/generic/check-meta.nix) → the variable that makes it
+#: A reason of nixpkgs to refuse a package (pkgs/stdenv/generic/check-meta.nix) → the variable that
+#: allows it.
 _ALLOWED = {
     "has an unfree license": "NIXPKGS_ALLOW_UNFREE",
     "is marked as broken": "NIXPKGS_ALLOW_BROKEN",
@@ -30,9 +31,9 @@ _ALLOWED = {
     "is not available on": "NIXPKGS_ALLOW_UNSUPPORTED_SYSTEM",
 }
 _UNUSABLE = re.compile("|".join(_ALLOWED))
-#: and of options (lib/modules.nix)
+#: The message of lib/modules.nix.
 _UNKNOWN_OPTION = re.compile(r"The option `.*' (?:defined in .* )?does not exist")
-#: lines of a message that are shown without --debug
+#: The most lines of a message without --debug.
 _LINES = 12
 
 
@@ -42,12 +43,12 @@ def _no_location(_path: str, _line: int) -> str | None:
 
 @frozen(kw_only=True)
 class Blame:
-    """How generated places become the user's.
+    """Leads an error of Nix back to the user's files.
 
     :param locate: finds the user's line behind a generated one.
-    :param origins: the user's line of each target, for errors that have no better one.
-    :param root: the project's folder, left out of paths that are shown.
-    :param names: folders outside of it that people know by a name, such as that of a nixpkgs.
+    :param origins: target → the user's line, for errors that have no better one.
+    :param root: the project's folder. Messages name paths relative to it.
+    :param names: folder outside of it → a name that people know, such as that of a nixpkgs.
     :param debug: put Nix's whole trace into the error's details.
     """
 
@@ -57,26 +58,33 @@ class Blame:
     names: Mapping[Path, str] = MappingProxyType({})
     debug: bool = False
 
-    def shown(self, text: str) -> str:
-        """Text with paths as people know them."""
+    def shorten(self, text: str) -> str:
+        """Replace paths in a text by ones that people know.
+
+        :param text: a message of Nix.
+        """
         for path, name in self.names.items():
             text = text.replace(f"{path}/", f"{name}/")
         return text.replace(f"{self.root}/", "") if self.root else text
 
 
 class Ending(Enum):
-    """How the process ended that evaluated a target."""
+    """The way in which the process that evaluated a target ended."""
 
     ERROR = auto()
-    #: its memory grew over its share, and it was ended
+    #: nixgen ended it, because it held more memory than its share
     TOO_LARGE = auto()
-    #: somebody else ended it at once: the kernel, when memory runs out
+    #: SIGKILL of somebody else, most often of the kernel when the memory runs out
     KILLED = auto()
     #: a crash
     SIGNAL = auto()
 
     @classmethod
     def of_status(cls, status: int) -> Ending:
+        """The ending behind an exit status.
+
+        :param status: of the process; negative for a signal.
+        """
         if status == -9:
             return cls.KILLED
         return cls.SIGNAL if status < 0 else cls.ERROR
@@ -85,25 +93,29 @@ class Ending(Enum):
 def refusal(
     attr: str | None, stderr: bytes, ending: Ending, *, blame: Blame, memory: int = 0
 ) -> NixgenError:
-    """The error of one target, or of the whole tree when there is no target yet.
+    """The error of one target, or of the whole tree.
 
-    :param stderr: what Nix said.
-    :param memory: bytes that the process might have held.
-    :returns: an EvaluationError; another one when it is not the target's fault.
+    :param attr: the target; None if the error came before any target.
+    :param stderr: the standard error of Nix.
+    :param ending: the way in which the process ended.
+    :param blame: leads the error back to the user's line.
+    :param memory: the bytes that the process was allowed to hold.
+    :returns: an EvaluationError; another error if the target is not at fault.
     """
     trace = parse_trace(stderr)
     fault = store_fault(trace.message) or input_fault(trace.lines)
     if fault is not None:
         return fault
-    message, hint = _exhaustion(trace, ending, memory) or _said(trace, ending)
+    message, hint = _exhaustion(trace, ending, memory) or _message_and_hint(trace, ending)
     attr = attr or trace.target
     if attr and attr not in message:
         message = f"{attr}: {message}"
     places = list(_places(trace, blame))
     where = next((users for _, users in places if users), None)
-    details = [blame.shown(line) for line in trace.message[1:]]
+    details = [blame.shorten(line) for line in trace.message[1:]]
     if _UNUSABLE.search(message) or trace.memory:
-        details = []  # advice on settings that nixgen does not read; warnings of the collector, many times the same
+        # nixpkgs advises settings that nixgen does not read; the collector repeats its warnings
+        details = []
     if len(details) > _LINES and not blame.debug:
         left_out = len(details) - _LINES
         details = [*details[:_LINES], f"… and {left_out} more lines; see them with --debug"]
@@ -112,30 +124,33 @@ def refusal(
     where = where or blame.origins.get(attr or "")
     if not where or len(places) > 1:
         details += (
-            _told(blame.shown(place), users, first=not where)
+            _place_line(blame.shorten(place), users, first=not where)
             for place, users in places
             if not where or users != where
         )
     return EvaluationError(
-        blame.shown(message),
+        blame.shorten(message),
         hint=None if blame.debug and "--debug" in hint else hint,
         where=where,
         details=(*details, *(trace.lines if blame.debug else ())),
     )
 
 
-def _told(place: str, users: str | None, *, first: bool) -> str:
+def _place_line(place: str, users: str | None, *, first: bool) -> str:
     words = f"at {place}" if first else f"and at {place}"
     return words if users in {None, place} else f"{words}, which is {users}"
 
 
 def _exhaustion(trace: Trace, ending: Ending, memory: int) -> tuple[str, str] | None:
-    """Message and hint of an evaluation that was too much for Nix or this computer."""
+    """The message and the hint, if memory or Nix's stack ran out."""
     limit = f"give it more with --eval-memory or {MEMORY_VARIABLE}"
     match ending:
         case Ending.TOO_LARGE:
-            said = f"its evaluation needs more than {human_memory(memory)} of memory"
-            return said, f"{limit}; if that is no help, something refers to itself without end"
+            message = f"its evaluation needs more than {memory_text(memory)} of memory"
+            return (
+                message,
+                f"{limit}; if that does not help, something refers to itself without end",
+            )
         case Ending.KILLED:
             return (
                 "its evaluation was killed, most likely because this computer ran out of memory",
@@ -160,18 +175,18 @@ def _exhaustion(trace: Trace, ending: Ending, memory: int) -> tuple[str, str] | 
             return None
 
 
-def _said(trace: Trace, ending: Ending) -> tuple[str, str]:
-    """Nix's own message, and a hint."""
+def _message_and_hint(trace: Trace, ending: Ending) -> tuple[str, str]:
+    """The message of Nix, and a hint."""
     if not trace.message:
-        said = "ended by a signal" if ending is Ending.SIGNAL else "failed and said nothing"
-        return f"its evaluation {said}", "try once more, and see all that Nix says with --debug"
+        end = "ended by a signal" if ending is Ending.SIGNAL else "failed and said nothing"
+        return f"its evaluation {end}", "try once more, and see all that Nix says with --debug"
     first = trace.message[0]
     if "infinite recursion" in first:
         return first, "a value refers to itself; follow it with --debug"
     if _UNKNOWN_OPTION.match(first):
         return (
             first,
-            "with a list of the options, from `nixgen inputs options`, this is told at its line",
+            "list the options with `nixgen inputs options`; nixgen then checks them, and names the line",
         )
     if unusable := _UNUSABLE.search(first):
         variable = _ALLOWED[unusable[0]]
@@ -180,27 +195,32 @@ def _said(trace: Trace, ending: Ending) -> tuple[str, str]:
 
 
 def _places(trace: Trace, blame: Blame) -> Iterator[tuple[str, str | None]]:
-    """Places in generated or the user's own files, as ``path:line``, each with the user's line behind it, the best first.
+    """The places to name, as ``path:line``, each with the user's line behind it, the best first.
 
-    What defines an option comes before where an error was noticed, which lies in nixpkgs more often than not.
+    The definition of an option is better than the position of the error, which is mostly in nixpkgs.
     """
-    found: dict[str, str | None] = {}
+    definitions: dict[str, str | None] = {}
     for path in trace.files:
         if trace.option and (line := definition_line(path, trace.option)):
-            found[f"{path}:{line}"] = blame.locate(path, line)
-    yield from found.items()
+            definitions[f"{path}:{line}"] = blame.locate(path, line)
+    yield from definitions.items()
     located = ((path, line, blame.locate(path, line)) for path, line in trace.positions)
     for path, line, users in located:
-        if users and not found:
+        if users and not definitions:
             yield f"{path}:{line}", users
             return
-    if not found and trace.positions:
+    if not definitions and trace.positions:
         path, line = trace.positions[0]
         yield f"{path}:{line}", None
 
 
 def all_refusals(errors: Mapping[str, EvaluationError], total: int) -> EvaluationError | None:
-    """One error for all targets that are wrong; those that are wrong in the same way are told once. None without any."""
+    """One error for all rejected targets. Equal errors are listed once, with all their targets.
+
+    :param errors: target → its error.
+    :param total: the number of all targets, the right ones included.
+    :return: None without any error.
+    """
     alike: dict[tuple[str, str | None, tuple[str, ...]], list[str]] = {}
     for attr, error in errors.items():
         key = (error.message.removeprefix(f"{attr}: "), error.where, error.details)

@@ -1,4 +1,4 @@
-"""What an evaluation is for: derivations, by the name of the target."""
+"""The derivation of a target: the result of an evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A generated tree, and what its function is given."""
+"""A generated tree, and the arguments of its function."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ def _frozen(value: Mapping[str, Path]) -> Mapping[str, Path]:
 
 @frozen(kw_only=True)
 class Tree:
-    """
-    :param file: its default.nix (docs/contracts.md §1).
-    :param inputs: trees, absolute, in place of the pins of the same names.
-    :param mirrors: value of ``NIXGEN_DEBIAN_MIRRORS`` for Nix, as it is.
+    """A generated tree, and the arguments of the function in its ``default.nix``.
+
+    :param file: the ``default.nix`` of the tree (docs/contracts.md §1).
+    :param base: the base that machines and images are built on.
+    :param system: Nix's platform, such as ``x86_64-linux``; None for Nix's own.
+    :param environment: the name of the environment; None for the project's default.
+    :param inputs: input → a local folder, absolute, that replaces its pin.
+    :param mirrors: the value of ``NIXGEN_DEBIAN_MIRRORS`` for Nix; None leaves it out.
     """
 
     file: Path
@@ -35,7 +39,7 @@ class Tree:
 
     @property
     def arguments(self) -> str:
-        """What the function in ``file`` is given, as JSON; the rest is left to its defaults."""
+        """The arguments of the function in ``file``, as JSON. Arguments that are None are left out."""
         given = {
             "base": self.base,
             "system": self.system,
@@ -48,5 +52,5 @@ class Tree:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What Nix finds in its environment."""
+        """Additions to the environment of Nix."""
         return {} if self.mirrors is None else {MIRRORS_VARIABLE: self.mirrors}

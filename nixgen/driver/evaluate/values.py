@@ -1,4 +1,4 @@
-"""Values of Nix that Python needs."""
+"""Evaluate a Nix function to a JSON value."""
 
 from __future__ import annotations
 
@@ -26,12 +26,19 @@ def json_value(
     root: Path | None = None,
     debug: bool = False,
 ) -> Any:
-    """What the function in ``file`` makes of arguments, which are JSON as the value is.
+    """The value that a Nix function returns for arguments.
 
-    :param root: the project's folder: errors point at what lies in it.
+    :param file: the Nix file with the function.
+    :param arguments: its arguments, as `json.dumps` takes them.
+    :param runner: runs Nix.
+    :param options: the settings of Nix.
+    :param root: the project's folder. Errors name the places in it.
     :param debug: put Nix's whole trace into an error's details.
-    :raises EvaluationError: Nix cannot evaluate it; ``while reading …``, if the file says such, is among the details.
-    :raises LockError, OutsideError: a pin is not what it says, or cannot be had; no Nix, no space.
+    :return: the value, which JSON must be able to hold.
+    :raises EvaluationError: Nix cannot evaluate it. If the file says ``while reading …``, the details
+        say it, too.
+    :raises LockError: an input is not what its pin says.
+    :raises OutsideError: an input cannot be fetched; there is no Nix, or no space.
     """
     done = runner.run(nix.evaluate_function(options, file=file, arguments=arguments))
     if not done.ok:

@@ -1,8 +1,9 @@
-"""Evaluating with Nix's own ``nix-instantiate``: several of them beside each other, in bounded memory.
+"""Evaluate by several processes of ``nix-instantiate`` at a time, in limited memory.
 
-Each process gets a run of targets and tells of each as it is done, so nothing is lost when it has to be ended: when it
-has grown past its share of the memory, which Nix never gives back, when another has taken over what comes next, or when a
-target is wrong, which ends an evaluation. Its rest is then begun anew.
+Each process gets a run of targets and reports each target when it is done. So nothing is lost when
+the process ends early, and a new process continues the run. It ends early when it holds more than its
+share of the memory, which Nix never gives back; when another worker has taken over the rest of its
+run; or when a target is wrong, because an error ends an evaluation.
 """
 
 from __future__ import annotations
@@ -16,70 +17,68 @@ from collections.abc import Mapping
 
 from attrs import define, field, frozen
 
-from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate import commands
-from nixgen.driver.evaluate.findings import Findings
-from nixgen.driver.evaluate.limits import Limits
-from nixgen.driver.evaluate.refusal import Blame, Ending, refusal
+from nixgen.driver.evaluate.refusal import Ending, refusal
+from nixgen.driver.evaluate.results import Results
 from nixgen.driver.evaluate.schedule import Schedule
+from nixgen.driver.evaluate.session import Session
 from nixgen.driver.evaluate.target import Target
-from nixgen.driver.evaluate.tree import Tree
 from nixgen.driver.messages.trace import parse_trace
 from nixgen.errors import EvaluationError
-from nixgen.programs.runner import Runner
 
 __all__ = ["Workers"]
 
-#: Of a worker's share, what Nix's collector may fill before it begins to collect: collecting is a third of an evaluation.
+#: The part of its share that a process fills before Nix's garbage collector runs. Collection takes a
+#: third of an evaluation otherwise.
 _HEAP = 0.6
-#: Nix's own choice of that, at most
-_USUAL_HEAP = 384 << 20
-#: and what it says when it cannot have that much address space
+#: The largest initial heap that Nix chooses itself, in bytes.
+_DEFAULT_HEAP = 384 << 20
+#: The message of the collector if it cannot have that much address space.
 _CANNOT_START = b"Can't start up: not enough memory"
-#: the part of its share at which a process is ended between two targets, which loses nothing
+#: The part of its share at which a process is ended between two targets, where nothing is lost.
 _FULL = 0.8
-#: lines of a trace that are kept: its first ones and its last ones
+#: The number of lines of a trace that are kept at its beginning, and at its end.
 _TRACE = 4000
 
 
-class _Left(Exception):  # noqa: N818 - these end a process of ours, and are caught where it was started
-    """Between two targets: another has taken over what comes next, or the process is full."""
+class _RunEnded(Exception):  # noqa: N818 - these end a process, and are caught where it was started
+    """Between two targets: another worker has taken over the rest, or the process is full."""
 
 
 class _Cancelled(Exception):  # noqa: N818
-    pass
+    """The whole evaluation ends."""
 
 
 class _NoHeap(Exception):  # noqa: N818
-    """Nix's collector cannot have all at once what it might need in the end."""
+    """The collector cannot get the address space of its initial heap."""
 
 
 class _TooLarge(Exception):  # noqa: N818
-    """:param share: that it has outgrown."""
+    """The process holds more memory than its share.
+
+    :param share: the bytes that it was allowed to hold.
+    """
 
     def __init__(self, share: int) -> None:
         super().__init__()
         self.share = share
 
 
-@frozen(kw_only=True)
+@frozen
 class Workers:
-    """
-    :param limits: how many, and how much memory they have together.
-    :param findings: gets what comes of it.
+    """Evaluates targets by processes of ``nix-instantiate``, one thread for each.
+
+    :param session: the settings and the results of the evaluation.
     """
 
-    tree: Tree
-    runner: Runner
-    options: NixOptions
-    limits: Limits
-    blame: Blame
-    findings: Findings
+    session: Session
 
     def evaluate(self, schedule: Schedule) -> None:
-        """Evaluate all that is scheduled. What is wrong with a target, or with everything, is in the findings.
+        """Evaluate all targets of a schedule. Errors are put into the results.
 
-        Whatever is raised meanwhile, as by Ctrl-C, ends the processes first.
+        An exception in this thread, as by Ctrl-C, ends the processes before it goes on.
+
+        :param schedule: the targets of each worker.
         """
         threads = [
             threading.Thread(
@@ -93,29 +92,31 @@ class Workers:
             for thread in threads:
                 thread.join()
         except BaseException:
-            self.findings.cancel()
+            self.session.results.cancel()
             for thread in threads:
                 thread.join()
             raise
 
     def _work(self, schedule: Schedule, number: int) -> None:
         try:
-            while not self.findings.cancelled and (attrs := schedule.run(number)):
-                process = _Process(workers=self, schedule=schedule, number=number)
+            while not self.session.results.cancelled and (attrs := schedule.run(number)):
+                process = _Process(session=self.session, schedule=schedule, number=number)
                 if not process.evaluate(attrs[: commands.MOST_TARGETS]):
                     return
-        except BaseException as error:  # noqa: BLE001 - a thread has nobody to raise it to
-            self.findings.fail(error)
+        except BaseException as error:  # noqa: BLE001 - nobody would catch it in a thread
+            self.session.results.fail(error)
 
 
 @define(kw_only=True)
 class _Process:
-    """One ``nix-instantiate``.
+    """One process of ``nix-instantiate``.
 
-    :param share: bytes that it may hold.
+    :param session: the settings and the results of the evaluation.
+    :param schedule: the targets of each worker.
+    :param number: the number of the worker that starts it.
     """
 
-    workers: Workers
+    session: Session
     schedule: Schedule
     number: int
     _token: str = field(factory=lambda: secrets.token_hex(8), init=False)
@@ -128,15 +129,20 @@ class _Process:
     _last: deque[bytes] = field(factory=lambda: deque(maxlen=_TRACE), init=False)
 
     @property
-    def _findings(self) -> Findings:
-        return self.workers.findings
+    def _results(self) -> Results:
+        return self.session.results
 
     @property
     def _share(self) -> int:
-        return self.workers.limits.memory // self.schedule.active
+        """The bytes that the process may hold."""
+        return self.session.limits.memory // self.schedule.active
 
     def evaluate(self, attrs: tuple[str, ...]) -> bool:
-        """Evaluate these in their order, as far as it goes; whether the worker goes on with what is left."""
+        """Evaluate targets in their order, as far as one process gets.
+
+        :param attrs: the targets.
+        :return: whether the worker goes on with another process.
+        """
         heap = self._heap()
         try:
             return self._evaluate(attrs, heap)
@@ -145,46 +151,41 @@ class _Process:
             return self._evaluate(attrs, {})
 
     def _evaluate(self, attrs: tuple[str, ...], heap: Mapping[str, str]) -> bool:
-        tree = self.workers.tree
+        session = self.session
         self._last.clear()
         command = commands.report_targets(
-            self.workers.options,
-            file=tree.file,
-            arguments=tree.arguments,
-            attrs=attrs,
-            token=self._token,
-            variables={**tree.variables, **heap},
+            session.options, session.tree, attrs, token=self._token, variables=heap
         )
         try:
-            done = self.workers.runner.lines(command, self._line, on_tick=self._tick)
-        except _Left:
+            done = session.runner.lines(command, self._line, on_tick=self._tick)
+        except _RunEnded:
             return True
         except _Cancelled:
             return False
         except _TooLarge as ended:
-            # meanwhile others may have ended, and left their shares
+            # the share grows when other workers end
             return ended.share < self._share or self._without_room(Ending.TOO_LARGE)
         ending = Ending.of_status(done.status)
         if heap and not done.ok and any(line == _CANNOT_START for line in self._last):
             raise _NoHeap
-        if ending is Ending.KILLED or (not done.ok and parse_trace(self._said).memory):
+        if ending is Ending.KILLED or (not done.ok and parse_trace(self._stderr).memory):
             return self._without_room(ending)
         if not done.ok:
             self._refuse(ending)
         elif self._current is not None or not self._sound:
-            raise _untold()
+            raise _unknown_nix()
         return True
 
     def _heap(self) -> Mapping[str, str]:
         size = int(self._share * _HEAP)
-        if size <= _USUAL_HEAP or "GC_INITIAL_HEAP_SIZE" in os.environ:
+        if size <= _DEFAULT_HEAP or "GC_INITIAL_HEAP_SIZE" in os.environ:
             return {}
         return {"GC_INITIAL_HEAP_SIZE": str(size)}
 
     def _line(self, line: bytes) -> None:
         marker = b"trace: %s " % self._token.encode()
         if not line.startswith(marker):
-            self._other(line)
+            self._keep(line)
             return
         word, _, rest = line.removeprefix(marker).decode().partition(" ")
         match word:
@@ -192,39 +193,40 @@ class _Process:
                 self._sound = True
             case "begin":
                 if self._current is not None:
-                    raise _untold()
-                if self._findings.cancelled:
+                    raise _unknown_nix()
+                if self._results.cancelled:
                     raise _Cancelled
                 full = self._done and self._resident > self._share * _FULL
                 if full or not self.schedule.begin(self.number, rest):
-                    raise _Left
+                    raise _RunEnded
                 self._current, self._began = rest, time.monotonic()
                 self._last.clear()
-                self._findings.begin(rest)
+                self._results.begin(rest)
             case "done":
                 attr, _, value = rest.partition(" ")
                 target = Target.parse(attr, value)
                 seconds = time.monotonic() - self._began
-                if self.schedule.done(attr):
-                    self._findings.evaluated(target, seconds)
+                if self.schedule.finish(attr):
+                    self._results.accept(target, seconds)
                 self._current = None
                 self._done += 1
             case _:
                 pass
 
-    def _other(self, line: bytes) -> None:
+    def _keep(self, line: bytes) -> None:
+        """Keep a line that may be a part of an error."""
         if self._first or line.lstrip().startswith(b"error:"):
             (self._first if len(self._first) < _TRACE else self._last).append(line)
         else:
-            self._findings.said(line)
-            self._last.append(line)  # a crash is told in words of its own
+            self._results.log(line)
+            self._last.append(line)  # the message of a crash does not begin with "error:"
 
     @property
-    def _said(self) -> bytes:
+    def _stderr(self) -> bytes:
         return b"\n".join([*self._first, *self._last])
 
     def _tick(self, pid: int) -> None:
-        if self._findings.cancelled:
+        if self._results.cancelled:
             raise _Cancelled
         self._resident = resident_memory(pid)
         share = self._share
@@ -232,7 +234,10 @@ class _Process:
             raise _TooLarge(share)
 
     def _without_room(self, ending: Ending) -> bool:
-        """Memory ran out. What the process has done is kept, and what it held is free again."""
+        """Decide what to do after the memory ran out.
+
+        :return: whether the worker goes on with another process.
+        """
         if self._done:
             return True
         if self.schedule.give_back(self.number):
@@ -242,23 +247,26 @@ class _Process:
 
     def _refuse(self, ending: Ending) -> None:
         error = refusal(
-            self._current, self._said, ending, blame=self.workers.blame, memory=self._share
+            self._current, self._stderr, ending, blame=self.session.blame, memory=self._share
         )
         if self._current is None or not isinstance(error, EvaluationError):
             raise error
-        if self.schedule.done(self._current):
-            self._findings.refused(self._current, error)
+        if self.schedule.finish(self._current):
+            self._results.refuse(self._current, error)
 
 
-def _untold() -> EvaluationError:
+def _unknown_nix() -> EvaluationError:
     return EvaluationError(
         "Nix evaluated the generated tree and told nothing of it",
-        hint="this Nix may not be one that nixgen knows; `nixgen doctor` says which it is",
+        hint="nixgen may not know this version of Nix; `nixgen doctor` names the version",
     )
 
 
 def resident_memory(process: int) -> int:
-    """Bytes that a process holds; 0 when it has ended (proc(5), ``statm``)."""
+    """The bytes that a process holds; 0 after its end (proc(5), ``statm``).
+
+    :param process: its number.
+    """
     try:
         with open(f"/proc/{process}/statm", "rb") as file:  # noqa: PTH123
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -168,7 +168,7 @@ EVALUATION = (
     evaluation.EvaluationStarted(targets=3, remembered=17),
     evaluation.TargetStarted(attr="machines.web"),
     evaluation.TargetStarted(attr="machines.db"),
-    evaluation.EvaluationSaid(text="trace: [bold]odd[/]"),
+    evaluation.EvaluationMessage(text="trace: [bold]odd[/]"),
     evaluation.TargetEvaluated(attr="machines.db", seconds=2.25),
     evaluation.TargetRefused(attr="machines.web"),
     evaluation.TargetEvaluated(attr="images.api", seconds=0.1),

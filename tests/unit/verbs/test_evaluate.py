@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nixgen.driver.evaluate import Evaluated, Target, Tree
-from nixgen.driver.evaluate.events import EvaluationSaid
+from nixgen.driver.evaluate.events import EvaluationMessage
 from nixgen.driver.store.store import Store
 from nixgen.errors import EvaluationError
 from nixgen.instant import stamp
@@ -165,7 +165,7 @@ def test_what_cannot_be_skipped_is_told_once(project: Project) -> None:
     project.write("modules/shared.nix", "builtins.currentTime")
     assert project.again() == ALL
     assert project.again() == WITH_DB
-    said = {event.text for event in project.events if isinstance(event, EvaluationSaid)}
+    said = {event.text for event in project.events if isinstance(event, EvaluationMessage)}
     assert said == {
         "machines.db and 1 more are evaluated every time: modules/shared.nix:1 asks what time it is (currentTime)"
     }

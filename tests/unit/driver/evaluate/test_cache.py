@@ -1,4 +1,4 @@
-"""Remembered evaluations: one file of lines, of which any may be damaged, old or somebody else's."""
+"""Remembered evaluations: any line of the file may be damaged, old or written by another run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "cache/evaluations"
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path, file: Path) -> None:
+def test_a_saved_target_is_loaded(tmp_path: Path, file: Path) -> None:
     web, api = target(tmp_path), target(tmp_path, "images.api")
     keys = {"images.api": "k2", "machines.web": "k1", "machines.db": "k3", "tests.odd": None}
     assert EvaluationCache(file).load(keys) == {}
@@ -39,14 +39,14 @@ def test_what_is_saved_is_loaded(tmp_path: Path, file: Path) -> None:
     assert EvaluationCache(file).seconds() == {"machines.web": 2.5}
 
 
-def test_a_cache_knows_what_it_saved_itself(tmp_path: Path, file: Path) -> None:
+def test_a_cache_loads_targets_that_it_saved_itself(tmp_path: Path, file: Path) -> None:
     cache = EvaluationCache(file)
     assert cache.load({"machines.web": "k"}) == {}
     cache.save("k", target(tmp_path))
     assert cache.load({"machines.web": "k"}) == {"machines.web": target(tmp_path)}
 
 
-def test_the_last_of_two_counts(tmp_path: Path, file: Path) -> None:
+def test_the_later_of_two_lines_counts(tmp_path: Path, file: Path) -> None:
     other = Target(attr="machines.web", drv=str(tmp_path), outputs={"out": "/gone"})
     cache = EvaluationCache(file)
     cache.save("k", target(tmp_path))
@@ -54,7 +54,7 @@ def test_the_last_of_two_counts(tmp_path: Path, file: Path) -> None:
     assert EvaluationCache(file).load({"machines.web": "k"}) == {"machines.web": other}
 
 
-def test_what_is_forgotten_is_gone_and_nothing_else(tmp_path: Path, file: Path) -> None:
+def test_forget_drops_only_the_given_keys(tmp_path: Path, file: Path) -> None:
     cache = EvaluationCache(file)
     cache.save("k1", target(tmp_path))
     cache.save("k2", target(tmp_path, "images.api"))
@@ -65,7 +65,9 @@ def test_what_is_forgotten_is_gone_and_nothing_else(tmp_path: Path, file: Path) 
     assert b"k1" not in file.read_bytes()
 
 
-def test_an_entry_whose_derivation_and_output_are_gone_is_none(tmp_path: Path, file: Path) -> None:
+def test_a_line_whose_derivation_and_outputs_are_gone_is_ignored(
+    tmp_path: Path, file: Path
+) -> None:
     web = target(tmp_path)
     EvaluationCache(file).save("k", web)
     Path(web.drv).unlink()
@@ -87,8 +89,10 @@ def test_an_entry_whose_derivation_and_output_are_gone_is_none(tmp_path: Path, f
         b"\x00" * 100,
     ],
 )
-def test_damage_is_a_miss_and_costs_nothing_else(tmp_path: Path, file: Path, damage: bytes) -> None:
-    """Such as half a line, which a run left that was ended while it wrote."""
+def test_a_damaged_line_is_ignored_and_the_others_count(
+    tmp_path: Path, file: Path, damage: bytes
+) -> None:
+    """An example of damage is half a line of a run that was ended while it wrote."""
     EvaluationCache(file).save("k1", target(tmp_path, "images.api"))
     with file.open("ab") as stream:
         stream.write(damage)
@@ -102,7 +106,7 @@ def test_damage_is_a_miss_and_costs_nothing_else(tmp_path: Path, file: Path, dam
     }
 
 
-def test_the_older_half_goes_when_it_grows(tmp_path: Path, file: Path) -> None:
+def test_the_older_half_is_dropped_when_the_file_grows(tmp_path: Path, file: Path) -> None:
     web = target(tmp_path)
     cache = EvaluationCache(file, largest=20_000)
     for number in range(200):
@@ -113,7 +117,7 @@ def test_the_older_half_goes_when_it_grows(tmp_path: Path, file: Path) -> None:
     assert len(kept) > 20
 
 
-def test_what_is_old_goes_first(tmp_path: Path, file: Path) -> None:
+def test_old_lines_are_dropped_first(tmp_path: Path, file: Path) -> None:
     cache = EvaluationCache(file, largest=2_000)
     content = {**target(tmp_path).to_json(), "seconds": None, "at": time.time() - 100 * 86_400}
     file.parent.mkdir()
@@ -123,7 +127,7 @@ def test_what_is_old_goes_first(tmp_path: Path, file: Path) -> None:
     assert b"old " not in file.read_bytes()
 
 
-def test_runs_beside_each_other_lose_nothing(tmp_path: Path, file: Path) -> None:
+def test_concurrent_runs_lose_no_lines(tmp_path: Path, file: Path) -> None:
     web = target(tmp_path)
     code = (
         "import sys; from pathlib import Path\n"

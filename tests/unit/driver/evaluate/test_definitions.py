@@ -45,11 +45,13 @@ MODULE = """\
         ("networking.hostNames", None),
     ],
 )
-def test_the_line_that_says_most_of_the_name(tmp_path: Path, option: str, line: int | None) -> None:
+def test_the_line_that_agrees_with_most_of_the_name_is_found(
+    tmp_path: Path, option: str, line: int | None
+) -> None:
     file = tmp_path / "module.nix"
     file.write_text(MODULE)
     assert definition_line(str(file), option) == line
 
 
-def test_a_file_that_is_gone(tmp_path: Path) -> None:
+def test_a_missing_file_has_no_line(tmp_path: Path) -> None:
     assert definition_line(str(tmp_path / "gone.nix"), "a.b") is None

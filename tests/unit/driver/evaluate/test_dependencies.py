@@ -1,4 +1,4 @@
-"""What an evaluation can read, found from file to file; a change of anything else is no change."""
+"""The digest changes with everything that an evaluation can read, and with nothing else."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def project(tmp_path: Path) -> Project:
         "app/server.js",
     ],
 )
-def test_what_is_reached_counts(project: Project, name: str) -> None:
+def test_a_change_of_a_reachable_file_changes_the_digest(project: Project, name: str) -> None:
     before = project.digest
     project.write(name, "{ changed = true; }")
     assert project.digest != before
@@ -106,18 +106,18 @@ def test_what_is_reached_counts(project: Project, name: str) -> None:
         "README",
     ],
 )
-def test_what_is_not_reached_does_not(project: Project, name: str) -> None:
+def test_a_change_of_another_file_does_not_change_the_digest(project: Project, name: str) -> None:
     before = project.digest
     project.write(name, "changed")
     assert project.digest == before
 
 
-def test_another_row_is_another_evaluation(project: Project) -> None:
+def test_another_text_has_another_digest(project: Project) -> None:
     assert project.dependencies(ROW.replace(b"web", b"db")).digest != project.digest
     assert project.dependencies(ROW + b" ").digest != project.digest
 
 
-def test_a_file_becomes_executable_or_goes(project: Project) -> None:
+def test_the_executable_bit_and_the_removal_of_a_file_count(project: Project) -> None:
     seen = [project.digest]
     (project.root / "modules/motd").chmod(0o755)
     seen.append(project.digest)
@@ -128,7 +128,7 @@ def test_a_file_becomes_executable_or_goes(project: Project) -> None:
     assert len(set(seen)) == len(seen)
 
 
-def test_variables_count(project: Project) -> None:
+def test_the_values_of_named_variables_count(project: Project) -> None:
     seen = [project.digest]
     for value in ("", "1"):
         project.environment = {"Y": value, "OTHER": value}
@@ -152,7 +152,7 @@ def test_links_are_followed(project: Project) -> None:
     assert len(set(seen)) == len(seen)
 
 
-def test_links_in_circles_end(project: Project) -> None:
+def test_circular_links_end(project: Project) -> None:
     (project.root / "modules/common/up").symlink_to(project.root / "modules")
     project.write("modules/extra.nix", "import ./web.nix")
     before = project.digest
@@ -160,7 +160,7 @@ def test_links_in_circles_end(project: Project) -> None:
     assert project.digest != before, "the link leads to all of modules/"
 
 
-def test_where_hand_written_nix_lies_counts(project: Project) -> None:
+def test_the_location_of_hand_written_nix_counts(project: Project) -> None:
     row = b"{ lock = ../debian.lock.json; b = ./machines/db.nix; }"
     before = project.digest, project.dependencies(row).digest
     moved = Project(project.root.parent / "moved")
@@ -168,7 +168,7 @@ def test_where_hand_written_nix_lies_counts(project: Project) -> None:
     assert moved.digest != before[0]
 
 
-def test_the_store_never_changes(project: Project) -> None:
+def test_paths_in_the_store_count_by_name_only(project: Project) -> None:
     project.write("modules/extra.nix", f"import {project.root}/store/x/default.nix")
     project.write("store/x/default.nix", "builtins.currentTime")
     before = project.dependencies()
@@ -186,7 +186,7 @@ def test_the_store_never_changes(project: Project) -> None:
         ("./../../many", "many counts as a whole, and is too large to be compared each time"),
     ],
 )  # fmt: skip
-def test_doubts_name_the_place(
+def test_a_doubt_names_its_place(
     project: Project, text: str, doubt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nixgen.driver.evaluate.dependencies._MOST_ENTRIES", 20)
@@ -198,7 +198,7 @@ def test_doubts_name_the_place(
     assert project.dependencies(row).doubts == (), "the doubts of one target are no other's"
 
 
-def test_absolute_paths_in_strings(project: Project) -> None:
+def test_absolute_paths_in_strings_count(project: Project) -> None:
     outside = project.root.parent / "outside"
     (outside / "folder").mkdir(parents=True)
     (outside / "secret").write_text("1")
@@ -221,9 +221,7 @@ def test_absolute_paths_in_strings(project: Project) -> None:
     )
 
 
-def test_what_cannot_be_read_is_nixs_to_complain_of(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_file_is_no_error(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     before = project.digest
 
     def refuse(path: str, *_: object) -> object:
@@ -236,7 +234,7 @@ def test_what_cannot_be_read_is_nixs_to_complain_of(
     assert project.digest != before
 
 
-def test_paths_tell_what_to_watch(project: Project) -> None:
+def test_paths_lists_the_files_to_watch(project: Project) -> None:
     paths = {os.path.relpath(path, project.root) for path in project.dependencies().paths}
     assert {
         "debian.lock.json",
@@ -249,8 +247,8 @@ def test_paths_tell_what_to_watch(project: Project) -> None:
     assert not any("node_modules" in path for path in paths)
 
 
-def test_of_a_folder_in_a_string_counts_only_that_it_is_one(project: Project) -> None:
-    """A service that may write to /tmp is not evaluated anew whenever somebody does."""
+def test_only_the_existence_of_a_folder_in_a_string_counts(project: Project) -> None:
+    """A service that may write to /tmp is not evaluated again whenever something writes there."""
     folder = project.root / "tmp"
     folder.mkdir()
     project.write("modules/web.nix", f'{{ x = "{folder}"; }}')
@@ -264,7 +262,7 @@ def test_of_a_folder_in_a_string_counts_only_that_it_is_one(project: Project) ->
     assert project.digest != before.digest
 
 
-def test_what_moves_along_is_what_is_named_relative_to_it(project):
+def test_relative_files_are_the_files_named_relative_to_the_text(project):
     project.write("data/real", "x")
     (project.root / "modules/link").symlink_to("../data/real")
     project.write(

@@ -1,4 +1,4 @@
-"""nix-eval-jobs as the engine: the same targets, errors and progress, and what it leaves undone is done by others."""
+"""Evaluation by nix-eval-jobs: the same targets, errors and progress as by nix-instantiate."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(*attrs: str, runner: Runner | None = None, **more: Any) -> tuple[Evaluat
     return found, events
 
 
-def test_one_process_for_all(programs: Path) -> None:
+def test_one_process_evaluates_all_targets(programs: Path) -> None:
     found, events = run("a", "chatty", "wrong", "c")
     assert [target.attr for target in found.targets] == [
         "machines.a",
@@ -49,36 +49,36 @@ def test_one_process_for_all(programs: Path) -> None:
     assert list(found.errors) == ["machines.wrong"]
     assert found.errors["machines.wrong"].message == "machines.wrong is wrong"
     assert len(fake_nix.started(programs)) == 1
-    said = [event.text for event in events if isinstance(event, seen.EvaluationSaid)]
+    said = [event.text for event in events if isinstance(event, seen.EvaluationMessage)]
     assert said == ["trace: a value"]
     done = [event for event in events if isinstance(event, seen.TargetEvaluated)]
     assert [event.attr for event in done] == ["machines.c", "machines.chatty", "machines.a"]
     assert {event.seconds for event in done} == {None}
 
 
-def test_what_it_leaves_undone_is_done_without_it(programs: Path) -> None:
-    """One worker that dies ends it; nobody else knows which target it was."""
+def test_targets_that_are_left_over_are_evaluated_by_nix_instantiate(programs: Path) -> None:
+    """nix-eval-jobs ends when one of its workers dies, and does not say which target that was."""
     found, events = run("a", "killed", "c")
     assert [target.attr for target in found.targets] == ["machines.a", "machines.c"]
     assert "was killed" in found.errors["machines.killed"].message
     assert fake_nix.started(programs)[0] == ["machines.a", "machines.killed", "machines.c"]
-    (said,) = [event.text for event in events if isinstance(event, seen.EvaluationSaid)]
+    (said,) = [event.text for event in events if isinstance(event, seen.EvaluationMessage)]
     assert said == (
         "warning: nix-eval-jobs left 2 of 3 targets undone (while reading result for attrPath 't1', "
         "evaluation worker got killed by SIGKILL); going on with nix-instantiate"
     )
 
 
-def test_failing_fast(programs: Path) -> None:
+def test_without_keep_going_the_first_error_ends_the_evaluation(programs: Path) -> None:
     found, _ = run("a-sleep", "b-sleep", "c-sleep", "wrong", keep_going=False)
     assert not found.targets
     assert list(found.errors) == ["machines.wrong"]
     assert len(fake_nix.started(programs)) == 1
 
 
-def test_what_it_is_told() -> None:
+def test_the_command() -> None:
     command = commands.evaluate_jobs(
-        NixOptions(), file=Path("/p/default.nix"), arguments="{}", attrs=["machines.a"], workers=3, memory=2 << 30, variables={}
+        NixOptions(), Tree(file=Path("/p/default.nix")), ["machines.a"], workers=3, memory=2 << 30
     )  # fmt: skip
     words = " ".join(command.argv)
     assert "--workers 3 --max-memory-size 2048" in words
@@ -88,8 +88,10 @@ def test_what_it_is_told() -> None:
 
 @pytest.mark.parametrize("version", ["0.0.6"])
 @pytest.mark.usefixtures("programs")
-def test_as_it_was_recorded(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the real one wrote for a derivation with two outputs, one that throws and one with an attribute that is missing."""
+def test_recorded_output_of_every_version_is_understood(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its output for a derivation with two outputs, a `throw`, and a missing attribute."""
     monkeypatch.setattr("nixgen.driver.evaluate.engine.eval_jobs_program", lambda: "x")
     recording = json.loads((RECORDINGS / f"nix-eval-jobs-{version}.json").read_text())
     completed = Completed(

@@ -1,4 +1,4 @@
-"""The key of a target covers everything that is no file, too."""
+"""The key of a target covers files, settings and variables."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_settings_and_files_count(tmp_path: Path) -> None:
     assert all(found and len(found) == 64 for found in seen)
 
 
-def test_with_a_doubt_there_is_no_key(tmp_path: Path) -> None:
+def test_a_target_with_a_doubt_has_no_key(tmp_path: Path) -> None:
     assert key(tmp_path, b"builtins.currentTime") is None
 
 
@@ -62,11 +62,11 @@ def test_with_a_doubt_there_is_no_key(tmp_path: Path) -> None:
         ({"NIX_USER_CONF_FILES": "/u:/v"}, "/v"),
     ],
 )
-def test_where_nix_is_configured(variables: dict[str, str], file: str) -> None:
+def test_the_configuration_files_of_nix(variables: dict[str, str], file: str) -> None:
     assert file in nix_files(variables)
 
 
-def test_nixs_configuration_counts(tmp_path: Path) -> None:
+def test_the_configuration_of_nix_counts(tmp_path: Path) -> None:
     def settings(**variables: str) -> Any:
         return nix_settings({"NIX_CONF_DIR": str(tmp_path), **variables})
 

@@ -1,4 +1,4 @@
-"""How much of a computer evaluating may use."""
+"""The limits on the processes and the memory of an evaluation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nixgen.driver.evaluate import Limits
-from nixgen.driver.evaluate.limits import available_memory, human_memory
+from nixgen.driver.evaluate.limits import available_memory, memory_text
 from nixgen.errors import UsageError
 
 GIB = 1 << 30
@@ -16,12 +16,12 @@ GIB = 1 << 30
 
 @pytest.fixture(autouse=True)
 def computer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eight processors and 4 GiB that are free."""
+    """A computer with eight processors and 4 GiB of free memory."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.setattr("nixgen.driver.evaluate.limits.available_memory", lambda: 4 * GIB)
 
 
-def test_a_worker_for_each_processor_that_has_a_gigabyte() -> None:
+def test_there_is_a_worker_for_each_processor_and_gigabyte() -> None:
     assert Limits.of_host(environment={}) == Limits(workers=3, memory=3 * GIB)
     assert Limits.of_host(memory="20G", environment={}).workers == 8
     assert Limits.of_host(memory="100M", environment={}).workers == 1
@@ -60,7 +60,7 @@ def test_sizes(text: str, size: int) -> None:
         ({"NIXGEN_EVAL_WORKERS": "two"}, "no number of evaluations"),
     ],
 )
-def test_what_makes_no_sense_is_told(environment: dict[str, str], says: str) -> None:
+def test_a_wrong_limit_is_refused(environment: dict[str, str], says: str) -> None:
     with pytest.raises(UsageError, match=says) as caught:
         Limits.of_host(environment=environment)
     assert caught.value.hint
@@ -69,8 +69,8 @@ def test_what_makes_no_sense_is_told(environment: dict[str, str], says: str) -> 
 @pytest.mark.parametrize(
     ("size", "text"), [(0, "0"), (100, "100"), (4 * GIB, "4G"), (GIB * 3 // 2, "1.5G")]
 )
-def test_sizes_are_said_as_they_are_written(size: int, text: str) -> None:
-    assert human_memory(size) == text
+def test_memory_text_is_written_as_the_command_line_takes_it(size: int, text: str) -> None:
+    assert memory_text(size) == text
 
 
 MEMINFO = "MemTotal: 99 kB\nMemAvailable:    8388608 kB\n"
@@ -107,7 +107,7 @@ MEMINFO = "MemTotal: 99 kB\nMemAvailable:    8388608 kB\n"
         ),
     ],
 )
-def test_control_groups_count(
+def test_the_limits_of_control_groups_count(
     tmp_path: Path, membership: str, files: dict[str, str], expected: int
 ) -> None:
     (tmp_path / "proc/self").mkdir(parents=True)
@@ -120,5 +120,5 @@ def test_control_groups_count(
     assert available_memory(proc=tmp_path / "proc", cgroups=tmp_path / "cgroup") == expected
 
 
-def test_this_computer_has_some_memory() -> None:
+def test_this_computer_has_available_memory() -> None:
     assert available_memory() > 0

@@ -1,4 +1,4 @@
-"""What a Nix file names: paths where they stand in code, and nothing that only looks like one."""
+"""The paths and variables in a Nix file. Text that only looks like a path does not count."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def found(text: str, field: str = "paths") -> set[str]:
         ('{ a = "x"; b = "/y"; }./c', {"./c"}),
     ],
 )
-def test_paths(text: str, paths: set[str]) -> None:
+def test_paths_in_code_are_found(text: str, paths: set[str]) -> None:
     assert found(text) == paths
     # the same where every word is looked at
     assert found(text + " builtins") == paths
 
 
-def test_paths_that_go_on_with_something_computed() -> None:
+def test_paths_with_an_interpolation_are_prefixes() -> None:
     text = "[ ./a/${x}/b.nix ./${y} ../c-${z} /abs/${w} ] ./d"
     assert found(text, "prefixes") == {"./a", ".", "..", "/abs"}
     assert found(text) == {"./d"}
@@ -63,7 +63,7 @@ def test_paths_that_go_on_with_something_computed() -> None:
         ('"d /etc 0755" "x/y" "/" "//x" "${x}/etc" "/etc/${x}" "https:/x"', set()),
     ],
 )
-def test_strings_that_are_absolute_paths(text: str, strings: set[str]) -> None:
+def test_strings_that_are_absolute_paths_are_found(text: str, strings: set[str]) -> None:
     assert found(text, "strings") == strings
 
 
@@ -86,7 +86,7 @@ def test_strings_that_are_absolute_paths(text: str, strings: set[str]) -> None:
         ('builtins.exec [ "date" ]', "runs programs (exec)"),
     ],
 )
-def test_what_cannot_be_repeated(text: str, doubt: str) -> None:
+def test_an_unrepeatable_expression_is_a_doubt(text: str, doubt: str) -> None:
     doubts = find_mentions(b"{\n" + text.encode()).doubts
     assert doubt in [clause for _, clause in doubts]
     assert {line for line, _ in doubts} == {2}
@@ -107,11 +107,11 @@ def test_what_cannot_be_repeated(text: str, doubt: str) -> None:
         "script.exec",
     ],
 )
-def test_what_is_no_doubt(text: str) -> None:
+def test_a_repeatable_expression_is_no_doubt(text: str) -> None:
     assert find_mentions(text.encode()).doubts == ()
 
 
-def test_variables() -> None:
+def test_environment_variables_are_found() -> None:
     assert found('builtins.getEnv "HOME" + (getEnv ( "USER" ))', "variables") == {"HOME", "USER"}
 
 
@@ -124,7 +124,7 @@ def test_variables() -> None:
         ("systemd.services.a.path = [ ]", False),
     ],
 )
-def test_reading_folders(text: str, reads: bool) -> None:  # noqa: FBT001
+def test_reading_folders_is_noticed(text: str, reads: bool) -> None:  # noqa: FBT001
     assert find_mentions(text.encode()).reads_folders is reads
 
 
@@ -134,7 +134,7 @@ _PIECES = st.sampled_from(
 
 
 @given(st.lists(_PIECES, max_size=40).map("".join))
-def test_any_text_is_read_to_its_end_and_in_both_ways_alike(text: str) -> None:
+def test_both_ways_through_any_text_give_the_same_mentions(text: str) -> None:
     plain = text.replace("getEnv", "x")
     quick, slow = find_mentions(plain.encode()), find_mentions((plain + "\n# builtins").encode())
     assert (quick.paths, quick.prefixes, quick.strings) == (slow.paths, slow.prefixes, slow.strings)
@@ -142,5 +142,5 @@ def test_any_text_is_read_to_its_end_and_in_both_ways_alike(text: str) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_are_no_trouble(data: bytes) -> None:
+def test_any_bytes_are_read_without_an_error(data: bytes) -> None:
     find_mentions(data)

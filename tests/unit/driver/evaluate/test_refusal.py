@@ -21,7 +21,7 @@ RECORDINGS = Path(__file__).parents[2] / "recordings"
 TRACES = json.loads((RECORDINGS / "evaluation-traces.json").read_text())
 
 
-class Said(NamedTuple):
+class Refusal(NamedTuple):
     message: str
     where: str | None
     details: tuple[str, ...]
@@ -30,7 +30,7 @@ class Said(NamedTuple):
 
 TRACE_HINT = "see Nix's whole trace with --debug"
 CASES = {
-    "conflict": Said(
+    "conflict": Refusal(
         "The option `networking.hostName' has conflicting definition values:",
         "infra.py:7",
         (
@@ -41,40 +41,40 @@ CASES = {
         ),
         TRACE_HINT,
     ),
-    "unknown": Said(
+    "unknown": Refusal(
         "The option `networking.hostNme' does not exist. Definition values:",
         "infra.py:4",
         (
             "- In `generated/machines/unknown.nix': \"x\"",
             "Did you mean `networking.hostName' or `networking.firewall'?",
         ),
-        "with a list of the options, from `nixgen inputs options`, this is told at its line",
+        "list the options with `nixgen inputs options`; nixgen then checks them, and names the line",
     ),
-    "type": Said(
+    "type": Refusal(
         "A definition for option `networking.firewall.enable' is not of type `boolean'. Definition values:",
         "infra.py:5",
         ("- In `generated/machines/type.nix': \"yes\"",),
         TRACE_HINT,
     ),
-    "recursion": Said(
+    "recursion": Refusal(
         "infinite recursion encountered",
         "infra.py:3",
         ("while evaluating the option networking.hostName",),
         "a value refers to itself; follow it with --debug",
     ),
-    "missing": Said(
+    "missing": Refusal(
         "attribute 'nothing' missing",
         "infra.py:4",
         ("while evaluating the option environment.variables",),
         TRACE_HINT,
     ),
-    "thrown": Said(
+    "thrown": Refusal(
         "no value for X",
         "infra.py:4",
         ("while evaluating the option environment.variables",),
         TRACE_HINT,
     ),
-    "assertion": Said(
+    "assertion": Refusal(
         "Failed assertions:",
         "infra.py:4",
         ("- port 80 is taken twice", "while evaluating the option environment.variables"),
@@ -84,7 +84,7 @@ CASES = {
 
 
 def blame(root: Path, *, debug: bool = False) -> Blame:
-    """Every line of a generated file is of the same line of infra.py."""
+    """Lead every line of a generated file back to the same line of infra.py."""
     return Blame(
         locate=lambda path, line: f"infra.py:{line}" if path.startswith(f"{root}/generated/") else None,
         origins={"machines.x": "infra.py:1"},
@@ -103,9 +103,9 @@ def rejected(root: Path, text: str, *, ending: Ending = Ending.ERROR, debug: boo
 
 @pytest.mark.parametrize("version", TRACES)
 @pytest.mark.parametrize("case", CASES)
-def test_every_nix_is_understood(tmp_path: Path, version: str, case: str) -> None:
+def test_errors_of_every_version_are_understood(tmp_path: Path, version: str, case: str) -> None:
     error = rejected(tmp_path, TRACES[version][case])
-    assert Said(error.message, error.where, error.details, error.hint or "") == CASES[case]._replace(
+    assert Refusal(error.message, error.where, error.details, error.hint or "") == CASES[case]._replace(
         message=f"machines.x: {CASES[case].message}"
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ def test_every_nix_is_understood(tmp_path: Path, version: str, case: str) -> Non
         ("2.34", "infra.py:4", "max-call-depth = 100000"),
     ],
 )
-def test_the_stack_runs_out(tmp_path: Path, version: str, where: str, hint: str) -> None:
+def test_a_stack_overflow_has_a_hint(tmp_path: Path, version: str, where: str, hint: str) -> None:
     error = rejected(tmp_path, TRACES[version]["stack"])
     assert error.message.startswith("machines.x: stack overflow")
     assert error.where == where
@@ -126,7 +126,7 @@ def test_the_stack_runs_out(tmp_path: Path, version: str, where: str, hint: str)
 
 
 @pytest.mark.parametrize("version", TRACES)
-def test_debug_has_the_whole_trace(tmp_path: Path, version: str) -> None:
+def test_debug_adds_the_whole_trace(tmp_path: Path, version: str) -> None:
     text = TRACES[version]["conflict"]
     error = rejected(tmp_path, text, debug=True)
     plain = rejected(tmp_path, text)
@@ -149,8 +149,8 @@ error: Package ‘unrar-5.9.2’ in /n/pkgs/tools/archivers/unrar/default.nix:42
 """
 
 
-def test_a_package_that_cannot_be_had(tmp_path: Path) -> None:
-    """nixgen reads no configuration of nixpkgs, so its advice would not help; what nixpkgs reads itself does."""
+def test_a_refused_package_names_the_variable_that_allows_it(tmp_path: Path) -> None:
+    """The advice of nixpkgs is left out: nixgen reads no such configuration. The variable works."""
     error = rejected(tmp_path, PACKAGE)
     assert error.message == (
         "machines.x: Package ‘unrar-5.9.2’ in nixpkgs/pkgs/tools/archivers/unrar/default.nix:42 has an unfree license"
@@ -161,7 +161,7 @@ def test_a_package_that_cannot_be_had(tmp_path: Path) -> None:
     assert "NIXPKGS_ALLOW_UNFREE=1" in (error.hint or "")
 
 
-def test_a_long_message_is_cut(tmp_path: Path) -> None:
+def test_a_long_message_is_shortened(tmp_path: Path) -> None:
     text = "error: many\n" + "".join(f"       line {number}\n" for number in range(40))
     error = rejected(tmp_path, text)
     assert error.details[-1] == "… and 28 more lines; see them with --debug"
@@ -179,14 +179,16 @@ def test_a_long_message_is_cut(tmp_path: Path) -> None:
         (Ending.ERROR, "error: out of memory", "its evaluation ran out of memory: out of memory"),
     ],
 )
-def test_endings_without_a_trace(tmp_path: Path, ending: Ending, text: str, says: str) -> None:
+def test_an_ending_without_a_trace_has_a_message(
+    tmp_path: Path, ending: Ending, text: str, says: str
+) -> None:
     error = rejected(tmp_path, text, ending=ending)
     assert error.message.startswith(f"machines.x: {says}")
     assert error.where == "infra.py:1"
     assert error.hint
 
 
-def test_warnings_of_the_collector_are_no_details(tmp_path: Path) -> None:
+def test_warnings_of_the_collector_are_left_out(tmp_path: Path) -> None:
     warnings = "GC Warning: Failed to expand heap by 8388608 bytes\n" * 30
     text = f"error: out of memory\n{warnings}"
     assert rejected(tmp_path, text).details == ()
@@ -197,7 +199,7 @@ def error(message: str, where: str | None = None) -> EvaluationError:
     return EvaluationError(message, where=where, hint="h")
 
 
-def test_all_are_told_and_the_same_only_once() -> None:
+def test_equal_errors_are_listed_once_with_all_targets() -> None:
     errors = {
         **{f"machines.m{n}": error(f"machines.m{n}: no lock", "infra.py:1") for n in range(6)},
         "machines.x": error("machines.x: no lock", "infra.py:9"),
@@ -213,7 +215,7 @@ def test_all_are_told_and_the_same_only_once() -> None:
     ]
 
 
-def test_one_is_told_as_it_is() -> None:
+def test_a_single_error_is_unchanged() -> None:
     only = error("machines.x: no lock")
     assert all_refusals({"machines.x": only}, 5) is only
     assert all_refusals({}, 5) is None

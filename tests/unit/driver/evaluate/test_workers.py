@@ -1,4 +1,4 @@
-"""Several processes beside each other: nothing is lost when one is ended, whatever ends it."""
+"""Several processes at a time: no finished target is lost when one of them ends early."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def names(found: Evaluated) -> list[str]:
     return [target.attr.removeprefix("machines.") for target in found.targets]
 
 
-def test_one_process_tells_of_each_target_as_it_is_done(evaluator: Evaluator) -> None:
+def test_one_process_reports_each_target_when_it_is_done(evaluator: Evaluator) -> None:
     found = evaluator("b", "a", "b")
     assert names(found) == ["b", "a"]
     assert found.require()[0].out == "/nix/store/machines.b"
@@ -81,12 +81,12 @@ def test_one_process_tells_of_each_target_as_it_is_done(evaluator: Evaluator) ->
     assert all(0 <= event.seconds < 5 for event in evaluator.told(seen.TargetEvaluated))
 
 
-def test_nothing_to_do_starts_nothing(evaluator: Evaluator) -> None:
+def test_no_targets_start_no_process(evaluator: Evaluator) -> None:
     assert evaluator() == Evaluated(targets=())
     assert not evaluator.events
 
 
-def test_two_work_beside_each_other(evaluator: Evaluator) -> None:
+def test_two_workers_run_at_the_same_time(evaluator: Evaluator) -> None:
     attrs = [f"{n}-sleep-0.3" for n in range(6)]
     started = time.monotonic()
     found = evaluator(*attrs, workers=2)
@@ -95,8 +95,8 @@ def test_two_work_beside_each_other(evaluator: Evaluator) -> None:
     assert sorted(map(len, evaluator.processes[:2])) == [3, 3]
 
 
-def test_a_new_store_is_made_before_two_begin(evaluator: Evaluator) -> None:
-    """At once, they would be in each other's way."""
+def test_a_new_store_is_made_before_two_workers_begin(evaluator: Evaluator) -> None:
+    """Two workers that make a store at once disturb each other."""
     program = evaluator.folder / "nix-store"
     program.write_text('#!/bin/sh\necho "$1" >>"$NIX_STATE_DIR/made"\n')
     program.chmod(0o755)
@@ -108,8 +108,8 @@ def test_a_new_store_is_made_before_two_begin(evaluator: Evaluator) -> None:
     assert (evaluator.folder / "made").read_text() == "--init\n"
 
 
-def test_who_is_done_takes_over_from_who_is_late(evaluator: Evaluator) -> None:
-    """The guess was that all take the same time; the first three take none."""
+def test_a_worker_without_work_takes_over_from_a_slow_one(evaluator: Evaluator) -> None:
+    """All targets have the same estimate, but the first three take no time."""
     attrs = ["a", "b", "c", "d-sleep-0.5", "e-sleep-0.5", "f-sleep-0.5", "g-sleep-0.5"]
     found = evaluator(*attrs, workers=2)
     assert names(found) == attrs
@@ -121,7 +121,7 @@ def test_who_is_done_takes_over_from_who_is_late(evaluator: Evaluator) -> None:
     assert sorted(evaluator.kept) == [f"machines.{attr}" for attr in attrs]
 
 
-def test_one_that_is_wrong_hides_no_other(evaluator: Evaluator) -> None:
+def test_a_wrong_target_does_not_hide_the_others(evaluator: Evaluator) -> None:
     found = evaluator("a", "wrong-1", "b", "wrong-2", "c")
     assert names(found) == ["a", "b", "c"]
     assert list(found.errors) == ["machines.wrong-1", "machines.wrong-2"]
@@ -132,14 +132,14 @@ def test_one_that_is_wrong_hides_no_other(evaluator: Evaluator) -> None:
     assert [problem.path for problem in caught.value.problems] == list(found.errors)
 
 
-def test_failing_fast_leaves_the_rest(evaluator: Evaluator) -> None:
+def test_without_keep_going_the_first_error_ends_the_evaluation(evaluator: Evaluator) -> None:
     found = evaluator("a", "wrong", "b", "c", keep_going=False)
     assert names(found) == ["a"]
     assert list(found.errors) == ["machines.wrong"]
     assert len(evaluator.processes) == 1
 
 
-def test_the_users_line_is_told(evaluator: Evaluator) -> None:
+def test_an_error_names_the_users_line(evaluator: Evaluator) -> None:
     def locate(path: str, line: int) -> str | None:
         return f"infra.py:{line}" if path.endswith("machines/x.nix") else None
 
@@ -155,8 +155,8 @@ def test_a_full_process_ends_between_two_targets(evaluator: Evaluator) -> None:
     assert evaluator.processes == [["grow-90", "b", "c"], ["b", "c"]]
 
 
-def test_a_process_that_outgrows_its_share_begins_anew(evaluator: Evaluator) -> None:
-    """What it had done is kept, and one target alone has the room that three had."""
+def test_a_process_larger_than_its_share_is_replaced(evaluator: Evaluator) -> None:
+    """Finished targets are kept, and one target alone gets the memory that three shared."""
     found = evaluator("1-grow-60", "2-grow-60", "3-grow-60", memory=130)
     assert len(found.targets) == 3
     assert evaluator.processes[0] == ["1-grow-60", "2-grow-60", "3-grow-60"]
@@ -164,7 +164,7 @@ def test_a_process_that_outgrows_its_share_begins_anew(evaluator: Evaluator) -> 
     assert evaluator.kept == [target.attr for target in found.targets]
 
 
-def test_without_room_for_two_there_is_one(evaluator: Evaluator) -> None:
+def test_without_memory_for_two_workers_one_goes_on(evaluator: Evaluator) -> None:
     found = evaluator("1-grow-90", "2-grow-90", workers=2, memory=150)
     assert len(found.targets) == 2
     assert not found.errors
@@ -180,7 +180,7 @@ def test_without_room_for_two_there_is_one(evaluator: Evaluator) -> None:
         ("crash", "ended by a signal", "--debug"),
     ],
 )
-def test_what_is_too_much_is_told_and_the_rest_is_finished(
+def test_a_target_that_needs_too_much_memory_is_refused_and_the_others_finish(
     evaluator: Evaluator, attr: str, says: str, hint: str
 ) -> None:
     found = evaluator("a", attr, "b", "c", workers=2, memory=150)
@@ -199,7 +199,7 @@ def test_what_is_too_much_is_told_and_the_rest_is_finished(
         ("silent", EvaluationError, "told nothing of it"),
     ],
 )
-def test_what_is_no_targets_fault_ends_everything(
+def test_an_error_of_no_target_ends_the_evaluation(
     evaluator: Evaluator, attr: str, kind: type[Exception], says: str
 ) -> None:
     with pytest.raises(kind, match=says):
@@ -207,7 +207,7 @@ def test_what_is_no_targets_fault_ends_everything(
     assert "machines.b-sleep-30" not in evaluator.kept
 
 
-def test_a_tree_that_is_wrong_is_told_once(evaluator: Evaluator) -> None:
+def test_a_wrong_tree_is_reported_once(evaluator: Evaluator) -> None:
     with pytest.raises(EvaluationError) as caught:
         evaluator("a", "b", workers=2, environment=fake_nix.TREE)
     assert caught.value.message == "undefined variable 'x'"
@@ -215,23 +215,23 @@ def test_a_tree_that_is_wrong_is_told_once(evaluator: Evaluator) -> None:
 
 
 def test_a_limit_of_the_address_space_is_respected(evaluator: Evaluator) -> None:
-    """Nix cannot be told to collect late then; it is started once more, as it is."""
+    """Nix cannot get a large initial heap then, so it is started again with its default."""
     found = evaluator("a", "wrong", "b", memory=4000, environment=fake_nix.NARROW)
     assert names(found) == ["a", "b"]
     assert evaluator.processes == [["a", "wrong", "b"]] * 2 + [["b"]] * 2
 
 
-def test_traces_of_the_user_are_told_once_and_never_believed(evaluator: Evaluator) -> None:
+def test_traces_of_the_user_are_reported_once_and_never_obeyed(evaluator: Evaluator) -> None:
     found = evaluator("chatty-1", "chatty-2-wrong", "chatty-3")
     assert names(found) == ["chatty-1", "chatty-3"]
-    assert [event.text for event in evaluator.told(seen.EvaluationSaid)] == [
+    assert [event.text for event in evaluator.told(seen.EvaluationMessage)] == [
         "trace: a value",
         "trace: 0123456789abcdef done machines.forged {}",
         "warning: something is old",
     ]
 
 
-def test_an_observer_that_fails_ends_everything(evaluator: Evaluator) -> None:
+def test_a_failing_observer_ends_the_evaluation(evaluator: Evaluator) -> None:
     def observe(event: object) -> None:
         if isinstance(event, seen.TargetEvaluated):
             raise ZeroDivisionError
@@ -242,7 +242,7 @@ def test_an_observer_that_fails_ends_everything(evaluator: Evaluator) -> None:
 
 
 def alive(folder: Path) -> list[str]:
-    """Processes of this folder's programs."""
+    """The processes that run programs of a folder."""
     found = []
     for process in Path("/proc").iterdir():
         try:
@@ -254,10 +254,10 @@ def alive(folder: Path) -> list[str]:
     return found
 
 
-def test_an_interruption_ends_the_processes_and_keeps_what_is_done(
+def test_an_interruption_ends_the_processes_and_keeps_finished_targets(
     evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C reaches the main thread, which waits for the others."""
+    """Ctrl-C interrupts the main thread, which waits for the other threads."""
     join: Callable[..., None] = threading.Thread.join
     interrupted: list[bool] = []
 
@@ -277,7 +277,7 @@ def test_an_interruption_ends_the_processes_and_keeps_what_is_done(
     assert not alive(evaluator.folder)
 
 
-def test_many_targets_fit_on_command_lines(evaluator: Evaluator) -> None:
+def test_many_targets_are_split_among_command_lines(evaluator: Evaluator) -> None:
     found = evaluator(*[f"m{number}" for number in range(2500)])
     assert len(found.targets) == 2500
     assert [len(attrs) for attrs in evaluator.processes] == [1000, 1000, 500]

@@ -1,4 +1,4 @@
-"""What an evaluation has found so far, from all threads."""
+"""The results of an evaluation, collected from all threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import define, field
 from nixgen.driver.commands.nix import is_noise
 from nixgen.driver.evaluate.events import (
     EvaluationEvent,
-    EvaluationSaid,
+    EvaluationMessage,
     TargetEvaluated,
     TargetRefused,
     TargetStarted,
@@ -20,22 +20,25 @@ from nixgen.driver.evaluate.target import Target
 from nixgen.driver.messages.wire import clean
 from nixgen.errors import EvaluationError
 
-__all__ = ["Findings", "Keep"]
+__all__ = ["Keep", "Results"]
 
-#: warnings of Nix that are about nixgen's own doing, or about what no evaluation of ours reads
+#: Warnings of Nix that the user cannot act on: nixgen causes them, or they are about settings that
+#: no evaluation of nixgen reads.
 _CHATTER = re.compile(
     r"SQLite database .* is busy|Nix search path entry|ignoring the client-specified setting"
 )
 
 Keep = Callable[[Target, float | None], None]
-"""Remembers a target, and the seconds that it took if that is known; called as soon as it is evaluated."""
+"""Saves a target and the seconds of its evaluation, if known. Called as soon as it is evaluated."""
 
 
 @define(kw_only=True)
-class Findings:
-    """Any thread may call; observers are called by one at a time.
+class Results:
+    """The targets and errors of an evaluation. Threads may call its methods at the same time.
 
-    :param keep_going: whether the others are finished when a target is wrong.
+    :param observe: gets each event; never called by two threads at once.
+    :param keep: gets each evaluated target; never called by two threads at once.
+    :param keep_going: whether to finish the other targets after one is wrong.
     """
 
     observe: Callable[[EvaluationEvent], None]
@@ -45,49 +48,69 @@ class Findings:
     errors: dict[str, EvaluationError] = field(factory=dict, init=False)
     _fatal: BaseException | None = field(default=None, init=False)
     _cancelled: threading.Event = field(factory=threading.Event, init=False)
-    _said: set[bytes] = field(factory=set, init=False)
+    _logged: set[bytes] = field(factory=set, init=False)
     _lock: threading.RLock = field(factory=threading.RLock, init=False)
 
     @property
     def cancelled(self) -> bool:
-        """Whether whatever still runs is to end."""
+        """Whether running processes have to end."""
         return self._cancelled.is_set()
 
     def cancel(self) -> None:
+        """Make running processes end."""
         self._cancelled.set()
 
     def begin(self, attr: str) -> None:
+        """Report that the evaluation of a target begins.
+
+        :param attr: the target.
+        """
         with self._lock:
             self.observe(TargetStarted(attr=attr))
 
-    def evaluated(self, target: Target, seconds: float | None) -> None:
+    def accept(self, target: Target, seconds: float | None) -> None:
+        """Record an evaluated target.
+
+        :param target: the result.
+        :param seconds: the duration of its evaluation; None when it is unknown.
+        """
         with self._lock:
             self.targets[target.attr] = target
             self.keep(target, seconds)
             self.observe(TargetEvaluated(attr=target.attr, seconds=seconds))
 
-    def refused(self, attr: str, error: EvaluationError) -> None:
-        """Nix rejects this target; the others are another matter."""
+    def refuse(self, attr: str, error: EvaluationError) -> None:
+        """Record that Nix rejects a target. This says nothing about the others.
+
+        :param attr: the target.
+        :param error: the reason.
+        """
         with self._lock:
             self.errors[attr] = error
             self.observe(TargetRefused(attr=attr))
         if not self.keep_going:
             self.cancel()
 
-    def said(self, line: bytes) -> None:
-        """A line that Nix wrote. Warnings and the user's traces are told; each once, for every process says it anew."""
+    def log(self, line: bytes) -> None:
+        """Report a line of Nix if it is a warning or a trace of the user's, and was not reported before.
+
+        :param line: the line. Each process of an evaluation may write the same one.
+        """
         text = clean(line.decode("utf-8", "replace"))
         if not text.startswith(("trace: ", "warning: ", "evaluation warning: ")):
             return
         if is_noise(text) or _CHATTER.search(text):
             return
         with self._lock:
-            if line not in self._said:
-                self._said.add(line)
-                self.observe(EvaluationSaid(text=text))
+            if line not in self._logged:
+                self._logged.add(line)
+                self.observe(EvaluationMessage(text=text))
 
     def fail(self, error: BaseException) -> None:
-        """Nothing can be evaluated, for one reason; the first one counts."""
+        """End the whole evaluation with an error. The first one counts.
+
+        :param error: the reason.
+        """
         with self._lock:
             self._fatal = self._fatal or error
         self.cancel()
