@@ -1,8 +1,9 @@
 """Terminal sessions on a page of docs/: the commands in order, and the lines that each one prints.
 
-A block is fenced as ``console``; a line that begins with ``$ `` is a command, and the lines below it
-are its output. ``…`` stands for anything: within a line for any characters, alone for any lines. A
-``python`` or ``nix`` block whose first line is a comment with a path is a file.
+A block is fenced as ``console``. A line that begins with ``$ `` is a command, which goes on below
+when it ends in a backslash; the other lines are its output. ``…`` stands for anything: within a line
+for any characters, alone for any lines. A ``python`` or ``nix`` block whose first line is a comment
+with a path is a file.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def steps(page: str) -> Iterator[Command | File]:
 
 def _commands(block: str) -> Iterator[Command]:
     line, output = "", list[str]()
-    for each in block.splitlines():
+    for each in re.sub(r"\\\n *", "", block).splitlines():
         if each.startswith("$ "):
             if line:
                 yield Command(line, tuple(output))
