@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator
 from nixgen import syntax as nix
 from nixgen.lowering.scope import Scope, attribute
 from nixgen.models import CommandCheck, HttpCheck, Machine, Package, Service, Test
+from nixgen.models.test import variable_name
 from nixgen.syntax import Expr
 
 __all__ = ["implied_packages", "test_module"]
@@ -54,7 +55,7 @@ def _derived(scope: Scope, test: Test) -> Iterator[str | Expr]:
     """Every unit starts, every port opens, every health check passes."""
     yield "start_all()\n"
     for machine in test.machines:
-        variable = machine.name.replace("-", "_")
+        variable = variable_name(machine)
         for service in machine.services:
             yield f'\nwith subtest("{machine.name}: {service.name} is up"):\n'
             yield f'    {variable}.wait_for_unit("{service.name}.service")\n'
@@ -70,11 +71,14 @@ def _health(scope: Scope, variable: str, service: Service) -> Iterator[str | Exp
         port = service.health_port()
         number = port.number if port else 80  # the models' check leaves no other case
         url = f"http://localhost:{number}{check.path}"
-        status = f"curl -sS -o /dev/null -w '%{{http_code}}' {shlex.quote(url)} | grep -qx {check.status}"
+        # curl would take brackets and braces for a list of URLs, and resolve the dots of a path itself
+        status = f"curl --globoff --path-as-is -sS -o /dev/null -w '%{{http_code}}' {shlex.quote(url)} | grep -qx {check.status}"
         yield f"    {variable}.wait_until_succeeds({status!r})\n"
         if check.contains is not None:
-            body = f"curl -sS {shlex.quote(url)} | grep -qF -e {shlex.quote(check.contains)}"
-            yield f"    {variable}.succeed({body!r})\n"
+            # compared here: grep reads lines, and an empty one is found everywhere
+            body = f"{variable}.succeed({f'curl --globoff --path-as-is -sS {shlex.quote(url)}'!r})"
+            yield f"    assert {_python(check.contains)} in {body}, (\n"
+            yield f"        {_python(f'{url} answers without {check.contains!r}')}\n    )\n"
     elif isinstance(check, CommandCheck):
         yield f'    {variable}.wait_until_succeeds("'
         for index, word in enumerate(check.command):
@@ -85,9 +89,14 @@ def _health(scope: Scope, variable: str, service: Service) -> Iterator[str | Exp
         yield '")\n'
 
 
+def _python(text: str) -> str:
+    """A Python string in double quotes: JSON's escapes are a subset of Python's."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def _python_text(literal: str) -> str:
-    """The inside of a double-quoted Python string: JSON's escapes are a subset of Python's."""
-    return json.dumps(literal, ensure_ascii=False)[1:-1]
+    """The inside of a double-quoted Python string."""
+    return _python(literal)[1:-1]
 
 
 def implied_packages(tests: Iterable[Test]) -> tuple[Package, ...]:

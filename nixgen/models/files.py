@@ -223,12 +223,13 @@ class Secret(Model):
     def path(self) -> str:
         return self.file or f"/run/secrets/{self.name}"
 
-    def __format__(self, spec: str) -> NoReturn:
+    def __str__(self) -> NoReturn:
         raise TypeError(
             f"the secret {self.name!r} cannot be put into text; give it to a service as secrets=[…]"
         )
 
-    __str__ = Model.__repr__
+    def __format__(self, spec: str) -> str:
+        return str(self)
 
 
 def as_secrets(value: Many[Secret]) -> tuple[Secret, ...]:

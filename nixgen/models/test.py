@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -11,7 +12,38 @@ from nixgen.models.checks import TARGET_NAME, Many, as_tuple, checked, models, o
 from nixgen.models.core import Fault, Model
 from nixgen.models.machine import Machine, as_machines
 
-__all__ = ["Test", "as_tests"]
+__all__ = ["DRIVER_NAMES", "Test", "as_tests", "variable_name"]
+
+DRIVER_NAMES = frozenset(
+    {
+        "Machine",
+        "create_machine",
+        "debug",
+        "driver",
+        "join_all",
+        "log",
+        "machines",
+        "os",
+        "polling_condition",
+        "retry",
+        "run_tests",
+        "serial_stdout_off",
+        "serial_stdout_on",
+        "start_all",
+        "subtest",
+        "t",
+        "test_script",
+        "vlans",
+    }
+)
+"""Names that the NixOS test driver gives to a script (nixos/lib/test-driver of nixpkgs). A machine with
+one of these names would hide it.
+"""
+
+
+def variable_name(machine: Machine) -> str:
+    """Return the name of a machine in a test script: dashes become underscores."""
+    return machine.name.replace("-", "_")
 
 
 @attrs.frozen(eq=False)
@@ -39,6 +71,19 @@ class Test(Model):
     def faults(self) -> Iterator[Fault]:
         if self.machines == ():
             yield ".machines", "is empty", "a test needs at least one machine"
+        if isinstance(self.machines, tuple):
+            for index, machine in enumerate(self.machines):
+                if isinstance(machine, Machine) and isinstance(machine.name, str):
+                    yield from _name_faults(f".machines[{index}]", variable_name(machine))
+
+
+def _name_faults(path: str, variable: str) -> Iterator[Fault]:
+    """Yield a fault for a machine that a test script cannot call by its name."""
+    hint = "the script of a test calls its machines by their names: give the machine another name"
+    if keyword.iskeyword(variable):
+        yield path, f"{variable!r} is a word of Python's own, and no variable can have it", hint
+    elif variable in DRIVER_NAMES:
+        yield path, f"{variable!r} is a name of the test driver, which the machine would hide", hint
 
 
 def as_tests(value: Many[Test]) -> tuple[Test, ...]:

@@ -29,11 +29,14 @@ class Interpolated:
         """Make the path of something inside: ``nginx / "bin/nginx"``."""
         return Text(parts=(self, "/" + path.lstrip("/")))
 
-    def __format__(self, spec: str) -> NoReturn:
+    def __str__(self) -> NoReturn:
         raise TypeError(
-            f"a {type(self).__name__} has no path before Nix runs, so it cannot be put into an f-string; "
+            f"a {type(self).__name__} has no path before Nix runs, so it cannot become a str or part of an f-string; "
             'write text("… ${x} …", x=…) instead'
         )
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
 
 
 @attrs.frozen(eq=False)
@@ -48,10 +51,14 @@ class Text(Model):
     def __truediv__(self, path: str) -> Text:
         return Text(parts=(*self.parts, "/" + path.lstrip("/")))
 
-    def __format__(self, spec: str) -> NoReturn:
+    def __str__(self) -> NoReturn:
         raise TypeError(
-            'text with references cannot be put into an f-string; write text("… ${x} …", x=…)'
+            "text with references cannot become a str or part of an f-string; "
+            'write text("… ${x} …", x=…) instead'
         )
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
 
 
 def text(template: str, /, **references: Any) -> Text:

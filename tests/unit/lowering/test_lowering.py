@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import shlex
 
 import pytest
@@ -142,6 +143,20 @@ def test_the_firewall_opens_only_what_is_public() -> None:
     assert "allowedUDPPorts = [ 53 ]" in module
 
 
+def _derived_script(machine: Machine) -> str:
+    """The script of a test of one machine, with /s for store paths."""
+    module = lower(
+        require_valid(Project("p", machines=[machine], tests=[Test("t", machines=[machine])]))
+    )["tests/t.nix"].make()
+    body = module.body.expr  # type: ignore[attr-defined]
+    script = dict(body.bindings.pairs)["testScript"]
+    return (
+        script.value
+        if isinstance(script, nix.Str)
+        else "".join(p if isinstance(p, str) else "/s" for p in script.parts)
+    )
+
+
 @given(st.lists(SAFE, min_size=1, max_size=4), SAFE)
 def test_derived_scripts_are_python(words: list[str], contains: str) -> None:
     port = Port(80)
@@ -151,16 +166,7 @@ def test_derived_scripts_are_python(words: list[str], contains: str) -> None:
     run = Service("run", command=["/bin/s"], health=CommandCheck(["/bin/check", *words]))
     open_ = Service("open", command=["/bin/s"], ports=[Port(81)], health=TcpCheck())
     machine = Machine("m-1", services=[asked, run, open_])
-    module = lower(
-        require_valid(Project("p", machines=[machine], tests=[Test("t", machines=[machine])]))
-    )["tests/t.nix"].make()
-    body = module.body.expr  # type: ignore[attr-defined]
-    script = dict(body.bindings.pairs)["testScript"]
-    source = (
-        script.value
-        if isinstance(script, nix.Str)
-        else "".join(p if isinstance(p, str) else "/s" for p in script.parts)
-    )
+    source = _derived_script(machine)
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     commands = [
         c.args[0].value
@@ -168,6 +174,43 @@ def test_derived_scripts_are_python(words: list[str], contains: str) -> None:
         if isinstance(c.func, ast.Attribute) and c.func.attr == "wait_until_succeeds"
     ]
     assert ["/bin/check", *words] in [shlex.split(command) for command in commands]
+
+
+class _Machine:
+    """A machine of the test driver whose web server answers one body."""
+
+    def __init__(self, body: str) -> None:
+        self.body = body
+        self.commands: list[str] = []
+
+    def wait_for_unit(self, unit: str) -> None: ...
+
+    def wait_for_open_port(self, port: int) -> None: ...
+
+    def succeed(self, command: str) -> str:
+        self.commands.append(command)
+        return self.body
+
+    wait_until_succeeds = succeed
+
+
+@pytest.mark.parametrize("wanted", ["up\n", "\n", 'it\'s "up"', "a\nb", "\\n ${x} ''"])
+def test_a_health_check_fails_unless_the_answer_contains_the_text(wanted: str) -> None:
+    check = HttpCheck("/[1-3]{a,b}/../c", contains=wanted)
+    service = Service("s", command=["/bin/s"], ports=[Port(80)], health=check)
+    machine = Machine("web", services=[service])
+    script = _derived_script(machine)
+
+    def run(body: str) -> list[str]:
+        web = _Machine(body)
+        exec(script, {"web": web, "start_all": int, "subtest": contextlib.nullcontext})
+        return web.commands
+
+    commands = [shlex.split(command) for command in run(f"<{wanted}>")]
+    assert all("http://localhost:80/[1-3]{a,b}/../c" in words for words in commands)
+    assert all({"--globoff", "--path-as-is"} <= set(words) for words in commands)
+    with pytest.raises(AssertionError, match="answers without"):
+        run(wanted[1:])
 
 
 def test_curl_is_implied_by_derived_tests_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -265,10 +266,11 @@ def test_a_shared_value_is_reported_once() -> None:
     assert len(check(project)) == 1
 
 
-def test_references_are_not_strings() -> None:
+@pytest.mark.parametrize("write", [str, "{}".format, "%s".__mod__, lambda it: f"{it}"])
+def test_references_are_not_strings(write: Callable[[object], str]) -> None:
     for thing in (Package("x"), Source("x"), ConfigFile("x", ""), TOKEN, text("a")):
-        with pytest.raises(TypeError, match="cannot be put into"):
-            f"{thing}"
+        with pytest.raises(TypeError, match=r"cannot (become a str|be put into text)"):
+            write(thing)
 
 
 def test_text_keeps_plain_dollars_and_names_every_placeholder() -> None:

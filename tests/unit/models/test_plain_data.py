@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nixgen import Machine, Package, Project, Secret, Service, TmpfilesRule, User, text
+from nixgen import Machine, Package, Project, Secret, Service, Test, TmpfilesRule, User, text
 from nixgen.errors import ModelError
 from nixgen.models import Boot, Hardening, require_valid
 
@@ -91,3 +91,14 @@ def refused(machine: Machine) -> Any:
         require_valid(Project("p", machines=[machine]))
     (problem,) = caught.value.problems
     return problem
+
+
+@pytest.mark.parametrize("name", ["if", "class", "start-all", "subtest", "machines", "t"])
+def test_a_test_needs_machines_that_its_script_can_name(name: str) -> None:
+    machine = Machine(name)
+    require_valid(Project("p", machines=[machine]))
+    with pytest.raises(ModelError) as caught:
+        require_valid(Project("p", machines=[machine], tests=[Test("smoke", machines=[machine])]))
+    (problem,) = caught.value.problems
+    assert problem.path == "tests.smoke.machines[0]"
+    assert repr(name.replace("-", "_")) in problem.message

@@ -36,7 +36,7 @@ def load(tmp_path: Path, code: str) -> object:
         ),
         (
             "from nixgen import Package\nf'{Package(\"x\")}'\n",
-            "cannot be put into an f-string",
+            "cannot become a str or part of an f-string",
             "infra.py:2",
         ),
         ("from nixgen import text\ntext('${x}')\n", "no argument 'x'", "infra.py:2"),

@@ -26,8 +26,10 @@
         front_1.wait_for_unit("app.service")
         front_1.wait_for_open_port(80)
         front_1.wait_for_open_port(8443)
-        front_1.wait_until_succeeds("curl -sS -o /dev/null -w '%{http_code}' 'http://localhost:8443/health?full=1' | grep -qx 204")
-        front_1.succeed('curl -sS \'http://localhost:8443/health?full=1\' | grep -qF -e \'it\'"\'"\'s up\''')
+        front_1.wait_until_succeeds("curl --globoff --path-as-is -sS -o /dev/null -w '%{http_code}' 'http://localhost:8443/health?full=1' | grep -qx 204")
+        assert "it's up" in front_1.succeed("curl --globoff --path-as-is -sS 'http://localhost:8443/health?full=1'"), (
+            "http://localhost:8443/health?full=1 answers without \"it's up\""
+        )
 
     with subtest("front-1: store is up"):
         front_1.wait_for_unit("store.service")
