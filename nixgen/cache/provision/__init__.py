@@ -1,1 +1,1 @@
-"""The bucket itself: its design, how a real one differs, and the changes."""
+"""The bucket of a cache: its design, its differences from a real bucket, and the changes."""

@@ -1,14 +1,15 @@
-"""Making a bucket what its design says: observe, compare, close the gap.
+"""Making a bucket as its design says: read its settings, compare them, change those that differ.
 
-Servers other than Amazon's lack some of the settings: such a part is skipped, and said to be.
+Servers other than Amazon's lack some of the settings. Such a part is skipped, with a line in the
+plan.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 from attrs import frozen
@@ -27,7 +28,7 @@ from nixgen.records.document import document
 __all__ = ["Provisioned", "observe", "provision"]
 
 _DENIED = frozenset({"403", "AccessDenied"})
-# What servers say of a setting that they do not have.
+# The errors of servers that lack a setting.
 _UNSUPPORTED = frozenset(
     {
         "405",
@@ -42,13 +43,38 @@ _UNSUPPORTED = frozenset(
     }
 )
 
-_Result = TypeVar("_Result")
+#: The settings of a bucket: the right to read one, the error when it is not set, the method that
+#: asks for it, and the members of the answer that lead to it.
+_SETTINGS: Mapping[Part, tuple[str, ...]] = {
+    "policy": ("s3:GetBucketPolicy", "NoSuchBucketPolicy", "get_bucket_policy", "Policy"),
+    "access block": (
+        "s3:GetBucketPublicAccessBlock",
+        "NoSuchPublicAccessBlockConfiguration",
+        "get_public_access_block",
+        "PublicAccessBlockConfiguration",
+    ),
+    "encryption": (
+        "s3:GetEncryptionConfiguration",
+        "ServerSideEncryptionConfigurationNotFoundError",
+        "get_bucket_encryption",
+        "ServerSideEncryptionConfiguration",
+        "Rules",
+    ),
+    "lifecycle": (
+        "s3:GetLifecycleConfiguration",
+        "NoSuchLifecycleConfiguration",
+        "get_bucket_lifecycle_configuration",
+        "Rules",
+    ),
+}
 
 
 @frozen(kw_only=True)
 class Provisioned:
     """The outcome of `provision`.
 
+    :param design: of the bucket.
+    :param changes: every part of the bucket, changed or not.
     :param applied: False after a plan alone.
     """
 
@@ -62,7 +88,7 @@ class Provisioned:
         return any(change.drift for change in self.changes)
 
     def document(self) -> dict[str, Any]:
-        """For ``--json``: schema nixgen/provision/1."""
+        """The document of ``--json``, nixgen/provision/1."""
         return document(
             "nixgen/provision/1",
             cache=str(self.design.location),
@@ -77,8 +103,12 @@ class Provisioned:
 def provision(
     design: BucketDesign, bucket: Bucket, *, store_dir: str, plan_only: bool = False
 ) -> Provisioned:
-    """Make a bucket what its design says, and nothing else of it different.
+    """Make a bucket as its design says, and change nothing else.
 
+    :param design: of the bucket.
+    :param bucket: the bucket.
+    :param store_dir: the store's folder that the cache is for.
+    :param plan_only: change nothing.
     :raises CacheError: S3 refuses or does not answer; the cache is for another store directory.
     """
     state = observe(bucket, store_dir)
@@ -89,12 +119,14 @@ def provision(
 
 
 class _Unsupported(Exception):  # noqa: N818 - no error: an answer
-    """The server does not have this setting."""
+    """The answer of a server that does not have a setting."""
 
 
 def observe(bucket: Bucket, store_dir: str) -> BucketState:
-    """Five requests, that change nothing.
+    """Read the settings of a bucket, with one request for each. Changes nothing.
 
+    :param bucket: the bucket.
+    :param store_dir: the store's folder that the cache is for.
     :raises CacheError: S3 refuses or does not answer; the cache is for another store directory.
     """
     if not _exists(bucket):
@@ -102,10 +134,15 @@ def observe(bucket: Bucket, store_dir: str) -> BucketState:
     client, name = bucket.client, bucket.location.bucket
     unsupported: set[Part] = set()
 
-    def ask(part: Part, action: str, absent: str, send: Callable[[], _Result]) -> _Result | None:
-        def guarded() -> _Result | None:
+    def setting(part: Part) -> Any:
+        """The value of a setting; None when it is not set, or the server does not have it."""
+        action, absent, method, *members = _SETTINGS[part]
+
+        def send() -> Any:
             try:
-                return send()
+                answer = getattr(client, method)(Bucket=name)
+                for member in members:
+                    answer = answer[member]
             except ClientError as error:
                 if error_code(error) == absent:
                     return None
@@ -115,40 +152,16 @@ def observe(bucket: Bucket, store_dir: str) -> BucketState:
             except KeyError as error:
                 # Some servers ignore the parameter in the query and answer with a listing.
                 raise _Unsupported from error
+            return answer
 
         try:
             with _permitted(action):
-                return bucket.request(f"read the {part}", guarded)
+                return bucket.request(f"read the {part}", send)
         except _Unsupported:
             unsupported.add(part)
             return None
 
-    policy = ask(
-        "policy",
-        "s3:GetBucketPolicy",
-        "NoSuchBucketPolicy",
-        lambda: client.get_bucket_policy(Bucket=name)["Policy"],
-    )
-    block = ask(
-        "access block",
-        "s3:GetBucketPublicAccessBlock",
-        "NoSuchPublicAccessBlockConfiguration",
-        lambda: client.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"],
-    )
-    encryption = ask(
-        "encryption",
-        "s3:GetEncryptionConfiguration",
-        "ServerSideEncryptionConfigurationNotFoundError",
-        lambda: client.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"][
-            "Rules"
-        ],
-    )
-    lifecycle = ask(
-        "lifecycle",
-        "s3:GetLifecycleConfiguration",
-        "NoSuchLifecycleConfiguration",
-        lambda: client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"],
-    )
+    policy, block, encryption, lifecycle = map(setting, _SETTINGS)
     ensure_cache_info(bucket, store_dir, create=False)
     return BucketState(
         statements=tuple(_statements(policy)) if policy else (),
@@ -161,7 +174,7 @@ def observe(bucket: Bucket, store_dir: str) -> BucketState:
 
 
 def _statements(policy: str) -> list[dict[str, Any]]:
-    """One statement may stand without a list."""
+    """The statements of a policy; a single one may stand without a list."""
     found = json.loads(policy)["Statement"]
     return found if isinstance(found, list) else [found]
 
@@ -196,7 +209,7 @@ def _is_unsupported(error: ClientError) -> bool:
 
 @contextlib.contextmanager
 def _permitted(action: str) -> Iterator[None]:
-    """Say which right is missing; `s3_errors` knows those of a pusher only."""
+    """Name the right that is missing; `s3_errors` knows only those of a push."""
     try:
         yield
     except CacheError as error:
@@ -213,7 +226,10 @@ def _apply(
     bucket: Bucket,
     store_dir: str,
 ) -> tuple[Change, ...]:
-    """Carry out each part that differs, once, in the order of the changes; what the server turned out not to have is skipped."""
+    """Set each part that differs, once, in the order of the changes.
+
+    :returns: the changes, without the parts that the server turned out not to have.
+    """
     refused: set[Part] = set()
     for part in dict.fromkeys(change.part for change in changes if change.drift):
         if part == "nix-cache-info":
@@ -224,7 +240,10 @@ def _apply(
 
 
 def _write(part: Part, design: BucketDesign, state: BucketState, bucket: Bucket) -> bool:
-    """False when the server does not have it."""
+    """Set one part.
+
+    :returns: False when the server does not have it.
+    """
     client: Any = bucket.client
     name = {"Bucket": bucket.location.bucket}
     match part:
@@ -265,7 +284,7 @@ def _write(part: Part, design: BucketDesign, state: BucketState, bucket: Bucket)
 
 
 def _creation(bucket: Bucket) -> dict[str, Any]:
-    """Amazon wants the region named, except in the first."""
+    """The arguments that create a bucket: Amazon wants its region, except for the first one."""
     location = bucket.location
     if location.endpoint is not None or location.region == DEFAULT_REGION:
         return {}

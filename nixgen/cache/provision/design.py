@@ -1,7 +1,8 @@
-"""What the bucket of a cache should be, as a value: who may do what, encryption, and how long leftovers stay.
+"""The design of a cache's bucket, as a value: rights, encryption, and how long leftovers stay.
 
-Nothing here talks to S3; `nixgen.cache.provision.difference` compares a design with a bucket, `nixgen.cache.provision.apply`
-observes and changes one, and `nixgen.cache.provision.emit` writes it down for other tools.
+Nothing here talks to S3. `nixgen.cache.provision.difference` compares a design with a bucket,
+`nixgen.cache.provision.apply` reads and changes a bucket, and `nixgen.cache.provision.emit` writes
+a design for other tools.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Statement = dict[str, Any]
 
 @frozen
 class Encryption:
-    """The bucket's default for new objects.
+    """The default encryption of new objects in a bucket.
 
     :param key: ID, ARN or ``alias/…`` of a KMS key; None for AES-256 with keys of S3's own.
     """
@@ -39,9 +40,11 @@ class Encryption:
 
     @classmethod
     def parse(cls, text: str) -> Encryption | None:
-        """Read ``aes256``, ``kms:KEY`` or ``none``; None for the last: the bucket's setting is left alone.
+        """Read the value of ``--encryption``.
 
-        :raises UsageError: it is none of these.
+        :param text: ``aes256``, ``kms:KEY`` or ``none``.
+        :returns: None for ``none``: the bucket's setting is left alone.
+        :raises UsageError: the text is none of these.
         """
         kind, _, key = text.partition(":")
         match kind, key:
@@ -58,7 +61,10 @@ class Encryption:
 
     @property
     def rule(self) -> dict[str, Any]:
-        """As ``PutBucketEncryption`` takes it. A bucket key saves one request to KMS for each object."""
+        """The rule that ``PutBucketEncryption`` takes.
+
+        A bucket key saves one request to KMS for each object.
+        """
         if self.key is None:
             return {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
         return {
@@ -75,13 +81,14 @@ class Encryption:
 
 @frozen(kw_only=True)
 class BucketDesign:
-    """A cache's bucket as it should be.
+    """The bucket of a cache as it should be.
 
-    Several caches may share a bucket, each with a prefix: whatever carries a name (a policy statement, a lifecycle
-    rule) is named after the prefix, and what another cache or another person put there stays.
+    Several caches may share a bucket, each with a prefix. The names of policy statements and
+    lifecycle rules hold the prefix, and those of other caches and other people stay.
 
-    :param public: anybody may read it over HTTPS.
-    :param encryption: None leaves the bucket's own setting alone.
+    :param location: the cache.
+    :param public: anybody may read the cache over HTTPS.
+    :param encryption: of new objects; None leaves the bucket's own setting alone.
     """
 
     location: CacheLocation
@@ -89,7 +96,7 @@ class BucketDesign:
     encryption: Encryption | None = Encryption()
 
     def __attrs_post_init__(self) -> None:
-        """:raises UsageError: what cannot work together."""
+        """:raises UsageError: the settings contradict each other."""
         if self.public and self.encryption is not None and self.encryption.key is not None:
             raise UsageError(
                 "a public cache cannot be encrypted with a KMS key: S3 refuses anonymous readers of such objects",
@@ -113,15 +120,19 @@ class BucketDesign:
 
     @property
     def bucket_arn(self) -> str:
+        """The ARN of the bucket itself."""
         return f"arn:{self.partition}:s3:::{self.location.bucket}"
 
     def objects_arn(self, below: str = "") -> str:
-        """Every object of the cache whose name starts with ``below``."""
+        """The ARN of objects of the cache.
+
+        :param below: those whose name starts with it; all when empty.
+        """
         return f"{self.bucket_arn}/{self.location.key(below)}*"
 
     @property
     def url(self) -> str:
-        """Where Amazon serves it, without a final slash; for other servers, by the endpoint."""
+        """The URL of the cache, at Amazon or at its endpoint, without a final slash."""
         location = self.location
         domain = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
         endpoint = location.endpoint or f"https://s3.{location.region}.{domain}"
@@ -137,10 +148,10 @@ class BucketDesign:
 
     @property
     def statements(self) -> tuple[Statement, ...]:
-        """The cache's part of the bucket policy.
+        """The cache's statements of the bucket policy.
 
-        Listing goes with reading: without it S3 answers 403 for an object that is not there, and Nix takes that for a
-        broken cache.
+        Readers may also list: without that right S3 answers 403 for an object that is not there,
+        and Nix takes 403 for a broken cache.
         """
         if not self.public:
             return ()
@@ -159,7 +170,7 @@ class BucketDesign:
 
     @property
     def access_block(self) -> dict[str, bool]:
-        """ACLs count nowhere; a public policy only where it is meant."""
+        """The access block: ACLs are ignored, and a public policy is allowed for a public cache."""
         return {
             "BlockPublicAcls": True,
             "IgnorePublicAcls": True,
@@ -169,49 +180,40 @@ class BucketDesign:
 
     @property
     def lifecycle(self) -> tuple[dict[str, Any], ...]:
-        """Rules as ``PutBucketLifecycleConfiguration`` takes them.
+        """The rules that ``PutBucketLifecycleConfiguration`` takes.
 
-        Days count from when an object was last written, so a lease that is renewed stays.
+        Days count from the last writing of an object, so a lease that is renewed stays.
         """
-        key = self.location.key
+        unfinished = {"DaysAfterInitiation": _UPLOAD_DAYS}
         return (
-            {
-                "ID": self._rule_name("tombstones"),
-                "Status": "Enabled",
-                "Filter": {"Prefix": key("nixgen/tombstones/")},
-                "Expiration": {"Days": _TOMBSTONE_DAYS},
-            },
-            {
-                "ID": self._rule_name("leases"),
-                "Status": "Enabled",
-                "Filter": {"Prefix": key("nixgen/leases/")},
-                "Expiration": {"Days": _LEASE_DAYS},
-            },
-            {
-                "ID": self._rule_name("uploads"),
-                "Status": "Enabled",
-                "Filter": {"Prefix": key("")},
-                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": _UPLOAD_DAYS},
-            },
+            self._rule("tombstones", "nixgen/tombstones/", Expiration={"Days": _TOMBSTONE_DAYS}),
+            self._rule("leases", "nixgen/leases/", Expiration={"Days": _LEASE_DAYS}),
+            self._rule("uploads", "", AbortIncompleteMultipartUpload=unfinished),
         )
 
-    def _rule_name(self, what: str) -> str:
+    def _rule(self, name: str, below: str, **action: Any) -> dict[str, Any]:
         prefix = self.location.prefix
-        return f"nixgen-{what}" + (f":{prefix}" if prefix else "")
+        return {
+            "ID": f"nixgen-{name}" + (f":{prefix}" if prefix else ""),
+            "Status": "Enabled",
+            "Filter": {"Prefix": self.location.key(below)},
+            **action,
+        }
 
     # roles
 
     def policy(self, role: Role) -> dict[str, Any]:
-        """The least that a role needs, as an IAM policy document.
+        """The IAM policy document with the fewest rights that a role needs.
 
-        The right to list is for the whole bucket: for an object that is not there S3 answers 404 only to those who have it,
-        and a condition on the prefix never holds for a request that names one object.
+        The right to list is for the whole bucket: S3 answers 404 for an object that is not there
+        only to users with that right, and a condition on the prefix never holds for a request that
+        names one object.
+
+        :param role: of the user.
         """
-        reads, writes = (
-            ["s3:GetObject"],
-            ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-        )
-        actions = reads if role == "reader" else writes
+        actions = ["s3:GetObject"]
+        if role != "reader":
+            actions += ["s3:PutObject", "s3:AbortMultipartUpload"]
         statements = [
             _allow("Objects", actions, [self.objects_arn()]),
             _allow("List", ["s3:ListBucket"], [self.bucket_arn]),
@@ -231,13 +233,16 @@ class BucketDesign:
             return _allow("Key", actions, [key])
         place = f"arn:{self.partition}:kms:{self.location.region}:*:key"
         if key.startswith("alias/"):
-            # An alias is no resource of these actions; it can only be a condition.
+            # These actions take no alias as a resource, only as a condition.
             named = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": key}}
             return _allow("Key", actions, [f"{place}/*"], Condition=named)
         return _allow("Key", actions, [f"{place}/{key}"])
 
     def bucket_policy(self, others: tuple[Statement, ...] = ()) -> dict[str, Any] | None:
-        """The whole policy of the bucket, after what others put there; None when nothing is left to say."""
+        """The whole policy of the bucket; None when it would be empty.
+
+        :param others: the statements of others, which come first.
+        """
         statements = [*others, *self.statements]
         return {"Version": _POLICY_VERSION, "Statement": statements} if statements else None
 

@@ -1,4 +1,4 @@
-"""What separates a bucket from its design: values and comparisons alone, no S3."""
+"""The differences between a bucket and its design. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["BucketState", "Change", "Part", "compare", "foreign", "without"]
 Part = Literal["bucket", "policy", "access block", "encryption", "lifecycle", "nix-cache-info"]
 Kind = Literal["create", "change", "remove", "same", "kept", "skipped"]
 
-#: The kinds that mean that the bucket is not as designed.
+#: The kinds of changes that mean that the bucket is not as designed.
 _DRIFT = frozenset({"create", "change", "remove"})
 _MARKS: Mapping[Kind, str] = {
     "create": "+",
@@ -27,17 +27,18 @@ _MARKS: Mapping[Kind, str] = {
 }
 
 
-@frozen(kw_only=True)
+@frozen
 class Change:
     """One line of a plan.
 
-    :param kind: ``kept`` is not ours and stays; ``skipped`` the server cannot.
-    :param detail: what it is, and what it should be.
+    :param kind: ``kept`` is another's and stays; ``skipped`` is a setting that the server lacks.
+    :param part: of the bucket.
+    :param detail: the present and the designed value.
     """
 
     kind: Kind
     part: Part
-    detail: str
+    detail: str = ""
 
     @property
     def drift(self) -> bool:
@@ -45,8 +46,8 @@ class Change:
         return self.kind in _DRIFT
 
     def skipped(self) -> Change:
-        """What becomes of it on a server that lacks the part."""
-        return Change(kind="skipped", part=self.part, detail="this server does not have it")
+        """The line for a server that lacks the part."""
+        return Change("skipped", self.part, "this server does not have it")
 
     def __str__(self) -> str:
         return f"{_MARKS[self.kind]} {self.kind:<7} {self.part:<14} {self.detail}".rstrip()
@@ -54,10 +55,13 @@ class Change:
 
 @frozen(kw_only=True)
 class BucketState:
-    """What a bucket says of itself; every value as S3's API gives it.
+    """The settings of a bucket, in the form of S3's API.
 
+    :param exists: False: there is no such bucket, and no setting.
     :param statements: of the bucket policy.
-    :param access_block, encryption: None when not set.
+    :param access_block: None when not set.
+    :param encryption: the first rule; None when not set.
+    :param lifecycle: the lifecycle rules.
     :param cache_info: whether ``nix-cache-info`` is there.
     :param unsupported: parts that the server does not have.
     """
@@ -72,38 +76,40 @@ class BucketState:
 
 
 def compare(design: BucketDesign, state: BucketState) -> tuple[Change, ...]:
-    """Every part of the design, in the order in which it is applied, and what of the bucket's own stays."""
-    found: list[Change] = []
-    if not state.exists:
-        found.append(
-            _change("create", "bucket", f"{design.location.bucket} in {design.location.region}")
-        )
-    else:
-        found.append(_change("same", "bucket", design.location.bucket))
-    # A policy that lets everybody read is refused while the block stands; and a block that is to come must not
-    # find the old policy.
+    """List every part of the design in the order of its application, and the settings that stay.
+
+    :param design: of the bucket.
+    :param state: the bucket.
+    """
+    name, region = design.location.bucket, design.location.region
+    found = [
+        Change("same", "bucket", name)
+        if state.exists
+        else Change("create", "bucket", f"{name} in {region}")
+    ]
+    # S3 refuses a public policy while the access block stands; a new block must find no public policy.
     guards = (_compare_block, _compare_policy)
     for part in guards if design.public else guards[::-1]:
         found += part(design, state)
     found += _compare_encryption(design, state)
     found += _compare_lifecycle(design, state)
     found.append(
-        _change("same", "nix-cache-info")
+        Change("same", "nix-cache-info")
         if state.cache_info
-        else _change("create", "nix-cache-info", "for Nix to know it for a cache")
+        else Change("create", "nix-cache-info", "for Nix to know it for a cache")
     )
     return without(found, state.unsupported)
 
 
 def without(changes: Iterable[Change], parts: Collection[Part]) -> tuple[Change, ...]:
-    """The same changes, with one line that it is skipped for each of ``parts``."""
+    """Replace the changes of some parts by one line for each, that it is skipped.
+
+    :param changes: of a bucket.
+    :param parts: that the server does not have.
+    """
     return tuple(
         dict.fromkeys(change.skipped() if change.part in parts else change for change in changes)
     )
-
-
-def _change(kind: Kind, part: Part, detail: str = "") -> Change:
-    return Change(kind=kind, part=part, detail=detail)
 
 
 def _compare_policy(design: BucketDesign, state: BucketState) -> Iterator[Change]:
@@ -116,21 +122,19 @@ def _compare_policy(design: BucketDesign, state: BucketState) -> Iterator[Change
     for name in design.statement_names:
         old, new = present.get(name), wanted.get(name)
         if old is None and new is not None:
-            yield _change("create", "policy", f"{name}: anybody may {' '.join(new['Action'])}")
+            yield Change("create", "policy", f"{name}: anybody may {' '.join(new['Action'])}")
         elif old is not None and new is None:
-            yield _change("remove", "policy", f"{name}: the cache is private")
+            yield Change("remove", "policy", f"{name}: the cache is private")
         elif old is not None and new is not None and _canonical(old) != _canonical(new):
-            yield _change(
+            yield Change(
                 "change", "policy", f"{name} (is {_short(old, new)}, should be {_short(new, old)})"
             )
     if present.keys() == wanted.keys() and all(
         _canonical(present[name]) == _canonical(wanted[name]) for name in wanted
     ):
-        yield _change("same", "policy", "public" if design.public else "private")
+        yield Change("same", "policy", "public" if design.public else "private")
     for statement in foreign(design, state):
-        yield _change(
-            "kept", "policy", f"a statement that is not this cache's: {_named(statement)}"
-        )
+        yield Change("kept", "policy", f"a statement that is not this cache's: {_named(statement)}")
 
 
 def _compare_block(design: BucketDesign, state: BucketState) -> Iterator[Change]:
@@ -138,41 +142,42 @@ def _compare_block(design: BucketDesign, state: BucketState) -> Iterator[Change]
     wanted = design.access_block
     opened = [item for item in foreign(design, state) if _is_public(item)]
     if opened and not design.public:
-        yield _change(
+        yield Change(
             "kept",
             part,
             f"stays as it is: {_named(opened[0])} lets others in, and would be cut off",
         )
     elif state.access_block is None:
-        yield _change("create", part, _flags(wanted))
+        yield Change("create", part, _flags(wanted))
     elif different := {
         key: value for key, value in wanted.items() if state.access_block.get(key, False) != value
     }:
         now = {key: state.access_block.get(key, False) for key in different}
-        yield _change("change", part, f"(is {_flags(now)}, should be {_flags(different)})")
+        yield Change("change", part, f"(is {_flags(now)}, should be {_flags(different)})")
     else:
-        yield _change("same", part)
+        yield Change("same", part)
 
 
 def _compare_encryption(design: BucketDesign, state: BucketState) -> Iterator[Change]:
     part: Part = "encryption"
     if design.encryption is None:
-        yield _change("kept", part, "left to the bucket")
+        yield Change("kept", part, "left to the bucket")
         return
     if state.encryption is None:
-        yield _change("create", part, str(design.encryption))
+        yield Change("create", part, str(design.encryption))
         return
     now, wanted = _encryption_facts(state.encryption), _encryption_facts(design.encryption.rule)
     if now == wanted:
-        yield _change("same", part, str(design.encryption))
+        yield Change("same", part, str(design.encryption))
     else:
-        yield _change(
-            "change", part, f"(is {_short(now, wanted)}, should be {_short(wanted, now)})"
-        )
+        yield Change("change", part, f"(is {_short(now, wanted)}, should be {_short(wanted, now)})")
 
 
 def _encryption_facts(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """What counts in a rule: bucket keys mean nothing without KMS, and S3 adds defaults of its own."""
+    """The members of a rule that count.
+
+    Bucket keys mean nothing without KMS, and S3 adds defaults of its own.
+    """
     default = rule.get("ApplyServerSideEncryptionByDefault", {})
     kind = default.get("SSEAlgorithm", "")
     if kind == "AES256":
@@ -192,22 +197,22 @@ def _compare_lifecycle(design: BucketDesign, state: BucketState) -> Iterator[Cha
         name = wanted["ID"]
         now = present.pop(name, None)
         if now is None:
-            yield _change("create", part, f"{name}: {_rule(wanted)}")
+            yield Change("create", part, f"{name}: {_rule(wanted)}")
         elif _canonical(_rule_facts(now)) != _canonical(wanted):
-            yield _change("change", part, f"{name} (is {_rule(now)}, should be {_rule(wanted)})")
+            yield Change("change", part, f"{name} (is {_rule(now)}, should be {_rule(wanted)})")
         else:
             continue
         same = False
     if same:
-        yield _change("same", part, f"{len(design.lifecycle)} rules")
+        yield Change("same", part, f"{len(design.lifecycle)} rules")
     for rule in present.values():
-        yield _change(
+        yield Change(
             "kept", part, f"a rule that is not this cache's: {rule.get('ID', 'one without an ID')}"
         )
 
 
 def _rule_facts(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Some servers answer with the older form, whose prefix is not in a filter."""
+    """A rule in the newer form; the older one of some servers has its prefix outside a filter."""
     facts = {key: value for key, value in rule.items() if key != "Prefix"}
     if "Prefix" in rule and not facts.get("Filter"):
         facts["Filter"] = {"Prefix": rule["Prefix"]}
@@ -233,7 +238,11 @@ def _days(count: int | None) -> str:
 
 
 def foreign(design: BucketDesign, state: BucketState) -> tuple[dict[str, Any], ...]:
-    """The statements of the bucket policy that are not this cache's."""
+    """The statements of the bucket policy that are not this cache's.
+
+    :param design: of the bucket.
+    :param state: the bucket.
+    """
     return tuple(item for item in state.statements if item.get("Sid") not in design.statement_names)
 
 
@@ -266,7 +275,10 @@ def _items(value: Any) -> Iterable[Any]:
 
 
 def _canonical(value: Any) -> Any:
-    """IAM's grammar takes one string for a list of one, lists in any order, and ``{"AWS": "*"}`` for ``"*"``."""
+    """One form for values that mean the same in IAM's grammar.
+
+    A string is a list of one, lists have any order, and ``{"AWS": "*"}`` is ``"*"``.
+    """
     if isinstance(value, dict):
         if value in ({"AWS": "*"}, {"AWS": ["*"]}):
             return _canonical("*")

@@ -1,6 +1,7 @@
-"""A `BucketDesign` for those who let another tool make their buckets: CloudFormation, Terraform, or the policies alone.
+"""A `BucketDesign` written for other tools: CloudFormation, Terraform, or the policies alone.
 
-Both formats are JSON. The bucket outlives its stack: a cache is not thrown away with the description of it.
+All formats are JSON. Removing the stack keeps the bucket: a cache must not be lost with its
+description.
 """
 
 from __future__ import annotations
@@ -21,12 +22,18 @@ _DESCRIPTIONS = {
 
 
 def policies(design: BucketDesign) -> dict[str, Any]:
-    """Role → its IAM policy document."""
+    """The IAM policy document of each role.
+
+    :param design: of the bucket.
+    """
     return {role: design.policy(role) for role in ROLES}
 
 
 def cloudformation(design: BucketDesign) -> dict[str, Any]:
-    """A template with everything but ``nix-cache-info``, which the first push writes."""
+    """A CloudFormation template of the bucket, without ``nix-cache-info``: a push writes that.
+
+    :param design: of the bucket.
+    """
     bucket: dict[str, Any] = {
         "BucketName": design.location.bucket,
         "PublicAccessBlockConfiguration": design.access_block,
@@ -75,7 +82,7 @@ def cloudformation(design: BucketDesign) -> dict[str, Any]:
 
 
 def _cloudformation_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """CloudFormation spells the same rule in its own way."""
+    """A lifecycle rule as CloudFormation spells it."""
     made = {"Id": rule["ID"], "Status": rule["Status"]}
     if prefix := rule["Filter"]["Prefix"]:
         made["Prefix"] = prefix
@@ -87,7 +94,10 @@ def _cloudformation_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def terraform(design: BucketDesign) -> dict[str, Any]:
-    """A ``….tf.json`` with everything but ``nix-cache-info``, which the first push writes."""
+    """The ``….tf.json`` of the bucket, without ``nix-cache-info``: a push writes that.
+
+    :param design: of the bucket.
+    """
     bucket = "${aws_s3_bucket.cache.id}"
     resources: dict[str, Any] = {
         "aws_s3_bucket": {
@@ -121,21 +131,17 @@ def terraform(design: BucketDesign) -> dict[str, Any]:
         },
     }
     if design.encryption is not None:
-        default = {
-            "sse_algorithm": "AES256" if design.encryption.key is None else "aws:kms",
-            **(
-                {}
-                if design.encryption.key is None
-                else {"kms_master_key_id": design.encryption.key}
-            ),
-        }
+        key = design.encryption.key
+        default = {"sse_algorithm": "AES256" if key is None else "aws:kms"}
+        if key is not None:
+            default["kms_master_key_id"] = key
         resources["aws_s3_bucket_server_side_encryption_configuration"] = {
             "cache": {
                 "bucket": bucket,
                 "rule": [
                     {
                         "apply_server_side_encryption_by_default": default,
-                        "bucket_key_enabled": design.encryption.key is not None,
+                        "bucket_key_enabled": key is not None,
                     }
                 ],
             }
@@ -185,7 +191,7 @@ def _described(design: BucketDesign, role: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """In Terraform's strings ``${`` and ``%{`` begin templates."""
+    """Escape a text for Terraform's strings, in which ``${`` and ``%{`` begin templates."""
     return text.replace("${", "$${").replace("%{", "%%{")
 
 
