@@ -5,34 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-import attrs
-
-from nixgen.models.checks import (
-    CONTROL,
-    LABEL,
-    LABEL_RULE,
-    Many,
-    as_strings,
-    as_tuple,
-    checked,
-    each,
-    instance,
-    one_of,
-    optional,
-    pattern,
-    string,
-    whole_number,
-)
+from nixgen.models.checks import CONTROL, TARGET_NAME, instance, pattern, string, whole_number
 from nixgen.models.core import Fault, Model
+from nixgen.models.fields import ListOf, choice, field, list_of, model
 from nixgen.models.files import Secret
 
 __all__ = ["Builder"]
 
 BuilderProtocol = Literal["ssh", "ssh-ng"]
 
-_NAME = pattern(LABEL, what="a name", example="big-1", allowed=LABEL_RULE)
 # RFC 1123 host names, and IPv4 addresses. Nix 2.8 loses the brackets of IPv6 on the way to ssh.
 _HOST = pattern(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
@@ -93,7 +76,7 @@ def _host_key(value: Any) -> Iterator[Fault]:
         yield "", f"the key is cut short, or not of the type {words[0]}", hint
 
 
-@attrs.frozen(eq=False)
+@model
 class Builder(Model):
     """A remote builder: another computer that builds for this one. It has Nix, and its nix.conf
     lists ``user`` in ``trusted-users``.
@@ -123,37 +106,20 @@ class Builder(Model):
         accepted. None (the default) means that ssh's own known hosts decide.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(_NAME))
-    host: str = attrs.field(kw_only=True, metadata=checked(_HOST))
-    user: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_USER)))
-    port: int = attrs.field(default=22, kw_only=True, metadata=checked(whole_number(1, 65535)))
-    protocol: BuilderProtocol = attrs.field(
-        default="ssh-ng", kw_only=True, metadata=checked(one_of(BuilderProtocol))
-    )
-    systems: tuple[str, ...] = attrs.field(
-        default=("x86_64-linux",),
-        kw_only=True,
-        converter=as_strings,
-        metadata=checked(each(_SYSTEM)),
-    )
-    max_jobs: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(1, 10_000)))
-    speed_factor: int = attrs.field(
-        default=1, kw_only=True, metadata=checked(whole_number(1, 10_000))
-    )
-    supported_features: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_FEATURE))
-    )
-    mandatory_features: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_FEATURE))
-    )
-    ssh_key: str | Secret | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_ssh_key))
-    )
-    host_key: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_host_key))
-    )
+    name: str = field(TARGET_NAME, kw_only=False)
+    host: str = field(_HOST)
+    user: str | None = field(_USER, default=None)
+    port: int = field(whole_number(1, 65535), default=22)
+    protocol: BuilderProtocol = choice(BuilderProtocol, default="ssh-ng")
+    systems: ListOf[str] = list_of(_SYSTEM, default=("x86_64-linux",))
+    max_jobs: int = field(whole_number(1, 10_000), default=1)
+    speed_factor: int = field(whole_number(1, 10_000), default=1)
+    supported_features: ListOf[str] = list_of(_FEATURE, default=())
+    mandatory_features: ListOf[str] = list_of(_FEATURE, default=())
+    ssh_key: str | Secret | None = field(_ssh_key, default=None)
+    host_key: str | None = field(_host_key, default=None)
 
     @property
     def address(self) -> str:
@@ -171,7 +137,3 @@ class Builder(Model):
             yield ".host", "Nix builds on localhost without SSH", "for example 127.0.0.1"
         if not self.systems:
             yield ".systems", "is empty", 'for example systems=["x86_64-linux"]'
-
-
-def as_builders(value: Many[Builder]) -> tuple[Builder, ...]:
-    return as_tuple(value)

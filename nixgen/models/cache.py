@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from typing import Literal
 
-import attrs
+from nixgen.models.checks import TARGET_NAME, pattern, whole_number
+from nixgen.models.core import Fault, Model
+from nixgen.models.fields import ListOf, choice, field, flag, list_of, model
 
-from nixgen.models.checks import (
-    FLAG,
-    TARGET_NAME,
-    Many,
-    as_strings,
-    as_tuple,
-    checked,
-    each,
-    models,
-    one_of,
-    optional,
-    pattern,
-    whole_number,
-)
-from nixgen.models.core import Model
-
-__all__ = ["Cache", "Upstream", "as_caches"]
+__all__ = ["Cache", "Upstream"]
 
 Compression = Literal["gzip", "none", "xz", "zstd"]
+
+_LEVELS: dict[Compression, range] = {
+    "gzip": range(10),
+    "none": range(1),
+    "xz": range(10),
+    "zstd": range(1, 20),
+}
 
 _URL = pattern(
     r"(https?|file)://[^\s?#]+", what="the URL of a binary cache", example="https://cache.nixos.org"
@@ -41,7 +35,7 @@ _CACHE = pattern(
 )
 
 
-@attrs.frozen(eq=False)
+@model
 class Upstream(Model):
     """A binary cache of somebody else that clients of this project also use. Store paths that it
     has are not pushed again.
@@ -51,17 +45,11 @@ class Upstream(Model):
         of them counts as present in the cache, so the cache is not asked about it.
     """
 
-    url: str = attrs.field(metadata=checked(_URL))
-    public_keys: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_PUBLIC_KEY))
-    )
+    url: str = field(_URL, kw_only=False)
+    public_keys: ListOf[str] = list_of(_PUBLIC_KEY, default=())
 
 
-def as_upstreams(value: Many[Upstream]) -> tuple[Upstream, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class Cache(Model):
     """A binary cache on S3, with a name that commands take instead of its address.
 
@@ -81,28 +69,19 @@ class Cache(Model):
         keeps; 3 unless given.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(TARGET_NAME))
-    address: str = attrs.field(metadata=checked(_CACHE))
-    public_keys: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_PUBLIC_KEY))
-    )
-    upstreams: tuple[Upstream, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_upstreams,
-        metadata=models(Upstream),
-    )
-    public: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-    compression: Compression = attrs.field(
-        default="zstd", kw_only=True, metadata=checked(one_of(Compression))
-    )
-    level: int | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(whole_number(0, 19)))
-    )
-    keep: int = attrs.field(default=3, kw_only=True, metadata=checked(whole_number(1, 10_000)))
+    name: str = field(TARGET_NAME, kw_only=False)
+    address: str = field(_CACHE, kw_only=False)
+    public_keys: ListOf[str] = list_of(_PUBLIC_KEY, default=())
+    upstreams: ListOf[Upstream] = list_of(Upstream, default=())
+    public: bool = flag(default=False)
+    compression: Compression = choice(Compression, default="zstd")
+    level: int | None = field(whole_number(0, 19), default=None)
+    keep: int = field(whole_number(1, 10_000), default=3)
 
-
-def as_caches(value: Many[Cache]) -> tuple[Cache, ...]:
-    return as_tuple(value)
+    def faults(self) -> Iterator[Fault]:
+        levels = _LEVELS[self.compression]
+        if self.level is not None and self.level not in levels:
+            hint = f"use {levels.start} to {levels.stop - 1}" if len(levels) > 1 else "leave it out"
+            yield ".level", f"{self.compression} has no level {self.level}", hint

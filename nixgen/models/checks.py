@@ -1,81 +1,22 @@
-"""Fields of models: what they take, and the checks of their values.
-
-A field's metadata carries its checks; its converter says to mypy and pyright what its argument may
-be.
-"""
+"""Checks of values. Each returns faults instead of raising, so that one run reports all of them."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import (
-    Any,
-    Protocol,
-    SupportsIndex,
-    TypeAlias,
-    TypeVar,
-    get_args,
-)
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, get_args
 
 import attrs
 
 from nixgen.models.core import Fault, Model, excerpt
 
-_T = TypeVar("_T")
-_T_co = TypeVar("_T_co", covariant=True)
-
 #: Returns the faults of one field's value. An empty collection spares the value a second look,
 #: which a generator always needs.
 Check = Callable[[Any], Iterable[Fault]]
 
-CHECKS = "nixgen.checks"
-
-
-def checked(*checks: Check) -> dict[str, Any]:
-    """Field metadata that carries the checks of the field."""
-    return {CHECKS: checks}
-
-
-class Ordered(Protocol[_T_co]):
-    """A list or a tuple, for type checkers.
-
-    A str does not match, although it is a sequence of str: its ``in`` takes text only. A set does
-    not match, because its order changes from run to run.
-    """
-
-    def __contains__(self, value: object, /) -> bool: ...
-    def __getitem__(self, index: SupportsIndex, /) -> _T_co: ...
-    def __iter__(self) -> Iterator[_T_co]: ...
-    def __len__(self) -> int: ...
-
-
-#: What a field with a list takes: generators, too, as their order is fixed.
-Many: TypeAlias = Ordered[_T] | Iterator[_T]
-
-
-# Each kind of element has a converter of its own, in the module of its model: mypy and pyright take
-# the type of a constructor's argument from the converter, and neither infers it from a generic one.
-
-
-def as_tuple(value: Many[_T]) -> tuple[_T, ...]:
-    """Turn a list or a generator into a tuple. Leave any other value for the checks to report."""
-    if isinstance(value, (list, Iterator)):
-        return tuple(value)
-    return value  # type: ignore[return-value]  # what it is, `each` says
-
-
-def as_strings(value: Many[str]) -> tuple[str, ...]:
-    return as_tuple(value)
-
-
-def as_dict(value: Mapping[str, _T]) -> dict[str, _T]:
-    """Turn a mapping into a dict. Leave any other value for the checks to report."""
-    return dict(value) if isinstance(value, Mapping) else value  # what it is, `mapping` says
-
-
-def as_string_dict(value: Mapping[str, str]) -> dict[str, str]:
-    return as_dict(value)
+#: Key of a field's metadata: the check of its values.
+CHECK = "nixgen.check"
 
 
 def _python(value: Any) -> str:
@@ -95,10 +36,9 @@ def _spelled(value: Any, types: tuple[type, ...]) -> str | None:
         if not issubclass(type_, Model):
             continue
         first, *rest = (field for field in attrs.fields(type_) if field.init)
-        if not first.kw_only and all(field.default is not attrs.NOTHING for field in rest):
-            checks = first.metadata.get(CHECKS, ())
-            if not any(fault for check in checks for fault in check(value)):
-                return f"{type_.__name__}({_python(value)})"
+        only = not first.kw_only and all(each.default is not attrs.NOTHING for each in rest)
+        if only and not any(first.metadata[CHECK](value)):
+            return f"{type_.__name__}({_python(value)})"
     return None
 
 
@@ -130,36 +70,6 @@ def boolean(value: Any) -> Iterable[Fault]:
     if isinstance(value, bool):
         return ()
     return (("", f"must be True or False, not {excerpt(value)}", None),)
-
-
-FLAG = checked(boolean)
-"""Metadata of a field that is True or False."""
-
-
-def _named(*types: type) -> str:
-    """Join the names of classes, each with its article: ``a Port``; ``an HttpCheck, a TcpCheck or a
-    CommandCheck``.
-    """
-    names = [
-        f"{'an' if type_.__name__[0] in 'AEIOUH' and type_.__name__[:2] != 'Ha' else 'a'} {type_.__name__}"
-        for type_ in types
-    ]
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def model(*types: type) -> dict[str, Any]:
-    """Make the metadata of a field that holds one model of these classes."""
-    return checked(instance(*types, what=_named(*types)))
-
-
-def optional_model(*types: type) -> dict[str, Any]:
-    """Make the metadata of a field that holds one model of these classes, or None."""
-    return checked(optional(instance(*types, what=_named(*types))))
-
-
-def models(type_: type) -> dict[str, Any]:
-    """Make the metadata of a field that holds a list of models of one class."""
-    return checked(each(instance(type_, what=_named(type_))))
 
 
 def whole_number(low: int, high: int) -> Check:
@@ -261,7 +171,7 @@ LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 """A label of RFC 1123 that begins with a letter: what hosts, units and Kubernetes all take."""
 LABEL_RULE = "small letters, digits and dashes, 63 at most; a letter first, and no dash at the end"
 
-TARGET_NAME = pattern(LABEL, what="a name", example="smoke", allowed=LABEL_RULE)
+TARGET_NAME = pattern(LABEL, what="a name", example="shop or big-1", allowed=LABEL_RULE)
 """The name of something that commands take as a target."""
 
 

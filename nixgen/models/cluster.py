@@ -6,39 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Literal, NamedTuple
 
-import attrs
-
-from nixgen.models.checks import (
-    LABEL,
-    LABEL_RULE,
-    Many,
-    as_dict,
-    as_tuple,
-    checked,
-    mapping,
-    model,
-    models,
-    optional,
-    pattern,
-    string,
-    whole_number,
-)
+from nixgen.models.checks import TARGET_NAME, string, whole_number
 from nixgen.models.core import Model
-from nixgen.models.machine import Machine, as_machines
+from nixgen.models.fields import ListOf, dict_of, field, list_of, model
+from nixgen.models.machine import Machine
 from nixgen.models.network import network_range
 
-__all__ = ["Cluster", "Member", "as_clusters", "members"]
-
-_NAME = pattern(LABEL, what="a name", example="main", allowed=LABEL_RULE)
+__all__ = ["Cluster", "Member", "members"]
 
 Role = Literal["master", "worker"]
 
 
-def as_ids(value: Mapping[str, int]) -> dict[str, int]:
-    return as_dict(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class Cluster(Model):
     """A Kubernetes cluster: a master, and the workers that join it.
 
@@ -54,24 +33,11 @@ class Cluster(Model):
 
     addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(_NAME))
-    master: Machine = attrs.field(kw_only=True, metadata=model(Machine))
-    workers: tuple[Machine, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_machines, metadata=models(Machine)
-    )
-    pod_network: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(network_range))
-    )
-    ids: Mapping[str, int] = attrs.field(
-        factory=dict,
-        kw_only=True,
-        converter=as_ids,
-        metadata=checked(mapping(string, whole_number(0, 2**31 - 1))),
-    )
-
-
-def as_clusters(value: Many[Cluster]) -> tuple[Cluster, ...]:
-    return as_tuple(value)
+    name: str = field(TARGET_NAME, kw_only=False)
+    master: Machine = field(Machine)
+    workers: ListOf[Machine] = list_of(Machine, default=())
+    pod_network: str | None = field(network_range, default=None)
+    ids: Mapping[str, int] = dict_of(string, whole_number(0, 2**31 - 1), default={})
 
 
 class Member(NamedTuple):

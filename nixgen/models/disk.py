@@ -5,25 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-import attrs
-
-from nixgen.models.checks import (
-    FLAG,
-    Many,
-    as_dict,
-    as_strings,
-    as_tuple,
-    checked,
-    each,
-    every,
-    instance,
-    mapping,
-    one_line,
-    one_of,
-    optional,
-    pattern,
-)
+from nixgen.models.checks import every, instance, one_line, pattern
 from nixgen.models.core import Fault, Model
+from nixgen.models.fields import ListOf, choice, dict_of, field, flag, list_of, model
 
 __all__ = ["DEVICE", "MOUNT_POINT", "WORD", "Boot", "FileSystem", "TmpfilesRule"]
 
@@ -45,14 +29,10 @@ _SYSCTL_VALUE = every(
 )
 
 
-def as_settings(value: Mapping[str, str | int | bool]) -> dict[str, str | int | bool]:
-    return as_dict(value)
-
-
 _TMPFILES = one_line("a file of tmpfiles.d")
 
 
-@attrs.frozen(eq=False)
+@model
 class FileSystem(Model):
     """A file system of a real machine. A virtual machine in tests has its own root instead, as in
     NixOS.
@@ -66,20 +46,14 @@ class FileSystem(Model):
         starts. False is the default.
     """
 
-    mount_point: str = attrs.field(metadata=checked(MOUNT_POINT))
-    device: str = attrs.field(kw_only=True, metadata=checked(DEVICE))
-    fs_type: str = attrs.field(default="ext4", kw_only=True, metadata=checked(WORD))
-    options: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(WORD))
-    )
-    needed_for_boot: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    mount_point: str = field(MOUNT_POINT, kw_only=False)
+    device: str = field(DEVICE)
+    fs_type: str = field(WORD, default="ext4")
+    options: ListOf[str] = list_of(WORD, default=())
+    needed_for_boot: bool = flag(default=False)
 
 
-def as_file_systems(value: Many[FileSystem]) -> tuple[FileSystem, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class Boot(Model):
     """The start of a machine. The loader and its device are for real machines; the other fields
     hold for virtual machines as well.
@@ -96,23 +70,12 @@ class Boot(Model):
         (sysctl.d(5)).
     """
 
-    loader: Loader = attrs.field(default="none", kw_only=True, metadata=checked(one_of(Loader)))
-    device: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(DEVICE)))
-    kernel_parameters: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(WORD))
-    )
-    kernel_modules: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_MODULE))
-    )
-    initrd_modules: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_MODULE))
-    )
-    sysctl: Mapping[str, str | int | bool] = attrs.field(
-        factory=dict,
-        kw_only=True,
-        converter=as_settings,
-        metadata=checked(mapping(_SYSCTL, _SYSCTL_VALUE)),
-    )
+    loader: Loader = choice(Loader, default="none")
+    device: str | None = field(DEVICE, default=None)
+    kernel_parameters: ListOf[str] = list_of(WORD, default=())
+    kernel_modules: ListOf[str] = list_of(_MODULE, default=())
+    initrd_modules: ListOf[str] = list_of(_MODULE, default=())
+    sysctl: Mapping[str, str | int | bool] = dict_of(_SYSCTL, _SYSCTL_VALUE, default={})
 
     def faults(self) -> Iterator[Fault]:
         if self.loader == "grub" and self.device is None:
@@ -132,7 +95,7 @@ _OWNER = pattern(r":?[a-z_][a-z0-9_-]{0,31}|:?[0-9]{1,10}", what="a user or grou
 _AGE = pattern(r"[~A-Za-z0-9:]*[0-9a-z]", what="an age", example="10d; older files are removed")
 
 
-@attrs.frozen(eq=False)
+@model
 class TmpfilesRule(Model):
     """A folder, file or link that is made at boot (tmpfiles.d(5)).
 
@@ -149,20 +112,13 @@ class TmpfilesRule(Model):
     :param argument: Argument of the type: the content of a file, or the target of a link.
     """
 
-    path: str = attrs.field(
-        metadata=checked(
-            every(pattern(r"(?s:/.*)", what="an absolute path", example="/srv/uploads"), _TMPFILES)
-        )
+    path: str = field(
+        every(pattern(r"(?s:/.*)", what="an absolute path", example="/srv/uploads"), _TMPFILES),
+        kw_only=False,
     )
-    type: str = attrs.field(default="d", kw_only=True, metadata=checked(_TYPE))
-    mode: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_MODE)))
-    user: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_OWNER)))
-    group: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_OWNER)))
-    age: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_AGE)))
-    argument: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_TMPFILES))
-    )
-
-
-def as_tmpfiles(value: Many[TmpfilesRule]) -> tuple[TmpfilesRule, ...]:
-    return as_tuple(value)
+    type: str = field(_TYPE, default="d")
+    mode: str | None = field(_MODE, default=None)
+    user: str | None = field(_OWNER, default=None)
+    group: str | None = field(_OWNER, default=None)
+    age: str | None = field(_AGE, default=None)
+    argument: str | None = field(_TMPFILES, default=None)

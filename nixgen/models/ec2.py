@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import attrs
-
-from nixgen.models.checks import (
-    FLAG,
-    Many,
-    as_tuple,
-    checked,
-    model,
-    models,
-    one_of,
-    optional,
-    pattern,
-    whole_number,
-)
+from nixgen.models.checks import pattern, whole_number
 from nixgen.models.core import Fault, Model
 from nixgen.models.disk import DEVICE, MOUNT_POINT, WORD
+from nixgen.models.fields import ListOf, choice, field, flag, list_of, model
 from nixgen.models.network import address, network_range
 
 __all__ = ["Ec2", "Ingress", "SecurityGroup", "Subnet", "Volume"]
@@ -48,7 +36,7 @@ def _known(entries: dict[str, Any]) -> dict[str, Any]:
 # `document` is a value as machine.json has it (nixgen/documents/machine-1.json); the options of nix/nixos/cluster.nix have the same names.
 
 
-@attrs.frozen(eq=False)
+@model
 class Subnet(Model):
     """A subnet of a VPC.
 
@@ -59,17 +47,15 @@ class Subnet(Model):
         region of the machine. None when it is unknown.
     """
 
-    id: str = attrs.field(metadata=checked(_SUBNET))
-    cidr: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(network_range))
-    )
-    zone: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_ZONE)))
+    id: str = field(_SUBNET, kw_only=False)
+    cidr: str | None = field(network_range, default=None)
+    zone: str | None = field(_ZONE, default=None)
 
     def document(self) -> dict[str, Any]:
         return _known({"id": self.id, "cidr": self.cidr, "zone": self.zone})
 
 
-@attrs.frozen(eq=False)
+@model
 class Ingress(Model):
     """A rule that lets packets in through a security group.
 
@@ -81,14 +67,10 @@ class Ingress(Model):
         address, unless given.
     """
 
-    port: int = attrs.field(metadata=checked(whole_number(0, 65535)))
-    last: int | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(whole_number(0, 65535)))
-    )
-    protocol: Literal["tcp", "udp"] = attrs.field(
-        default="tcp", kw_only=True, metadata=checked(one_of(Literal["tcp", "udp"]))
-    )
-    source: str = attrs.field(default="0.0.0.0/0", kw_only=True, metadata=checked(network_range))
+    port: int = field(whole_number(0, 65535), kw_only=False)
+    last: int | None = field(whole_number(0, 65535), default=None)
+    protocol: Literal["tcp", "udp"] = choice(Literal["tcp", "udp"], default="tcp")
+    source: str = field(network_range, default="0.0.0.0/0")
 
     @property
     def to(self) -> int:
@@ -107,11 +89,7 @@ class Ingress(Model):
             yield ".last", f"is before the first port, {self.port}", None
 
 
-def as_ingress(value: Many[Ingress]) -> tuple[Ingress, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class SecurityGroup(Model):
     """A security group: the packets that EC2 lets through to a machine. The machine's own firewall
     opens the same ports.
@@ -121,23 +99,14 @@ class SecurityGroup(Model):
         the machine's firewall.
     """
 
-    id: str = attrs.field(metadata=checked(_GROUP))
-    ingress: tuple[Ingress, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_ingress,
-        metadata=models(Ingress),
-    )
+    id: str = field(_GROUP, kw_only=False)
+    ingress: ListOf[Ingress] = list_of(Ingress, default=())
 
     def document(self) -> dict[str, Any]:
         return {"id": self.id, "ingress": [rule.document() for rule in self.ingress]}
 
 
-def as_security_groups(value: Many[SecurityGroup]) -> tuple[SecurityGroup, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class Volume(Model):
     """An EBS volume that is attached to a machine.
 
@@ -153,19 +122,13 @@ class Volume(Model):
         (the default) keeps the volume and its data.
     """
 
-    device: str = attrs.field(metadata=checked(DEVICE))
-    size: int = attrs.field(kw_only=True, metadata=checked(whole_number(1, 65536)))
-    type: str = attrs.field(
-        default="gp3",
-        kw_only=True,
-        metadata=checked(one_of(VolumeType)),
-    )
-    mount_point: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(MOUNT_POINT))
-    )
-    fs_type: str = attrs.field(default="ext4", kw_only=True, metadata=checked(WORD))
-    encrypted: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
-    delete_on_termination: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
+    device: str = field(DEVICE, kw_only=False)
+    size: int = field(whole_number(1, 65536))
+    type: VolumeType = choice(VolumeType, default="gp3")
+    mount_point: str | None = field(MOUNT_POINT, default=None)
+    fs_type: str = field(WORD, default="ext4")
+    encrypted: bool = flag(default=True)
+    delete_on_termination: bool = flag(default=False)
 
     def document(self) -> dict[str, Any]:
         return _known(
@@ -181,11 +144,7 @@ class Volume(Model):
         )
 
 
-def as_volumes(value: Many[Volume]) -> tuple[Volume, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class Ec2(Model):
     """The EC2 instance that a machine runs on.
 
@@ -203,30 +162,16 @@ class Ec2(Model):
     :param storage: Further EBS volumes. Each has a device and a mount point of its own.
     """
 
-    instance_type: str = attrs.field(metadata=checked(_INSTANCE_TYPE))
-    region: str = attrs.field(kw_only=True, metadata=checked(_REGION))
-    subnet: Subnet = attrs.field(kw_only=True, metadata=model(Subnet))
-    security_groups: tuple[SecurityGroup, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_security_groups,
-        metadata=models(SecurityGroup),
-    )
-    address: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(address))
-    )
-    public: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-    image: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(_AMI)))
-    key_pair: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_KEY_PAIR))
-    )
-    root_size: int = attrs.field(default=30, kw_only=True, metadata=checked(whole_number(1, 65536)))
-    storage: tuple[Volume, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_volumes,
-        metadata=models(Volume),
-    )
+    instance_type: str = field(_INSTANCE_TYPE, kw_only=False)
+    region: str = field(_REGION)
+    subnet: Subnet = field(Subnet)
+    security_groups: ListOf[SecurityGroup] = list_of(SecurityGroup, default=())
+    address: str | None = field(address, default=None)
+    public: bool = flag(default=False)
+    image: str | None = field(_AMI, default=None)
+    key_pair: str | None = field(_KEY_PAIR, default=None)
+    root_size: int = field(whole_number(1, 65536), default=30)
+    storage: ListOf[Volume] = list_of(Volume, default=())
 
     def document(self) -> dict[str, Any]:
         """The value as JSON data, in the shape of the option `nixgen.ec2` of nix/nixos/cluster.nix."""
@@ -246,13 +191,13 @@ class Ec2(Model):
         )
 
     def faults(self) -> Iterator[Fault]:
-        for field in ("device", "mount_point"):
+        for name in ("device", "mount_point"):
             first: dict[str, int] = {}
             for index, volume in enumerate(self.storage):
-                value = getattr(volume, field)
+                value = getattr(volume, name)
                 if value is not None and first.setdefault(value, index) != index:
                     yield (
-                        f".storage[{index}].{field}",
+                        f".storage[{index}].{name}",
                         f"{value} is also that of storage[{first[value]}]",
                         None,
                     )

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-import attrs
-
-from nixgen.models.checks import TARGET_NAME, Many, as_tuple, checked, mapping, model, models
+from nixgen.models.checks import TARGET_NAME
 from nixgen.models.core import Model
+from nixgen.models.fields import ListOf, dict_of, field, list_of, model
 from nixgen.models.files import textual_value
-from nixgen.models.machine import Machine, module_list
-from nixgen.models.nixos import NixModule, as_modules, as_options, option_values
-from nixgen.models.service import ENVIRONMENT_NAME, Word, as_word_dict
+from nixgen.models.machine import Machine
+from nixgen.models.nixos import NixModule, as_options, option_values
+from nixgen.models.service import ENVIRONMENT_NAME, Word
 
-__all__ = ["Environment", "Overlay", "as_environments"]
+__all__ = ["Environment", "Overlay"]
 
 
-@attrs.frozen(eq=False)
+@model
 class Overlay(Model):
     """The changes that an environment makes to one machine.
 
@@ -28,20 +27,12 @@ class Overlay(Model):
     :param modules: NixOS modules, written by hand, that are laid over the machine.
     """
 
-    machine: Machine = attrs.field(metadata=model(Machine))
-    options: Mapping[str, Any] = attrs.field(
-        factory=dict, kw_only=True, converter=as_options, metadata=checked(option_values)
-    )
-    modules: tuple[NixModule, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_modules, metadata=checked(module_list)
-    )
+    machine: Machine = field(Machine, kw_only=False)
+    options: Mapping[str, Any] = field(option_values, default={}, convert=as_options)
+    modules: ListOf[NixModule] = list_of(NixModule, default=())
 
 
-def as_overlays(value: Many[Overlay]) -> tuple[Overlay, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class Environment(Model):
     """A place that the platform runs in, such as staging, and its differences from the project.
 
@@ -54,27 +45,13 @@ class Environment(Model):
     :param overlays: Changes to single machines, at most one overlay for each machine.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(TARGET_NAME))
-    variables: Mapping[str, Word] = attrs.field(
-        factory=dict,
-        kw_only=True,
-        converter=as_word_dict,
-        metadata=checked(mapping(ENVIRONMENT_NAME, textual_value)),
-    )
-    options: Mapping[str, Any] = attrs.field(
-        factory=dict, kw_only=True, converter=as_options, metadata=checked(option_values)
-    )
-    modules: tuple[NixModule, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_modules, metadata=checked(module_list)
-    )
-    overlays: tuple[Overlay, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_overlays,
-        metadata=models(Overlay),
-    )
+    name: str = field(TARGET_NAME, kw_only=False)
+    variables: Mapping[str, Word] = dict_of(ENVIRONMENT_NAME, textual_value, default={})
+    options: Mapping[str, Any] = field(option_values, default={}, convert=as_options)
+    modules: ListOf[NixModule] = list_of(NixModule, default=())
+    overlays: ListOf[Overlay] = list_of(Overlay, default=())
 
     def overlay(self, machine: Machine) -> Overlay | None:
         """The overlay of one machine. None when the environment has no overlay for it.
@@ -82,7 +59,3 @@ class Environment(Model):
         :param machine: Machine to look up, by identity.
         """
         return next((each for each in self.overlays if each.machine is machine), None)
-
-
-def as_environments(value: Many[Environment]) -> tuple[Environment, ...]:
-    return as_tuple(value)

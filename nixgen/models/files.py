@@ -5,29 +5,14 @@ not have one.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any, ClassVar, NoReturn
-
-import attrs
+from typing import Any, NoReturn
 
 from nixgen.gitignore import InexpressibleError, Rule, parse_pattern
-from nixgen.models.checks import (
-    FLAG,
-    Many,
-    as_dict,
-    as_strings,
-    as_tuple,
-    checked,
-    each,
-    every,
-    instance,
-    one_line,
-    optional,
-    pattern,
-    string,
-)
+from nixgen.models.checks import each, every, one_line, pattern, string
 from nixgen.models.core import Fault, Model
+from nixgen.models.fields import Converted, ListOf, Many, as_tuple, field, flag, list_of, model
 from nixgen.models.text import Interpolated, Text, textual
 
 __all__ = ["ConfigFile", "Package", "Secret", "Source", "StoreReference"]
@@ -52,7 +37,7 @@ _STORE_NAME = pattern(
 )
 
 
-@attrs.frozen(eq=False)
+@model
 class Package(Model, Interpolated):
     """A package by its nixpkgs attribute name, the same on both bases.
 
@@ -64,25 +49,17 @@ class Package(Model, Interpolated):
         means that it is ``name``.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(_ATTRIBUTE))
-    main: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(string)))
-    debian: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_DEBIAN_NAME))
-    )
-    nixpkgs: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_ATTRIBUTE_PATH))
-    )
+    name: str = field(_ATTRIBUTE, kw_only=False)
+    main: str | None = field(string, default=None)
+    debian: ListOf[str] = list_of(_DEBIAN_NAME, default=())
+    nixpkgs: str | None = field(_ATTRIBUTE_PATH, default=None)
 
     @property
     def program(self) -> Text:
         """The path of the package's main program."""
         return self / f"bin/{self.main or self.name}"
-
-
-def as_packages(value: Many[Package]) -> tuple[Package, ...]:
-    return as_tuple(value)
 
 
 def relative_inside(value: Any) -> Iterator[Fault]:
@@ -121,11 +98,7 @@ def _some(value: Any) -> Iterator[Fault]:
         yield "", "is empty, so nothing would be copied", "leave it away to copy everything"
 
 
-def as_optional_strings(value: Many[str] | None) -> tuple[str, ...] | None:
-    return None if value is None else as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class Source(Model, Interpolated):
     """A file or folder of the project that is copied to the store, without the files that
     .gitignore files ignore. Version control folders and empty folders are never copied.
@@ -141,20 +114,13 @@ class Source(Model, Interpolated):
         ``path``.
     """
 
-    path: str = attrs.field(metadata=checked(relative_inside))
-    include: tuple[str, ...] | None = attrs.field(
-        default=None,
-        kw_only=True,
-        converter=as_optional_strings,
-        metadata=checked(optional(each(_gitignore_pattern)), _some),
+    path: str = field(relative_inside, kw_only=False)
+    include: Converted[tuple[str, ...] | None, Many[str] | None] = field(
+        every(each(_gitignore_pattern), _some), default=None, convert=as_tuple
     )
-    exclude: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_gitignore_pattern))
-    )
-    gitignore: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
-    name: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_STORE_NAME))
-    )
+    exclude: ListOf[str] = list_of(_gitignore_pattern, default=())
+    gitignore: bool = flag(default=True)
+    name: str | None = field(_STORE_NAME, default=None)
 
     @property
     def relative_path(self) -> str:
@@ -184,7 +150,7 @@ def _rules(patterns: tuple[str, ...]) -> tuple[Rule, ...]:
     return tuple(rule for rule in map(parse_pattern, patterns) if rule is not None)
 
 
-@attrs.frozen(eq=False)
+@model
 class Secret(Model):
     """A value that only the running service may see. It is a file on the machine, never a store
     path.
@@ -194,29 +160,23 @@ class Secret(Model):
         default) means ``/run/secrets/name``.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(
-        metadata=checked(
-            pattern(
-                r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
-                what="a credential name",
-                example="db-password",
-                allowed="letters, digits, _, - and dots; no dash or dot first",
-            )
-        )
-    )
-    file: str | None = attrs.field(
-        default=None,
-        kw_only=True,
-        metadata=checked(
-            optional(
-                every(
-                    pattern(r"(?s:/.*)", what="an absolute path", example="/run/secrets/db"),
-                    one_line("a systemd unit", separators=":"),
-                )
-            )
+    name: str = field(
+        pattern(
+            r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
+            what="a credential name",
+            example="db-password",
+            allowed="letters, digits, _, - and dots; no dash or dot first",
         ),
+        kw_only=False,
+    )
+    file: str | None = field(
+        every(
+            pattern(r"(?s:/.*)", what="an absolute path", example="/run/secrets/db"),
+            one_line("a systemd unit", separators=":"),
+        ),
+        default=None,
     )
 
     @property
@@ -232,11 +192,7 @@ class Secret(Model):
         return str(self)
 
 
-def as_secrets(value: Many[Secret]) -> tuple[Secret, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class ConfigFile(Model, Interpolated):
     """A text file in the store, made of data and references.
 
@@ -246,18 +202,12 @@ class ConfigFile(Model, Interpolated):
     :param executable: True for a script that can be run. False is the default.
     """
 
-    name: str = attrs.field(metadata=checked(_STORE_NAME))
-    content: str | Text = attrs.field(metadata=checked(textual(Secret)))
-    executable: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-
-
-def as_config_files(value: Mapping[str, ConfigFile]) -> dict[str, ConfigFile]:
-    return as_dict(value)
+    name: str = field(_STORE_NAME, kw_only=False)
+    content: str | Text = field(textual(Secret), kw_only=False)
+    executable: bool = flag(default=False)
 
 
 #: The closed set of things that have a store path.
 StoreReference = Package | Source | ConfigFile
 
 textual_value = textual(Secret)
-package_list = each(instance(Package, what="a Package"))
-Environ = Mapping[str, "str | Text | Package | Source | ConfigFile"]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-import attrs
-
-from nixgen.models.checks import FLAG, as_strings, checked, each, one_of, pattern
+from nixgen.models.checks import pattern
 from nixgen.models.core import Fault, Model
+from nixgen.models.fields import ListOf, choice, flag, list_of, model
 
 __all__ = ["Hardening"]
 
@@ -27,7 +26,7 @@ _CALLS = pattern(
 _WRITABLE = pattern(r"[-+]{0,2}/[^\x00-\x1f\x7f]*", what="an absolute path", example="/srv/uploads")
 
 
-@attrs.frozen(eq=False)
+@model
 class Hardening(Model):
     """The sandbox of a service (systemd.exec(5)). Each field opens or closes one thing;
     `Hardening.off` opens everything.
@@ -60,35 +59,21 @@ class Hardening(Model):
         name forbids it. ``@system-service`` unless given. Empty means any call.
     """
 
-    filesystem: FileSystemAccess = attrs.field(
-        default="strict", kw_only=True, metadata=checked(one_of(FileSystemAccess))
+    filesystem: FileSystemAccess = choice(FileSystemAccess, default="strict")
+    writable: ListOf[str] = list_of(_WRITABLE, default=())
+    home: bool = flag(default=False)
+    devices: bool = flag(default=False)
+    shared_tmp: bool = flag(default=False)
+    capabilities: ListOf[str] = list_of(_CAPABILITY, default=())
+    new_privileges: bool = flag(default=False)
+    kernel: bool = flag(default=False)
+    namespaces: bool = flag(default=False)
+    realtime: bool = flag(default=False)
+    write_execute: bool = flag(default=True)
+    address_families: ListOf[str] = list_of(
+        _FAMILY, default=("AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX")
     )
-    writable: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_WRITABLE))
-    )
-    home: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-    devices: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-    shared_tmp: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-    capabilities: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_CAPABILITY))
-    )
-    new_privileges: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-    kernel: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-    namespaces: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-    realtime: bool = attrs.field(default=False, kw_only=True, metadata=FLAG)
-    write_execute: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
-    address_families: tuple[str, ...] = attrs.field(
-        default=("AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX"),
-        kw_only=True,
-        converter=as_strings,
-        metadata=checked(each(_FAMILY)),
-    )
-    system_calls: tuple[str, ...] = attrs.field(
-        default=("@system-service",),
-        kw_only=True,
-        converter=as_strings,
-        metadata=checked(each(_CALLS)),
-    )
+    system_calls: ListOf[str] = list_of(_CALLS, default=("@system-service",))
 
     @classmethod
     def off(cls) -> Hardening:

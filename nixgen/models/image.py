@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
 
-import attrs
-
-from nixgen.models.checks import (
-    Many,
-    as_string_dict,
-    as_tuple,
-    checked,
-    each,
-    mapping,
-    optional_model,
-    pattern,
-    string,
-)
+from nixgen.models.checks import pattern, string
 from nixgen.models.core import Fault, Model
-from nixgen.models.files import Package, as_packages, package_list, textual_value
-from nixgen.models.service import Service, Word, as_words
+from nixgen.models.fields import ListOf, dict_of, field, list_of, model
+from nixgen.models.files import Package, textual_value
+from nixgen.models.service import Service, Word
 
 __all__ = ["Image"]
 
@@ -39,7 +27,7 @@ _TAG = pattern(
 )
 
 
-@attrs.frozen(eq=False)
+@model
 class Image(Model):
     """An OCI image: the program of one service as the entrypoint, and nothing but the closure of
     the packages and files that the service mentions.
@@ -53,30 +41,15 @@ class Image(Model):
     :param labels: Labels of the image by name.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(_IMAGE))
-    service: Service | None = attrs.field(
-        default=None, kw_only=True, metadata=optional_model(Service)
-    )
-    command: tuple[Word, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_words, metadata=checked(each(textual_value))
-    )
-    packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
-    )
-    tag: str = attrs.field(default="latest", kw_only=True, metadata=checked(_TAG))
-    labels: Mapping[str, str] = attrs.field(
-        factory=dict,
-        kw_only=True,
-        converter=as_string_dict,
-        metadata=checked(mapping(string, string)),
-    )
+    name: str = field(_IMAGE, kw_only=False)
+    service: Service | None = field(Service, default=None)
+    command: ListOf[Word] = list_of(textual_value, default=())
+    packages: ListOf[Package] = list_of(Package, default=())
+    tag: str = field(_TAG, default="latest")
+    labels: Mapping[str, str] = dict_of(string, string, default={})
 
     def faults(self) -> Iterator[Fault]:
         if self.service is None and not self.command:
             yield "", "runs nothing", "give service=… or command=[…]"
-
-
-def as_images(value: Many[Image]) -> tuple[Image, ...]:
-    return as_tuple(value)

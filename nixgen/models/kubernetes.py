@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
-import attrs
-
-from nixgen.models.checks import (
-    FLAG,
-    LABEL,
-    LABEL_RULE,
-    Many,
-    as_string_dict,
-    as_tuple,
-    checked,
-    mapping,
-    model,
-    models,
-    one_of,
-    optional,
-    pattern,
-    whole_number,
-)
+from nixgen.models.checks import TARGET_NAME, pattern, whole_number
 from nixgen.models.core import Fault, Model
+from nixgen.models.fields import ListOf, choice, dict_of, field, flag, list_of, model
 from nixgen.models.files import textual_value
 from nixgen.models.image import Image
-from nixgen.models.machine import module_list
-from nixgen.models.nixos import NixModule, as_modules
+from nixgen.models.nixos import NixModule
 from nixgen.models.service import ENVIRONMENT_NAME, Port, Service
 from nixgen.models.text import Interpolated, Text
 
@@ -60,8 +43,6 @@ _GIVEN_NAMESPACES = frozenset({"default", "kube-node-lease", "kube-public", "kub
 #: What nixgen itself says of every resource, and what it selects pods by.
 _OWN_LABELS = frozenset(f"app.kubernetes.io/{name}" for name in ("managed-by", "name", "part-of"))
 
-# RFC 1123 label
-_NAME = pattern(LABEL, what="a name", example="shop", allowed=LABEL_RULE)
 _NAMESPACE = pattern(
     r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", what="a Kubernetes namespace", example="shop"
 )
@@ -103,9 +84,6 @@ def _plain_text(value: Any) -> Iterator[Fault]:
         yield from textual_value(value)
 
 
-_LABELS = mapping(_label_name, _LABEL_VALUE)
-
-
 def port_name(port: Port) -> str:
     """The name of a port in a cluster, where every port has a name: its own, or one such as
     ``tcp-80``.
@@ -115,7 +93,7 @@ def port_name(port: Port) -> str:
     return port.name or f"{port.protocol}-{port.number}"
 
 
-@attrs.frozen(eq=False)
+@model
 class Workload(Model):
     """A service in a cluster: pods that run its image, and one address for all of them when the
     service has ports.
@@ -132,23 +110,14 @@ class Workload(Model):
         in the application gives way.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    service: Service = attrs.field(metadata=model(Service))
-    image: Image = attrs.field(kw_only=True, metadata=model(Image))
-    replicas: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(0, 10_000)))
-    environment: Mapping[str, str] = attrs.field(
-        factory=dict,
-        kw_only=True,
-        converter=as_string_dict,
-        metadata=checked(mapping(ENVIRONMENT_NAME, _plain_text)),
-    )
-    storage: int | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(whole_number(1, 2**30)))
-    )
-    labels: Mapping[str, str] = attrs.field(
-        factory=dict, kw_only=True, converter=as_string_dict, metadata=checked(_LABELS)
-    )
+    service: Service = field(Service, kw_only=False)
+    image: Image = field(Image)
+    replicas: int = field(whole_number(0, 10_000), default=1)
+    environment: Mapping[str, str] = dict_of(ENVIRONMENT_NAME, _plain_text, default={})
+    storage: int | None = field(whole_number(1, 2**30), default=None)
+    labels: Mapping[str, str] = dict_of(_label_name, _LABEL_VALUE, default={})
 
     @property
     def name(self) -> str:
@@ -156,11 +125,7 @@ class Workload(Model):
         return getattr(self.service, "name", "")
 
 
-def as_workloads(value: Many[Workload]) -> tuple[Workload, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class Application(Model):
     """A set of workloads that is rendered, compared and applied to a cluster as one unit.
 
@@ -181,31 +146,16 @@ class Application(Model):
         ``1.34`` unless given.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(_NAME))
-    workloads: tuple[Workload, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_workloads,
-        metadata=models(Workload),
-    )
-    namespace: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_NAMESPACE))
-    )
-    create_namespace: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
-    registry: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_REGISTRY))
-    )
-    labels: Mapping[str, str] = attrs.field(
-        factory=dict, kw_only=True, converter=as_string_dict, metadata=checked(_LABELS)
-    )
-    modules: tuple[NixModule, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_modules, metadata=checked(module_list)
-    )
-    kubernetes_version: KubernetesVersion = attrs.field(
-        default="1.34", kw_only=True, metadata=checked(one_of(KubernetesVersion))
-    )
+    name: str = field(TARGET_NAME, kw_only=False)
+    workloads: ListOf[Workload] = list_of(Workload, default=())
+    namespace: str | None = field(_NAMESPACE, default=None)
+    create_namespace: bool = flag(default=True)
+    registry: str | None = field(_REGISTRY, default=None)
+    labels: Mapping[str, str] = dict_of(_label_name, _LABEL_VALUE, default={})
+    modules: ListOf[NixModule] = list_of(NixModule, default=())
+    kubernetes_version: KubernetesVersion = choice(KubernetesVersion, default="1.34")
 
     @property
     def own_namespace(self) -> str | None:
@@ -222,7 +172,3 @@ class Application(Model):
                 "is empty",
                 "an application needs a workload, or a module that has any",
             )
-
-
-def as_applications(value: Many[Application]) -> tuple[Application, ...]:
-    return as_tuple(value)

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-import attrs
-
-from nixgen.models.checks import (
-    LABEL,
-    LABEL_RULE,
-    Many,
-    as_strings,
-    as_tuple,
-    checked,
-    each,
-    instance,
-    mapping,
-    models,
-    one_of,
-    optional_model,
-    pattern,
-    whole_number,
-)
+from nixgen.models.checks import LABEL, LABEL_RULE, pattern, whole_number
 from nixgen.models.core import Fault, Model
-from nixgen.models.disk import Boot, FileSystem, TmpfilesRule, as_file_systems, as_tmpfiles
+from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
 from nixgen.models.ec2 import Ec2
-from nixgen.models.files import ConfigFile, Package, as_config_files, as_packages, package_list
+from nixgen.models.fields import ListOf, choice, dict_of, field, list_of, model
+from nixgen.models.files import ConfigFile, Package
 from nixgen.models.network import Network
-from nixgen.models.nixos import NixModule, as_modules, as_options, option_values
-from nixgen.models.service import Service, User, as_services, as_users
+from nixgen.models.nixos import NixModule, as_options, option_values
+from nixgen.models.service import Service, User
 
-__all__ = ["Machine", "module_list"]
+__all__ = ["Machine"]
 
 # RFC 1123 host label; also what a test script can name as a Python variable after - becomes _
 _HOST = pattern(LABEL, what="a host name", example="web or db-1", allowed=LABEL_RULE)
@@ -43,10 +27,8 @@ _ETC = pattern(
 _DEVICE = pattern(r"/[^\0\s]+", what="a device or file", example="/dev/disk/by-label/swap")
 System = Literal["x86_64-linux", "aarch64-linux"]
 
-module_list = each(instance(NixModule, what="a NixModule"))
 
-
-@attrs.frozen(eq=False)
+@model
 class Machine(Model):
     """A computer that runs services.
 
@@ -73,64 +55,25 @@ class Machine(Model):
     :param disk: MiB of the disk of its virtual machine in tests, 1024 unless given.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(_HOST))
-    services: tuple[Service, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_services,
-        metadata=models(Service),
-    )
-    packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
-    )
-    users: tuple[User, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_users,
-        metadata=models(User),
-    )
-    files: Mapping[str, ConfigFile] = attrs.field(
-        factory=dict,
-        kw_only=True,
-        converter=as_config_files,
-        metadata=checked(mapping(_ETC, instance(ConfigFile, what="a ConfigFile"))),
-    )
-    tmpfiles: tuple[TmpfilesRule, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_tmpfiles,
-        metadata=models(TmpfilesRule),
-    )
-    network: Network | None = attrs.field(
-        default=None, kw_only=True, metadata=optional_model(Network)
-    )
-    boot: Boot | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Boot))
-    file_systems: tuple[FileSystem, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_file_systems,
-        metadata=models(FileSystem),
-    )
-    swap: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_DEVICE))
-    )
-    options: Mapping[str, Any] = attrs.field(
-        factory=dict, kw_only=True, converter=as_options, metadata=checked(option_values)
-    )
-    modules: tuple[NixModule, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_modules, metadata=checked(module_list)
-    )
-    ec2: Ec2 | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Ec2))
-    system: System = attrs.field(
-        default="x86_64-linux",
-        kw_only=True,
-        metadata=checked(one_of(System)),
-    )
-    memory: int = attrs.field(default=512, kw_only=True, metadata=checked(whole_number(128, 2**20)))
-    cores: int = attrs.field(default=1, kw_only=True, metadata=checked(whole_number(1, 256)))
-    disk: int = attrs.field(default=1024, kw_only=True, metadata=checked(whole_number(64, 2**24)))
+    name: str = field(_HOST, kw_only=False)
+    services: ListOf[Service] = list_of(Service, default=())
+    packages: ListOf[Package] = list_of(Package, default=())
+    users: ListOf[User] = list_of(User, default=())
+    files: Mapping[str, ConfigFile] = dict_of(_ETC, ConfigFile, default={})
+    tmpfiles: ListOf[TmpfilesRule] = list_of(TmpfilesRule, default=())
+    network: Network | None = field(Network, default=None)
+    boot: Boot | None = field(Boot, default=None)
+    file_systems: ListOf[FileSystem] = list_of(FileSystem, default=())
+    swap: ListOf[str] = list_of(_DEVICE, default=())
+    options: Mapping[str, Any] = field(option_values, default={}, convert=as_options)
+    modules: ListOf[NixModule] = list_of(NixModule, default=())
+    ec2: Ec2 | None = field(Ec2, default=None)
+    system: System = choice(System, default="x86_64-linux")
+    memory: int = field(whole_number(128, 2**20), default=512)
+    cores: int = field(whole_number(1, 256), default=1)
+    disk: int = field(whole_number(64, 2**24), default=1024)
 
     def faults(self) -> Iterator[Fault]:
         first: dict[str, int] = {}
@@ -141,7 +84,3 @@ class Machine(Model):
                     f"{system.mount_point} is also where file_systems[{first[system.mount_point]}] is mounted",
                     None,
                 )
-
-
-def as_machines(value: Many[Machine]) -> tuple[Machine, ...]:
-    return as_tuple(value)

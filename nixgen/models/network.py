@@ -6,26 +6,19 @@ import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import attrs
-
-from nixgen.models.checks import (
-    FLAG,
-    Check,
+from nixgen.models.checks import Check, boolean, each, mapping, pattern, string, whole_number
+from nixgen.models.core import Fault, Model
+from nixgen.models.fields import (
+    Converted,
+    ListOf,
     Many,
     as_dict,
-    as_strings,
     as_tuple,
-    boolean,
-    checked,
-    each,
-    mapping,
-    models,
-    optional,
-    pattern,
-    string,
-    whole_number,
+    field,
+    flag,
+    list_of,
+    model,
 )
-from nixgen.models.core import Fault, Model
 
 __all__ = ["DOMAIN", "Interface", "Network", "address", "network_range"]
 
@@ -80,7 +73,7 @@ def _as_hosts(value: Mapping[str, Many[str]]) -> dict[str, tuple[str, ...]]:
     )
 
 
-@attrs.frozen(eq=False)
+@model
 class Interface(Model):
     """A network interface of a machine.
 
@@ -93,14 +86,10 @@ class Interface(Model):
         platform.
     """
 
-    name: str = attrs.field(metadata=checked(_INTERFACE))
-    addresses: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_ADDRESS_ON_NETWORK))
-    )
-    dhcp: bool | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(boolean)))
-    mtu: int | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(whole_number(576, 65535)))
-    )
+    name: str = field(_INTERFACE, kw_only=False)
+    addresses: ListOf[str] = list_of(_ADDRESS_ON_NETWORK, default=())
+    dhcp: bool | None = field(boolean, default=None)
+    mtu: int | None = field(whole_number(576, 65535), default=None)
 
     def of_version(self, version: int) -> tuple[tuple[str, int], ...]:
         """The addresses of one IP version, each with its prefix length.
@@ -113,11 +102,7 @@ class Interface(Model):
         )
 
 
-def as_interfaces(value: Many[Interface]) -> tuple[Interface, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class Network(Model):
     """The network settings of a machine. The host name is the name of the machine.
 
@@ -132,29 +117,15 @@ class Network(Model):
     :param firewall: True (the default) when packets to ports that no service opens are dropped.
     """
 
-    interfaces: tuple[Interface, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_interfaces,
-        metadata=models(Interface),
+    interfaces: ListOf[Interface] = list_of(Interface, default=())
+    gateways: ListOf[str] = list_of(address, default=())
+    nameservers: ListOf[str] = list_of(address, default=())
+    domain: str | None = field(DOMAIN, default=None)
+    search: ListOf[str] = list_of(DOMAIN, default=())
+    hosts: Converted[Mapping[str, tuple[str, ...]], Mapping[str, Many[str]]] = field(
+        mapping(address, each(DOMAIN)), default={}, convert=_as_hosts
     )
-    gateways: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(address))
-    )
-    nameservers: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(address))
-    )
-    domain: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(DOMAIN)))
-    search: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(DOMAIN))
-    )
-    hosts: Mapping[str, tuple[str, ...]] = attrs.field(
-        factory=dict,
-        kw_only=True,
-        converter=_as_hosts,
-        metadata=checked(mapping(address, each(DOMAIN))),
-    )
-    firewall: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
+    firewall: bool = flag(default=True)
 
     def gateway(self, version: int) -> str | None:
         """The gateway of one IP version. None when there is none.

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-import attrs
-
-from nixgen.models.checks import Many, as_tuple, checked, one_of, string
+from nixgen.models.checks import string
 from nixgen.models.core import Fault, Model
+from nixgen.models.fields import choice, field, model
 from nixgen.models.files import Secret, relative_inside
 from nixgen.models.text import Interpolated, Text, textual
 
@@ -185,7 +184,7 @@ def _leaves(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...]
 PropertyFunction = Literal["mkAfter", "mkBefore", "mkDefault", "mkForce"]
 
 
-@attrs.frozen(eq=False)
+@model
 class Property(Model):
     """A value with a NixOS property, which decides how the value counts beside other definitions of
     the same option.
@@ -195,8 +194,8 @@ class Property(Model):
     :param value: Value of the option.
     """
 
-    function: PropertyFunction = attrs.field(metadata=checked(one_of(PropertyFunction)))
-    value: Any = attrs.field(converter=as_options, metadata=checked(_value_faults))
+    function: PropertyFunction = choice(PropertyFunction, kw_only=False)
+    value: Any = field(_value_faults, kw_only=False, convert=as_options)
 
 
 def mk_default(value: Any) -> Property:
@@ -231,7 +230,7 @@ def mk_after(value: Any) -> Property:
     return Property("mkAfter", value)
 
 
-@attrs.frozen(eq=False)
+@model
 class NixModule(Model):
     """A module written by hand: a NixOS module of a machine, or a kubenix module of an application.
 
@@ -239,8 +238,4 @@ class NixModule(Model):
         allowed.
     """
 
-    path: str = attrs.field(metadata=checked(relative_inside))
-
-
-def as_modules(value: Many[NixModule]) -> tuple[NixModule, ...]:
-    return as_tuple(value)
+    path: str = field(relative_inside, kw_only=False)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import attrs
-
-from nixgen.models.builders import Builder, as_builders
-from nixgen.models.cache import Cache, as_caches
-from nixgen.models.checks import TARGET_NAME, checked, models
-from nixgen.models.cluster import Cluster, as_clusters
+from nixgen.models.builders import Builder
+from nixgen.models.cache import Cache
+from nixgen.models.checks import TARGET_NAME
+from nixgen.models.cluster import Cluster
 from nixgen.models.core import Model
-from nixgen.models.environment import Environment, as_environments
-from nixgen.models.files import Package, as_packages, package_list
-from nixgen.models.image import Image, as_images
-from nixgen.models.kubernetes import Application, as_applications
-from nixgen.models.machine import Machine, as_machines
-from nixgen.models.test import Test, as_tests
+from nixgen.models.environment import Environment
+from nixgen.models.fields import ListOf, field, list_of, model
+from nixgen.models.files import Package
+from nixgen.models.image import Image
+from nixgen.models.kubernetes import Application
+from nixgen.models.machine import Machine
+from nixgen.models.test import Test
 
 __all__ = ["Project"]
 
 
-@attrs.frozen(eq=False)
+@model
 class Project(Model):
     """A whole platform. infra.py defines one, as ``project``.
 
@@ -38,55 +37,14 @@ class Project(Model):
     :param builders: Remote builders, other computers that build for this one.
     """
 
-    name: str = attrs.field(metadata=checked(TARGET_NAME))
-    machines: tuple[Machine, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_machines,
-        metadata=models(Machine),
-    )
-    clusters: tuple[Cluster, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_clusters, metadata=models(Cluster)
-    )
-    images: tuple[Image, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_images,
-        metadata=models(Image),
-    )
-    applications: tuple[Application, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_applications,
-        metadata=models(Application),
-    )
-    tests: tuple[Test, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_tests,
-        metadata=models(Test),
-    )
-    packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
-    )
-    tools: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
-    )
-    environments: tuple[Environment, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_environments,
-        metadata=models(Environment),
-    )
-    caches: tuple[Cache, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_caches,
-        metadata=models(Cache),
-    )
-    builders: tuple[Builder, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_builders,
-        metadata=models(Builder),
-    )
+    name: str = field(TARGET_NAME, kw_only=False)
+    machines: ListOf[Machine] = list_of(Machine, default=())
+    clusters: ListOf[Cluster] = list_of(Cluster, default=())
+    images: ListOf[Image] = list_of(Image, default=())
+    applications: ListOf[Application] = list_of(Application, default=())
+    tests: ListOf[Test] = list_of(Test, default=())
+    packages: ListOf[Package] = list_of(Package, default=())
+    tools: ListOf[Package] = list_of(Package, default=())
+    environments: ListOf[Environment] = list_of(Environment, default=())
+    caches: ListOf[Cache] = list_of(Cache, default=())
+    builders: ListOf[Builder] = list_of(Builder, default=())

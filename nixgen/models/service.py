@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Literal
-
-import attrs
+from typing import Any, Literal
 
 from nixgen.models.checks import (
-    FLAG,
     LABEL,
     LABEL_RULE,
     Check,
-    Many,
-    as_dict,
-    as_strings,
-    as_tuple,
-    checked,
     each,
     every,
     instance,
-    mapping,
-    model,
-    models,
     one_line,
-    one_of,
-    optional,
-    optional_model,
     pattern,
     string,
     whole_number,
 )
 from nixgen.models.core import Fault, Model
+from nixgen.models.fields import (
+    Converted,
+    ListOf,
+    Many,
+    as_tuple,
+    choice,
+    dict_of,
+    field,
+    flag,
+    list_of,
+    model,
+)
 from nixgen.models.files import (
     ConfigFile,
     Package,
     Secret,
     Source,
-    as_packages,
-    as_secrets,
-    package_list,
     textual_value,
 )
 from nixgen.models.hardening import Hardening
@@ -52,14 +47,6 @@ Restart = Literal["on-failure", "always", "no"]
 
 #: What a command line or an environment variable may be made of.
 Word = str | Text | Package | Source | ConfigFile
-
-
-def as_words(value: Many[Word]) -> tuple[Word, ...]:
-    return as_tuple(value)
-
-
-def as_word_dict(value: Mapping[str, Word]) -> dict[str, Word]:
-    return as_dict(value)
 
 
 # systemd.unit(5): a unit name without its suffix; the image and Kubernetes forms need the stricter DNS label.
@@ -98,7 +85,7 @@ def _shell(value: Any) -> Iterable[Fault]:
     return () if isinstance(value, Package) else _PASSWD_PATH(value)
 
 
-@attrs.frozen(eq=False)
+@model
 class Port(Model):
     """A port that a service listens on.
 
@@ -110,26 +97,18 @@ class Port(Model):
         the port in.
     """
 
-    number: int = attrs.field(metadata=checked(whole_number(1, 65535)))
-    name: str | None = attrs.field(
-        default=None,
-        kw_only=True,
-        # RFC 6335 as Kubernetes reads it: at most 15 characters
-        metadata=checked(
-            optional(
-                pattern(
-                    r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?",
-                    what="a port name",
-                    example="http",
-                    allowed="small letters, digits and dashes, 15 at most; no dash at either end",
-                )
-            )
+    number: int = field(whole_number(1, 65535), kw_only=False)
+    name: str | None = field(
+        pattern(
+            r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?",
+            what="a port name",
+            example="http",
+            allowed="small letters, digits and dashes, 15 at most; no dash at either end",
         ),
+        default=None,
     )
-    protocol: Protocol = attrs.field(
-        default="tcp", kw_only=True, metadata=checked(one_of(Protocol))
-    )
-    public: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
+    protocol: Protocol = choice(Protocol, default="tcp")
+    public: bool = flag(default=True)
 
     @property
     def privileged(self) -> bool:
@@ -139,11 +118,7 @@ class Port(Model):
         return self.number < 1024
 
 
-def as_ports(value: Many[Port]) -> tuple[Port, ...]:
-    return as_tuple(value)
-
-
-@attrs.frozen(eq=False)
+@model
 class HttpCheck(Model):
     """A health check over HTTP. The service is healthy when ``GET path`` answers ``status``.
 
@@ -154,15 +129,13 @@ class HttpCheck(Model):
     :param contains: Text that the body must contain. None (the default) accepts any body.
     """
 
-    path: str = attrs.field(default="/", metadata=checked(_URL_PATH))
-    port: Port | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Port))
-    status: int = attrs.field(default=200, kw_only=True, metadata=checked(whole_number(100, 599)))
-    contains: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(string))
-    )
+    path: str = field(_URL_PATH, kw_only=False, default="/")
+    port: Port | None = field(Port, default=None)
+    status: int = field(whole_number(100, 599), default=200)
+    contains: str | None = field(string, default=None)
 
 
-@attrs.frozen(eq=False)
+@model
 class TcpCheck(Model):
     """A health check over TCP. The service is healthy when the port accepts a connection.
 
@@ -170,19 +143,17 @@ class TcpCheck(Model):
         only port of the service.
     """
 
-    port: Port | None = attrs.field(default=None, kw_only=True, metadata=optional_model(Port))
+    port: Port | None = field(Port, default=None)
 
 
-@attrs.frozen(eq=False)
+@model
 class CommandCheck(Model):
     """A health check by a command. The service is healthy when the command exits with 0.
 
     :param command: Program and arguments, one word each. No shell reads them.
     """
 
-    command: tuple[Word, ...] = attrs.field(
-        converter=as_words, metadata=checked(each(textual_value))
-    )
+    command: ListOf[Word] = list_of(textual_value, kw_only=False)
 
     def faults(self) -> Iterator[Fault]:
         if self.command == ():
@@ -192,7 +163,7 @@ class CommandCheck(Model):
 HealthCheck = HttpCheck | TcpCheck | CommandCheck
 
 
-@attrs.frozen(eq=False)
+@model
 class User(Model):
     """A user of a machine, or the user that a service runs as.
 
@@ -212,33 +183,17 @@ class User(Model):
         ``~/.ssh/id_ed25519.pub``.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(_USER_NAME))
-    uid: int | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(whole_number(0, 2**32 - 2)))
-    )
-    gid: int | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(whole_number(0, 2**32 - 2)))
-    )
-    home: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_PASSWD_PATH))
-    )
-    groups: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_USER_NAME))
-    )
-    system: bool = attrs.field(default=True, kw_only=True, metadata=FLAG)
-    description: str = attrs.field(default="", kw_only=True, metadata=checked(_PASSWD))
-    shell: Package | str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_shell))
-    )
-    authorized_keys: tuple[str, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_strings, metadata=checked(each(_SSH_KEY))
-    )
-
-
-def as_users(value: Many[User]) -> tuple[User, ...]:
-    return as_tuple(value)
+    name: str = field(_USER_NAME, kw_only=False)
+    uid: int | None = field(whole_number(0, 2**32 - 2), default=None)
+    gid: int | None = field(whole_number(0, 2**32 - 2), default=None)
+    home: str | None = field(_PASSWD_PATH, default=None)
+    groups: ListOf[str] = list_of(_USER_NAME, default=())
+    system: bool = flag(default=True)
+    description: str = field(_PASSWD, default="")
+    shell: Package | str | None = field(_shell, default=None)
+    authorized_keys: ListOf[str] = list_of(_SSH_KEY, default=())
 
 
 def _program_faults(path: str, command: Any) -> Iterator[Fault]:
@@ -271,15 +226,11 @@ def _as_commands(value: Many[Many[Word]]) -> tuple[tuple[Word, ...], ...]:
     return tuple(map(as_tuple, commands)) if isinstance(commands, tuple) else commands
 
 
-def as_services(value: Many[Service]) -> tuple[Service, ...]:
-    return as_tuple(value)
-
-
 def _a_service(value: Any) -> Iterable[Fault]:
     return _IS_SERVICE(value)  # the class is not bound yet where its own field is described
 
 
-@attrs.frozen(eq=False)
+@model
 class Service(Model):
     """A long-running process.
 
@@ -309,71 +260,26 @@ class Service(Model):
         own.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
-    name: str = attrs.field(metadata=checked(_SERVICE_NAME))
-    command: tuple[Word, ...] = attrs.field(
-        kw_only=True, converter=as_words, metadata=checked(each(textual_value))
+    name: str = field(_SERVICE_NAME, kw_only=False)
+    command: ListOf[Word] = list_of(textual_value)
+    setup: Converted[tuple[tuple[Word, ...], ...], Many[Many[Word]]] = field(
+        each(each(textual_value)), default=(), convert=_as_commands
     )
-    setup: tuple[tuple[Word, ...], ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=_as_commands,
-        metadata=checked(each(each(textual_value))),
-    )
-    description: str = attrs.field(default="", kw_only=True, metadata=checked(one_line(_UNIT)))
-    environment: Mapping[str, Word] = attrs.field(
-        factory=dict,
-        kw_only=True,
-        converter=as_word_dict,
-        metadata=checked(mapping(ENVIRONMENT_NAME, textual_value)),
-    )
-    ports: tuple[Port, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_ports,
-        metadata=models(Port),
-    )
-    health: HealthCheck | None = attrs.field(
-        default=None,
-        kw_only=True,
-        metadata=optional_model(HttpCheck, TcpCheck, CommandCheck),
-    )
-    packages: tuple[Package, ...] = attrs.field(
-        default=(), kw_only=True, converter=as_packages, metadata=checked(package_list)
-    )
-    depends_on: tuple[Service, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_services,
-        metadata=checked(each(_a_service)),
-    )
-    secrets: tuple[Secret, ...] = attrs.field(
-        default=(),
-        kw_only=True,
-        converter=as_secrets,
-        metadata=models(Secret),
-    )
-    user: User | None = attrs.field(default=None, kw_only=True, metadata=optional_model(User))
-    working_directory: str | None = attrs.field(
-        default=None,
-        kw_only=True,
-        metadata=checked(optional(every(_ABSOLUTE, one_line(_UNIT)))),
-    )
-    state_directory: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_DIRECTORY))
-    )
-    runtime_directory: str | None = attrs.field(
-        default=None, kw_only=True, metadata=checked(optional(_DIRECTORY))
-    )
-    restart: Restart = attrs.field(
-        default="on-failure", kw_only=True, metadata=checked(one_of(Restart))
-    )
-    hardening: Hardening = attrs.field(
-        default=Hardening(),
-        kw_only=True,
-        metadata=model(Hardening),
-    )
+    description: str = field(one_line(_UNIT), default="")
+    environment: Mapping[str, Word] = dict_of(ENVIRONMENT_NAME, textual_value, default={})
+    ports: ListOf[Port] = list_of(Port, default=())
+    health: HealthCheck | None = field(HttpCheck, TcpCheck, CommandCheck, default=None)
+    packages: ListOf[Package] = list_of(Package, default=())
+    depends_on: ListOf[Service] = list_of(_a_service, default=())
+    secrets: ListOf[Secret] = list_of(Secret, default=())
+    user: User | None = field(User, default=None)
+    working_directory: str | None = field(every(_ABSOLUTE, one_line(_UNIT)), default=None)
+    state_directory: str | None = field(_DIRECTORY, default=None)
+    runtime_directory: str | None = field(_DIRECTORY, default=None)
+    restart: Restart = choice(Restart, default="on-failure")
+    hardening: Hardening = field(Hardening, default=Hardening())
 
     @property
     def runs_as_root(self) -> bool:

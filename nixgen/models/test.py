@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterator
-from typing import ClassVar
 
-import attrs
-
-from nixgen.models.checks import TARGET_NAME, Many, as_tuple, checked, models, optional, string
+from nixgen.models.checks import TARGET_NAME, string
 from nixgen.models.core import Fault, Model
-from nixgen.models.machine import Machine, as_machines
+from nixgen.models.fields import ListOf, field, list_of, model
+from nixgen.models.machine import Machine
 
-__all__ = ["DRIVER_NAMES", "Test", "as_tests", "variable_name"]
+__all__ = ["DRIVER_NAMES", "Test", "variable_name"]
 
 DRIVER_NAMES = frozenset(
     {
@@ -46,7 +44,7 @@ def variable_name(machine: Machine) -> str:
     return machine.name.replace("-", "_")
 
 
-@attrs.frozen(eq=False)
+@model
 class Test(Model):
     """A test that boots machines together and checks them.
 
@@ -56,25 +54,20 @@ class Test(Model):
         the services: every unit starts, every port opens, and every health check passes.
     """
 
-    addressed_by_name: ClassVar[bool] = True
+    addressed_by_name = True
 
     __test__ = False  # pytest would collect the name
 
-    name: str = attrs.field(metadata=checked(TARGET_NAME))
-    machines: tuple[Machine, ...] = attrs.field(
-        kw_only=True,
-        converter=as_machines,
-        metadata=models(Machine),
-    )
-    script: str | None = attrs.field(default=None, kw_only=True, metadata=checked(optional(string)))
+    name: str = field(TARGET_NAME, kw_only=False)
+    machines: ListOf[Machine] = list_of(Machine)
+    script: str | None = field(string, default=None)
 
     def faults(self) -> Iterator[Fault]:
         if self.machines == ():
             yield ".machines", "is empty", "a test needs at least one machine"
-        if isinstance(self.machines, tuple):
-            for index, machine in enumerate(self.machines):
-                if isinstance(machine, Machine) and isinstance(machine.name, str):
-                    yield from _name_faults(f".machines[{index}]", variable_name(machine))
+        for index, machine in enumerate(self.machines):
+            if isinstance(machine.name, str):
+                yield from _name_faults(f".machines[{index}]", variable_name(machine))
 
 
 def _name_faults(path: str, variable: str) -> Iterator[Fault]:
@@ -84,7 +77,3 @@ def _name_faults(path: str, variable: str) -> Iterator[Fault]:
         yield path, f"{variable!r} is a word of Python's own, and no variable can have it", hint
     elif variable in DRIVER_NAMES:
         yield path, f"{variable!r} is a name of the test driver, which the machine would hide", hint
-
-
-def as_tests(value: Many[Test]) -> tuple[Test, ...]:
-    return as_tuple(value)

@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-import attrs
-
 from nixgen.models.checks import Check
 from nixgen.models.core import Fault, Model
+from nixgen.models.fields import field, model
 
 __all__ = ["Interpolated", "Text", "plain_text", "text"]
 
@@ -39,14 +38,14 @@ class Interpolated:
         return str(self)
 
 
-@attrs.frozen(eq=False)
+@model
 class Text(Model):
     """Literal text and references, in order. Make one with `text` or with ``/``.
 
     :param parts: Pieces of the text: a `str` is literal, and a reference stands for its store path.
     """
 
-    parts: tuple[str | Interpolated, ...] = attrs.field(kw_only=True)
+    parts: tuple[str | Interpolated, ...] = field(tuple)
 
     def __truediv__(self, path: str) -> Text:
         return Text(parts=(*self.parts, "/" + path.lstrip("/")))

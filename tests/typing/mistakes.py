@@ -7,6 +7,7 @@ from nixgen import (
     Boot,
     Builder,
     Cache,
+    Cluster,
     Environment,
     FileSystem,
     Hardening,
@@ -20,6 +21,7 @@ from nixgen import (
     Source,
     Test,
     User,
+    Volume,
     Workload,
 )
 
@@ -81,3 +83,16 @@ Cache("c", "s3://b", compression="lz4")  # mistake
 Application("a", workloads=[Workload(web, image=image)], kubernetes_version="1.3")  # mistake
 Builder("b", "host", protocol="rsh")  # mistake
 FileSystem("/", device=1)  # mistake
+Volume("/dev/xvdf", size=1, type="gp9")  # mistake
+
+# a field that is missing, has no place, or cannot be changed
+Service("s")  # mistake
+Port()  # mistake
+Port(80, "http")  # mistake
+Project("p", [machine])  # mistake
+Cluster("c")  # mistake
+Cluster("c", master="m")  # mistake
+Cluster("c", master=machine, workers=machine)  # mistake
+Cluster("c", master=machine, ids={machine: 1})  # mistake
+web.name = "api"  # mistake
+web.ports = ()  # mistake

@@ -14,7 +14,7 @@ import attrs
 
 from nixgen._collector import paused_collector
 from nixgen.errors import ModelError, Problem
-from nixgen.models.checks import CHECKS
+from nixgen.models.checks import CHECK
 from nixgen.models.core import MISUSES, Fault, Model
 from nixgen.models.project import Project
 from nixgen.models.rules import clusters, environments, kubernetes, machines, names, packages
@@ -101,8 +101,9 @@ def _own_faults(value: Model) -> list[tuple[Fault, Any]]:
         content = getattr(value, field.name)
         if content is field.default or field.name in missing:
             continue
-        for run in field.metadata.get(CHECKS, ()):
-            for suffix, message, hint in run(content):
+        check_field = field.metadata.get(CHECK)
+        if check_field is not None:
+            for suffix, message, hint in check_field(content):
                 found.append(((f".{field.name}{suffix}", message, hint), content))
     # rules between fields need fields that are sound
     return found or [(fault, None) for fault in value.faults()]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from nixgen.models.checks import CHECKS, Check
+from nixgen.models.checks import CHECK, Check
 from nixgen.models.core import MISUSES, Model
 
 __all__ = ["Visit", "visit_of", "walk"]
@@ -55,10 +55,9 @@ class Visit:
             sound = not MISUSES or id(value) not in MISUSES
             # a field that holds its default needs no look
             given = compress(zip(fields, contents, strict=True), map(is_not, contents, defaults))
-            for (label, checks), content in given:
-                for check in checks:
-                    if check(content):
-                        sound = False
+            for (label, check), content in given:
+                if check(content):
+                    sound = False
                 if content.__class__ in _HOLDS_NO_MODEL or not content:
                     continue
                 if isinstance(content, Model):
@@ -147,13 +146,13 @@ class _Form(NamedTuple):
     """A model class, as the walk sees it.
 
     :param contents: Returns the contents of all fields of a value.
-    :param fields: Label and checks of each field.
+    :param fields: Label and check of each field.
     :param defaults: Default of each field; never a model, for a walk visits it.
     :param has_rules: True when the class has rules between its fields.
     """
 
     contents: Callable[[Any], tuple[Any, ...]]
-    fields: tuple[tuple[str, tuple[Check, ...]], ...]
+    fields: tuple[tuple[str, Check], ...]
     defaults: tuple[Any, ...]
     has_rules: bool
 
@@ -165,7 +164,7 @@ def _form(cls: type[Model]) -> _Form:
     fields = [field for field in attrs.fields(cls) if field.name != "origin"]
     form = _FORMS[cls] = _Form(
         _contents_of([field.name for field in fields]),
-        tuple((f".{field.name}", field.metadata.get(CHECKS, ())) for field in fields),
+        tuple((f".{field.name}", field.metadata[CHECK]) for field in fields),
         tuple(
             attrs.NOTHING if isinstance(field.default, Model) else field.default for field in fields
         ),
