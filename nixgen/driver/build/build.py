@@ -1,4 +1,4 @@
-"""From targets to store paths: one ``nix-store --realise`` for all that is missing."""
+"""Build targets: one ``nix-store --realise`` for all that the store does not have."""
 
 from __future__ import annotations
 
@@ -40,20 +40,25 @@ def realise(
     builders: Builders | None = None,
     observe: Observe = ignore,
 ) -> BuildReport:
-    """Bring every target's outputs into the store and root them.
+    """Bring the outputs of targets into the store, and make their GC roots.
 
-    Targets that are rooted and there cost a ``readlink`` each; when all are, no process starts.
-    A failure of one target is in the report, not raised; the others are finished (``keep_going``)
-    and rooted.
+    A target that exists and has its roots costs a ``readlink``. If all do, no process starts. A target
+    that fails is in the report, and raises nothing.
 
-    :param gcroots: folder of the roots, ``.nixgen/gcroots``.
-    :param jobs: builds at once on this computer; the number of usable processors when None. With 0, all are left to
-        remote builders.
-    :param known: all targets that the project has now; roots of others are removed. None keeps all.
-    :param builders: what ``options.builders`` stands for, to call them by their names.
-    :param observe: gets Nix's events as they come.
+    :param targets: the targets.
+    :param runner: runs Nix.
+    :param options: the settings of Nix.
+    :param store: the local store.
+    :param gcroots: the folder of the roots, ``.nixgen/gcroots``.
+    :param keep_going: finish the other targets when one fails.
+    :param jobs: builds at a time on this computer. None: one for each usable processor. 0: only
+        remote builders build.
+    :param known: all targets that the project has now. Roots of other targets are removed. None
+        keeps all roots.
+    :param builders: the machines of ``options.builders``, for their names in messages.
+    :param observe: gets each event of Nix at once.
     :raises BuilderError: no remote builder can be used, and this computer may not build.
-    :raises StoreError: the store or the disk fails as a whole.
+    :raises StoreError: the store or the disk fails for all targets.
     :raises BuildError: Nix fails without naming a derivation.
     """
     started = time.monotonic()
@@ -64,6 +69,7 @@ def realise(
     valid = store.valid(path for target in pending for path in target.outputs.values())
     missing = [target for target in pending if not valid.issuperset(target.outputs.values())]
     log = BuildLog(builders=builders or Builders())
+    built = frozenset(target.attr for target in missing)
     failures: tuple[Failure, ...] = ()
     if missing:
         done = runner.lines(
@@ -94,17 +100,15 @@ def realise(
     for target in pending:
         if valid.issuperset(target.outputs.values()):
             roots.add(target, runner=runner, options=options)
-    wanted = frozenset(target.attr for target in missing)
 
     def result(target: Target) -> TargetResult:
         status: Status = "cached"
-        if target.attr in wanted:
-            complete = valid.issuperset(target.outputs.values())
-            status = "built" if complete else "failed"
+        if target.attr in built:
+            status = "built" if valid.issuperset(target.outputs.values()) else "failed"
         return TargetResult(
             target=target,
             status=status,
-            seconds=log.seconds.get(target.drv, 0.0) if status != "cached" else 0.0,
+            seconds=log.seconds.get(target.drv, 0.0),
             failures=tuple(failure.drv for failure in failures if target.attr in failure.targets),
             machine=log.machines.get(target.drv),
         )

@@ -1,7 +1,8 @@
-"""Remote builders as Nix sees them: machines files, the ssh that reaches them, and what it means when they do not answer.
+"""Remote builders: machines files, the options of ssh, and the meaning of its error messages.
 
-A machines file is lines of ``address systems key jobs speed features mandatory host-key`` (Nix manual, “Remote Builds”); in
-ours a comment above a line names the machine. Lines end in a newline or ``;``, even comments.
+A line of a machines file is ``address systems key jobs speed features mandatory host-key`` (Nix
+manual, "Remote Builds"). In files that nixgen writes, a comment above a line names the machine. A
+newline or ``;`` ends a line, even a comment.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _UNKNOWN_KEY = (
     "has a host key that nobody vouches for",
     "give Builder(host_key=…) what /etc/ssh/ssh_host_ed25519_key.pub says there",
 )
-#: what ssh or Nix say → what that means, and what to look at beside the connection itself
+#: Message of ssh or Nix → its meaning, and a hint beside the one to try the connection.
 _MEANINGS = (
     _OTHER_KEY,
     _UNKNOWN_KEY,
@@ -69,7 +70,8 @@ _MEANINGS = (
         None,
     ),
 )
-#: Nothing is asked, a machine that does not answer is given up soon, and one that vanished within a minute.
+#: ssh asks for no password, gives up on a machine that does not answer after 10 seconds, and notices
+#: within a minute that a connection is lost.
 _SSH_OPTIONS = (
     "-oBatchMode=yes",
     "-oConnectTimeout=10",
@@ -82,12 +84,14 @@ _SSH_OPTIONS = (
 class BuildMachine:
     """A line of a machines file.
 
-    :param name: as the project calls it; else its host.
-    :param address: the store it is, such as ``ssh-ng://nix@builder.example.org``.
-    :param destination: ``user@host`` for ssh; the address itself when it is no SSH store.
-    :param port: when the address names one.
-    :param key: path of the private key.
-    :param host_key: type and key, in base64 as ssh writes it.
+    :param name: its name in the project, or else its host.
+    :param address: the URL of its store, such as ``ssh-ng://nix@builder.example.org``.
+    :param destination: ``user@host`` for ssh; the address itself if that is no SSH store.
+    :param host: the host in the address.
+    :param port: the port in the address; None for that of ssh's configuration.
+    :param key: the path of the private key; None for the keys of ssh's configuration.
+    :param host_key: the type and the key, as in a file of known hosts.
+    :param line: the whole line.
     """
 
     name: str
@@ -101,7 +105,12 @@ class BuildMachine:
 
     @classmethod
     def parse(cls, line: str, name: str | None = None) -> BuildMachine:
-        """:raises UsageError: a host key that is not base64."""
+        """Read a line of a machines file.
+
+        :param line: the line, without a comment.
+        :param name: the name of the machine; None for its host.
+        :raises UsageError: the host key is not in base64.
+        """
         words = [None if word in _EMPTY else word for word in line.split()]
         words += [None] * (8 - len(words))
         address, key, encoded = words[0] or "", words[2], words[7]
@@ -127,38 +136,43 @@ class BuildMachine:
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """What it builds for; empty when the line leaves that to Nix, which takes this computer's."""
+        """The systems that it builds for; empty if the line names none, which means this computer's."""
         words = self.line.split()[1:2]
         return () if set(words) <= _EMPTY else tuple(words[0].split(","))
 
     @property
-    def shown(self) -> str:
-        """``big-1 (builder.example.org)``."""
+    def label(self) -> str:
+        """The name and the host, such as ``big-1 (builder.example.org)``."""
         return self.name if self.name == self.host else f"{self.name} ({self.host})"
 
     @property
     def trial(self) -> str:
-        """A command that a person can run to see whether the machine answers."""
+        """A shell command that tests the connection, for a person to run."""
         key = ("-i", self.key) if self.key else ()
         port = ("-p", str(self.port)) if self.port else ()
         return shlex.join(("ssh", *key, *port, self.destination, "nix-store", "--version"))
 
     def error(self, words: Iterable[str], *, where: str = "") -> BuilderError:
-        """Why it could not be used, from what ssh and Nix said."""
+        """The error of a machine that cannot be used.
+
+        :param words: the messages of ssh and Nix.
+        :param where: the end of the message, such as ``, building hello``.
+        """
         words = tuple(filter(None, (word.strip() for word in words)))
-        what, hint, said = _meaning(words)
+        what, hint, quote = _meaning(words)
         if (what, hint) == _UNKNOWN_KEY[1:] and self.host_key:
-            # Nix since 2.31 gives the port to ssh and files the key without it; one that differs is then new to ssh
+            # Nix since 2.31 gives the port to ssh, but writes the known key without it. So a key that
+            # differs from the known one looks unknown to ssh.
             _, what, hint = _OTHER_KEY
-        detail = f": {said}" if said and said not in what else ""
+        detail = f": {quote}" if quote and quote not in what else ""
         return BuilderError(
-            f"the builder {self.shown} {what}{detail}{where}",
+            f"the builder {self.label} {what}{detail}{where}",
             hint=f"{hint}, and try: {self.trial}" if hint else f"try: {self.trial}",
         )
 
 
 def _meaning(words: tuple[str, ...]) -> tuple[str, str | None, str]:
-    """(what it means, what to look at, the words that say so when they add something)."""
+    """The meaning of messages, a hint, and the message itself where it says more than the meaning."""
     for expression, what, hint in _MEANINGS:
         for word in words:
             if found := re.search(expression, word):
@@ -168,13 +182,21 @@ def _meaning(words: tuple[str, ...]) -> tuple[str, str | None, str]:
 
 @frozen
 class Builders:
-    """The machines that a build may use; none are this computer alone, or what Nix's own configuration names."""
+    """The remote builders that a build may use.
+
+    :param machines: the builders. Without any, this computer builds alone, or with the builders of
+        Nix's own configuration.
+    """
 
     machines: tuple[BuildMachine, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Builders:
-        """The machines of a machines file."""
+        """Read a machines file.
+
+        :param text: its content.
+        :raises UsageError: a host key is not in base64.
+        """
         machines: list[BuildMachine] = []
         name: str | None = None
         for line in re.split(r"[\n;]", text):
@@ -186,7 +208,11 @@ class Builders:
         return cls(tuple(machines))
 
     def select(self, names: Iterable[str]) -> Builders:
-        """:raises UsageError: there is no builder of that name."""
+        """The builders with the given names, in that order.
+
+        :param names: names of the project.
+        :raises UsageError: there is no builder of that name.
+        """
         known = {machine.name: machine for machine in self.machines}
         chosen: dict[str, BuildMachine] = {}
         for name in names:
@@ -203,11 +229,17 @@ class Builders:
 
     @property
     def option(self) -> str:
-        """The value of Nix's setting ``builders``. Lines and not ``@file``: a daemon could not read a private folder."""
+        """The value of Nix's setting ``builders``.
+
+        It is not ``@file``, because the Nix daemon cannot read a private folder.
+        """
         return " ; ".join(machine.line for machine in self.machines)
 
-    def find(self, address: str) -> BuildMachine:
-        """The machine that Nix calls by this address."""
+    def by_address(self, address: str) -> BuildMachine:
+        """The machine with an address that Nix prints; a new one if no machine of these has it.
+
+        :param address: the URL of its store.
+        """
         bare = address.partition("?")[0]
         for machine in self.machines:
             if machine.address.partition("?")[0] == bare:
@@ -216,11 +248,11 @@ class Builders:
 
     @contextlib.contextmanager
     def ssh_options(self) -> Iterator[str]:
-        """The value of ``NIX_SSHOPTS`` for these machines, after what it is already.
+        """The value of ``NIX_SSHOPTS`` for these machines: the present value with options after it.
 
-        Nix before 2.31 gives ``host:port`` to ssh as the name of a host. So a configuration, there for as long as the block,
-        tells ssh what that name means. Through a daemon, which has its own environment, ports are a matter of its own
-        ``ssh_config``.
+        Nix before 2.31 gives ``host:port`` to ssh as the name of a host. So a configuration file, which
+        exists until the block ends, explains such names to ssh. A Nix daemon has another environment;
+        its own ``ssh_config`` has to name the ports.
         """
         own = os.environ.get("NIX_SSHOPTS", "").split()
         configuration = "".join(map(_ssh_host, self.machines))
@@ -233,12 +265,15 @@ class Builders:
             yield " ".join((*own, *_SSH_OPTIONS))
 
 
-# `-F` replaces both; ssh_config(5)
+# `-F` replaces both files (ssh_config(5)), so the configuration includes them.
 _ORDINARY_CONFIGURATION = "Match all\n  Include ~/.ssh/config\n  Include /etc/ssh/ssh_config\n"
 
 
 def _ssh_host(machine: BuildMachine) -> str:
-    """The section for a machine that is not at port 22. Nix files its host key under the name that it gives to ssh."""
+    """The section of ssh_config for a machine with a port.
+
+    ``HostKeyAlias`` is the name that Nix gives to ssh, because Nix stores the host key under it.
+    """
     if machine.port is None:
         return ""
     name = f"{machine.host}:{machine.port}"

@@ -1,4 +1,4 @@
-"""Why derivations failed, and which targets that concerns."""
+"""Explain failed derivations, and find the targets that need them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from nixgen.programs.runner import Runner
 __all__ = ["LOG_LINES", "BuildLog", "Failure", "diagnose"]
 
 LOG_LINES = 25
-"""How much of a failed builder's log is shown."""
+"""The number of lines that are shown at the end of the log of a failed build."""
 
 
 @frozen(kw_only=True)
@@ -40,11 +40,11 @@ class Failure:
     """A derivation that failed.
 
     :param drv: its store path.
-    :param reason: why, in a few words (``exit code 7``).
-    :param log: the last lines that its builder wrote, at most `LOG_LINES`.
-    :param targets: attribute paths of the targets that need it.
+    :param reason: the cause in a few words, such as ``failed with exit code 7``.
+    :param log: the last lines of its log, at most `LOG_LINES`.
+    :param targets: the targets that need it.
     :param seconds: from its start to its failure.
-    :param error: what it means: BuildError, MirrorError, BuilderError or StoreError.
+    :param error: its error: a BuildError, MirrorError, BuilderError or StoreError.
     """
 
     drv: str
@@ -56,16 +56,22 @@ class Failure:
 
     @property
     def name(self) -> str:
+        """The name of the derivation."""
         return drv_name(self.drv)
 
 
 @define
 class BuildLog:
-    """What is remembered of a stream of events: the ends of logs, durations, places, failures.
+    """The log of one Nix process, as far as a report needs it.
 
-    :param builders: those that Nix was given; events that are passed on call them by their names.
-    :param machines: derivation → the name of the builder that it was given to.
-    :param unusable: builders that could not be used, each with the first reason for it.
+    :param builders: the remote builders that Nix may use, for their names in events.
+    :param parser: reads the lines.
+    :param seconds: derivation → the duration of its build.
+    :param failed: derivation → its failure.
+    :param errors: the lines of Nix's error messages.
+    :param machines: derivation → the name of the remote builder that builds it.
+    :param unusable: name of a remote builder that cannot be used → the first reason.
+    :param mismatches: the derivations that no machine can build.
     """
 
     builders: Builders = field(factory=Builders)
@@ -80,19 +86,24 @@ class BuildLog:
     _tails: dict[str, collections.deque[str]] = field(factory=dict)
 
     def feed(self, line: bytes, observe: Callable[[Event], None]) -> None:
-        """Take a line of Nix's standard error, and pass its events on."""
-        for event in map(self._named, self.parser.feed(line)):
+        """Read a line.
+
+        :param line: of Nix's standard error.
+        :param observe: gets the events in it.
+        """
+        for event in map(self._with_builder_name, self.parser.feed(line)):
             if isinstance(event, Message) and nix.is_noise(event.text):
                 continue
             self._remember(event)
             observe(event)
 
-    def _named(self, event: Event) -> Event:
+    def _with_builder_name(self, event: Event) -> Event:
+        """The event with the name of a remote builder instead of its address."""
         match event:
             case BuildStarted(machine=address) if address:
-                return evolve(event, machine=self.builders.find(address).name)
+                return evolve(event, machine=self.builders.by_address(address).name)
             case BuilderUnavailable(machine=address):
-                machine = self.builders.find(address)
+                machine = self.builders.by_address(address)
                 error = self.unusable.setdefault(machine.name, machine.error(event.words))
                 return BuilderUnavailable(machine.name, (error.message,))
             case _:
@@ -123,7 +134,7 @@ class BuildLog:
                 pass
 
     def builder_error(self) -> BuilderError | None:
-        """Why nothing at all could be built where it should have been."""
+        """The error of the remote builders, if none of them could build; None if all are usable."""
         if self.unusable:
             first, *others = self.unusable.values()
             return BuilderError(
@@ -135,19 +146,30 @@ class BuildLog:
             features = f" with {', '.join(mismatch.features)}" if mismatch.features else ""
             return BuilderError(
                 f"no builder can build {name}: it needs {mismatch.system}{features}",
-                hint="give a Builder these systems and supported_features (what is in its mandatory_features a build"
-                " must ask for), or build here, too: --jobs 1",
+                hint="add the system and the features to a Builder (systems=, supported_features=; a build must"
+                " require all of its mandatory_features), or build here, too: --jobs 1",
             )
         return None
 
     def tail(self, drv: str) -> tuple[str, ...]:
+        """The last lines of the log of a build.
+
+        :param drv: the derivation.
+        """
         return tuple(self._tails.get(drv, ()))
 
 
 def diagnose(
     log: BuildLog, failed: Sequence[Target], *, runner: Runner, options: NixOptions, store: Store
 ) -> tuple[Failure, ...]:
-    """The derivations that made the targets ``failed`` fail, in the order they did."""
+    """The derivations that failed, in the order of their failures.
+
+    :param log: the log of the build.
+    :param failed: the targets that are not complete.
+    :param runner: runs Nix, to read a log that was not in its output.
+    :param options: the settings of Nix.
+    :param store: the local store.
+    """
     needs = {target.attr: {info.path for info in store.closure([target.drv])} for target in failed}
     return tuple(
         _failure(event, log, needs, runner=runner, options=options) for event in log.failed.values()
@@ -163,7 +185,8 @@ def _failure(
     options: NixOptions,
 ) -> Failure:
     lines = log.tail(event.drv)
-    if not lines and not event.builder:  # else the log is of another time
+    # After a failure of a remote builder, Nix's stored log is of an earlier build.
+    if not lines and not event.builder:
         read = runner.run(nix.read_log(options, event.drv))
         if read.ok:
             lines = tuple(map(clean, read.text.splitlines()[-LOG_LINES:]))
@@ -172,7 +195,7 @@ def _failure(
     reason = _short(event)
     error: NixgenError | None = store_fault(words)
     if error is None and event.builder:
-        error = log.builders.find(event.builder).error(
+        error = log.builders.by_address(event.builder).error(
             event.reason.splitlines(), where=f", building {name}"
         )
     if error is None and name.endswith(".deb"):

@@ -1,4 +1,4 @@
-"""How a build went, target by target."""
+"""The outcome of a build, target by target."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from nixgen.errors import BuilderError, BuildError, MirrorError, NixgenError, St
 __all__ = ["BuildReport", "Status", "TargetResult"]
 
 Status: TypeAlias = Literal["built", "cached", "failed", "would build"]
-"""Of a target: built or fetched now, there before, or neither; of a dry run, ``cached`` or ``would build``."""
+"""The state of a target. ``built``: it was built or fetched now. ``cached``: it existed before. A dry
+run says ``cached`` or ``would build``.
+"""
 
 
 @frozen(kw_only=True)
 class TargetResult:
-    """One target's outcome.
+    """The outcome of one target.
 
-    :param seconds: wall time of the target's own derivation; 0 when it was not built here.
-    :param failures: the failed derivations that it depends on (or is).
-    :param machine: the remote builder that its own derivation was given to; None for this computer.
+    :param target: the target.
+    :param status: its state.
+    :param seconds: the duration of the target's own derivation; 0 if this run did not build it.
+    :param failures: the failed derivations that it needs, perhaps its own.
+    :param machine: the remote builder of its own derivation; None for this computer.
     """
 
     target: Target
@@ -35,16 +39,17 @@ class TargetResult:
 
     @property
     def attr(self) -> str:
+        """The attribute path of the target."""
         return self.target.attr
 
 
 @frozen(kw_only=True)
 class BuildReport:
-    """Outcome of one `nixgen.driver.build.build.realise`.
+    """The outcome of `nixgen.driver.build.build.realise`.
 
-    :param results: one for each target asked for, in that order.
-    :param failures: the derivations that failed, in the order they did.
-    :param seconds: wall time of everything.
+    :param results: one for each target, in the order of the request.
+    :param failures: the derivations that failed, in the order of their failures.
+    :param seconds: the duration of the whole build.
     """
 
     results: tuple[TargetResult, ...]
@@ -53,21 +58,21 @@ class BuildReport:
 
     @property
     def ok(self) -> bool:
+        """Whether no target failed."""
         return all(result.status != "failed" for result in self.results)
 
     @property
     def unfetched(self) -> tuple[Failure, ...]:
-        """Files that the mirror did not give: worth another try with the next mirror, by
-        evaluating again with another value of ``mirrors``.
-        """
+        """The files that could not be fetched from the mirror. Another mirror may have them."""
         return tuple(f for f in self.failures if isinstance(f.error, MirrorError))
 
     def error(self, origins: Mapping[str, str | None] = MappingProxyType({})) -> NixgenError | None:
-        """What to tell the user; None when nothing failed.
+        """The error of the build; None if nothing failed.
 
-        A full disk is told first, a mirror second and a remote builder third, for they make other derivations fail too.
+        A full disk comes first, a mirror second and a remote builder third, because these make other
+        derivations fail, too.
 
-        :param origins: the user's ``file:line`` of each target.
+        :param origins: target → the user's ``file:line``.
         """
         if self.ok:
             return None

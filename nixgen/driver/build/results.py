@@ -56,7 +56,11 @@ def results_document(
 
 
 def source_commit(runner: Runner, project: Path) -> str | None:
-    """The commit that ``project`` has checked out; None outside git, or without git."""
+    """The commit that is checked out in a folder; None outside git, or if git is not installed.
+
+    :param runner: runs git.
+    :param project: the folder.
+    """
     command = Command(argv=("git", "-C", str(project), "rev-parse", "HEAD"), deadline=10)
     try:
         done = runner.run(command)

@@ -1,8 +1,9 @@
-"""GC roots of a project's targets: ``.nixgen/gcroots/<attr>`` (``<attr>-<output>`` beside ``out``).
+"""GC roots of a project's targets: the links ``.nixgen/gcroots/<attr>``, and ``<attr>-<output>`` for
+outputs other than ``out``.
 
-Each is an indirect root: deleting the project's folder frees its store paths at the next garbage
-collection. A root is made only after its target is complete, so that it also says "this is built":
-a build with nothing to do looks at these links and at nothing else.
+Each is an indirect root: after the project's folder is deleted, the next garbage collection frees its
+store paths. A root is made only when its target is complete. So a build with nothing to do reads these
+links and nothing else.
 """
 
 from __future__ import annotations
@@ -26,15 +27,26 @@ __all__ = ["Roots"]
 
 @frozen
 class Roots:
-    """The roots in one folder."""
+    """The roots in one folder.
+
+    :param folder: the folder of the links.
+    """
 
     folder: Path
 
     def link(self, attr: str, output: str = "out") -> Path:
+        """The link for an output.
+
+        :param attr: the target.
+        :param output: the name of the output.
+        """
         return self.folder / (attr if output == "out" else f"{attr}-{output}")
 
     def holds(self, target: Target) -> bool:
-        """Whether every output of a target exists and has its root. Starts nothing."""
+        """Whether every output of a target exists and has its root. Starts no process.
+
+        :param target: the target.
+        """
         try:
             return all(
                 os.readlink(self.link(target.attr, output)) == path  # noqa: PTH115
@@ -45,8 +57,11 @@ class Roots:
             return False
 
     def add(self, target: Target, *, runner: Runner, options: NixOptions) -> None:
-        """Root every output of a target that is complete in the store; replaces older roots.
+        """Make a root for every output of a target. Older roots of the target are replaced.
 
+        :param target: a target whose outputs are all in the store.
+        :param runner: runs Nix.
+        :param options: the settings of Nix.
         :raises StoreError: the folder or the store cannot be written.
         """
         if self.holds(target):
@@ -69,9 +84,10 @@ class Roots:
                 )
 
     def prune(self, known: Iterable[str]) -> tuple[str, ...]:
-        """Remove the roots of targets that are not ``known`` any more; their names.
+        """Remove the roots of all other targets. Files that are not links stay.
 
-        Only links are removed: a file that someone put there stays.
+        :param known: the targets whose roots stay.
+        :return: the names of the removed links.
         """
         kept = frozenset(known)
         removed = []
@@ -84,6 +100,6 @@ class Roots:
 
 
 def _belongs(name: str, attrs: frozenset[str]) -> bool:
-    """Whether ``name`` is one of ``attrs``, or one followed by ``-<output>``."""
+    """Whether a link is of one of the targets: its name is ``<attr>`` or ``<attr>-<output>``."""
     words = name.split("-")
     return any("-".join(words[:count]) in attrs for count in range(len(words), 0, -1))

@@ -1,6 +1,6 @@
-"""Which Nix this is and what it can do: probed once per binary, then remembered.
+"""The version and the abilities of the Nix on PATH, tried once for each binary and then remembered.
 
-Versions are not trusted (Lix, and distributions that patch); what matters is tried.
+The version alone is not enough: Lix differs, and distributions patch Nix. So each ability is tried.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _FEATURES = ("--extra-experimental-features", "nix-command flakes")
 
 @frozen(kw_only=True)
 class Capabilities:
-    """What was found out about one Nix binary.
+    """The version and the abilities of one Nix binary.
 
-    :param identity: see `nix_identity`; another one means another probe.
+    :param identity: its `nix_identity`. When that changes, the binary is tried again.
     :param version: the last word of ``nix --version``.
     :param implementation: ``nix`` or ``lix``.
     :param system: Nix's own platform, such as ``x86_64-linux``.
-    :param sandbox: its setting: ``true``, ``false`` or ``relaxed``.
-    :param config_command: how settings are shown: ``config show`` or ``show-config``.
+    :param sandbox: its setting ``sandbox``: ``true``, ``false`` or ``relaxed``.
+    :param config_command: the subcommand that prints settings: ``config show`` or ``show-config``.
     """
 
     identity: str
@@ -52,7 +52,7 @@ _FORMAT = Format(
 
 
 def nix_identity() -> str:
-    """Path, size and modification time of the Nix on PATH: changes when Nix does. Starts nothing.
+    """The path, size and time of the Nix on PATH, which change when Nix does. Starts no process.
 
     :raises MissingToolError: there is no Nix.
     """
@@ -64,18 +64,22 @@ def nix_identity() -> str:
 
 
 def program_identity(program: str) -> str:
-    """Path, size and modification time of a program, links followed."""
+    """The path, size and time of a program. Links are followed.
+
+    :param program: its path.
+    """
     real = os.path.realpath(program)
     status = os.stat(real)  # noqa: PTH116 - a no-op build is counted in milliseconds
     return f"{real}:{status.st_size}:{status.st_mtime_ns}"
 
 
 def probe(runner: Runner, cache: Path) -> Capabilities:
-    """The capabilities of the Nix on PATH.
+    """The version and the abilities of the Nix on PATH.
 
-    :param cache: folder for ``capabilities.json``; a file there that cannot be used is replaced.
+    :param runner: runs Nix.
+    :param cache: the folder of ``capabilities.json``. A file that cannot be used is replaced.
     :raises MissingToolError: there is no Nix.
-    :raises StoreError: Nix is there but cannot show its settings.
+    :raises StoreError: Nix cannot print its settings.
     """
     identity = nix_identity()
     file = cache / "capabilities.json"

@@ -1,7 +1,8 @@
-"""Failures of the world that Nix reports in words, mapped once to our errors."""
+"""Map failures that Nix reports as text to errors: of the store, the network and the inputs."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -34,23 +35,23 @@ _UNREACHABLE = re.compile(
 )
 _MISMATCH = re.compile(r"hash mismatch")
 _INPUTS = "flake-inputs.json"
-# the words of nix/lib/inputs.nix, but not the line of source that says them, which traces show, too
+# the message of nix/lib/inputs.nix; traces also show the source line with these words, which has ${
 _INPUT = re.compile(
     r"^\s*(?:…\s*)?while fetching the input \"(.+?)\" from (.+?)(?:, commit ([0-9a-f]{40}))?$"
 )
 _WRONG_INPUT = re.compile(r'the input "(.+?)" ')
-# fetchTarball; inputs.nix itself, for git; builtins.path, for folders, which says no hash
+# fetchTarball; inputs.nix itself, for git; builtins.path, for folders, whose message has no hash
 _OTHER_HASH = re.compile(r"hash mismatch|is not what is pinned|store path mismatch")
 _EXPECTED = re.compile(r"(?:specified:|expected)\s+(sha256[:-][A-Za-z0-9+/]+=?)")
 _GOT = re.compile(r"(?:got:?)\s+(sha256[:-][A-Za-z0-9+/]+=?)")
-# Nix 2.26 and git tell it in lines before the error, which is then about something else
+# Nix 2.26 and git report it in lines before the error, which is about something else
 _LOST = re.compile(
     r"Cannot find Git revision|object not found|remote error: upload-pack"
     r"|ambiguous argument|[Cc]ould(?:n't| not) find remote ref|[Rr]emote branch .* not found|cannot read object|revspec .* not found"
 )
 _NO_GIT = re.compile(r"executing 'git': No such file")
-# the most telling line, by what it says
-_WHY = (
+# patterns of the line that explains a failure, the best first
+_EXPLANATIONS = (
     re.compile(r"^(?!.*retrying in).*unable to (?:download|access)"),
     re.compile(r"fatal: |HTTP error|does not exist"),
     re.compile(r"^\s*error: "),
@@ -88,13 +89,16 @@ def store_fault(lines: Iterable[str]) -> StoreError | None:
 
 
 def fetch_fault(name: str, lines: Iterable[str]) -> OutsideError | None:
-    """Why the fetch of ``name`` (a file of a Debian mirror) failed; None when it is unclear.
+    """The error of a file that a Debian mirror did not deliver; None for any other failure.
 
-    A mirror keeps only the newest version of a package: 404 means that the lock is out of date.
+    A mirror keeps only the newest version of a package, so 404 means that the lock is out of date.
+
+    :param name: the file.
+    :param lines: the log of the build that fetches it.
     """
     text = "\n".join(lines)
-    found = _URL.search(text)
-    mirror = f" from {found[0]}" if found else ""
+    url = _URL.search(text)
+    mirror = f" from {url[0]}" if url else ""
     if _GONE.search(text):
         return MirrorError(
             f"the mirror no longer has {name}{mirror}: the package was superseded",
@@ -115,9 +119,11 @@ def fetch_fault(name: str, lines: Iterable[str]) -> OutsideError | None:
 
 
 def input_fault(lines: Iterable[str]) -> LockError | OutsideError | None:
-    """Why a tree of flake-inputs.json cannot be had, from a whole trace; None when it is about something else.
+    """The error of an input of flake-inputs.json; None for any other failure.
 
-    A pin that says what is not so is wrong input; a host that does not answer, or has lost a commit, is something outside.
+    A wrong pin is a LockError. A host that does not answer, or has lost a commit, is an OutsideError.
+
+    :param lines: the whole trace of an evaluation.
     """
     lines = tuple(lines)
     text = "\n".join(lines)
@@ -139,8 +145,13 @@ def input_fault(lines: Iterable[str]) -> LockError | OutsideError | None:
     if _NO_GIT.search(text):
         return missing_tool("git")
     copy = f"use a local copy: --override-input {name}=PATH"
-    told = (line for why in _WHY for line in reversed(lines) if why.search(line))
-    details = [line.strip().removeprefix("error: ") for line in [next(told, "")] if line]
+    explanations = (
+        line.strip().removeprefix("error: ")
+        for pattern in _EXPLANATIONS
+        for line in reversed(lines)
+        if pattern.search(line)
+    )
+    details = list(itertools.islice(explanations, 1))
     if _GONE.search(text) or (_LOST.search(text) and not _UNREACHABLE.search(text)):
         what = f"the commit {commit[:12]} of" if commit else "what is pinned as"
         return OutsideError(

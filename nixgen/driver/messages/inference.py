@@ -1,8 +1,7 @@
-"""From the records of one Nix process, in order, to events.
+"""Turn the records of one Nix process, in their order, into events.
 
-Nix does not say everything that a person wants to know. This module infers when a build ended,
-whether a failure is the derivation's or the remote builder's, and which machine a line of ssh is
-about.
+Some facts are not in the records. This module infers when a build ended, whether the derivation or
+the remote builder is at fault, and which machine a line of ssh is about.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ _RECENT = 30
 
 @frozen
 class _Relayed:
-    """A build that a remote builder tells of, and that this Nix has told of already."""
+    """A build that a remote builder reports, after this Nix has reported it already."""
 
     id: int
     drv: str
@@ -97,7 +96,7 @@ class _Builds:
         return (BuildStarted(drv, machine),)
 
     def is_relayed(self, drv: str, machine: str) -> bool:
-        """Whether a remote builder repeats, as its own build, one that this Nix gave to it."""
+        """Whether the report of a build comes from the remote builder that this Nix gave it to."""
         return not machine and drv in self.active and bool(self.machines.get(drv))
 
     def finish(self, drv: str) -> tuple[Event, ...]:
@@ -289,6 +288,6 @@ class EventParser:
         seconds = self.builds.fail(drv)
         machine = self.builds.machines.get(drv)
         if machine and not refusal.remote and self.hook_errors:
-            # the build hook ended without a word from the builder about the derivation
+            # the build hook ended, and the builder reported nothing about the derivation
             return (BuildFailed(drv, seconds, self.hook_errors.popleft(), machine),)
         return (BuildFailed(drv, seconds, refusal.reason),)

@@ -1,8 +1,8 @@
-"""Nix's error text, boiled down.
+"""Read the error text of an evaluation: the message, the positions, the option.
 
-2.8 puts the message first and walks outwards; since 2.19 the trace comes first and the message
-last, after an empty ``error:``. Positions are ``at FILE:LINE:COLUMN:``. What the module system says of options and of
-the files that define them is in words, in nixpkgs' ``lib/modules.nix``.
+Nix 2.8 prints the message first, and then the trace from the inside to the outside. Since 2.19 the
+trace comes first and the message last, after an empty ``error:``. Positions are
+``at FILE:LINE:COLUMN:``. The messages about options come from nixpkgs' ``lib/modules.nix``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Trace", "parse_trace"]
 
 _POSITION = re.compile(r"^\s*(?:…\s.*)?\bat (/.+?):(\d+)(?::\d+)?:?$")
 _ERROR = re.compile(r"^\s*error:\s*(.*)$")
-# not the line of source with the same words, which traces show, too
+# the target has no ${…}: traces also show the source line with these words
 _TARGET = re.compile(r"while evaluating the target ([a-z]+\.[\w.-]+)")
 _END = re.compile(r"^\s*(?:at [/«]|…|\d+\s*\||\||\(use '--show-trace'|\(stack trace)")
 _STACK = re.compile(r"stack overflow|max-call-depth")
@@ -32,16 +32,16 @@ _FILE = re.compile(r"`(/[^']+)'")
 
 @frozen(kw_only=True)
 class Trace:
-    """What an evaluation error says.
+    """The content of an evaluation error.
 
-    :param message: the essential lines, without ``error:``.
-    :param positions: files and lines, innermost first.
-    :param target: attribute path of the target, when the trace names it.
-    :param option: the option that it is about, innermost, when modules are evaluated.
-    :param files: files whose definitions of it are to blame, those in the message first.
-    :param stack: Nix's stack ran out.
-    :param memory: the memory ran out.
-    :param lines: all of it, without noise and colours.
+    :param message: the lines of the message, without ``error:``.
+    :param positions: files and lines, the innermost first.
+    :param target: the target; None if the trace names none.
+    :param option: the innermost option that was evaluated; None outside of modules.
+    :param files: the files that define the option, those in the message first.
+    :param stack: whether Nix's stack ran out.
+    :param memory: whether the memory ran out.
+    :param lines: the whole text, without noise and colours.
     """
 
     message: tuple[str, ...]
@@ -55,6 +55,7 @@ class Trace:
 
     @property
     def exhausted(self) -> bool:
+        """Whether the stack or the memory ran out."""
         return self.stack or self.memory
 
     def __bool__(self) -> bool:
@@ -62,7 +63,10 @@ class Trace:
 
 
 def parse_trace(stderr: bytes) -> Trace:
-    """The trace in what an evaluation wrote to standard error. Never raises."""
+    """Read the error in the standard error of an evaluation. Never raises.
+
+    :param stderr: the standard error.
+    """
     lines = strip_noise(clean(line) for line in stderr.decode("utf-8", "replace").splitlines())
     starts = [number for number in range(len(lines)) if _is_start(lines[number : number + 2])]
     message: list[str] = []
@@ -79,13 +83,14 @@ def parse_trace(stderr: bytes) -> Trace:
         # In the new order most positions come before the message.
         innermost_first = not any(_POSITION.match(line) for line in lines[:number])
     else:
-        told = (line.strip() for line in lines)
-        message = [line for line in told if _STACK.search(line) or _MEMORY.search(line)][:1]
+        message = [line.strip() for line in lines if _STACK.search(line) or _MEMORY.search(line)][
+            :1
+        ]
     positions = [(found[1], int(found[2])) for line in lines if (found := _POSITION.match(line))]
     if not innermost_first:
         positions.reverse()
     text = "\n".join(lines)
-    said = "\n".join(message)
+    message_text = "\n".join(message)
     options = _WHILE_OPTION.findall(text)
     files = _WHILE_FILE.findall(text)
     if not innermost_first:
@@ -96,16 +101,16 @@ def parse_trace(stderr: bytes) -> Trace:
         message=tuple(message),
         positions=tuple(dict.fromkeys(positions)),
         target=targets[0].rstrip("'\"") if targets else None,
-        option=next(iter([*_OPTION.findall(said), *options]), None),
-        files=tuple(dict.fromkeys([*_FILE.findall(said), *files])),
-        stack=bool(_STACK.search(said)),
-        memory=bool(_MEMORY.search(said)),
+        option=next(iter([*_OPTION.findall(message_text), *options]), None),
+        files=tuple(dict.fromkeys([*_FILE.findall(message_text), *files])),
+        stack=bool(_STACK.search(message_text)),
+        memory=bool(_MEMORY.search(message_text)),
         lines=lines,
     )
 
 
 def _is_start(lines: tuple[str, ...]) -> bool:
-    """Whether a message begins in the first of two lines: texts that begin with a newline leave nothing in it."""
+    """Whether a message begins in the first of two lines. ``error:`` alone begins it in the second."""
     found = _ERROR.match(lines[0])
     if found is None or found[1]:
         return found is not None

@@ -1,1 +1,1 @@
-"""The local store: what it holds, read from its database or asked of Nix."""
+"""The local store: metadata of its paths, from its database or from Nix."""

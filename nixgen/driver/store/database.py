@@ -1,4 +1,4 @@
-"""The store's own database, read-only."""
+"""Read the database of a Nix store. Nothing writes to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ _CLOSURE = (
 
 
 def valid(database: Path, paths: tuple[str, ...]) -> frozenset[str] | None:
-    """The valid ones of ``paths``; None when the database cannot be read."""
+    """The paths that are valid; None if the database cannot be read.
+
+    :param database: the file.
+    :param paths: full store paths.
+    """
     try:
         with _snapshot(database) as connection:
             rows = connection.execute(
@@ -36,8 +40,11 @@ def valid(database: Path, paths: tuple[str, ...]) -> frozenset[str] | None:
 
 
 def query(database: Path, paths: tuple[str, ...], *, recursive: bool) -> dict[str, PathInfo] | None:
-    """Metadata of the valid ones of ``paths`` (``recursive``: and of all they reference) by path;
-    None when the database cannot be read.
+    """The metadata of valid paths, by path; None if the database cannot be read.
+
+    :param database: the file.
+    :param paths: full store paths. Invalid ones are left out.
+    :param recursive: include the closure.
     """
     wanted = (json.dumps(paths),)
     if recursive:
@@ -72,8 +79,12 @@ def query(database: Path, paths: tuple[str, ...], *, recursive: bool) -> dict[st
 
 
 def outputs(database: Path, drvs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Output paths of those of ``drvs`` that are valid; none where the database cannot be read."""
-    found: dict[str, list[str]] = {}
+    """The output paths of valid derivations; none if the database cannot be read.
+
+    :param database: the file.
+    :param drvs: store paths of derivations.
+    """
+    by_drv: dict[str, list[str]] = {}
     with contextlib.suppress(sqlite3.Error), _snapshot(database) as connection:
         for drv, path in connection.execute(
             "SELECT ValidPaths.path, DerivationOutputs.path FROM DerivationOutputs"
@@ -81,13 +92,18 @@ def outputs(database: Path, drvs: tuple[str, ...]) -> dict[str, tuple[str, ...]]
             " WHERE ValidPaths.path IN (SELECT value FROM json_each(?)) ORDER BY DerivationOutputs.id",
             (json.dumps(drvs),),
         ):
-            found.setdefault(drv, []).append(path)
-    return {drv: tuple(paths) for drv, paths in found.items()}
+            by_drv.setdefault(drv, []).append(path)
+    return {drv: tuple(paths) for drv, paths in by_drv.items()}
 
 
 def realisations(database: Path, paths: tuple[str, ...]) -> list[Realisation]:
-    """Those of ``paths``, in an order that depends on them alone; none where the database cannot be read, or
-    has no such table, as long as nothing content-addressed was built (``src/libstore/ca-specific-schema.sql``).
+    """The realisations of store paths, in an order that depends on them alone.
+
+    There are none if the database cannot be read. The table is missing until something
+    content-addressed was built (``src/libstore/ca-specific-schema.sql``).
+
+    :param database: the file.
+    :param paths: full store paths.
     """
     wanted = (json.dumps(paths),)
     try:

@@ -1,4 +1,4 @@
-"""``nix path-info --json`` in the shapes of Nix 2.8 … 2.36 and Lix.
+"""Read ``nix path-info --json`` of Nix 2.8 … 2.36 and Lix. The shape of the JSON differs:
 
 - until 2.18: a list of objects with ``path``; an invalid path has ``"valid": false``
 - since 2.19: a map from path to object; an invalid path is null
@@ -29,15 +29,15 @@ _INVALID = re.compile(r"path '([^']+)' is not valid")
 
 @frozen(kw_only=True)
 class PathInfo:
-    """A valid store path.
+    """The metadata of a valid store path.
 
-    :param path: full path.
-    :param nar_hash: ``sha256:<Nix base-32>`` of its NAR.
-    :param nar_size: bytes of its NAR.
-    :param references: full paths, sorted; may hold the path itself.
-    :param deriver: full path of the derivation that made it, when known.
-    :param signatures: ``<key name>:<base64>`` each.
-    :param ca: content address as in a narinfo's ``CA``, when it has one.
+    :param path: the full path.
+    :param nar_hash: the hash of its NAR, ``sha256:<Nix base 32>``.
+    :param nar_size: the size of its NAR in bytes.
+    :param references: full paths, sorted. The path itself may be one.
+    :param deriver: the full path of the derivation that made it; None if it is unknown.
+    :param signatures: each ``<key name>:<base64>``.
+    :param ca: the content address, as ``CA`` in a narinfo; None if it has none.
     """
 
     path: str
@@ -51,11 +51,12 @@ class PathInfo:
 
 @frozen(kw_only=True)
 class Realisation:
-    """That an output of a content-addressed derivation turned out to be a store path.
+    """The store path that an output of a content-addressed derivation has.
 
     :param id: ``sha256:<hex of the derivation, modulo its inputs>!<output name>``.
-    :param path: full store path.
-    :param dependencies: ids of the realisations that it was built with, and their paths.
+    :param path: the full store path.
+    :param signatures: each ``<key name>:<base64>``.
+    :param dependencies: id of each realisation that it was built with → its store path.
     """
 
     id: str
@@ -109,10 +110,14 @@ _DOCUMENT = tuple[_Invalid | _Listed, ...] | _Versioned | _Paths
 def query(
     runner: Runner, options: NixOptions, paths: tuple[str, ...], *, recursive: bool
 ) -> dict[str, PathInfo]:
-    """Metadata of the valid ones of ``paths``, by path.
+    """The metadata of valid paths, by path.
 
-    :raises StoreError: when Nix fails for another reason than an invalid path, or says nothing
-        that is known.
+    :param runner: runs Nix.
+    :param options: the settings of Nix.
+    :param paths: full store paths. Invalid ones are left out.
+    :param recursive: include the closure.
+    :raises StoreError: Nix fails for another reason than an invalid path, or its output has no known
+        shape.
     """
     found: dict[str, PathInfo] = {}
     for derivations in (False, True):
@@ -143,6 +148,13 @@ def _parsed(document: bytes) -> dict[str, PathInfo]:
 
 
 def valid(runner: Runner, options: NixOptions, paths: tuple[str, ...]) -> frozenset[str]:
+    """The paths that are valid.
+
+    :param runner: runs Nix.
+    :param options: the settings of Nix.
+    :param paths: full store paths.
+    :raises StoreError: as `query`.
+    """
     return frozenset(query(runner, options, paths, recursive=False)) if paths else frozenset()
 
 

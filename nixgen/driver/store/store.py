@@ -1,7 +1,7 @@
-"""What the Nix store knows about its paths: hashes, sizes, references, signatures.
+"""The local Nix store: hashes, sizes, references and signatures of its paths.
 
-The store's database is read directly where it may be (ten times faster than asking Nix), else
-through ``nix path-info``. Schema: ``src/libstore/schema.sql`` of Nix, version 10, the only one
+The database of the store is read directly, which is ten times faster than Nix. If it cannot be read,
+``nix path-info`` answers. The schema is version 10 of Nix's ``src/libstore/schema.sql``, the only one
 since Nix 2.0.
 """
 
@@ -28,10 +28,12 @@ __all__ = ["PathInfo", "Realisation", "Store"]
 class Store:
     """Reads a local store; never writes to it.
 
-    :param root: where the store physically lies; ``/nix/store/x`` is at ``root/nix/store/x``.
-    :param state_dir: where its database lies; ``root/nix/var/nix`` when None.
-    :param log_dir: where build logs lie; ``root/nix/var/log/nix`` when None.
-    :param options: for the fallback through Nix.
+    :param root: the folder of the store's files: ``/nix/store/x`` is at ``root/nix/store/x``.
+    :param store_dir: the folder in its paths, ``/nix/store`` unless Nix was built for another.
+    :param state_dir: the folder of its database; None for ``root/nix/var/nix``.
+    :param log_dir: the folder of build logs; None for ``root/nix/var/log/nix``.
+    :param options: the settings of Nix, which answers if the database cannot be read.
+    :param runner: runs Nix.
     """
 
     root: Path = Path("/")
@@ -43,7 +45,11 @@ class Store:
 
     @classmethod
     def of_host(cls, *, options: NixOptions | None = None, runner: Runner | None = None) -> Store:
-        """The store that Nix itself would use here: heeds NIX_STORE_DIR, NIX_STATE_DIR and NIX_LOG_DIR."""
+        """The store that Nix uses here, by NIX_STORE_DIR, NIX_STATE_DIR and NIX_LOG_DIR.
+
+        :param options: the settings of Nix.
+        :param runner: runs Nix.
+        """
         state, logs = os.environ.get("NIX_STATE_DIR"), os.environ.get("NIX_LOG_DIR")
         return cls(
             store_dir=os.environ.get("NIX_STORE_DIR", "/nix/store"),
@@ -55,68 +61,93 @@ class Store:
 
     @property
     def database(self) -> Path:
+        """The file of its database."""
         return (self.state_dir or self.root / "nix/var/nix") / "db/db.sqlite"
 
     def real_path(self, path: str) -> Path:
-        """Where a store path's files can be read."""
+        """The place of a store path on the disk.
+
+        :param path: the full store path.
+        """
         return self.root / path.lstrip("/")
 
     def closure(self, paths: Iterable[str]) -> list[PathInfo]:
-        """The paths and all that they reference, each once, references before referrers, in an
-        order that depends on the closure alone.
+        """The closure of paths: each path once, and references before the paths that refer to them.
 
-        :raises StoreError: naming a path that is not valid in this store.
+        The order depends on the closure alone.
+
+        :param paths: full store paths.
+        :raises StoreError: one is not valid in this store; the error names it.
         """
         return self._query(paths, recursive=True)
 
     def info(self, paths: Iterable[str]) -> list[PathInfo]:
-        """The paths themselves, in the given order without repetitions; errors as `closure`."""
+        """The metadata of paths, in the given order without repetitions.
+
+        :param paths: full store paths.
+        :raises StoreError: as `closure`.
+        """
         wanted = tuple(dict.fromkeys(paths))
         by_path = {info.path: info for info in self._query(wanted, recursive=False)}
         return [by_path[path] for path in wanted]
 
     def valid(self, paths: Iterable[str]) -> frozenset[str]:
-        """Those of ``paths`` that the store has completely."""
+        """The paths that the store has completely.
+
+        :param paths: full store paths.
+        """
         wanted = tuple(dict.fromkeys(paths))
         if not wanted:
             return frozenset()
         from nixgen.driver.store import database
 
-        found = database.valid(self.database, wanted)
-        if found is None:
-            found = path_info.valid(self.runner, self._nix_options, wanted)
-        return found
+        valid = database.valid(self.database, wanted)
+        if valid is None:
+            valid = path_info.valid(self.runner, self._nix_options, wanted)
+        return valid
 
     def is_valid(self, paths: Iterable[str]) -> bool:
-        """Whether the store has every one of ``paths`` completely."""
+        """Whether the store has all paths completely.
+
+        :param paths: full store paths.
+        """
         wanted = frozenset(paths)
         return self.valid(wanted) == wanted
 
     def realisations(self, paths: Iterable[str]) -> list[Realisation]:
-        """How the content-addressed ones of ``paths`` came about; most stores know of none."""
+        """The realisations of content-addressed paths. Most stores have none.
+
+        :param paths: full store paths.
+        """
         from nixgen.driver.store import database
 
         return database.realisations(self.database, tuple(dict.fromkeys(paths)))
 
     def outputs(self, drvs: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Derivation → its output paths, built or not, in the order of their names.
+        """Derivation → its output paths, built or not, in the order of the output names.
 
-        Derivations that the store does not have are left out, and so are all where the database cannot be read.
+        Derivations that the store does not have are left out. There are none if the database cannot be
+        read.
+
+        :param drvs: store paths of derivations.
         """
         from nixgen.driver.store import database
 
         return database.outputs(self.database, tuple(dict.fromkeys(drvs)))
 
     def build_log(self, drv: str) -> bytes | None:
-        """What the builder of ``drv`` wrote; None when this store has not built it or keeps no logs.
+        """The log of a build; None if this store has not built the derivation, or keeps no logs.
 
-        Logs lie at ``drvs/<2 characters>/<the rest>``, by default compressed with bzip2 (src/libstore/local-fs-store.cc).
+        A log is at ``drvs/<2 characters>/<the rest>`` below the folder of logs, by default compressed
+        with bzip2 (``src/libstore/local-fs-store.cc``).
+
+        :param drv: the derivation.
         """
         name = base_name(drv)
         folder = (self.log_dir or self.root / "nix/var/log/nix") / "drvs" / name[:2]
         try:
             return bz2.decompress((folder / f"{name[2:]}.bz2").read_bytes())
-        except (OSError, ValueError):  # a log that is still written, or was cut off, is no log yet
+        except (OSError, ValueError):  # ValueError: Nix still writes the log, or it was cut off
             pass
         try:
             return (folder / name[2:]).read_bytes()

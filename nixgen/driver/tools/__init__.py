@@ -1,1 +1,1 @@
-"""Fetching inputs and formatting Nix files."""
+"""Fetch inputs and format Nix files."""

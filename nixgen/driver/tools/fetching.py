@@ -1,7 +1,7 @@
-"""A tree of sources by Nix's own fetchers: what revision it has, its hash, its date.
+"""Fetch a tree of sources by Nix's own fetchers, with its revision, hash and date.
 
-``builtins.fetchTree`` takes the same attributes as the inputs of a flake, and has since Nix 2.4. It belongs to an
-experimental feature, which is enabled for this one evaluation.
+``builtins.fetchTree`` takes the attributes of a flake's input since Nix 2.4. It is part of an
+experimental feature, which is enabled for this evaluation alone.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ in
 class Fetched:
     """A tree in the store.
 
-    :param rev: of what comes from version control.
-    :param nar_hash: ``sha256-<base64>``.
-    :param last_modified: when it is known; of a tarball, Nix 2.8 does not say.
-    :param path: in the store.
+    :param rev: the revision; None for a tree that is not under version control.
+    :param nar_hash: the hash of its NAR, ``sha256-<base64>``.
+    :param last_modified: the date; None if it is unknown, as of tarballs in Nix 2.8.
+    :param path: the store path.
     """
 
     rev: str | None
@@ -58,7 +58,12 @@ class Fetched:
 def tree_command(
     reference: Mapping[str, Any], *, options: NixOptions, cache: Path | None = None
 ) -> Command:
-    """See `fetch_tree`."""
+    """The command of `fetch_tree`.
+
+    :param reference: see `fetch_tree`.
+    :param options: the settings of Nix.
+    :param cache: see `fetch_tree`.
+    """
     return Command(
         argv=(
             "nix-instantiate",
@@ -67,7 +72,7 @@ def tree_command(
             "--json",
             "--read-write-mode",
             *options.arguments,
-            # What a branch means is asked each time; and a host that answers does so soon.
+            # Ask each time which commit a branch has, and give up soon on a host that does not answer.
             *("--option", "tarball-ttl", "0", "--option", "connect-timeout", "15"),
             *("--log-format", "internal-json", "-v"),
             *("--argstr", "reference", json.dumps(dict(reference), ensure_ascii=False)),
@@ -90,32 +95,36 @@ def fetch_tree(
 ) -> Fetched:
     """Bring a tree into the store.
 
-    :param reference: attributes of a flake's input: ``type`` and what belongs to it.
-    :param name: of the input that is fetched, and ``origin``, where from, for errors.
-    :param observe: gets what is transferred; what Nix and git say is only for errors.
-    :param cache: in place of Nix's own cache of downloads, below the user's: with an empty one, hosts are asked in any case.
-    :raises LockError: the reference says something that is not so.
-    :raises OutsideError: it cannot be had; no git; the store cannot be written.
+    :param reference: the attributes of a flake's input: ``type``, and others that depend on it.
+    :param name: the name of the input, for errors.
+    :param origin: the place that it is fetched from, for errors.
+    :param runner: runs Nix.
+    :param options: the settings of Nix.
+    :param cache: a folder that replaces Nix's cache of downloads. With an empty one, Nix asks the host
+        in any case.
+    :param observe: gets the events of transfers. Messages are used for errors only.
+    :raises LockError: the reference is wrong, such as its hash.
+    :raises OutsideError: the tree cannot be fetched; git is missing; the store cannot be written.
     """
-    parser, said = EventParser(), list[str]()
+    parser, messages = EventParser(), list[str]()
 
-    def hear(line: bytes) -> None:
+    def read(line: bytes) -> None:
         for event in parser.feed(line):
             if not isinstance(event, Message):
                 observe(event)
             elif not event.text.startswith("(use '--show-trace'"):
                 words = event.text.splitlines()
-                said.extend(words if event.level else [f"error: {words[0]}", *words[1:]])
+                messages.extend(words if event.level else [f"error: {words[0]}", *words[1:]])
 
-    done = runner.lines(tree_command(reference, options=options, cache=cache), hear)
+    done = runner.lines(tree_command(reference, options=options, cache=cache), read)
     if done.ok:
         return _fetched(json.loads(done.stdout))
-    trace = parse_trace("\n".join(said).encode())
+    trace = parse_trace("\n".join(messages).encode())
     commit = f", commit {reference['rev']}" if "rev" in reference else ""
-    # as nix/lib/inputs.nix says it, and nixgen.driver.messages.faults reads it
+    # the message of nix/lib/inputs.nix, which nixgen.driver.messages.faults reads
     context = f'while fetching the input "{name}" from {origin}{commit}'
     fault = store_fault(trace.message) or input_fault((*trace.lines, context))
-    assert fault is not None  # noqa: S101 - it is told what has been fetched
+    assert fault is not None  # noqa: S101 - the context names the input
     raise fault
 
 

@@ -1,4 +1,7 @@
-"""Formatting hand-written Nix as RFC 166 asks, through nixfmt. Generated files need none: the printer writes them in that form."""
+"""Format hand-written Nix in the style of RFC 166, by nixfmt.
+
+Generated files need no formatting: the printer writes them in that style.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,11 @@ from nixgen.records.document import document
 
 __all__ = ["Formatted", "Formatter", "Rejected", "Report", "format_files"]
 
-#: The official formatter, and ports of it that take the same arguments. Others have other forms, between which files would go
-#: back and forth.
+#: The official formatter, or a port with the same arguments. With a formatter of another style, files
+#: would change back and forth.
 _PROGRAM = "nixfmt"
 _DEADLINE = 60
-#: Text that has the form. The program of that name had another one before RFC 166.
+#: A text in the style of RFC 166. Older versions of nixfmt change it.
 _SAMPLE = b"""\
 { lib, pkgs, ... }:
 {
@@ -42,9 +45,11 @@ _INSTALL = (
 
 @attrs.frozen(kw_only=True)
 class Formatted:
-    """A file that was read and has a form.
+    """A file that nixfmt has formatted.
 
-    :param name: as people know it.
+    :param name: the path that people know.
+    :param before: its content.
+    :param after: its content in the style of RFC 166.
     """
 
     name: str
@@ -53,10 +58,11 @@ class Formatted:
 
     @property
     def changed(self) -> bool:
+        """Whether the file was in another style."""
         return self.before != self.after
 
     def difference(self) -> Iterator[str]:
-        """A unified diff, line by line; nothing when it has the form already."""
+        """The lines of a unified diff; none if nothing changed."""
         old, new = (
             text.decode(errors="replace").splitlines(keepends=True)
             for text in (self.before, self.after)
@@ -68,7 +74,8 @@ class Formatted:
 class Rejected:
     """A file that is not Nix, or cannot be read.
 
-    :param reason: lines, in the words of whoever refused it.
+    :param name: the path that people know.
+    :param reason: the lines of the error message.
     """
 
     name: str
@@ -77,13 +84,20 @@ class Rejected:
 
 @attrs.frozen
 class Formatter:
-    """A nixfmt that is there."""
+    """An installed nixfmt.
+
+    :param runner: runs it.
+    """
 
     runner: Runner
 
     @classmethod
     def find(cls, runner: Runner) -> Formatter:
-        """:raises MissingToolError: there is none, or one from before RFC 166."""
+        """The nixfmt on PATH.
+
+        :param runner: runs it.
+        :raises MissingToolError: there is none, or it is older than RFC 166.
+        """
         formatter = cls(runner)
         try:
             found = formatter.format("sample.nix", _SAMPLE)
@@ -100,18 +114,27 @@ class Formatter:
         return formatter
 
     def format(self, name: str, text: bytes) -> Formatted | Rejected:
-        """:raises MissingToolError: there is no nixfmt."""
+        """Format a text.
+
+        :param name: the path that people know.
+        :param text: the content of the file.
+        :raises MissingToolError: there is no nixfmt.
+        """
         argv = (_PROGRAM, f"--filename={name}", "-")
         done = self.runner.run(Command(argv=argv, stdin=text, deadline=_DEADLINE))
         if not done.ok:
-            said = "\n".join(done.stderr_tail()).strip("\n") or f"nixfmt ended with {done.status}"
-            return Rejected(name=name, reason=tuple(said.split("\n")))
+            reason = "\n".join(done.stderr_tail()).strip("\n")
+            lines = (reason or f"nixfmt ended with {done.status}").split("\n")
+            return Rejected(name=name, reason=tuple(lines))
         return Formatted(name=name, before=text, after=done.stdout)
 
 
 @attrs.frozen
 class Report:
-    """What came of some files, in their order."""
+    """The results for several files.
+
+    :param results: one for each file, in their order.
+    """
 
     results: tuple[Formatted | Rejected, ...]
 
@@ -124,7 +147,7 @@ class Report:
         return tuple(each for each in self.results if isinstance(each, Rejected))
 
     def document(self) -> dict[str, Any]:
-        """nixgen/fmt/1."""
+        """The document ``nixgen/fmt/1``."""
         return document(
             "nixgen/fmt/1",
             files=len(self.results),
@@ -133,9 +156,11 @@ class Report:
         )
 
     def require(self, *, check: bool) -> None:
-        """
-        :raises InputError: a file is not Nix; all of them.
-        :raises StaleError: with ``check``, a file has another form.
+        """Raise an error if a file is wrong.
+
+        :param check: whether a file in another style is wrong.
+        :raises InputError: some files are not Nix; the error lists them all.
+        :raises StaleError: ``check`` is true, and a file is in another style.
         """
         if self.rejected:
             raise InputError(
@@ -143,7 +168,7 @@ class Report:
                 details=[
                     line for each in self.rejected for line in (f"{each.name}:", *each.reason)
                 ],
-                hint="correct what is said of them, and run the command again",
+                hint="correct the errors, and run the command again",
             )
         if check and self.changed:
             many = len(self.changed) > 1
@@ -158,10 +183,12 @@ def _count(files: int) -> str:
 
 
 def format_files(files: Iterable[tuple[str, Path]], formatter: Formatter, *, write: bool) -> Report:
-    """Format files, as many at a time as there are processors.
+    """Format files, one for each processor at a time.
 
-    :param files: with the names that people know them by.
-    :param write: put what changed in place, whole or not at all; links stay, and what they lead to is formatted.
+    :param files: the name that people know, and the path of each file.
+    :param formatter: the formatter.
+    :param write: replace files that changed, each completely or not at all. Links stay, and the files
+        that they lead to are replaced.
     :raises StoreError: a file cannot be written.
     """
 

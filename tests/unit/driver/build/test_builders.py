@@ -1,4 +1,4 @@
-"""Remote builders: what a model may say, the line that it becomes, and what Nix's and ssh's words mean."""
+"""Remote builders: their models, the lines of the machines file, and the messages of Nix and ssh."""
 
 from __future__ import annotations
 
@@ -102,20 +102,20 @@ def problems(*builders: Builder) -> list[tuple[str, str]]:
         ("host_key", "ssh-dss " + ED25519.split()[1]),
     ],
 )
-def test_what_a_builder_may_not_be(field: str, value: object) -> None:
+def test_a_wrong_field_of_a_builder_is_refused(field: str, value: object) -> None:
     (found,) = problems(builder(**{field: value}))
     name = value if field == "name" else "big-1"
     assert found[0].startswith(f"builders.{name}.{field}")
 
 
-def test_all_problems_come_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     found = problems(
         builder(host="a b", port=0, systems=["x"], max_jobs=0), Builder("b", host="localhost")
     )
     assert len(found) == 5
 
 
-def test_two_of_a_name_or_of_an_address_are_a_problem() -> None:
+def test_two_builders_with_one_name_or_address_are_a_problem() -> None:
     assert problems(builder(), builder(host="other.example.org")) == [
         ("builders[1]", problems(builder(), builder(host="other.example.org"))[0][1])
     ]
@@ -128,7 +128,7 @@ def test_two_of_a_name_or_of_an_address_are_a_problem() -> None:
 # the machines file
 
 
-def test_every_field_has_its_place() -> None:
+def test_every_field_has_its_place_in_the_line() -> None:
     full = builder(
         user="nix",
         port=2222,
@@ -155,12 +155,12 @@ def test_every_field_has_its_place() -> None:
     assert base64.b64decode(host_key).decode() == ED25519, "without its comment"
 
 
-def test_what_is_left_out_is_a_dash() -> None:
+def test_a_missing_field_is_a_dash() -> None:
     _, line = machine_lines(Project("p", builders=[builder(protocol="ssh")]))
     assert line == "ssh://builder.example.org x86_64-linux - 1 1 - - -"
 
 
-def test_the_file_is_there_only_with_builders_and_has_no_semicolon() -> None:
+def test_the_file_exists_only_with_builders_and_has_no_semicolon() -> None:
     assert "builders" not in render(lower(Project("p")))[0]
     text = render(lower(Project("p", builders=[builder()])))[0]["builders"].decode()
     # it separates machines, in comments too
@@ -175,7 +175,7 @@ WORDS = st.text("ab1-.#;,@/ \n\t", max_size=4)
 
 
 @given(WORDS, WORDS, WORDS, WORDS, st.lists(WORDS, max_size=2))
-def test_whatever_passes_the_checks_is_one_machine(
+def test_every_valid_builder_is_one_machine(
     host: str, user: str, key: str, host_key: str, features: list[str]
 ) -> None:
     given_ = builder(
@@ -193,7 +193,7 @@ def test_whatever_passes_the_checks_is_one_machine(
     assert last.name == "last"
 
 
-def test_a_machines_file_of_somebody_else() -> None:
+def test_a_machines_file_written_by_hand_is_read() -> None:
     builders = Builders.parse(
         "# two words\nnix@a.example.org x86_64-linux ; ssh://b x86_64-linux - 4 # c\n\n"
         "\tssh-ng://u@c:44?compress=true   riscv64-linux  /k\n"
@@ -209,12 +209,12 @@ def test_a_machines_file_of_somebody_else() -> None:
     )
 
 
-def test_a_host_key_that_is_no_base64() -> None:
+def test_a_host_key_that_is_not_base64_is_refused() -> None:
     with pytest.raises(UsageError, match="host key of the builder a"):
         Builders.parse("ssh://a x86_64-linux - 1 1 - - AA!A")
 
 
-def test_selecting() -> None:
+def test_builders_are_selected_by_name() -> None:
     both = Builders.parse("# big-1\nssh://a\n# small\nssh://b")
     assert [m.name for m in both.select(["small", "big-1", "small"]).machines] == ["small", "big-1"]
     with pytest.raises(UsageError) as close:
@@ -231,7 +231,7 @@ def test_selecting() -> None:
 # the way there
 
 
-def test_ssh_is_told_what_a_port_in_a_name_means(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssh_gets_a_configuration_for_names_with_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIX_SSHOPTS", "-v")
     key = base64.b64encode(ED25519.encode()).decode()
     builders = Builders.parse(f"ssh-ng://a\nssh-ng://u@b:44 - - - - - - {key}\nssh://c:45")
@@ -251,7 +251,7 @@ def test_ssh_is_told_what_a_port_in_a_name_means(monkeypatch: pytest.MonkeyPatch
         assert own.startswith("-F mine -o"), "a configuration of one's own stands"
 
 
-def test_the_options_of_nix() -> None:
+def test_builders_become_options_of_nix() -> None:
     told = NixOptions(builders="ssh://a", ssh_options="-x")
     command = realise(told, ["/nix/store/x.drv"], jobs=0)
     words = command.argv
@@ -298,7 +298,7 @@ def test_the_options_of_nix() -> None:
         ("", "failed"),
     ],
 )
-def test_why_a_builder_could_not_be_used(said: str, message: str) -> None:
+def test_every_message_of_ssh_has_a_meaning(said: str, message: str) -> None:
     machine = BuildMachine.parse("ssh-ng://nix@b:44 x86_64-linux /k", "big-1")
     error = machine.error(
         ["Warning: Permanently added 'b' to the list", said] if not said else [said]
@@ -309,7 +309,7 @@ def test_why_a_builder_could_not_be_used(said: str, message: str) -> None:
     assert error.exit_status == 3
 
 
-def test_of_a_builder_whose_key_is_known_an_unknown_key_is_another() -> None:
+def test_an_unknown_key_of_a_builder_with_a_known_key_has_changed() -> None:
     said = ["Host key verification failed."]
     known = base64.b64encode(b"ssh-ed25519 AAAA").decode()
     for key, message in (("-", "nobody vouches for"), (known, "shows another host key")):
@@ -328,7 +328,7 @@ def log_of(
 
 
 def test_a_recorded_remote_build_is_one_build() -> None:
-    """The builder tells of the same build, and of counts of its own; both are dropped."""
+    """The builder reports the same build again, and its own counts; both are dropped."""
     log, seen = log_of("")
     (started,) = [event for event in seen if isinstance(event, BuildStarted)]
     (finished,) = [event for event in seen if isinstance(event, BuildFinished)]
@@ -344,7 +344,7 @@ def test_a_recorded_remote_build_is_one_build() -> None:
     assert (last.done, last.expected) == (1, 1)
 
 
-def test_a_derivation_that_fails_over_there_is_its_own_fault() -> None:
+def test_a_derivation_that_fails_remotely_is_at_fault_itself() -> None:
     log, seen = log_of("-failed")
     (failed,) = [event for event in seen if isinstance(event, BuildFailed)]
     assert failed.builder == ""
@@ -354,7 +354,7 @@ def test_a_derivation_that_fails_over_there_is_its_own_fault() -> None:
     assert not isinstance(failure.error, BuilderError)
 
 
-def test_a_builder_that_is_lost_is_not_the_derivations_fault() -> None:
+def test_a_lost_builder_is_at_fault_and_not_the_derivation() -> None:
     log, seen = log_of("-lost")
     (failed,) = [event for event in seen if isinstance(event, BuildFailed)]
     assert failed.builder == ADDRESS
@@ -368,7 +368,7 @@ def test_a_builder_that_is_lost_is_not_the_derivations_fault() -> None:
     assert report.error() is failure.error
 
 
-def test_two_builds_lost_at_once_are_both_the_builders_fault() -> None:
+def test_a_lost_builder_is_at_fault_for_both_of_its_builds() -> None:
     parser = EventParser()
     drvs = [f"/nix/store/{'0' * 32}-{name}.drv" for name in ("a", "b", "here")]
 
@@ -394,7 +394,7 @@ def test_two_builds_lost_at_once_are_both_the_builders_fault() -> None:
     assert failed[2].builder == ""
 
 
-def test_builders_that_cannot_be_used_are_told_with_ssh_s_words() -> None:
+def test_an_unusable_builder_is_reported_with_the_message_of_ssh() -> None:
     machines = f"{BIG}\n# gone\nssh-ng://root@127.0.0.1:29223"
     log, seen = log_of("-unusable", machines)
     unavailable = [event for event in seen if isinstance(event, nix.BuilderUnavailable)]
@@ -410,7 +410,7 @@ def test_builders_that_cannot_be_used_are_told_with_ssh_s_words() -> None:
 
 
 @pytest.mark.parametrize("features", [b"kvm, nixos-test", b"[kvm, nixos-test]"])
-def test_a_build_that_no_builder_takes(features: bytes) -> None:
+def test_a_derivation_that_no_builder_can_build_is_reported(features: bytes) -> None:
     log = BuildLog()
     log.feed(
         b'@nix {"action":"msg","level":1,"msg":"Failed to find a machine for remote build!\\n'
@@ -423,8 +423,8 @@ def test_a_build_that_no_builder_takes(features: bytes) -> None:
     assert error.message == "no builder can build vm: it needs x86_64-linux with kvm, nixos-test"
 
 
-def test_a_derivation_that_nobody_may_build_has_not_failed() -> None:
-    """Nix 2.34 names it as one that has."""
+def test_a_derivation_that_no_machine_may_build_has_not_failed() -> None:
+    """Nix 2.34 reports it like a failure."""
     log, seen = log_of("-unusable", "# gone\nssh-ng://root@127.0.0.1:29223", nix_version="2.34")
     assert not any(isinstance(event, BuildFailed) for event in seen)
     assert any("local builds are disabled" in line for line in log.errors)
@@ -433,7 +433,7 @@ def test_a_derivation_that_nobody_may_build_has_not_failed() -> None:
     assert error.message == "the builder gone (127.0.0.1) cannot be reached: Connection refused"
 
 
-def test_what_ssh_said_of_one_machine_is_not_held_against_another() -> None:
+def test_messages_of_ssh_about_one_machine_do_not_blame_another() -> None:
     parser = EventParser()
     connecting = (
         b'@nix {"action":"start","id":1,"level":4,"type":0,"text":"connecting to \'ssh://b\'"}'
@@ -454,7 +454,7 @@ def target(failed: BuildFailed) -> Target:
 
 
 class Alone:
-    """A store in which nothing refers to anything."""
+    """A store without references."""
 
     def closure(self, paths: list[str]) -> list[PathInfo]:
         return [

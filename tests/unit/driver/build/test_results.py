@@ -57,7 +57,7 @@ def test_the_document_of_a_report_is_the_recorded_one():
     assert json.dumps(results, indent=2, ensure_ascii=False) + "\n" == FIXTURE
 
 
-def test_the_commit_is_optional(tmp_path):
+def test_there_may_be_no_commit(tmp_path):
     step = ("git", "-C", "*", "rev-parse", "HEAD")
     runner = ScriptedRunner.of(
         (step, Completed(status=0, stdout=b"abc\n")),
@@ -80,7 +80,7 @@ def test_a_failure_names_its_targets_and_the_users_line():
     assert error.hint == f"the whole log: nix-store --read-log {API.drv}"
 
 
-def test_the_world_is_blamed_before_the_work():
+def test_the_disk_and_the_mirror_are_blamed_before_the_derivation():
     mirror, full = MirrorError("mirror"), StoreError("full")
     assert report(failure(), failure(mirror)).error() is mirror
     assert report(failure(mirror), failure(full)).error() is full

@@ -23,11 +23,11 @@ def roots(tmp_path: Path, target: Target) -> Roots:
     return roots
 
 
-def test_a_target_is_held_while_links_and_outputs_agree(roots, target):
+def test_a_target_is_held_while_its_links_lead_to_its_outputs(roots, target):
     assert roots.holds(target)
 
 
-def test_a_link_to_what_is_gone_holds_nothing(roots, target):
+def test_a_link_to_a_missing_path_holds_nothing(roots, target):
     Path(target.outputs["doc"]).unlink()
     assert not roots.holds(target)
 
@@ -44,7 +44,7 @@ def test_a_missing_link_holds_nothing(roots, target):
     assert not roots.holds(target)
 
 
-def test_only_links_of_unknown_targets_go(roots, tmp_path):
+def test_only_links_of_unknown_targets_are_removed(roots, tmp_path):
     for name in ("machines.web-2", "machines.we", "images.gone-doc"):
         (roots.folder / name).symlink_to(tmp_path)
     assert roots.prune(["machines.web", "machines.web-2"]) == ("images.gone-doc", "machines.we")

@@ -1,4 +1,6 @@
-"""The recording, where no other is named, is what Nix 2.8.0 said of: web → dep, broken → bad (exit 7), alsobad (exit 1)."""
+"""The events of recorded logs. The default recording is of Nix 2.8.0, building web → dep,
+broken → bad (exit 7), and alsobad (exit 1).
+"""
 
 import json
 import sys
@@ -48,7 +50,7 @@ def names(kind: type) -> list[str]:
 
 
 def test_nix_2_34_counts_no_build_twice():
-    """Of web → dep, and two."""
+    """The recording builds web → dep, and two."""
     recording = RECORDINGS / "nix-2.34-built.log"
     counts = [event for event in recorded(recording.read_bytes()) if isinstance(event, Progress)]
     builds = [(each.done, each.expected) for each in counts if each.what == "builds"]
@@ -56,7 +58,7 @@ def test_nix_2_34_counts_no_build_twice():
     assert builds[-1] == (3, 3)
 
 
-def test_a_recorded_run_is_understood():
+def test_a_recorded_run_has_these_events():
     assert names(BuildStarted) == ["alsobad", "bad", "dep", "web"]
     assert names(BuildFinished) == ["dep", "web"]
     assert sorted(names(BuildFailed)) == ["alsobad", "bad"]
@@ -65,7 +67,7 @@ def test_a_recorded_run_is_understood():
     assert not any("\x1b" in e.text for e in recorded() if isinstance(e, Message | BuildLine))
 
 
-def test_an_end_is_told_when_it_happens_though_nix_tells_it_last():
+def test_an_end_is_reported_when_it_happens_though_nix_reports_it_last():
     events = recorded()
     order = [
         (type(event).__name__, drv_name(event.drv))
@@ -112,7 +114,7 @@ START = {"action": "start", "id": 1, "level": 3, "type": 105, "text": "", "field
         f"hash mismatch in fixed-output derivation '{DRV}':\n  specified: a\n  got: b",
     ],
 )
-def test_every_versions_words_for_a_failure_are_known(words):
+def test_the_failure_messages_of_every_version_are_known(words):
     events = parse(
         START,
         {"action": "msg", "level": 0, "msg": words},
@@ -160,7 +162,7 @@ def test_transfers_and_phases():
     ]
 
 
-def test_two_at_once_are_not_confused():
+def test_two_builds_at_once_are_not_confused():
     other = DRV.replace("x.drv", "y.drv")
     progress = {"action": "result", "id": 9, "type": 105}
     events = parse(
@@ -181,13 +183,13 @@ def test_two_at_once_are_not_confused():
     ]
 
 
-def test_what_is_unknown_is_ignored_and_what_is_not_nix_is_text():
+def test_unknown_records_are_ignored_and_other_lines_are_text():
     assert parse({"action": "dance"}, {"action": "start", "id": 1, "type": 999}, 3, None) == []
     assert EventParser().feed(b"@nix {") == ()
     assert EventParser().feed(b"plain \x1b[1mwords\x1b[0m") == (Message(3, "plain words"),)
 
 
-def test_the_frame_of_a_builder_that_cannot_start_becomes_words():
+def test_the_frame_of_a_builder_that_cannot_start_becomes_its_message():
     frame = "\x05\0\0\0Error\0\0\0D\0\0executing '\x1b[35;1m/none\x1b[0m': No such file\0\0"
     assert clean(frame) == "executing '/none': No such file"
 
@@ -220,7 +222,7 @@ def test_no_line_ever_raises(lines):
 
 
 def test_the_cost_of_a_line_does_not_grow_with_the_lines_before_it():
-    """Counted in function calls, which no other load of the computer changes."""
+    """The cost is counted in function calls, so the load of the computer does not matter."""
 
     def calls(repetitions: int) -> int:
         parser, lines, made = EventParser(), RECORDING.splitlines(), 0

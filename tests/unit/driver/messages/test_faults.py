@@ -27,7 +27,7 @@ def test_a_broken_store_is_recognised(line, message, monkeypatch):
     assert fault.hint
 
 
-def test_a_refused_user_is_told_the_socket_and_the_group(monkeypatch):
+def test_the_error_of_a_refused_user_names_the_socket_and_the_group(monkeypatch):
     found = access.Refusal("the socket is for the group nix-users", "adduser me nix-users")
     monkeypatch.setattr(access, "refusal", lambda: found)
     fault = store_fault(["error: cannot connect to socket at '/nix/d/socket': Permission denied"])
@@ -44,7 +44,7 @@ def test_a_refused_user_is_told_the_socket_and_the_group(monkeypatch):
         "",
     ],
 )
-def test_a_builders_own_trouble_is_not_the_stores(line):
+def test_an_error_of_a_builder_is_no_error_of_the_store(line):
     assert store_fault([line]) is None
 
 
@@ -59,13 +59,13 @@ def test_a_builders_own_trouble_is_not_the_stores(line):
         ("hash mismatch in fixed-output derivation '/nix/store/x.deb.drv'", "not the file"),
     ],
 )
-def test_why_a_fetch_failed(line, message):
+def test_a_failed_fetch_has_an_explanation(line, message):
     fault = fetch_fault("x.deb", [line])
     assert fault is not None
     assert message in fault.message
 
 
-def test_an_unclear_fetch_is_not_explained():
+def test_an_unclear_failure_of_a_fetch_has_no_explanation():
     assert fetch_fault("x.deb", ["exit code 1"]) is None
 
 
@@ -101,7 +101,7 @@ error:
 
 
 @pytest.mark.parametrize("text", [OLD, NEW])
-def test_both_orders_of_a_trace_say_the_same(text):
+def test_both_orders_of_a_trace_give_the_same_result(text):
     trace = parse_trace(text)
     assert trace.message == ("attribute 'b' missing",)
     assert trace.target == "machines.web"
@@ -123,18 +123,18 @@ def test_both_orders_of_a_trace_say_the_same(text):
         (b"terminate called after throwing an instance of 'std::bad_alloc'\n", "bad_alloc"),
     ],
 )
-def test_exhaustion_is_seen(text, message):
+def test_exhausted_memory_or_stack_is_recognised(text, message):
     trace = parse_trace(text)
     assert trace.exhausted
     assert message in trace.message[0]
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"error:", b"error: \n at /x:1"])
-def test_odd_text_is_no_trouble(text):
+def test_any_text_is_read_without_an_error(text):
     assert parse_trace(text).positions in {(), (("/x", 1),)}
 
 
-def test_options_say_what_is_needed_and_no_more():
+def test_options_have_only_the_needed_arguments():
     plain = NixOptions().arguments
     assert plain[plain.index("substituters") + 1] == ""
     assert "build-users-group" not in plain
@@ -191,7 +191,7 @@ FETCHING = '… while fetching the input "it" from https://git.invalid/a b, comm
         ("error: executing 'git': No such file or directory", "git is not installed", 3),
     ],
 )
-def test_an_input_that_cannot_be_had_is_told_by_its_name(said, message, status):
+def test_the_error_of_an_unavailable_input_names_it(said, message, status):
     fault = input_fault([*said.splitlines(), FETCHING])
     assert fault is not None
     assert message in fault.message
@@ -200,12 +200,12 @@ def test_an_input_that_cannot_be_had_is_told_by_its_name(said, message, status):
     assert not any("retrying" in line for line in fault.details)
 
 
-def test_the_line_of_source_that_says_it_is_not_what_is_said():
+def test_a_source_line_with_the_message_is_not_the_message():
     source = """   90|   builtins.addErrorContext ''while fetching the input "${name}" from ${origin}''"""
     fault = input_fault(["error: unable to download 'x'", source, FETCHING])
     assert fault is not None
     assert fault.message == "the input it cannot be fetched from https://git.invalid/a b"
 
 
-def test_other_trouble_is_no_inputs():
+def test_another_error_is_no_error_of_an_input():
     assert input_fault(["error: unable to download 'https://x': HTTP error 404"]) is None

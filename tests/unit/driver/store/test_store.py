@@ -30,7 +30,7 @@ def path(name: str) -> str:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A store in which app → lib → libc, app → app, and other stands alone."""
+    """A store with the references app → lib → libc and app → app, and one other path."""
     database = tmp_path / "nix/var/nix/db/db.sqlite"
     database.parent.mkdir(parents=True)
     with sqlite3.connect(database) as connection:
@@ -78,12 +78,12 @@ def test_a_long_chain_is_in_order_whatever_the_names(root):
     assert [info.path for info in closure] == [path(name) for name in names]
 
 
-def test_information_comes_in_the_order_asked_for(root):
+def test_metadata_comes_in_the_requested_order(root):
     wanted = [path("other"), path("app"), path("other")]
     assert [info.path for info in Store(root=root).info(wanted)] == wanted[:2]
 
 
-def test_an_invalid_path_is_named(root):
+def test_the_error_names_an_invalid_path(root):
     store = Store(root=root)
     with pytest.raises(StoreError, match="-gone is not valid in the store"):
         store.closure([path("app"), path("gone")])
@@ -92,7 +92,7 @@ def test_an_invalid_path_is_named(root):
     assert not store.is_valid([path("app"), path("gone")])
 
 
-def test_nothing_is_asked_of_anything_for_no_paths(tmp_path):
+def test_no_paths_need_no_database_and_no_nix(tmp_path):
     assert Store(root=tmp_path, runner=ScriptedRunner.of()).closure([]) == []
 
 
@@ -108,7 +108,7 @@ def test_a_path_committed_to_the_wal_alone_is_seen(root):
 
 
 @pytest.mark.parametrize("text", ["/nix/store", "/nix/store/x", "/tmp/y", "", path("a") + "/bin"])
-def test_a_question_about_no_store_path_is_refused(root, text):
+def test_a_text_that_is_no_store_path_is_refused(root, text):
     with pytest.raises(StoreError, match="is not a store path") as caught:
         Store(root=root).closure([text])
     assert "/nix/store/<32 characters>-<name>" in (caught.value.hint or "")
@@ -145,7 +145,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_version_of_path_info_says_the_same(shape):
+def test_the_path_info_of_every_version_is_read_alike(shape):
     infos = path_info.parse(json.dumps(SHAPES[shape]).encode())
     assert list(infos) == [path("app")]
     assert infos[path("app")].references == (path("lib"),)
@@ -162,7 +162,7 @@ def test_an_unreadable_database_falls_back_to_nix(tmp_path):
     assert f"--store {tmp_path}" in str(runner.commands[0])
 
 
-def test_the_fallback_leaves_out_what_nix_calls_invalid(tmp_path):
+def test_the_fallback_leaves_out_invalid_paths(tmp_path):
     document = json.dumps([{"path": path("app"), **entry()}]).encode()
     runner = ScriptedRunner.of(
         (
@@ -182,12 +182,12 @@ def test_a_shape_from_the_future_is_a_store_error(tmp_path, document):
 
 
 @given(st.binary(min_size=1, max_size=64))
-def test_base32_is_undone(digest):
+def test_base32_is_reversible(digest):
     assert from_base32(to_base32(digest)) == digest
 
 
 @given(st.binary(min_size=32, max_size=32))
-def test_all_notations_of_a_hash_are_one(digest):
+def test_all_notations_of_a_hash_are_normalised_alike(digest):
     import base64
 
     expected = f"sha256:{to_base32(digest)}"
@@ -199,6 +199,6 @@ def test_all_notations_of_a_hash_are_one(digest):
 @pytest.mark.parametrize(
     "value", ["", "sha256:", "sha256:zz", "rot13:00", None, 3, {}, "sha256-" + "e" * 52]
 )
-def test_what_is_no_hash_is_refused(value):
+def test_a_text_that_is_no_hash_is_refused(value):
     with pytest.raises(ValueError, match=r"is no hash|base-32"):
         normalise_hash(value)

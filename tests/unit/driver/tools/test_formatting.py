@@ -1,4 +1,4 @@
-"""`nixgen fmt`, with a stand-in for nixfmt: it puts two spaces for a tab, and refuses what has a ``?``."""
+"""`nixgen fmt`, with a stand-in for nixfmt that replaces a tab by two spaces and rejects a ``?``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ printf %s "$text" | sed 's/\t/  /g'
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that comes first on PATH; without any other nixfmt."""
+    """The first folder on PATH. No other folder there has a nixfmt."""
     folder = tmp_path / "bin"
     folder.mkdir()
     rest = [
@@ -63,7 +63,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
-def test_without_a_formatter(programs: Path) -> None:
+def test_a_missing_formatter_is_an_error(programs: Path) -> None:
     with pytest.raises(MissingToolError) as caught:
         Formatter.find(SubprocessRunner())
     assert "no Nix formatter" in caught.value.message
@@ -71,20 +71,20 @@ def test_without_a_formatter(programs: Path) -> None:
 
 
 @pytest.mark.parametrize("script", ["#!/bin/sh\ncat; echo\n", "#!/bin/sh\nexit 2\n"])
-def test_a_formatter_of_another_form_is_none(programs: Path, script: str) -> None:
+def test_a_formatter_of_another_style_is_refused(programs: Path, script: str) -> None:
     install(programs, script)
     with pytest.raises(MissingToolError, match="does not write the form of RFC 166"):
         Formatter.find(SubprocessRunner())
 
 
-def test_hand_written_files_are_neither_generated_nor_ignored_nor_links(project: Path) -> None:
+def test_generated_and_ignored_files_and_links_are_not_formatted(project: Path) -> None:
     (project / "link.nix").symlink_to("a.nix")
     (project / "folder.nix").mkdir()
     (project / "folder.nix/inside.txt").write_text("")
     assert hand_written(project) == ("a.nix", "nix/b.nix")
 
 
-def test_files_are_put_in_place_whole_and_keep_their_rights(
+def test_files_are_replaced_completely_and_keep_their_rights(
     project: Path, formatter: Formatter
 ) -> None:
     script = project / "a.nix"
@@ -98,7 +98,7 @@ def test_files_are_put_in_place_whole_and_keep_their_rights(
     assert sorted(path.name for path in project.iterdir() if path.name.startswith(".")) == [".gitignore"]  # fmt: skip
 
 
-def test_all_that_is_refused_is_told_at_once(project: Path, formatter: Formatter) -> None:
+def test_all_rejected_files_are_reported_at_once(project: Path, formatter: Formatter) -> None:
     (project / "bad.nix").write_text("?")
     files = [(name, project / name) for name in ("bad.nix", "a.nix", "absent.nix")]
     report = format_files(files, formatter, write=False)
