@@ -103,14 +103,16 @@ def leased_paths(
     :raises CacheError: as `leased`.
     """
     lease = Lease(bucket, paths, waiting=waiting, clock=clock, sleep=sleep)
-    with lease.held():
-        yield lease
-    # Still ours after all was recorded; else a collector may have removed what was relied on.
-    lease.require()
-    if lease.settled:
-        # It lapses by itself if it cannot be removed, and the work is done.
-        with contextlib.suppress(CacheError):
-            bucket.delete([lease.name])
+    try:
+        with lease.held():
+            yield lease
+        # Still ours after all was recorded; else a collector may have removed what was relied on.
+        lease.require()
+    finally:
+        if lease.settled:
+            # It lapses by itself if it cannot be removed, and the work is done.
+            with contextlib.suppress(CacheError):
+                bucket.delete([lease.name])
 
 
 class Lease:
