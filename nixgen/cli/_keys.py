@@ -1,4 +1,4 @@
-"""Projects, public keys and upstreams as people give them to ``nixgen cache``."""
+"""Read the projects, public keys and upstreams that people give to ``nixgen cache``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 from nixgen.errors import UsageError
 
 if TYPE_CHECKING:
-    from nixgen.cache.format.signing import PublicKey, SecretKey
+    from nixgen.cache.format.signing import PublicKey
     from nixgen.project.workspace import Workspace
 
-__all__ = ["open_workspace", "public_keys", "secret_keys", "upstream_urls"]
+__all__ = ["open_workspace", "public_keys", "upstream_urls"]
 
 
 def open_workspace(project: Path, cache: str | None) -> Workspace | None:
-    """The project; None when there is none and ``cache`` is an address, which says all.
+    """Open the project, if the command needs one.
 
-    :raises InputError: the project is wrong, or needed and not there.
+    :param project: its folder.
+    :param cache: the cache as typed. With an address, a folder without infra.py gives None.
+    :raises InputError: the project is wrong, or it is needed and missing.
     """
     from nixgen.project.workspace import Workspace
 
@@ -35,11 +37,14 @@ def public_keys(
     option: str,
     optional: bool = False,
 ) -> tuple[PublicKey, ...]:
-    """Keys as ``name:base64``, or files that hold one; when none are given what the project says of ``cache``, or its own key.
+    """Parse public keys. The default is the keys that the project sets for a cache, or its own key.
 
-    :param option: that gives them, for the hint.
-    :param optional: none are fine.
-    :raises UsageError: one is no key, or there are none at all.
+    :param given: keys as ``name:base64``, or files that contain one.
+    :param workspace: the project, if any.
+    :param cache: the cache as typed.
+    :param option: the option that gives keys, for the hint.
+    :param optional: do not require a key.
+    :raises UsageError: a key is wrong, or there is none.
     """
     from nixgen.cache.format.signing import PublicKey
     from nixgen.verbs import caches
@@ -55,25 +60,6 @@ def public_keys(
     return tuple(map(PublicKey.parse, texts))
 
 
-def secret_keys(given: Iterable[Path], workspace: Workspace | None) -> tuple[SecretKey, ...]:
-    """The keys in files, or the project's own.
-
-    :raises UsageError: there are none; or a file is missing, open to others, or no key.
-    """
-    from nixgen.cache.format.signing import SecretKey
-    from nixgen.verbs import caches
-
-    paths = [*given]
-    if not paths and workspace is not None:
-        paths = [caches.signing_key(workspace)]
-    if not paths:
-        raise UsageError(
-            "without a project there is no key to sign with",
-            hint="give one with --key FILE; make one with: nixgen cache keygen NAME",
-        )
-    return tuple(map(SecretKey.load, paths))
-
-
 def _text(given: str) -> str:
     try:
         return Path(given).read_text() if Path(given).is_file() else given
@@ -84,8 +70,11 @@ def _text(given: str) -> str:
 def upstream_urls(
     given: Iterable[str], workspace: Workspace | None, cache: str | None
 ) -> tuple[str, ...]:
-    """Addresses of the caches that clients use beside ``cache``: those of the project's model, and ``given``.
+    """The addresses of the caches that clients use beside a cache.
 
+    :param given: addresses as typed; those that the project sets come first.
+    :param workspace: the project, if any.
+    :param cache: the cache as typed.
     :raises UsageError: one is no address.
     """
     from nixgen.cache.push.upstream import Upstream

@@ -51,11 +51,12 @@ class Pushing:
         """:param to: as on the command line; see `nixgen.verbs.caches.cache_location`."""
         from nixgen.cache.push.settings import UploadSettings
         from nixgen.verbs import caches
+        from nixgen.verbs.push import push_session
 
         codec, upstreams = caches.cache_defaults(workspace, to)
         with (
             caches.cache_location(workspace, to) as location,
-            caches.push_session(
+            push_session(
                 workspace,
                 location,
                 keys=keys,

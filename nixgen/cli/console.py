@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from nixgen.oci.write.report import ImageReport
-    from nixgen.render import Changes
+    from nixgen.project.generate import Changes
     from nixgen.verbs.build import Built
     from nixgen.verbs.doctor import Finding
     from nixgen.verbs.inputs import Checked

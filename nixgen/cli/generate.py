@@ -28,12 +28,12 @@ def generate(
     """Write generated/ from infra.py; --check only compares."""
     from nixgen.cli import console
     from nixgen.errors import StaleError
+    from nixgen.project.generate import difference, plan_generated, write_generated
     from nixgen.project.workspace import Workspace
-    from nixgen.render import difference
 
     workspace = Workspace.open(project)
     console.print_notes(workspace.options.notes)
-    changes = workspace.plan_generated()
+    changes = plan_generated(workspace)
     if json:
         console.print_json(
             document(
@@ -55,6 +55,6 @@ def generate(
         if not json:
             console.say("generated/ is up to date")
         return
-    workspace.write_generated(changes)
+    write_generated(workspace, changes)
     if not json:
         console.print_generated(changes)

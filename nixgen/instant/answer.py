@@ -117,10 +117,10 @@ def nothing_to_push(arguments: Sequence[str]) -> bool:
     outputs = [] if bare else _stamped(given, targets)
     if outputs is None:
         return False
-    from nixgen.instant import pushes
+    from nixgen.instant import repeated_push
 
     project = _last(given, "--project", ".")
-    asked = pushes.request(
+    asked = repeated_push.request(
         project=project,
         targets=words,
         outputs=[path for _, _, path in outputs],
@@ -129,7 +129,7 @@ def nothing_to_push(arguments: Sequence[str]) -> bool:
         base=_last(given, "--base", "debian"),
         environment=given.get("--env", [None])[-1],
     )
-    count = pushes.everything_there(None if bare else os.path.realpath(project), asked)
+    count = repeated_push.everything_there(None if bare else os.path.realpath(project), asked)
     if count is None:
         return False
     print(f"{to} has all {count} paths already")

@@ -1,14 +1,11 @@
-"""One project on disk: its models, its pins, its generated tree."""
+"""One project on disk: its models, its pins, its targets, its sources and its packages."""
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, partial
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -30,14 +27,11 @@ from nixgen.models import (
     walk,
 )
 from nixgen.options.project import ProjectOptions
+from nixgen.project.infra_reads import Reads, recording
 from nixgen.project.load import load_project
 from nixgen.project.overrides import parse_overrides
-from nixgen.project.reads import Reads, recording
 from nixgen.project.sources import Sources, ignore_table, source_faults
-from nixgen.render import Changes, FileTree, SourceMap, apply, library_files, plan, requirements
-
-if TYPE_CHECKING:
-    from nixgen.render.channel import ChannelText
+from nixgen.render import FileTree, SourceMap, requirements
 
 __all__ = ["SHELL", "Workspace"]
 
@@ -119,7 +113,7 @@ class Workspace:
         :raises StoreError: the disk is full or read-only.
         """
         write_atomically(self.root / INPUTS_FILE, text.text.encode())
-        for known in ("inputs", "_rendered"):
+        for known in ("inputs", "rendered"):
             self.__dict__.pop(known, None)
 
     def overrides(self, words: Iterable[str] | None) -> Mapping[str, Path]:
@@ -166,7 +160,7 @@ class Workspace:
         from nixgen.lowering import target_origins
 
         return {
-            attr: self._relative(str(origin)) if origin else None
+            attr: self.relative(str(origin)) if origin else None
             for attr, origin in target_origins(self.project).items()
         }
 
@@ -188,7 +182,11 @@ class Workspace:
             chosen.update(matching)
         return tuple(attr for attr in known if attr in chosen)
 
-    def _relative(self, where: str) -> str:
+    def relative(self, where: str) -> str:
+        """A place of the project as people write it, from the folder of infra.py.
+
+        :param where: an absolute path, with or without a line.
+        """
         return where.removeprefix(f"{self.root}/")
 
     @cached_property
@@ -200,13 +198,13 @@ class Workspace:
         """The local sources as they are now."""
         return Sources(str(self.root))
 
-    def _sources(self) -> tuple[tuple[str, Source], ...]:
+    def local_sources(self) -> tuple[tuple[str, Source], ...]:
         """Local sources with their model path, in a stable order."""
         return tuple(sources_of(self.project))
 
     def _require_files(self) -> None:
         """Refuse missing files now, because Nix would report them far from the line that names them."""
-        problems = (*source_faults(self.sources, self._sources()), *self._missing_modules())
+        problems = (*source_faults(self.sources, self.local_sources()), *self._missing_modules())
         if problems:
             raise ModelError(problems)
 
@@ -225,49 +223,21 @@ class Workspace:
             yield Problem(
                 path,
                 message,
-                where=self._relative(str(module.origin)) if module.origin else None,
+                where=self.relative(str(module.origin)) if module.origin else None,
                 hint="create it, or correct the path; it is relative to the folder of infra.py",
             )
 
-    # generate
-
     @cached_property
-    def _rendered(self) -> tuple[FileTree, SourceMap]:
+    def rendered(self) -> tuple[FileTree, SourceMap]:
+        """The generated tree as it should be, in memory, with the user's line behind each part."""
         from nixgen.lowering import lower
         from nixgen.render import render
 
-        ignored = ignore_table(self.sources, self._sources())
+        ignored = ignore_table(self.sources, self.local_sources())
         own = self.inputs_path.exists()
         return render(lower(self.project, ignored, inputs=self.inputs, own_pins=own))
 
-    def plan_generated(self) -> Changes:
-        tree, _ = self._rendered
-        return plan(tree, self.generated)
-
-    def write_generated(self, changes: Changes | None = None) -> Changes:
-        """Write generated/.
-
-        :param changes: the changes to apply; by default those of `plan_generated`.
-        :raises UsageError: a file of the user is in the way.
-        """
-        changes = changes or self.plan_generated()
-        apply(changes)
-        return changes
-
-    def locate(self, path: str, line: int) -> str | None:
-        """The user's ``file:line`` behind a line of a generated file or of a hand-written Nix module.
-
-        :param path: the absolute path of the file.
-        :param line: the line in it, from 1.
-        """
-        if not path.startswith(f"{self.generated}/"):
-            own = path.startswith(f"{self.root}/")
-            return f"{self._relative(path)}:{line}" if own else None
-        _, source_map = self._rendered
-        where = source_map.locate(path.removeprefix(f"{self.generated}/"), line)
-        return self._relative(where) if where else None
-
-    # what the evaluation reads beside generated/
+    # packages
 
     def wanted_packages(self) -> Mapping[str, tuple[str, ...]]:
         """Attribute name → the Debian packages that the project names for it, if any."""
@@ -285,125 +255,9 @@ class Workspace:
     def package_places(self) -> Mapping[str, tuple[str, str | None]]:
         """Attribute name → (model path, the user's ``file:line``)."""
         return {
-            package.name: (path, self._relative(str(package.origin)) if package.origin else None)
+            package.name: (path, self.relative(str(package.origin)) if package.origin else None)
             for path, package in self._packages()
         }
 
     def _packages(self) -> Iterator[tuple[str, Package]]:
         return packages_of(self.project)
-
-    def dependencies(self) -> set[str]:
-        """Every path that the result of a build depends on.
-
-        The paths of nixgen itself, of the reads of infra.py, and of sources, pins and generated/.
-        """
-        code = {
-            file
-            for name, module in sys.modules.items()
-            if name.partition(".")[0] == "nixgen" and (file := getattr(module, "__file__", None))
-        }
-        tree, _ = self._rendered
-        look = self.look()
-        sources = {path for _, source in self._sources() for path in look.dependencies(source)}
-        own = {str(self.generated / path) for path in tree}
-        read = {self.lock_path, self.inputs_path, self.options.path, self.root / "infra.py"}
-        library = map(str, library_files())
-        return {*code, *library, *self.reads.paths, *sources, *own, *map(str, read)}
-
-    def products(self) -> set[str]:
-        """Files that a build may write itself before it evaluates."""
-        tree, _ = self._rendered
-        return {str(self.lock_path), *(str(self.generated / path) for path in tree)}
-
-    def evaluation_tree(self) -> Mapping[str, Path]:
-        """Path from the project → the file, link or folder on disk, for everything Nix evaluates.
-
-        These are generated files, pins and local sources. The path of anything outside of the project
-        begins with ``..``.
-        """
-        tree, _ = self._rendered
-        found = {self.lock_path, self.inputs_path, *(self.generated / path for path in tree)}
-        look = self.look()
-        for _, source in self._sources():
-            found.update(Path(entry.path) for entry in look.listing(source).entries)
-        return {
-            os.path.relpath(path, self.root): path
-            for path in sorted(found)
-            if path.exists() or path.is_symlink()
-        }
-
-    def channel_text(
-        self,
-        name: str,
-        targets: Iterable[tuple[str, str, str]],
-        *,
-        tree: str,
-        base: str,
-        environment: str | None,
-        substituters: Iterable[str],
-        keys: Iterable[str],
-    ) -> ChannelText:
-        """The text of the files that make a channel of the project.
-
-        :param name: the name of the channel.
-        :param targets: the attribute, system and main output of each target.
-        :param tree: the path of generated/ in the channel.
-        :param base: the base that provides packages, such as ``debian``.
-        :param environment: the name of the environment, if any.
-        :param substituters: the URLs of the caches, the channel's own cache first.
-        :param keys: the public keys that clients need.
-        """
-        from nixgen.render.channel import ChannelTarget, ChannelText
-
-        return ChannelText(
-            name=name,
-            project=self.project.name,
-            tree=tree,
-            base=base,
-            environment=environment,
-            substituters=tuple(substituters),
-            keys=tuple(keys),
-            targets=tuple(ChannelTarget(*target) for target in targets),
-        )
-
-    def source_digests(self) -> Mapping[str, Callable[[], bytes]]:
-        """Folder or file of each local source → a function that digests the files Nix will see."""
-        look = self.look()
-        found: dict[str, list[Source]] = {}
-        for _, source in self._sources():
-            found.setdefault(look.place(source), []).append(source)
-
-        def digest(sources: Iterable[Source]) -> bytes:
-            return b"".join(map(look.digest, sources))
-
-        return {place: partial(digest, sources) for place, sources in found.items()}
-
-    def evaluation_rows(
-        self, attrs_wanted: Iterable[str], environment: str | None
-    ) -> Mapping[str, bytes]:
-        """Target → the text of generated/default.nix if the project had only this target.
-
-        This text is the part of generated/default.nix that the target reads.
-
-        :param attrs_wanted: the targets.
-        :param environment: the name of the environment, if any.
-        """
-        from nixgen.lowering import target_rows
-        from nixgen.render import printed
-
-        rows = target_rows(self.project, environment)
-        return {attr: printed(rows[attr]()) for attr in attrs_wanted}
-
-    def evaluation_costs(self) -> tuple[Mapping[str, str], Mapping[str, float]]:
-        """The systems of targets, and the relative costs of evaluating targets.
-
-        :returns: target → its system, only for targets that set one; target → its cost, in multiples
-            of the cost of one machine.
-        """
-        systems = {f"machines.{item.name}": item.system for item in self.project.machines}
-        weights = {
-            **{f"images.{item.name}": 0.2 for item in self.project.images},
-            **{f"packages.{item.name}": 0.1 for item in self.project.packages},
-            **{f"tests.{item.name}": 0.5 + len(item.machines) for item in self.project.tests},
-        }
-        return systems, weights

@@ -1,50 +1,31 @@
-"""A project and its binary cache: which one is meant, who signs, what is pushed, fetched and published.
-
-Each function takes a `Workspace`, where there is one, and returns a value; nothing is printed.
-"""
+"""The cache that a command line means: its address, its keys, its upstreams, and what it has to keep."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
-
-from nixgen.driver.commands.nix import NixOptions
-from nixgen.driver.evaluate import Tree, evaluate
-from nixgen.driver.store.store import Store
-from nixgen.errors import UsageError, VerifyError
-from nixgen.programs.observer import Observer, ignore
+from nixgen.errors import UsageError
 from nixgen.programs.runner import SubprocessRunner
-from nixgen.records.document import document
 from nixgen.verbs.build import Built, Substituters
-from nixgen.verbs.evaluate import moving_files
 
 if TYPE_CHECKING:
     from nixgen.cache.bucket.location import CacheLocation
     from nixgen.cache.format.codec import Codec
+    from nixgen.cache.format.signing import SecretKey
     from nixgen.cache.keep.roots import Root
-    from nixgen.cache.push.push import PushReport
-    from nixgen.cache.push.session import PushSession
-    from nixgen.cache.push.settings import UploadSettings
     from nixgen.cache.push.upstream import Upstream
-    from nixgen.cache.serve.channel import ChannelUrls
     from nixgen.project.workspace import Workspace
 
 __all__ = [
-    "Channel",
     "cache_defaults",
     "cache_location",
     "cache_root",
-    "publish_channel",
-    "push",
-    "push_session",
     "signing_key",
+    "signing_keys",
     "substituting",
     "trusted_keys",
 ]
@@ -52,11 +33,14 @@ __all__ = [
 
 @contextlib.contextmanager
 def cache_location(workspace: Workspace | None, cache: str | None) -> Iterator[CacheLocation]:
-    """The cache that is meant: by address, or by the name of one of the project's. With none: an S3 emulator over .nixgen/s3,
-    the one of ``nixgen cache serve --embedded`` when that runs, else one that runs for as long as this.
+    """Find the cache for the time of the block.
 
-    :param workspace: None outside of a project; then only an address will do.
-    :raises UsageError: neither a name nor the address of a cache.
+    The default is an S3 emulator over ``.nixgen/s3``: the one of ``nixgen cache serve --embedded``
+    if it runs, else one that runs as long as the block.
+
+    :param workspace: the project. None outside of a project, where only an address will do.
+    :param cache: an address, or the name of a cache of the project. None for the default.
+    :raises UsageError: it is neither the name nor the address of a cache.
     """
     from nixgen.cache.bucket.location import CacheLocation
     from nixgen.cache.serve.embedded import embedded_s3, served_at
@@ -83,9 +67,11 @@ def cache_location(workspace: Workspace | None, cache: str | None) -> Iterator[C
 def cache_defaults(
     workspace: Workspace | None, cache: str | None
 ) -> tuple[Codec, tuple[Upstream, ...]]:
-    """What the project says of the cache that is meant: its compression and its upstreams.
+    """The compression and the upstreams that the project sets for a cache.
 
-    :raises UsageError: neither a name nor the address of a cache.
+    :param workspace: the project, if any.
+    :param cache: as in `cache_location`.
+    :raises UsageError: it is neither the name nor the address of a cache.
     """
     from nixgen.cache.format.codec import Codec
     from nixgen.cache.format.signing import PublicKey
@@ -106,11 +92,14 @@ def cache_defaults(
 def substituting(
     workspace: Workspace, cache: str | None, location: CacheLocation, trust: Iterable[str] = ()
 ) -> Iterator[Substituters | None]:
-    """The cache and its upstreams, for Nix to fetch from as long as the block: an HTTP server on loopback, since Nix
-    itself may know neither S3 nor our credentials. None when the cache is empty.
+    """Serve a cache on loopback for the time of the block, so that Nix can fetch from it.
 
-    :param cache: as on the command line, for what the project says of it.
-    :param trust: public keys; those of the project's model, or its own one, when empty.
+    Nix itself may know neither S3 nor nixgen's credentials. An empty cache gives None.
+
+    :param workspace: the project.
+    :param cache: as in `cache_location`; it selects the project's settings.
+    :param location: the cache.
+    :param trust: public keys. Empty: those that the project sets for the cache, or its own.
     :raises UsageError: there is no key to trust.
     :raises CacheError: the cache does not answer.
     """
@@ -137,7 +126,13 @@ def substituting(
 
 
 def trusted_keys(workspace: Workspace, cache: str | None) -> tuple[str, ...]:
-    """The public keys that are to have signed what is in a cache: as the project says, else its own, if it has one."""
+    """The public keys that sign the paths of a cache.
+
+    These are the keys that the project sets for the cache, else its own key, else none.
+
+    :param workspace: the project.
+    :param cache: as in `cache_location`.
+    """
     from nixgen.cache.format.keygen import public_key_path
 
     model = workspace.cache(cache) if cache is not None else None
@@ -148,7 +143,10 @@ def trusted_keys(workspace: Workspace, cache: str | None) -> tuple[str, ...]:
 
 
 def signing_key(workspace: Workspace) -> Path:
-    """The project's own key, made when there is none. Private, and never committed."""
+    """The file of the project's own key, which is made if it is missing. It is never committed.
+
+    :param workspace: the project.
+    """
     from nixgen.cache.format.keygen import keygen
 
     path = workspace.state / "cache.key"
@@ -157,10 +155,36 @@ def signing_key(workspace: Workspace) -> Path:
     return path
 
 
+def signing_keys(workspace: Workspace | None, files: Iterable[Path] = ()) -> tuple[SecretKey, ...]:
+    """The keys in the given files, or the project's own key.
+
+    :param workspace: the project. None outside of a project, where keys must be given.
+    :param files: the files of keys.
+    :raises UsageError: there is no key.
+    :raises InputError: a file is missing, is no key, or is readable for others.
+    """
+    from nixgen.cache.format.signing import SecretKey
+
+    paths = tuple(files)
+    if not paths and workspace is None:
+        raise UsageError(
+            "without a project there is no key to sign with",
+            hint="give one with --key FILE; make one with: nixgen cache keygen NAME",
+        )
+    if workspace is not None:
+        paths = paths or (signing_key(workspace),)
+    return tuple(map(SecretKey.load, paths))
+
+
 def cache_root(
     workspace: Workspace | None, paths: Iterable[str], built: Built | None = None
 ) -> Root:
-    """What collection is to keep of a push: the targets of ``built``, and store paths that have no target."""
+    """The root that makes collection keep what a push uploads.
+
+    :param workspace: the project, if any.
+    :param paths: the store paths that are pushed.
+    :param built: the build that made them; its targets are named in the root.
+    """
     from nixgen.cache.keep.roots import DEFAULT_ENVIRONMENT, Root, new_generation, path_targets
     from nixgen.driver.build.results import source_commit
 
@@ -174,211 +198,4 @@ def cache_root(
         project=workspace.project.name if workspace else "",
         commit=source_commit(SubprocessRunner(), workspace.root) if workspace else None,
         targets={**targets, **path_targets(set(paths) - named)},
-    )
-
-
-def push(
-    workspace: Workspace | None,
-    paths: Sequence[str],
-    location: CacheLocation,
-    *,
-    keys: Sequence[Path] = (),
-    settings: UploadSettings | None = None,
-    upstreams: Sequence[Upstream] = (),
-    dry_run: bool = False,
-    thorough: bool = False,
-    root: Root | None = None,
-    observe: Observer = ignore,
-) -> PushReport:
-    """Push the closures of ``paths``, signed with ``keys``, or with the project's own key.
-
-    :param workspace: None outside of a project; then there must be keys.
-    :param root: what collection is to keep; see `cache_root`.
-    :raises CacheError: S3 refuses or does not answer.
-    :raises InputError: a key that is no key, or that others can read.
-    :raises LeakError: something to push holds the value of a secret of the project's; nothing was uploaded then.
-    """
-    from nixgen.cache.format.signing import SecretKey
-    from nixgen.cache.push import push as pushing
-    from nixgen.verbs import secrets
-
-    if workspace is None and not keys:
-        raise UsageError(
-            "without a project there is no key to sign with",
-            hint="give one with --key FILE; make one with: nixgen cache keygen NAME",
-        )
-    own = () if workspace is None or keys else (signing_key(workspace),)
-    return pushing.push(
-        paths,
-        location,
-        [SecretKey.load(path) for path in (*keys, *own)],
-        observe,
-        dry_run=dry_run,
-        thorough=thorough,
-        upstreams=upstreams,
-        settings=settings,
-        root=root,
-        check=None
-        if workspace is None
-        else partial(
-            secrets.refuse_leaks,
-            workspace,
-            paths,
-            logs=settings is not None and settings.logs,
-        ),
-    )
-
-
-@contextlib.contextmanager
-def push_session(
-    workspace: Workspace,
-    location: CacheLocation,
-    *,
-    keys: Sequence[Path] = (),
-    settings: UploadSettings | None = None,
-    upstreams: Sequence[Upstream] = (),
-    observe: Observer = ignore,
-) -> Iterator[PushSession]:
-    """A push that goes on beside a build: give it the build's events, and at the end what is to be in the cache.
-
-    :param observe: gets the events of the push, from another thread.
-    """
-    from nixgen.cache.push import session
-
-    def run(paths: Sequence[str], tell: Observer, root: Root | None) -> PushReport:
-        return push(
-            workspace,
-            paths,
-            location,
-            keys=keys,
-            settings=settings,
-            upstreams=upstreams,
-            root=root,
-            observe=tell,
-        )
-
-    with session.push_session(run, store=Store.of_host(), observe=observe) as running:
-        yield running
-
-
-@attrs.frozen(kw_only=True)
-class Channel:
-    """The outcome of `publish_channel`.
-
-    :param targets: attribute in the channel → (attribute in the flake, system, main output).
-    :param uploaded: the objects that changed.
-    """
-
-    name: str
-    cache: str
-    url: str
-    urls: ChannelUrls
-    targets: Mapping[str, tuple[str, str, str]]
-    uploaded: tuple[str, ...]
-
-    def document(self) -> dict[str, Any]:
-        """For ``--json``: schema nixgen/channel/1."""
-        return document(
-            "nixgen/channel/1",
-            name=self.name,
-            cache=self.cache,
-            url=self.url,
-            tarball=self.urls.tarball,
-            flake=self.urls.flake,
-            targets={
-                attr: {"flake": flake, "system": system, "out": path}
-                for attr, (flake, system, path) in self.targets.items()
-            },
-            uploaded=list(self.uploaded),
-        )
-
-
-def publish_channel(
-    workspace: Workspace,
-    name: str,
-    built: Built,
-    location: CacheLocation,
-    *,
-    url: str,
-    keys: Sequence[Path] = (),
-    upstreams: Sequence[Upstream] = (),
-) -> Channel:
-    """Put what evaluates to the targets of ``built``, which are pushed already, beside the cache.
-
-    :param url: where clients reach the cache, without a final slash.
-    :param keys: that signed; the project's own when empty.
-    :raises UsageError: the name is not one for Nix.
-    :raises VerifyError: the channel would evaluate to something else than what was built.
-    :raises LeakError: a source holds the value of a secret of the project's.
-    """
-    from nixgen.cache.bucket.bucket import Bucket
-    from nixgen.cache.format.signing import SecretKey
-    from nixgen.cache.serve import channel
-    from nixgen.driver.commands.versions import probe
-    from nixgen.verbs import secrets
-
-    runner, options = SubprocessRunner(), NixOptions.of_host()
-    here = probe(runner, workspace.state / "cache").system
-    systems = {f"machines.{machine.name}": machine.system for machine in workspace.project.machines}
-    paths = moving_files(workspace, [each.attr for each in built.targets], built.environment)
-    # what lies beside the project must lie beside it in the channel
-    depth = max((path.split("/").count("..") for path in paths), default=0)
-    project = "/".join(["project"] * (depth + 1))
-    text = workspace.channel_text(
-        channel.require_name(name),
-        [(each.attr, systems.get(each.attr, here), each.out) for each in built.targets],
-        tree=f"{project}/generated",
-        base=built.base,
-        environment=built.environment,
-        substituters=[url, *(upstream.url for upstream in upstreams if upstream.url)],
-        keys=[
-            *(str(SecretKey.load(key).public) for key in keys or (signing_key(workspace),)),
-            *(str(key) for upstream in upstreams for key in upstream.public_keys),
-        ],
-    )
-    archive = channel.pack(
-        name,
-        {
-            **{os.path.normpath(f"{project}/{path}"): source for path, source in paths.items()},
-            **text.files(),
-        },
-    )
-    with channel.unpacked(archive) as folder:
-        tree = Tree(
-            file=folder / name / text.tree / "default.nix",
-            base=built.base,
-            environment=built.environment,
-            mirrors="",  # as it is where nobody sets it, in pure evaluation above all
-        )
-        attrs = [each.attr for each in built.targets]
-        found = evaluate(tree, attrs, runner=runner, options=options).require()
-    for mine, theirs in zip(built.targets, found, strict=True):
-        if mine.outputs != theirs.outputs:
-            raise VerifyError(
-                f"{mine.attr} of the channel would be {theirs.out}, but {mine.out} was built",
-                hint="its sources have changed since, or depend on the name of the project's folder; "
-                "build again, or name the Source",
-            )
-    secrets.refuse_leaks_in(workspace, f"the channel {name}", archive)
-    urls = channel.channel_urls(url, name)
-    with Bucket(location) as bucket:
-        channel.keep(
-            bucket, name, [path for each in built.targets for path in each.outputs.values()]
-        )
-        uploaded = channel.publish(
-            bucket,
-            name,
-            archive=archive,
-            index=text.index(tarball=urls.tarball, flake=urls.flake),
-            url=url,
-        )
-    return Channel(
-        name=name,
-        cache=str(location),
-        url=url,
-        urls=urls,
-        targets={
-            each.channel_attr: (each.flake_attr, each.system, each.path) for each in text.targets
-        },
-        uploaded=uploaded,
     )

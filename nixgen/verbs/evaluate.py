@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ from nixgen.errors import StoreError, UsageError
 from nixgen.files.fingerprint import fingerprint
 from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import Runner, SubprocessRunner
+from nixgen.project.dependencies import evaluation_rows, evaluation_tree, source_digests
+from nixgen.project.generate import locate, write_generated
 from nixgen.project.overrides import OPTION
 from nixgen.project.workspace import SHELL, Workspace
 from nixgen.verbs.request import DEFAULT, Request
@@ -106,7 +109,7 @@ class Evaluation:
         request.require_known(workspace)
         attrs_wanted = workspace.select(targets)
         nix_identity()  # without Nix, nothing is written
-        workspace.write_generated()
+        write_generated(workspace)
         lock = base_lock(workspace, request.base, observe, attrs_wanted)
         tree = request_tree(workspace, request)
         trees = _fingerprints(workspace, tree)
@@ -149,14 +152,13 @@ class Evaluation:
         """
         known = self.cache.load(self._plain_keys)
         self._tell_doubts()
-        systems, weights = self.workspace.evaluation_costs()
         found = evaluate(
             attrs.evolve(self.tree, mirrors=mirrors),
             [attr for attr in self.attrs_wanted if attr not in known],
             runner=self.runner,
             options=self.options,
             limits=self.limits,
-            costs=Costs(groups=systems, weights=weights, seconds=self.cache.seconds()),
+            costs=_costs(self.workspace, self.cache.seconds()),
             blame=blame(self.workspace, self.tree, debug=self.request.debug),
             remembered=len(known),
             keep=self._keep,
@@ -224,6 +226,20 @@ def evaluated(
     return Evaluation.prepare(workspace, targets, request, observe=observe).evaluated()
 
 
+def _costs(workspace: Workspace, seconds: Mapping[str, float]) -> Costs:
+    """Estimate what evaluating each target costs, in multiples of the cost of one machine."""
+    project = workspace.project
+    return Costs(
+        groups={f"machines.{item.name}": item.system for item in project.machines},
+        weights={
+            **{f"images.{item.name}": 0.2 for item in project.images},
+            **{f"packages.{item.name}": 0.1 for item in project.packages},
+            **{f"tests.{item.name}": 0.5 + len(item.machines) for item in project.tests},
+        },
+        seconds=seconds,
+    )
+
+
 def request_tree(workspace: Workspace, request: Request, mirrors: str | None = None) -> Tree:
     """The generated tree of a project, with the arguments that a request gives it.
 
@@ -246,7 +262,7 @@ def _keys(
 ) -> Mapping[str, TargetKey]:
     jobs = eval_jobs_program()
     return target_keys(
-        workspace.evaluation_rows(attrs_wanted, tree.environment),
+        evaluation_rows(workspace, attrs_wanted, tree.environment),
         tree.file,
         graph=_graph(workspace),
         settings={
@@ -268,7 +284,7 @@ def _graph(workspace: Workspace) -> DependencyGraph:
         state=str(workspace.state),
         generated=str(workspace.generated),
         library=str(workspace.generated / "lib"),
-        sources=workspace.source_digests(),
+        sources=source_digests(workspace),
         store=os.environ.get("NIX_STORE_DIR", "/nix/store"),
     )
 
@@ -283,13 +299,13 @@ def moving_files(
     place = str(workspace.generated / "default.nix")
     found = {
         path
-        for row in workspace.evaluation_rows(attrs_wanted, environment).values()
+        for row in evaluation_rows(workspace, attrs_wanted, environment).values()
         for path in graph.relative_files(row, place)
     }
     hand_written = {
         os.path.relpath(path, workspace.root): Path(path) for path in found if os.path.lexists(path)
     }
-    return {**hand_written, **workspace.evaluation_tree()}
+    return {**hand_written, **evaluation_tree(workspace)}
 
 
 def _local_trees(workspace: Workspace, tree: Tree) -> Mapping[str, Path]:
@@ -326,7 +342,7 @@ def _fingerprint(tree: Path) -> str:
 def blame(workspace: Workspace, tree: Tree, *, debug: bool) -> Blame:
     """How places in the generated tree, and in trees of inputs, become the user's."""
     return Blame(
-        locate=workspace.locate,
+        locate=partial(locate, workspace),
         origins=workspace.target_origins(),
         root=workspace.root,
         names={path: name for name, path in tree.inputs.items()},

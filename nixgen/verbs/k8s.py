@@ -11,9 +11,10 @@ from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate.documents import evaluate_documents
 from nixgen.errors import UsageError, closest
 from nixgen.kubernetes.document import Document, parse_document
-from nixgen.lowering import needs_packages
 from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import SubprocessRunner
+from nixgen.project.dependencies import needs_packages
+from nixgen.project.generate import write_generated
 from nixgen.verbs.evaluate import base_lock, blame, offered_mirrors, request_tree
 from nixgen.verbs.request import DEFAULT, Request
 
@@ -43,7 +44,7 @@ def rendered(
     """
     request.require_known(workspace)
     chosen = _select(workspace, names)
-    workspace.write_generated()
+    write_generated(workspace)
     runner = SubprocessRunner()
     packages = any(map(needs_packages, chosen.values()))
     lock = base_lock(workspace, request.base, observe) if packages else None

@@ -22,7 +22,7 @@ from nixgen.render.resources import nix_library
 if TYPE_CHECKING:
     from nixgen.project.workspace import Workspace
 
-__all__ = ["Match", "State", "find", "read_documentation", "read_tree", "state"]
+__all__ = ["Match", "State", "Stub", "find", "read_documentation", "read_tree", "state"]
 
 _INPUT = "nixpkgs"
 #: Options hardly depend on it; the list is the same whoever reads it.

@@ -16,6 +16,7 @@ from attrs import frozen
 from nixgen.driver.build.roots import Roots
 from nixgen.driver.evaluate import nix_files, nix_variables
 from nixgen.instant import stamp
+from nixgen.project.dependencies import build_dependencies, products
 
 if TYPE_CHECKING:
     from nixgen.driver.build.report import BuildReport
@@ -57,7 +58,7 @@ def leave_stamp(
         _results(verb, report),
         since=evaluation.workspace.opened,
         paths=_files(evaluation),
-        products=evaluation.workspace.products(),
+        products=products(evaluation.workspace),
         variables=_variables(evaluation),
         links=_links(evaluation.workspace.state, report) if verb == stamp.BUILD else {},
         # Nothing but the existence of these folders counts. With /. at its end, the path of a file
@@ -111,7 +112,7 @@ def _links(state: Path, report: BuildReport) -> dict[str, str]:
 def _files(evaluation: Evaluation) -> set[str]:
     """Every file and folder that infra.py, nixgen or Nix read, whether it exists or not."""
     return {
-        *evaluation.workspace.dependencies(),
+        *build_dependencies(evaluation.workspace),
         *(path for key in evaluation.keys.values() for path in key.dependencies.paths),
         *nix_files(os.environ),
         *(path for name in _PROGRAMS if (path := shutil.which(name))),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nixgen.project.generate import write_generated
 from nixgen.project.workspace import Workspace
 from nixgen.verbs.evaluate import evaluated
 
@@ -137,7 +138,7 @@ def test_what_is_made_from_a_project_is_no_part_of_it(repository: Path, path: st
         'project = Project("p", machines=[Machine("m", services=[s])])\n'
     )
     workspace = Workspace.open(repository / "infra")
-    workspace.write_generated()
+    write_generated(workspace)
     (repository / "infra/result").symlink_to("/nix/store")
     (repository / "infra/code/generated").mkdir()
     (repository / "infra/code/generated/parser.py").write_text("")
@@ -161,7 +162,7 @@ def test_ignored_folders_are_not_read(repository: Path) -> None:
         folder.mkdir()
         for number in range(100):
             (folder / f"{number}.js").write_text("")
-    Workspace.open(repository / "infra").write_generated()
+    write_generated(Workspace.open(repository / "infra"))
     (repository / "web.nix").write_text(
         "builtins.scopedImport\n"
         "  { builtins = builtins // {\n"
@@ -185,7 +186,7 @@ def test_ignored_folders_are_not_read(repository: Path) -> None:
 def test_a_flake_copies_the_same(repository: Path) -> None:
     """In pure evaluation the tree is a store path, and so is all that it names."""
     workspace = Workspace.open(repository / "infra")
-    workspace.write_generated()
+    write_generated(workspace)
     call = (
         "import ./infra/generated/lib/lib/source.nix {\n"
         "  ignored = (import ./infra/generated/ignored.nix).web;\n"

@@ -20,10 +20,10 @@ PACKAGE = Path(__file__).parents[2] / "nixgen"
 #: Each folder of nixgen/, and what it may import. Everything may raise `nixgen.errors`.
 ALLOWED = {
     "cli": "automation verbs project cache oci vm kubernetes driver programs instant"
-    " options documents models render store files records",
+    " documents models store files records",
     "automation": "kubernetes render records",
     "verbs": "project cache oci vm kubernetes debian driver programs instant"
-    " options lowering render documents models store files records",
+    " options render documents models store files records",
     "project": "options lowering render documents models gitignore files _collector records",
     "cache": "driver programs instant store files records",
     "oci": "driver programs store files records",

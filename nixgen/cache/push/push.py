@@ -24,7 +24,7 @@ from nixgen.cache.push.upload import Uploaded, upload
 from nixgen.cache.push.upstream import Upstream
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import CacheError, NixgenError
-from nixgen.instant.pushes import LIFETIME, Question
+from nixgen.instant.repeated_push import LIFETIME, Question
 from nixgen.records.document import document
 from nixgen.store.path import STORE
 
@@ -48,7 +48,7 @@ class PushReport:
     :param uploaded: the result of the upload; None after a dry run.
     :param requests: the number of requests to S3.
     :param question: a request that shows whether the cache still has everything
-        (`nixgen.instant.pushes`). It is signed, so it is secret.
+        (`nixgen.instant.repeated_push`). It is signed, so it is secret.
     :param seconds: how long the push took.
     """
 

@@ -57,6 +57,8 @@ def channel(
     from nixgen.cli.progress import build_progress, push_progress
     from nixgen.project.workspace import Workspace
     from nixgen.verbs import build, caches
+    from nixgen.verbs.channel import publish_channel
+    from nixgen.verbs.push import push
 
     require_name(name)
     given = None if url is None else require_url(url)
@@ -71,7 +73,7 @@ def channel(
         ).require()
     with caches.cache_location(workspace, to) as location:
         with push_progress(quiet=json, verbose=verbose) as observe:
-            caches.push(
+            push(
                 workspace,
                 built.paths,
                 location,
@@ -81,7 +83,7 @@ def channel(
                 root=caches.cache_root(workspace, built.paths, built),
                 observe=observe,
             )
-        done = caches.publish_channel(
+        done = publish_channel(
             workspace,
             name,
             built,

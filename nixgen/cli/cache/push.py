@@ -101,7 +101,7 @@ def push(
     from nixgen.cache.format.codec import Codec
     from nixgen.cache.push.settings import UploadSettings
     from nixgen.cache.push.upstream import Upstream
-    from nixgen.instant import pushes
+    from nixgen.instant import repeated_push
     from nixgen.verbs import build, caches
 
     paths = [target for target in targets or () if target.startswith("/")]
@@ -145,7 +145,7 @@ def push(
         json=json,
     )
     if to is not None and report.question is not None and not report.upstream:
-        asked = pushes.request(
+        asked = repeated_push.request(
             project=str(project),
             targets=targets or (),
             outputs=[each.out for each in built.targets] if built else (),
@@ -155,7 +155,7 @@ def push(
             environment=env,
         )
         folder = None if asked["project"] is None else str(workspace and workspace.root)
-        pushes.save(folder, asked, report.question, report.closure)
+        repeated_push.save(folder, asked, report.question, report.closure)
 
 
 def push_paths(
@@ -176,12 +176,13 @@ def push_paths(
     from nixgen.cli import console
     from nixgen.cli.progress import push_progress
     from nixgen.verbs import caches
+    from nixgen.verbs.push import push as push_closures
 
     with (
         caches.cache_location(workspace, to) as location,
         push_progress(quiet=json, verbose=verbose) as observe,
     ):
-        report = caches.push(
+        report = push_closures(
             workspace,
             paths,
             location,

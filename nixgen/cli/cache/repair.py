@@ -38,13 +38,13 @@ def repair(
     from nixgen.cache.bucket.bucket import Bucket
     from nixgen.cache.check.repair import repair as mend
     from nixgen.cli import console
-    from nixgen.cli._keys import open_workspace, public_keys, secret_keys, upstream_urls
+    from nixgen.cli._keys import open_workspace, public_keys, upstream_urls
     from nixgen.cli.cache._progress import repair_progress
     from nixgen.driver.store.store import Store
     from nixgen.verbs import caches
 
     workspace = open_workspace(project, cache)
-    keys = secret_keys(key or (), workspace)
+    keys = caches.signing_keys(workspace, key or ())
     trusted = public_keys(trust or (), workspace, cache, option="--trust", optional=True)
     upstreams = upstream_urls(upstream or (), workspace, cache)
     codec, _ = caches.cache_defaults(workspace, cache)

@@ -185,7 +185,6 @@ def _warm(
     from functools import partial
 
     from nixgen.cli import console
-    from nixgen.cli._keys import secret_keys
     from nixgen.cli._session import Pushing
     from nixgen.cli.progress import build_progress
     from nixgen.verbs import caches, warm
@@ -207,7 +206,7 @@ def _warm(
         else:
             _print_plan(planned)
         return
-    signers = [key.public for key in secret_keys(keys, workspace)]
+    signers = [key.public for key in caches.signing_keys(workspace, keys)]
     with Pushing.to(workspace, to, keys=keys) as pushing:
         with build_progress(quiet=json, verbose=verbose) as progress:
             planned = planning(pushing.location, upstreams=pushing.upstreams, observe=progress)

@@ -11,8 +11,8 @@ from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder, exampl
 from nixgen.records.document import document
 
 if TYPE_CHECKING:
-    from nixgen.options.stub import Stub
     from nixgen.project.workspace import Workspace
+    from nixgen.verbs.options import Stub
 
 app = verb()
 

@@ -41,6 +41,7 @@ def update(
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress
     from nixgen.documents.inputs import Inputs
+    from nixgen.project.generate import write_generated
     from nixgen.project.workspace import Workspace
     from nixgen.verbs.inputs import require_updatable
     from nixgen.verbs.inputs import update as update_pin
@@ -64,7 +65,7 @@ def update(
     locked = all(pin.is_locked for pin in Inputs.read(file, unlocked=True).pins.values())
     if any(each.changed for each in done) and locked and workspace.generated.exists():
         # the lock of the flake says the same; a project that is not generated yet stays so
-        for path in workspace.write_generated().written:
+        for path in write_generated(workspace).written:
             console.note(f"wrote   {workspace.generated.name}/{path}")
     _raise_for(done)
 

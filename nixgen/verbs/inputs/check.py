@@ -16,6 +16,7 @@ from nixgen.driver.messages.events import Event
 from nixgen.driver.tools.fetching import Fetched, fetch_tree
 from nixgen.errors import LockError, MissingToolError, NixgenError, OutsideError
 from nixgen.programs.runner import SubprocessRunner
+from nixgen.project.generate import plan_generated
 from nixgen.project.workspace import Workspace
 from nixgen.verbs.inputs.debian_lock import lacking, lock_summary
 from nixgen.verbs.inputs.update import tree_reference
@@ -62,7 +63,7 @@ def check_flake(workspace: Workspace) -> Checked | None:
     """
     if not workspace.generated.exists():
         return None
-    changes = workspace.plan_generated()
+    changes = plan_generated(workspace)
     files = ("flake.nix", "flake.lock")
     stale = [name for name in files if name in changes.written or name in changes.removed]
     if stale:

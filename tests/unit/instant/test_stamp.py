@@ -12,7 +12,9 @@ import pytest
 
 from nixgen.files.fingerprint import fingerprint
 from nixgen.instant import stamp
-from nixgen.project.reads import recording
+from nixgen.project.dependencies import build_dependencies
+from nixgen.project.generate import write_generated
+from nixgen.project.infra_reads import recording
 from nixgen.project.workspace import Workspace
 
 REQUEST = stamp.request(stamp.BUILD, ("machines",), base="debian", environment=None, overrides={})
@@ -39,7 +41,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "nixpkgs/lib").mkdir(parents=True)
     (tmp_path / "root").symlink_to(tmp_path / "out")
     workspace = Workspace.open(tmp_path)
-    workspace.write_generated()
+    write_generated(workspace)
     assert not workspace.reads.volatile
     old = time.time() - 60
     (tmp_path / ".nixgen/cache").mkdir(parents=True)
@@ -53,7 +55,7 @@ def project(tmp_path: Path) -> Path:
         products=set(),
         paths={
             path
-            for path in workspace.dependencies()
+            for path in build_dependencies(workspace)
             if not path.startswith(str(tmp_path / ".nixgen"))
         },
         variables=workspace.reads.variables,

@@ -12,7 +12,7 @@ from local_store import LocalStore, local_store
 from nixgen.driver.store.store import Store
 from nixgen.errors import LeakError
 from nixgen.project.workspace import Workspace
-from nixgen.verbs import caches
+from nixgen.verbs.push import push
 
 VALUE = b"c0rrect-horse-battery"
 
@@ -67,7 +67,7 @@ def test_a_push_with_readable_secrets_sends_no_more_requests(
         if secret is not None:
             (workspace.root / "password").write_bytes(secret)
         s3.configure(clear=True)
-        report = caches.push(workspace, [local.paths["app"]], s3.location)
+        report = push(workspace, [local.paths["app"]], s3.location)
         assert set(report.missing) == {local.paths["app"], local.paths["library"]}
         requests.append(s3.state()["requests"])
     assert requests[0] == requests[1]
@@ -79,14 +79,14 @@ def test_a_push_that_would_leak_a_secret_leaves_nothing_behind(
 ) -> None:
     (workspace.root / "password").write_bytes(VALUE)
     with pytest.raises(LeakError, match="db-password"):
-        caches.push(workspace, [local.paths["app"], local.paths["leaky"]], s3.location)
+        push(workspace, [local.paths["app"], local.paths["leaky"]], s3.location)
     assert s3.objects().keys() <= {"nix-cache-info"}
 
 
 def test_only_missing_paths_are_searched_for_secrets(
     workspace: Workspace, s3: FaultyS3, local: LocalStore
 ) -> None:
-    caches.push(workspace, [local.paths["leaky"]], s3.location)
+    push(workspace, [local.paths["leaky"]], s3.location)
     (workspace.root / "password").write_bytes(VALUE)
-    report = caches.push(workspace, [local.paths["leaky"], local.paths["app"]], s3.location)
+    report = push(workspace, [local.paths["leaky"], local.paths["app"]], s3.location)
     assert set(report.missing) == {local.paths["app"], local.paths["library"]}
