@@ -110,6 +110,21 @@ def mutants(parts: tuple[str, ...]) -> Iterator[Mutant]:
                     yield Mutant(str(path.relative_to(ROOT)), line, name, occurrence)
 
 
+def sample(size: int, seed: int, parts: tuple[str, ...]) -> tuple[list[Mutant], int]:
+    """The mutants of these parts in a sample of all `PARTS`, and how many mutants all parts have.
+
+    Each part has its share of the sample by its number of mutants, and a generator of its own: the
+    parts can be tried one after another, and a change in one moves no mutant of another.
+    """
+    populations = {part: list(mutants((part,))) for part in PARTS}
+    total = sum(map(len, populations.values()))
+    chosen: list[Mutant] = []
+    for part in parts:
+        count = min(round(size * len(populations[part]) / total), len(populations[part]))
+        chosen += random.Random(f"{seed} {part}").sample(populations[part], count)
+    return chosen, total
+
+
 def copy_checkout(folder: Path) -> Path:
     """A copy of the files that git knows, as they are on disk."""
     names = subprocess.run(
@@ -355,7 +370,8 @@ def main() -> int:
     parser.add_argument(
         "--part",
         action="append",
-        help=f"try only the mutants of the sample in this folder of nixgen/ (of {PARTS})",
+        choices=PARTS,
+        help="try only the mutants of the sample in this folder of nixgen/",
     )
     parser.add_argument("--workers", type=int, default=2, help="mutants tried at a time")
     parser.add_argument("--least", type=float, default=0.85, help="share that has to be killed")
@@ -368,16 +384,8 @@ def main() -> int:
         known = [row["mutant"] for row in json.loads(given.again.read_text()) if not row["killed"]]
         chosen = [Mutant(**row) for row in known]
     else:
-        # The sample is the same whichever parts of it are tried, so that parts can be added up.
-        population = list(mutants(PARTS))
-        sample = random.Random(given.seed).sample(population, min(given.sample, len(population)))
-        folders = tuple(f"nixgen/{part}/" for part in parts)
-        chosen = [mutant for mutant in sample if mutant.path.startswith(folders)]
-        print(
-            f"{len(chosen)} of a sample of {len(sample)} of {len(population)} mutants, "
-            f"seed {given.seed}",
-            file=sys.stderr,
-        )
+        chosen, population = sample(given.sample, given.seed, parts)
+        print(f"{len(chosen)} of {population} mutants, seed {given.seed}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as name:
         coverage = Coverage.kept(given.coverage, Path(name))
         results = run(chosen, coverage, Path(name), given.workers)
