@@ -1,1 +1,1 @@
-"""Serving a cache: over HTTP, from an embedded S3 emulator, and as a Nix channel."""
+"""Serves a cache: over HTTP, from an embedded S3 emulator, and as a Nix channel."""

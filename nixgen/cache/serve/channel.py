@@ -1,6 +1,7 @@
-"""A channel beside the cache: what evaluates to the paths that were pushed, for ``nix-channel`` and as a flake.
+"""A channel beside the cache: the Nix files of a project, whose targets evaluate to pushed paths.
 
-The tarball is made of its files' names, contents and executable bits alone, so the same project gives the same bytes.
+Users get it with ``nix-channel`` or as a flake. The tarball depends only on its files' names, contents
+and executable bits, so the same project gives the same bytes.
 """
 
 from __future__ import annotations
@@ -40,14 +41,18 @@ __all__ = [
 
 REGISTRY = "flake-registry.json"
 
-#: What both a channel (nix-channel) and a flake's ID (flakeref.cc) may be called.
+#: A name that both a channel (nix-channel) and a flake (flakeref.cc) may have.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/%+-]*)?")
 _ATTEMPTS = 10
 
 
 def require_name(name: str) -> str:
-    """:raises UsageError: Nix would not take it for a channel or a flake."""
+    """Check the name of a channel.
+
+    :param name: the name, which is returned.
+    :raises UsageError: Nix does not accept it for a channel or a flake.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a channel",
@@ -57,8 +62,11 @@ def require_name(name: str) -> str:
 
 
 def require_url(url: str) -> str:
-    """:returns: without a final slash.
-    :raises UsageError: it is no plain http:// or https:// address.
+    """Check the URL of a cache.
+
+    :param url: the URL.
+    :returns: the URL without a final slash.
+    :raises UsageError: it is not a plain http:// or https:// URL.
     """
     if not _URL.fullmatch(url):
         raise UsageError(
@@ -70,8 +78,10 @@ def require_url(url: str) -> str:
 
 @frozen
 class ChannelUrls:
-    """:param tarball: for nix-channel.
-    :param flake: the same files, for flakes.
+    """The URLs of the two tarballs of a channel, which contain the same files.
+
+    :param tarball: for nix-channel.
+    :param flake: for flakes.
     """
 
     tarball: str
@@ -79,7 +89,11 @@ class ChannelUrls:
 
 
 def channel_urls(url: str, name: str) -> ChannelUrls:
-    """Where the two tarballs of a channel are, by the URL of its cache."""
+    """The URLs of a channel.
+
+    :param url: of its cache.
+    :param name: of the channel.
+    """
     return ChannelUrls(f"{url}/{_tarball(name)}", f"{url}/{_flake(name)}")
 
 
@@ -92,10 +106,12 @@ def _flake(name: str) -> str:
 
 
 def pack(name: str, files: Mapping[str, bytes | Path]) -> bytes:
-    """A tar archive with one folder, ``name``, as Nix wants it.
+    """Make the tar archive of a channel.
 
-    :param files: path inside → its bytes, or the file, link or folder (without what is in it) on disk.
-    :raises StoreError: something cannot be read.
+    :param name: of its single folder.
+    :param files: path in the folder → its bytes, or the file, link or folder (without its files) on
+        disk.
+    :raises StoreError: a file cannot be read.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -108,10 +124,13 @@ def pack(name: str, files: Mapping[str, bytes | Path]) -> bytes:
 
 @contextlib.contextmanager
 def unpacked(archive: bytes) -> Iterator[Path]:
-    """An archive of `pack`, in a folder that is gone at the end of the block."""
+    """Unpack an archive into a folder that is removed at the end of the block.
+
+    :param archive: of `pack`.
+    """
     with tempfile.TemporaryDirectory(prefix="nixgen-") as folder:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            # Our own work, links and all. An attribute: Debian 12's Python knows no argument for it.
+            # We made it, so its links are safe. Debian 12's Python has no argument for the filter.
             tar.extraction_filter = lambda member, _path: member
             tar.extractall(folder)  # noqa: S202 - see above
         yield Path(folder)
@@ -155,16 +174,18 @@ def _entry(path: str, source: bytes | Path | None) -> tuple[tarfile.TarInfo, byt
 
 
 def keep(bucket: Bucket, name: str, paths: Iterable[str]) -> None:
-    """Pin what a channel offers: it is promised for as long as the channel is there, not for some generations.
+    """Pin the paths of a channel, so that collection keeps them as long as the channel exists.
 
-    :param paths: full store paths; what is not in the cache is an upstream's.
-    :raises CacheError: a collection was faster; or S3 refuses or does not answer.
+    :param bucket: the cache.
+    :param name: of the channel.
+    :param paths: full store paths; a path that is not in the cache is in an upstream cache.
+    :raises CacheError: a collection has removed one; or S3 refuses or does not answer.
     """
     pin = f"channel-{name}"
     wanted = sorted(set(paths))
     own = dict(zip(wanted, bucket.read_many(map(narinfo_name, wanted)), strict=True))
     held = tuple(path for path, (_, data) in own.items() if data is not None)
-    # What is pinned already cannot have gone.
+    # Paths that are pinned already cannot have been removed.
     if all(each.name != pin or each.paths != held for each in list_pins(bucket)):
         pin_paths(bucket, pin, held, note=f"what the channel {name} offers")
 
@@ -172,24 +193,24 @@ def keep(bucket: Bucket, name: str, paths: Iterable[str]) -> None:
 def publish(
     bucket: Bucket, name: str, *, archive: bytes, index: bytes, url: str
 ) -> tuple[str, ...]:
-    """Make a channel visible. Its paths are in the cache already.
+    """Make a channel visible. Its paths must be in the cache already.
 
-    The tarballs go first: whoever finds the new entry or page finds the channel. An object that has the same bytes
-    already is left alone.
+    The tarballs are written first, so that a client which finds the new entry or page finds them, too.
+    An object with the same bytes is not written again.
 
+    :param bucket: the cache.
+    :param name: of the channel.
     :param archive: of `pack`.
     :param index: the page, in HTML.
     :param url: of the cache.
-    :returns: the objects that changed.
+    :returns: the names of the objects that changed.
     :raises CacheError: S3 refuses or does not answer.
     """
     objects = {
         _tarball(name): (lzma.compress(archive), "application/x-xz"),
         _flake(name): (gzip.compress(archive, mtime=0), "application/gzip"),
     }
-    uploaded = [
-        found for found, (body, kind) in objects.items() if _store(bucket, found, body, kind)
-    ]
+    uploaded = [key for key, (body, kind) in objects.items() if _store(bucket, key, body, kind)]
     if _register(bucket, name, channel_urls(url, name).flake):
         uploaded.append(REGISTRY)
     page = f"channels/{name}/index.html"
@@ -200,14 +221,15 @@ def publish(
 
 def _store(bucket: Bucket, name: str, body: bytes, content_type: str) -> bool:
     found = bucket.head(name)
-    # The tag is no digest where objects are encrypted, so the bytes are compared; most changes show in the size.
+    # The tag of an encrypted object is no digest, so the bytes are compared; most changes show in
+    # the size.
     if found is not None and found.size == len(body) and bucket.read(name) == body:
         return False
     return bucket.put(name, body, content_type=content_type)
 
 
 def _register(bucket: Bucket, name: str, flake: str) -> bool:
-    """Put the channel among the others of the cache; conditionally, since others may do the same for theirs."""
+    """Add the channel to the registry. The write is conditional: others may add theirs meanwhile."""
     for _ in range(_ATTEMPTS):
         found = bucket.read_tagged(REGISTRY)
         old, tag = found or (None, None)
@@ -225,7 +247,7 @@ def _register(bucket: Bucket, name: str, flake: str) -> bool:
 
 
 def _registry(old: bytes | None, name: str, flake: str) -> bytes:
-    """Version 2 of Nix's registry format (registry.cc)."""
+    """The registry with the channel, in version 2 of Nix's format (registry.cc)."""
     entry = {"from": {"type": "indirect", "id": name}, "to": {"type": "tarball", "url": flake}}
     others: list[Any] = []
     if old is not None:

@@ -1,4 +1,4 @@
-"""An S3 for people without one: an emulator on loopback, owned by a ``with`` block."""
+"""An S3 emulator on loopback, for users without an S3 server. A ``with`` block owns it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nixgen.files.write import write_atomically
 from nixgen.programs.child import spawn
 from nixgen.programs.command import Command
 
-__all__ = ["announced", "embedded_s3", "served_at"]
+__all__ = ["ADDRESS", "announced", "embedded_s3", "served_at"]
 
 _START_SECONDS = 60.0
 
@@ -29,10 +29,11 @@ _START_SECONDS = 60.0
 def embedded_s3(
     directory: Path | None = None, *, bucket: str = "nixgen-cache"
 ) -> Iterator[CacheLocation]:
-    """A running S3 emulator with one bucket; gone at the end of the block, or with this process.
+    """Run an S3 emulator with one bucket until the end of the block, or of this process.
 
-    :param directory: keeps the objects from one run to the next, as ``<bucket>/<key>``; without it they
-        live in memory and end with the block.
+    :param directory: the folder for objects, as ``<bucket>/<key>``, which keeps them for the next
+        run. None: they are in memory and end with the block.
+    :param bucket: the name of the bucket.
     :raises MissingToolError: the extra ``emulator`` is not installed.
     :raises CacheError: it does not start, or the directory cannot be made.
     """
@@ -59,32 +60,32 @@ def embedded_s3(
             stderr=log,
         ) as child,
     ):
-        listens = _port(child)
-        if listens is None:
+        port = _port(child)
+        if port is None:
             log.seek(0)
             raise CacheError(
                 "the S3 emulator does not start",
                 hint="the lines below say why; one emulator may be running already",
                 details=log.read().decode("utf-8", "replace").splitlines()[-10:],
             )
-        location = CacheLocation.embedded(f"http://127.0.0.1:{listens}", bucket)
-        first = Bucket(location, connections=1)
-        try:
-            first.create()
-        finally:
-            first.close()
+        location = CacheLocation.embedded(f"http://127.0.0.1:{port}", bucket)
+        with Bucket(location, connections=1) as made:
+            made.create()
         yield location
 
 
-#: Beside the objects of an emulator that is being served: its address.
-_ADDRESS = ".served-at"
+ADDRESS = ".served-at"
+"""The file beside the objects of a running emulator with its address."""
 
 
 @contextlib.contextmanager
-def announced(directory: Path, location: CacheLocation) -> Iterator[None]:
-    """For the length of the block, let `served_at` find the emulator that keeps its objects in ``directory``."""
-    file = directory / _ADDRESS
-    write_atomically(file, str(location).encode())
+def announced(file: Path, text: str) -> Iterator[None]:
+    """Let other processes find a text in a file for the length of the block; see `served_at`.
+
+    :param file: the file to write, which is removed at the end.
+    :param text: its content.
+    """
+    write_atomically(file, text.encode())
     try:
         yield
     finally:
@@ -92,9 +93,12 @@ def announced(directory: Path, location: CacheLocation) -> Iterator[None]:
 
 
 def served_at(directory: Path) -> CacheLocation | None:
-    """The emulator that another process serves ``directory`` with; None when none answers."""
+    """The address of the emulator that another process runs; None when none answers.
+
+    :param directory: the folder of the emulator.
+    """
     try:
-        location = CacheLocation.parse((directory / _ADDRESS).read_text())
+        location = CacheLocation.parse((directory / ADDRESS).read_text())
         address = urlsplit(location.endpoint or "")
         with socket.create_connection((address.hostname or "", address.port or 0), timeout=1):
             return location
@@ -103,7 +107,7 @@ def served_at(directory: Path) -> CacheLocation | None:
 
 
 def _port(child: subprocess.Popen[bytes]) -> int | None:
-    """The port that the child prints once it listens; None when it ends or hangs instead."""
+    """The port that the child prints when it listens; None when it ends or hangs instead."""
     assert child.stdout is not None  # noqa: S101 - opened as a pipe
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)

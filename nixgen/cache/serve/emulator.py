@@ -1,8 +1,9 @@
-"""The S3 emulator's process: ``python -m nixgen.cache.serve.emulator PORT [DIR]``. Started by `nixgen.cache.serve.embedded` alone.
+"""The process of the S3 emulator: ``python -m nixgen.cache.serve.emulator PORT [DIR]``.
 
-moto's S3 on the loopback interface, on a free port when PORT is 0. It prints its port, and ends when standard input closes, so
-that it cannot outlive its owner, however that one dies. moto keeps objects in memory (beyond 16 MiB in unnamed temporary
-files); with DIR every stored object is also written to ``DIR/<bucket>/<key>`` and read back at the next start.
+Only `nixgen.cache.serve.embedded` starts it. It serves moto's S3 on loopback, on a free port when
+PORT is 0, and prints the port. It ends when its standard input closes, so that it cannot outlive its
+owner. moto keeps objects in memory (those beyond 16 MiB in unnamed temporary files). With DIR every
+object is also written to ``DIR/<bucket>/<key>``, and read at the next start.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def installed() -> bool:
-    """Whether the extra ``emulator`` is there; moto alone, as Debian packages it, comes without what its server imports."""
+    """Whether the extra ``emulator`` is installed, with everything that moto's server imports.
+
+    Debian's package of moto lacks the latter.
+    """
     return all(find_spec(name) is not None for name in ("moto", "flask", "flask_cors"))
 
 
@@ -42,7 +46,7 @@ def main() -> None:
         disable_nagle_algorithm = True
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """Nothing: one line per request helps nobody."""
+            """Log nothing."""
 
     application: _Application = create_backend_app("s3")
     port, *directories = sys.argv[1:]
@@ -53,7 +57,7 @@ def main() -> None:
     server = make_server(
         "127.0.0.1", int(port), application, threaded=True, request_handler=Handler
     )
-    # Clients that keep a connection must not keep the process.
+    # A client that keeps its connection must not keep the process running.
     server.daemon_threads = True  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
@@ -77,13 +81,13 @@ def _load(directory: Path) -> None:
                 stored = backend.put_object(
                     bucket.name, file.relative_to(bucket).as_posix(), file.read_bytes()
                 )
-                # Collection goes by age; moto keeps UTC without saying so.
+                # Collection goes by age. moto wants UTC without a time zone.
                 written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
                 stored.last_modified = written.replace(tzinfo=None)
 
 
 def _write_through(application: _Application, directory: Path) -> _Application:
-    """Follow every request that may have changed an object, before its answer goes out."""
+    """Write every changed object to its file before the request is answered."""
 
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         answer = application(environ, start_response)
