@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from nixgen.errors import UsageError
-from nixgen.kubernetes.manifest import to_yaml
+from nixgen.kubernetes.manifest import Octal, to_yaml
+from nixgen.lowering import pod, unitfile
 from nixgen.render.resources import template_folder
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def kubernetes(job: WarmJob) -> Mapping[str, str]:
         "workingDir": "/project",
         "command": ["/bin/sh", "-c"],
         # sh turns the index, from 0, into a shard, from 1
-        "args": [_kubernetes(word) for word in argv],
+        "args": [pod.literal(word) for word in argv],
         "envFrom": [{"secretRef": {"name": f"{name}-credentials", "optional": True}}],
         "volumeMounts": [{"name": "key", "mountPath": "/run/secrets/nixgen", "readOnly": True}],
         "resources": {
@@ -109,7 +110,7 @@ def kubernetes(job: WarmJob) -> Mapping[str, str]:
         },
     }
     labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "nixgen"}
-    key = {"name": "key", "secret": {"secretName": f"{name}-key", "defaultMode": 0o400}}
+    key = {"name": "key", "secret": {"secretName": f"{name}-key", "defaultMode": Octal(0o400)}}
     spec: dict[str, Any] = {
         "completionMode": "Indexed",
         "completions": job.shards,
@@ -238,38 +239,36 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "calendar": _calendar,
         "comment": _comment,
+        "unit_path": _unit_path,
         "unit_text": _unit_text,
         "unit_words": _unit_words,
     }
     return environment
 
 
-# systemd.syntax(7), systemd.unit(5) on specifiers, systemd.service(5) on command lines
-
-
 def _unit_words(words: Iterable[str]) -> str:
-    return " ".join(map(_unit_word, words))
+    """A command line; a `_Specifier` among its words is left as it is."""
+    return " ".join(
+        word if isinstance(word, _Specifier) else unitfile.command_word(_printable(word))
+        for word in words
+    )
 
 
-def _unit_word(word: str) -> str:
-    _require_printable(word)
-    if isinstance(word, _Specifier):
-        return str(word)
-    text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return text if re.fullmatch(r"[A-Za-z0-9_./:=@,+-]+", text) else f'"{text}"'
+def _unit_path(path: str) -> str:
+    return unitfile.word(_printable(path))
 
 
 def _unit_text(text: str) -> str:
-    _require_printable(text)
-    return text.replace("%", "%%")
+    return unitfile.literal(_printable(text))
 
 
-def _require_printable(text: str) -> None:
+def _printable(text: str) -> str:
     if not text.isprintable():
         raise UsageError(
             f"{text!r} cannot be put into a unit file",
             hint="move it to a path without such letters",
         )
+    return text
 
 
 def _comment(text: str) -> str:
@@ -287,11 +286,7 @@ def _calendar(text: str) -> str:
     return text
 
 
-# Kubernetes: $(NAME) in args is replaced, and $$ is a dollar. GitHub: ${{ … }} is replaced everywhere.
-
-
-def _kubernetes(text: str) -> str:
-    return text.replace("$", "$$")
+# GitHub replaces ${{ … }} everywhere
 
 
 def _github(text: str) -> str:

@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import yaml
 
-__all__ = ["to_json", "to_yaml"]
+__all__ = ["Octal", "to_json", "to_yaml"]
 
 # Text that every YAML takes for text, unquoted: YAML 1.1 and 1.2 and the parsers of Python and Go disagree about what is a
 # number (1e3, 08, 0o7, 1_000, 12:30), a date or a boolean (y, on), so everything that begins like one is quoted.
 _PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9_./@+=~()'$%?;-]|:(?=[^\s])| (?=[A-Za-z0-9_./(]))*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+
+class Octal(int):
+    """The mode of a file, which YAML writes as ``0400``. JSON has no octal numbers."""
+
+    __slots__ = ()
 
 
 def to_yaml(resources: Iterable[Mapping[str, Any]]) -> str:
@@ -52,7 +58,11 @@ def _dumper() -> type[yaml.SafeDumper]:
     def represent(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=_style(value))
 
+    def represent_octal(dumper: yaml.SafeDumper, value: Octal) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:int", f"0{value:o}")
+
     Dumper.add_representer(str, represent)
+    Dumper.add_representer(Octal, represent_octal)
     return Dumper
 
 

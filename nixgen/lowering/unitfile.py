@@ -1,4 +1,4 @@
-"""Text of unit files: words that systemd reads as they were meant."""
+"""Text of unit files, escaped so that systemd reads the words that were meant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nixgen import syntax as nix
 from nixgen.lowering.scope import Scope
 from nixgen.syntax import Expr
 
-__all__ = ["command_line", "environment_value", "literal", "word"]
+__all__ = ["command_line", "command_word", "environment_value", "literal", "word"]
 
 
 def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
@@ -21,14 +21,18 @@ def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
         if pieces:
             pieces.append(" ")
         if isinstance(word, str):
-            pieces.append(_quoted_word(word))
+            pieces.append(command_word(word))
         else:
             _add_quoted(scope.parts(word), pieces)
     return _string(pieces)
 
 
 @lru_cache(maxsize=8192)
-def _quoted_word(text: str) -> str:
+def command_word(text: str) -> str:
+    """One word of a command line, in which ``%`` and ``$`` mean nothing (systemd.service(5)).
+
+    :param text: the word.
+    """
     escaped = _escaped(text)
     return f'"{escaped}"' if not text or _NEEDS_QUOTES.search(text) else escaped
 

@@ -21,7 +21,7 @@ PACKAGE = Path(__file__).parents[2] / "nixgen"
 ALLOWED = {
     "cli": "automation verbs project cache oci vm kubernetes driver programs instant"
     " documents models store files records",
-    "automation": "kubernetes render records",
+    "automation": "kubernetes lowering render records",
     "verbs": "project cache oci vm kubernetes debian driver programs instant"
     " options render documents models store files records",
     "project": "options lowering render documents models gitignore files _collector records",
