@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from nixgen.documents.jsontext import JsonPath, JsonText, shown
+from nixgen.documents.jsontext import JsonPath, JsonText, path_text
 from nixgen.documents.schema import faults
 from nixgen.errors import LockError, Problem
 
@@ -214,4 +214,4 @@ def _problems(text: JsonText, file: str, wrong: list[tuple[JsonPath, str]]) -> I
         hint = None
         if _to_lock((path, message)):
             hint = f"fill it in with: nixgen inputs update {path[1]}"
-        yield Problem(shown(path), message, where=f"{file}:{text.line(path)}", hint=hint)
+        yield Problem(path_text(path), message, where=f"{file}:{text.line(path)}", hint=hint)

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-__all__ = ["JsonPath", "JsonText", "shown"]
+__all__ = ["JsonPath", "JsonText", "path_text"]
 
 #: Member names and list positions, from the top.
 JsonPath = tuple[str | int, ...]
@@ -19,7 +19,7 @@ _TOKEN = re.compile(r'\s*([{}\[\],:]|"(?:[^"\\]|\\.)*"|[^\s{}\[\],:"]+)')
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-def shown(path: JsonPath) -> str:
+def path_text(path: JsonPath) -> str:
     """A path as text for messages.
 
     Examples: ``inputs.nixpkgs.rev``, ``inputs["a b"]``, ``inputs.debian.architectures[0]``.

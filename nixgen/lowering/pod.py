@@ -91,19 +91,21 @@ def pod(scope: Scope, application: Application, workload: Workload) -> dict[str,
         "volumes": {volume: source for volume, _, source in _volumes(workload)},
     }
     if not service.setup:
-        return {**spec, "containers": {service.name: _said({**common, **own})}}
-    shared = scope.share(f"{service.name}-container", folded(_said(common)))
+        return {**spec, "containers": {service.name: _without_empty({**common, **own})}}
+    shared = scope.share(f"{service.name}-container", folded(_without_empty(common)))
     # a list, for they run in order
     setup = [
         nix.BinaryOp("//", shared, folded({"name": name, "command": _command(scope, command)}))
         for name, command in zip(setup_names, service.setup, strict=True)
     ]
-    container = nix.BinaryOp("//", shared, folded(_said(own))) if _said(own) else shared
+    container = (
+        nix.BinaryOp("//", shared, folded(_without_empty(own))) if _without_empty(own) else shared
+    )
     return {**spec, "containers": {service.name: container}, "initContainers": setup}
 
 
-def _said(fields: dict[str, Any]) -> dict[str, Any]:
-    """Without what would be empty."""
+def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    """Leave out fields that are empty."""
     return {name: value for name, value in fields.items() if value != {}}
 
 

@@ -14,7 +14,7 @@ from nixgen.options.fitting import Misfit, Reason, answer_at
 from nixgen.options.lines import line_of
 from nixgen.options.stub import Stub
 from nixgen.options.tree import Node, show
-from nixgen.options.values import shown
+from nixgen.options.values import value_text
 
 __all__ = ["Findings", "check_definitions"]
 
@@ -85,13 +85,13 @@ def _words(misfit: Misfit, definition: Definition, stub: Stub) -> tuple[str, str
         case Reason.READ_ONLY:
             return f"{option} is read-only: NixOS itself sets it", "remove it"
         case Reason.PLACE:
-            message = f"{option} is a set of options, not a single one that could be {shown(misfit.value)}"
+            message = f"{option} is a set of options, not a single one that could be {value_text(misfit.value)}"
             return message, _members(misfit.at, misfit.node)
     words = _short(misfit.type.words if misfit.type else "")
     if len(misfit.at) < len(definition.path):
         return f"{option} is an option of the type {words}, and has none below it", None
     hint = advice(misfit.value, misfit.type) if misfit.type else None
-    return f"must be of the type {words}, not {shown(misfit.value)}", hint
+    return f"must be of the type {words}, not {value_text(misfit.value)}", hint
 
 
 def _unknown(

@@ -8,7 +8,7 @@ from typing import Any
 
 from nixgen.models import ConfigFile, Interpolated, Package, Property, Source, Text
 
-__all__ = ["Kind", "bare", "kind", "shown", "starts_with_slash"]
+__all__ = ["Kind", "bare", "kind", "starts_with_slash", "value_text"]
 
 
 class Kind(enum.Enum):
@@ -81,7 +81,7 @@ def starts_with_slash(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("/")
 
 
-def shown(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A value with its type, short enough for a message, such as ``str 'yes'``.
 
     :param value: a value of a model.

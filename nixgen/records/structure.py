@@ -62,7 +62,7 @@ class Faults:
         return WRONG
 
     def expected(self, place: Place, what: str, value: Any) -> _Wrong:
-        return self.add(place, f"expected {what}, found {_shown(value)}")
+        return self.add(place, f"expected {what}, found {_value_text(value)}")
 
 
 def value_of(kind: Any, value: Any, faults: Faults, place: Place = None) -> Any:
@@ -126,7 +126,7 @@ def place_text(place: Place) -> str:
     return "".join(["$", *reversed(parts)])
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False)
     except RecursionError:
@@ -220,7 +220,7 @@ def _union(kinds: tuple[Any, ...]) -> Read:
 
 
 def _choice(known: Mapping[Any, Any]) -> Read:
-    what = "one of " + ", ".join(map(_shown, known))
+    what = "one of " + ", ".join(map(_value_text, known))
 
     def read(value: Any, place: Place, faults: Faults) -> Any:
         for spelled, meant in known.items():

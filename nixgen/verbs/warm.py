@@ -103,7 +103,7 @@ def plan(
         outcome = evaluated(workspace, by_attr, _request(request, group[0], here), observe=observe)
         wanted += ((by_attr[target.attr], target) for target in outcome.targets)
         failed += (
-            WarmRow(work=by_attr[attr], target=None, state="failed", error=_said(error))
+            WarmRow(work=by_attr[attr], target=None, state="failed", error=_one_line(error))
             for attr, error in outcome.errors.items()
         )
     observe(Message(3, f"asking the cache for {len(wanted)} targets"))
@@ -119,7 +119,7 @@ def plan(
     return evolve(made, rows=tuple(rows[work] for work in works))
 
 
-def _said(error: EvaluationError) -> str:
+def _one_line(error: EvaluationError) -> str:
     return f"{error.message} ({error.where})" if error.where else error.message
 
 

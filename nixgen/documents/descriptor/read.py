@@ -10,7 +10,7 @@ from attrs import frozen
 
 from nixgen.documents.descriptor.older import is_older, translated
 from nixgen.documents.descriptor.places import json_path
-from nixgen.documents.jsontext import JsonPath, JsonText, shown
+from nixgen.documents.jsontext import JsonPath, JsonText, path_text
 from nixgen.documents.schema import faults
 from nixgen.errors import DescriptorError, Problem
 from nixgen.models import (
@@ -129,7 +129,7 @@ class _Source:
 
     def problem(self, path: JsonPath, message: str, hint: str | None) -> Problem:
         where = f"{self.file}:{self.written.line(path)}"
-        return Problem(shown(path) or "the document", message, where=where, hint=hint)
+        return Problem(path_text(path) or "the document", message, where=where, hint=hint)
 
 
 def _parsed(file: str, folder: Path) -> JsonText:
@@ -158,7 +158,7 @@ def _contradictions(document: Mapping[str, Any]) -> Iterator[_Fault]:
         if first != (kind, index):
             yield (
                 (kind, index, "name"),
-                f"{machine['name']!r} is also the name of {shown(first)}",
+                f"{machine['name']!r} is also the name of {path_text(first)}",
                 "give each machine its own name",
             )
         if kind == "workers" and "podNetwork" in machine:

@@ -64,7 +64,7 @@ def _culprit(sources: Sources, source: Source, *, folder: bool) -> str | None:
         return None
     listing = sources.listing(source)
     found = sources.gitignores.culprit(listing.repository, listing.place, folder=folder)
-    return found and f"{sources.shown(found[0])}:{found[1]}"
+    return found and f"{sources.relative_to_project(found[0])}:{found[1]}"
 
 
 def _of_folder(sources: Sources, source: Source) -> Iterator[tuple[str, str]]:

@@ -69,7 +69,7 @@ class Sources:
         rules = map(os.fsdecode, self.gitignores.looked_at if source.gitignore else ())
         return listing.folders.union((entry.path for entry in listing.entries), rules)
 
-    def shown(self, path: bytes) -> str:
+    def relative_to_project(self, path: bytes) -> str:
         """As people know it: from the project's folder."""
         return os.path.relpath(os.fsdecode(path), self.root)
 

@@ -34,10 +34,10 @@ def ignore_table(sources: Sources, used: Iterable[tuple[str, Source]]) -> Ignore
         for key, problem in _problems(sources, path, listing):
             problems.setdefault(key, problem)
         top = _top(listing)
-        shown = sources.shown(below(listing.repository, top))
-        places[source.relative_path] = (shown, _text(relative(top, listing.place)))
+        name = sources.relative_to_project(below(listing.repository, top))
+        places[source.relative_path] = (name, _text(relative(top, listing.place)))
         for scope in listing.scopes:
-            tables.setdefault(shown, {})[_text(relative(top, scope.folder))] = scope.rules
+            tables.setdefault(name, {})[_text(relative(top, scope.folder))] = scope.rules
     if problems:
         raise ModelError(problems.values())
     return IgnoreTable(
@@ -68,7 +68,7 @@ def _problems(
                 reason = "the name of its folder is not UTF-8, and Nix has no other text"
             else:
                 continue
-            where = f"{sources.shown(file)}:{rule.line}"
+            where = f"{sources.relative_to_project(file)}:{rule.line}"
             yield (
                 (file, rule.line),
                 Problem(

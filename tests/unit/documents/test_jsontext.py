@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nixgen.documents.jsontext import JsonPath, JsonText, shown
+from nixgen.documents.jsontext import JsonPath, JsonText, path_text
 
 TEXT = """{
   "a": { "b" : [1, {"c": "x"}],
@@ -37,8 +37,10 @@ def test_every_value_has_a_line(path: JsonPath, line: int) -> None:
 
 
 def test_paths_are_shown_as_people_write_them() -> None:
-    assert shown(("inputs", "a-b", "list", 0, "a b", 'x"')) == 'inputs.a-b.list[0]["a b"]["x\\""]'
-    assert shown(()) == ""
+    assert (
+        path_text(("inputs", "a-b", "list", 0, "a b", 'x"')) == 'inputs.a-b.list[0]["a b"]["x\\""]'
+    )
+    assert path_text(()) == ""
 
 
 def test_a_member_that_is_there_twice_is_told() -> None:
