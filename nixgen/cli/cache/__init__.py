@@ -1,4 +1,4 @@
-"""``nixgen cache``: one module of this package for each verb."""
+"""``nixgen cache``: each verb is a module of this package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERBS = (
 )
 
 app = verb(
-    "Push to, look after, serve and sign for a binary cache on S3.",
+    "Push to a binary cache on S3, verify, repair, collect and serve it.",
     cls=lazy_group(__name__, VERBS),
     epilog=examples(
         "nixgen cache push --to s3://bucket",
@@ -35,4 +35,4 @@ app = verb(
 
 @app.callback()
 def cache() -> None:
-    """Push to, look after, serve and sign for a binary cache on S3."""
+    """Push to a binary cache on S3, verify, repair, collect and serve it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import SigningKeys, To
 from nixgen.cli.options import (
     Base,
@@ -30,7 +31,9 @@ app = verb()
 
 @app.command("channel", epilog=examples("nixgen cache channel shop --to s3://bucket"))
 def channel(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What users call it, such as shop.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the channel for users, such as shop.")
+    ],
     targets: Targets = None,
     project: ProjectFolder = Path(),
     to: To = None,
@@ -39,7 +42,7 @@ def channel(
         typer.Option(
             "--url",
             metavar="URL",
-            help="Where clients reach the cache; else where Amazon serves a public Cache, or `nixgen cache serve` does.",
+            help="URL at which clients reach the cache. Default: that of Amazon for a public Cache, else that of `nixgen cache serve`.",
             show_default=False,
         ),
     ] = None,
@@ -96,8 +99,7 @@ def channel(
         console.print_json(done.document())
         return
     changed = ", ".join(done.uploaded) or "nothing, it is up to date"
-    count = len(done.targets)
-    console.say(f"channel {name}, {count} target{'' if count == 1 else 's'}; uploaded: {changed}")
+    console.say(f"channel {name}, {counted(len(done.targets), 'target')}; uploaded: {changed}")
     console.say(f"  nix-channel --add {done.urls.tarball} {name} && nix-channel --update {name}")
     console.say(f"  nix registry add {name} {done.urls.flake}")
     if to is None:
@@ -107,7 +109,7 @@ def channel(
 
 
 def _url(workspace: Workspace, to: str | None, location: CacheLocation) -> str:
-    """Where a public bucket is, where the project's own S3 is being served, or where it will be."""
+    """The URL of a public bucket, of the server of the project's own S3, or the default of that."""
     from nixgen.cache.provision.design import BucketDesign
     from nixgen.cache.serve.http import DEFAULT_URL, url_of
 

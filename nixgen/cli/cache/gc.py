@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._words import counted, span_text
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 from nixgen.errors import UsageError, VerifyError
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 app = verb()
 
-#: Rows shown to people; more would scroll the totals away.
-_SHOWN = 40
+#: Rows of the table; more would scroll the totals away.
+_MOST_ROWS = 40
 _AGE = re.compile(r"(\d+)([wdhms])")
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?")
@@ -35,7 +36,7 @@ def gc(
             "--keep",
             metavar="N",
             min=1,
-            help="Newest generations of each target to keep, in each environment; what infra.py says of the cache, else 3.",
+            help="How many of the newest generations of each target to keep, in each environment. Default: as infra.py says of the cache, or 3.",
             show_default=False,
         ),
     ] = None,
@@ -44,7 +45,7 @@ def gc(
         typer.Option(
             "--older-than",
             metavar="AGE",
-            help="Let only generations go that are older, such as 30d or 12h.",
+            help="Remove only generations that are older, such as 30d or 12h.",
             show_default=False,
         ),
     ] = None,
@@ -53,24 +54,24 @@ def gc(
         typer.Option(
             "--max-bytes",
             metavar="SIZE",
-            help="Let older generations go until what stays fits, such as 500GB; never the newest of a target.",
+            help="Remove the oldest generations until the rest takes no more, such as 500GB; never the newest generation of a target.",
             show_default=False,
         ),
     ] = None,
     min_age: Annotated[
         str,
-        typer.Option("--min-age", metavar="AGE", help="Younger objects stay, whatever they are."),
+        typer.Option("--min-age", metavar="AGE", help="Keep every object that is younger."),
     ] = "24h",
     grace: Annotated[
         str,
         typer.Option(
             "--grace",
             metavar="AGE",
-            help="How long before its removal something must have been found dead; 0 removes at once.",
+            help="How long an object must have been found dead before it is removed; 0 removes at once.",
         ),
     ] = "24h",
     apply: Annotated[
-        bool, typer.Option("--apply", help="Mark and remove; without it, only say what would be.")
+        bool, typer.Option("--apply", help="Mark and remove. Default: print what would be done.")
     ] = False,
     batch_seconds: Annotated[
         float,
@@ -84,13 +85,12 @@ def gc(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Remove from a cache what no kept generation, pin or push under way needs."""
-    from nixgen.cache.bucket.bucket import Bucket
+    """Remove paths from a cache that no kept generation, pin or push under way needs."""
     from nixgen.cache.collect.collect import collect, preview
     from nixgen.cache.collect.policy import GcPolicy
     from nixgen.cli import console
     from nixgen.cli._keys import open_workspace
-    from nixgen.verbs import caches
+    from nixgen.cli.cache._bucket import open_bucket
 
     workspace = open_workspace(project, cache)
     model = workspace.cache(cache) if workspace is not None and cache is not None else None
@@ -106,7 +106,7 @@ def gc(
         if not json:
             console.note(f"{done} of {all_} objects")
 
-    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with open_bucket(workspace, cache) as bucket:
         if apply:
             report = collect(bucket, policy, batch_seconds=batch_seconds, tell=tell)
         else:
@@ -117,7 +117,7 @@ def gc(
         _print(report)
     if report.plan.problems:
         raise VerifyError(
-            f"{len(report.plan.problems)} narinfos are corrupt, and were left alone with all that they may name",
+            f"{len(report.plan.problems)} narinfos are corrupt, and were left alone with all files that they may name",
             details=report.plan.problems[:10],
             hint="run: nixgen cache repair",
         )
@@ -129,47 +129,50 @@ def _print(report: GcReport) -> None:
     rows = _rows(report)
     if rows:
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        for when, size, kind, what, why in rows[:_SHOWN]:
+        for when, size, kind, what, why in rows[:_MOST_ROWS]:
             say(
                 f"{when:<{widths[0]}}  {size:>{widths[1]}}  {kind:<{widths[2]}}  {what:<{widths[3]}}  {why}"
             )
-        if len(rows) > _SHOWN:
-            say(f"… and {len(rows) - _SHOWN} more (--json lists all)")
+        if len(rows) > _MOST_ROWS:
+            say(f"… and {len(rows) - _MOST_ROWS} more (--json lists all)")
         say("")
-    leases = f", {_count(report.leases, 'lease')} among what keeps them" if report.leases else ""
+    leases = f", {counted(report.leases, 'lease')} among what keeps them" if report.leases else ""
     say(
-        f"kept      {_count(report.plan.kept_paths, 'path')}, {human_size(report.plan.kept_bytes)}{leases}"
+        f"kept      {counted(report.plan.kept_paths, 'path')}, {human_size(report.plan.kept_bytes)}{leases}"
     )
     if report.applied:
         say(
-            f"removed   {_count(len(report.removed), 'object')}, {human_size(report.removed_bytes)}"
+            f"removed   {counted(len(report.removed), 'object')}, {human_size(report.removed_bytes)}"
         )
     else:
-        say(f"to remove {_count(len(report.due), 'object')}, {human_size(report.due_bytes)}")
+        say(f"to remove {counted(len(report.due), 'object')}, {human_size(report.due_bytes)}")
     waiting = frozenset(report.since) - report.due
     if waiting:
         verb_ = "marked   " if report.applied else "to mark  "
         say(
-            f"{verb_} {_count(len(waiting), 'object')}, {human_size(report.bytes_of(waiting))};"
-            f" removed by a run in {_ago(report.policy.grace)} or later, if nothing needs them by then"
+            f"{verb_} {counted(len(waiting), 'object')}, {human_size(report.bytes_of(waiting))};"
+            f" removed by a run in {span_text(report.policy.grace)} or later, if nothing needs them by then"
         )
     if report.rescued:
-        say(f"rescued   {_count(len(report.rescued), 'object')} marked before, needed again")
+        say(f"rescued   {counted(len(report.rescued), 'object')} marked before, needed again")
     if report.spared:
         say(
-            f"spared    {_count(len(report.spared), 'object')} that somebody came to need meanwhile"
+            f"spared    {counted(len(report.spared), 'object')} that somebody came to need meanwhile"
         )
     most = report.policy.max_bytes
     if most is not None and report.plan.kept_bytes > most:
         note(
-            f"what has to be kept is more than {human_size(most)}: the newest generation of each target, pins, leases, and what is young"
+            f"more than {human_size(most)} has to be kept: the newest generation of each target, pins, leases, and young objects"
         )
     if not report.applied and report.since:
         note("nothing was changed; do it with --apply")
 
 
 def _rows(report: GcReport) -> list[tuple[str, str, str, str, str]]:
-    """When, bytes, kind, name and reason; a path together with its listing, log, realisation and archive."""
+    """When, bytes, kind, name and reason of each dead object.
+
+    A path counts together with its listing, log, realisation and archive.
+    """
     from nixgen.cache.format.names import object_digest
     from nixgen.cli.console import human_size
 
@@ -198,21 +201,16 @@ def _when(report: GcReport, name: str) -> str:
         return "spared"
     if name in report.due:
         return "now"
-    return f"in {_ago(report.since[name] + report.policy.grace - report.now)}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _ago(span: timedelta) -> str:
-    hours = span.total_seconds() / 3600
-    if hours >= 72:
-        return f"{hours / 24:.0f} days"
-    return f"{hours:.0f} h" if hours >= 1 else f"{hours * 60:.0f} min"
+    return f"in {span_text(report.since[name] + report.policy.grace - report.now)}"
 
 
 def age_of(option: str, text: str) -> timedelta:
+    """Read the value of an option that takes an age.
+
+    :param option: its name, for the error.
+    :param text: such as ``30d``, ``12h`` or ``0``.
+    :raises UsageError: it is none, or too long.
+    """
     found = _AGE.fullmatch(text)
     if text == "0":
         return timedelta()

@@ -1,4 +1,4 @@
-"""The options that several verbs of the cache share."""
+"""Options that several verbs of the cache share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["SigningKeys", "To", "TrustedKeys", "Upstreams"]
+__all__ = ["CacheName", "SigningKeys", "To", "TrustedKeys", "Upstreams"]
+
+_CACHE = (
+    "Address of a cache, such as s3://bucket?region=eu-central-1, or the name of a Cache of infra.py."
+    " Default: the project's own S3."
+)
 
 To = Annotated[
     str | None,
@@ -15,7 +20,17 @@ To = Annotated[
         "--to",
         metavar="CACHE",
         envvar="NIXGEN_CACHE",
-        help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
+        help=_CACHE,
+        show_default=False,
+    ),
+]
+CacheName = Annotated[
+    str | None,
+    typer.Option(
+        "--cache",
+        metavar="CACHE",
+        envvar="NIXGEN_CACHE",
+        help=_CACHE,
         show_default=False,
     ),
 ]
@@ -24,7 +39,7 @@ SigningKeys = Annotated[
     typer.Option(
         "--key",
         metavar="FILE",
-        help="Secret key to sign with; may be repeated, and all of them sign. The project's own when not given.",
+        help="File of a secret key that signs. May be repeated: every key signs. Default: the project's own key.",
         show_default=False,
     ),
 ]
@@ -33,7 +48,7 @@ TrustedKeys = Annotated[
     typer.Option(
         "--trust",
         metavar="PUBLIC",
-        help="Public key, or a file with one, whose signatures count; may be repeated. The project's own when not given.",
+        help="Public key, or a file with one, whose signatures count. May be repeated. Default: the project's own key.",
         show_default=False,
     ),
 ]
@@ -42,7 +57,7 @@ Upstreams = Annotated[
     typer.Option(
         "--upstream",
         metavar="URL",
-        help="A cache where paths may be found as well; may be repeated.",
+        help="Address of another cache that clients use, and that may have paths. May be repeated.",
         show_default=False,
     ),
 ]

@@ -18,14 +18,16 @@ def provision(
     project: ProjectFolder = Path(),
     plan: Annotated[
         bool,
-        typer.Option("--plan", help="Change nothing; exit with 1 when something would change."),
+        typer.Option(
+            "--plan", help="Print the changes, and make none; exit with 1 when there are any."
+        ),
     ] = False,
     emit: Annotated[
         str | None,
         typer.Option(
             "--emit",
             metavar="FORMAT",
-            help="Print it for another tool: cloudformation, terraform-json, or policies alone.",
+            help="Print the design of the bucket for another tool: cloudformation, terraform-json, or policies alone.",
             show_default=False,
         ),
     ] = None,
@@ -33,7 +35,7 @@ def provision(
         bool | None,
         typer.Option(
             "--public/--private",
-            help="Whether anybody may read it; what the Cache of infra.py says when not given, else private.",
+            help="Whether anybody may read the cache. Default: as the Cache of infra.py says, or private.",
             show_default=False,
         ),
     ] = None,
@@ -42,13 +44,13 @@ def provision(
         typer.Option(
             "--encryption",
             metavar="KIND",
-            help="aes256, kms:KEY, or none to leave the bucket's own setting alone.",
+            help="Encryption of new objects: aes256, kms:KEY, or none to leave the bucket's own setting alone.",
         ),
     ] = "aes256",
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Make the bucket of a cache what it should be: access, encryption, lifecycle. Again: nothing to change."""
+    """Create or correct the bucket of a cache: access, encryption, lifecycle. A second run changes nothing."""
     from nixgen.cache.bucket.bucket import Bucket
     from nixgen.cache.bucket.location import CacheLocation
     from nixgen.cache.provision.apply import provision as run

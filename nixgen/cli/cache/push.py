@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,13 +21,6 @@ from nixgen.cli.options import (
     make_request,
     verb,
 )
-
-if TYPE_CHECKING:
-    from nixgen.cache.keep.roots import Root
-    from nixgen.cache.push.push import PushReport
-    from nixgen.cache.push.settings import UploadSettings
-    from nixgen.cache.push.upstream import Upstream
-    from nixgen.project.workspace import Workspace
 
 app = verb()
 
@@ -51,7 +43,7 @@ def push(
         typer.Option(
             "--upstream",
             metavar="URL|KEY",
-            help="Leave out what this cache has, or what this public key has signed, with all it refers to; may be repeated.",
+            help="Do not push paths that this cache has, or that this public key has signed, nor their references. May be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -63,46 +55,54 @@ def push(
         typer.Option(
             "--compression",
             metavar="NAME",
-            help="zstd, xz, gzip or none; zstd by default.",
+            help="Compression of archives: zstd, xz, gzip or none. Default: zstd.",
             show_default=False,
         ),
     ] = None,
     level: Annotated[
         int | None,
         typer.Option(
-            "--level", metavar="N", help="Of the compression; zstd has 1 to 19.", show_default=False
+            "--level",
+            metavar="N",
+            help="Level of the compression; zstd has 1 to 19.",
+            show_default=False,
         ),
     ] = None,
     verify: Annotated[
         bool,
         typer.Option(
             "--verify",
-            help="Check every path against the store's database, and push no corrupt one.",
+            help="Check every path against the store's database, and push no corrupt path.",
         ),
     ] = False,
     listings: Annotated[
-        bool, typer.Option("--listings", help="Also store what lies in each path (.ls files).")
+        bool, typer.Option("--listings", help="Also store a list of the files in each path (.ls).")
     ] = False,
     logs: Annotated[bool, typer.Option("--logs", help="Also store build logs.")] = False,
     thorough: Annotated[
         bool,
         typer.Option(
-            "--thorough", help="Ask the cache for every path, also below those that it has."
+            "--thorough",
+            help="Ask the cache for every path, also for references of paths that it has.",
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be pushed.")
+        bool, typer.Option("--dry-run", help="Print what would be pushed, and push nothing.")
     ] = False,
     verbose: Verbose = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Build targets (or take store paths), and push their closures, signed."""
+    """Build targets, or take store paths, and push their closures with signatures."""
     from nixgen.cache.format.codec import Codec
     from nixgen.cache.push.settings import UploadSettings
     from nixgen.cache.push.upstream import Upstream
+    from nixgen.cli import console
+    from nixgen.cli._session import print_pushed
+    from nixgen.cli.progress import build_progress, push_progress
     from nixgen.instant import repeated_push
     from nixgen.verbs import build, caches
+    from nixgen.verbs.push import push as push_closures
 
     paths = [target for target in targets or () if target.startswith("/")]
     names = [target for target in targets or () if not target.startswith("/")]
@@ -114,8 +114,6 @@ def push(
     built = None
     upstreams = [Upstream.parse(text) for text in upstream or ()]
     if workspace is not None and (names or not paths):
-        from nixgen.cli.progress import build_progress
-
         request = make_request(
             workspace, base=base, env=env, override_input=override_input, debug=debug
         )
@@ -131,19 +129,28 @@ def push(
         listings=listings,
         logs=logs,
     )
-    report = push_paths(
-        workspace,
-        paths,
-        to,
-        keys=key or (),
-        settings=settings,
-        upstreams=[*known, *upstreams],
-        thorough=thorough,
-        dry_run=dry_run,
-        root=None if dry_run else caches.cache_root(workspace, paths, built),
-        verbose=verbose,
-        json=json,
-    )
+    with (
+        caches.cache_location(workspace, to) as location,
+        push_progress(quiet=json, verbose=verbose) as observe,
+    ):
+        report = push_closures(
+            workspace,
+            paths,
+            location,
+            keys=key or (),
+            settings=settings,
+            upstreams=[*known, *upstreams],
+            thorough=thorough,
+            dry_run=dry_run,
+            root=None if dry_run else caches.cache_root(workspace, paths, built),
+            observe=observe,
+        )
+    if json:
+        console.print_json(report.document())
+    else:
+        print_pushed(report, where=to or "the project's own S3 (.nixgen/s3)")
+        if to is None and not dry_run:
+            console.note("serve it with: nixgen cache serve --embedded .nixgen/s3")
     if to is not None and report.question is not None and not report.upstream:
         asked = repeated_push.request(
             project=str(project),
@@ -156,50 +163,3 @@ def push(
         )
         folder = None if asked["project"] is None else str(workspace and workspace.root)
         repeated_push.save(folder, asked, report.question, report.closure)
-
-
-def push_paths(
-    workspace: Workspace | None,
-    paths: Sequence[str],
-    to: str | None,
-    *,
-    keys: Sequence[Path] = (),
-    settings: UploadSettings | None = None,
-    upstreams: Sequence[Upstream] = (),
-    thorough: bool = False,
-    dry_run: bool = False,
-    root: Root | None = None,
-    verbose: bool = False,
-    json: bool = False,
-) -> PushReport:
-    """Push, with progress, and say what was done."""
-    from nixgen.cli import console
-    from nixgen.cli.progress import push_progress
-    from nixgen.verbs import caches
-    from nixgen.verbs.push import push as push_closures
-
-    with (
-        caches.cache_location(workspace, to) as location,
-        push_progress(quiet=json, verbose=verbose) as observe,
-    ):
-        report = push_closures(
-            workspace,
-            paths,
-            location,
-            keys=keys,
-            settings=settings,
-            upstreams=upstreams,
-            thorough=thorough,
-            dry_run=dry_run,
-            root=root,
-            observe=observe,
-        )
-    if json:
-        console.print_json(report.document())
-        return report
-    from nixgen.cli._session import print_pushed
-
-    print_pushed(report, where=to or "the project's own S3 (.nixgen/s3)")
-    if to is None and not dry_run:
-        console.note("serve it with: nixgen cache serve --embedded .nixgen/s3")
-    return report

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import SigningKeys, TrustedKeys, Upstreams
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 
@@ -27,18 +28,18 @@ def repair(
         bool,
         typer.Option(
             "--drop",
-            help="Remove what this computer cannot mend, with all that refers to it, so that clients build it.",
+            help="Remove the paths that this computer cannot repair, with all paths that refer to them, so that clients build them.",
         ),
     ] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the repairs, and make none.")] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Verify a cache, and push what is broken anew from the local store."""
-    from nixgen.cache.bucket.bucket import Bucket
+    """Verify a cache, and push its broken paths anew from the local store."""
     from nixgen.cache.check.repair import repair as mend
     from nixgen.cli import console
     from nixgen.cli._keys import open_workspace, public_keys, upstream_urls
+    from nixgen.cli.cache._bucket import open_bucket
     from nixgen.cli.cache._progress import repair_progress
     from nixgen.driver.store.store import Store
     from nixgen.verbs import caches
@@ -49,8 +50,7 @@ def repair(
     upstreams = upstream_urls(upstream or (), workspace, cache)
     codec, _ = caches.cache_defaults(workspace, cache)
     with (
-        caches.cache_location(workspace, cache) as location,
-        Bucket(location) as bucket,
+        open_bucket(workspace, cache) as bucket,
         repair_progress(quiet=json) as observe,
     ):
         report = mend(
@@ -73,8 +73,11 @@ def repair(
 
 
 def print_repaired(report: RepairReport) -> None:
-    """What was wrong, what was done, and what is left to people."""
-    from nixgen.cli.cache.verify import counted_problems, print_problems
+    """Print the problems, the repairs, and what people have to do.
+
+    :param report: of the repair.
+    """
+    from nixgen.cli.cache.verify import print_problems
     from nixgen.cli.console import note, say
 
     planned = report.remaining is None
@@ -95,9 +98,9 @@ def print_repaired(report: RepairReport) -> None:
             note("then run it again; or let clients build these paths: nixgen cache repair --drop")
     if report.remaining:
         print_problems(report.remaining)
-        say(f"{len(report.remaining)} of {counted_problems(len(report.problems))} left")
+        say(f"{len(report.remaining)} of {counted(len(report.problems), 'problem')} left")
     elif report.problems and not planned:
-        say(f"{counted_problems(len(report.problems))} mended, and what was touched verified")
+        say(f"{counted(len(report.problems), 'problem')} mended, and what was touched verified")
     if report.waste:
         note(
             f"{report.waste} objects that nothing names take space; remove them with: nixgen cache gc"

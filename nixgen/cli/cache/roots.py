@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nixgen.cli.cache._words import span_text
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 from nixgen.records.document import document
 
@@ -24,21 +25,19 @@ def roots(
     debug: Debug = False,
 ) -> None:
     """List the generations that were pushed to a cache, and its pins."""
-    from nixgen.cache.bucket.bucket import Bucket
     from nixgen.cache.keep.roots import list_pins, list_roots
     from nixgen.cli import console
     from nixgen.cli._keys import open_workspace
+    from nixgen.cli.cache._bucket import open_bucket
     from nixgen.records.structure import to_json
-    from nixgen.verbs import caches
 
-    workspace = open_workspace(project, cache)
-    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with open_bucket(open_workspace(project, cache), cache) as bucket:
         found, pins, now = list_roots(bucket), list_pins(bucket), bucket.clock()
     if json:
         console.print_json(
             document(
                 "nixgen/cache-roots/1",
-                cache=str(location),
+                cache=str(bucket.location),
                 roots=[{**to_json(root), "pinned": _pinned(root, pins)} for root in found],
                 pins=[to_json(pin) for pin in pins],
             )
@@ -48,7 +47,7 @@ def roots(
     lines = _aligned(columns, [_row(root, pins, now) for root in found])
     if found and pins:
         lines.append("")
-    rows = [(pin.name, _age(now, pin.created), str(len(pin.paths)), pin.note) for pin in pins]
+    rows = [(pin.name, span_text(now - pin.created), str(len(pin.paths)), pin.note) for pin in pins]
     for line in (*lines, *_aligned(("pin", "age", "paths", "note"), rows)):
         console.say(line)
     if not found and not pins:
@@ -59,7 +58,7 @@ def _row(root: Root, pins: tuple[Pin, ...], now: datetime) -> tuple[str, ...]:
     return (
         root.environment,
         root.generation,
-        _age(now, root.created),
+        span_text(now - root.created),
         (root.commit or "")[:12],
         ", ".join(_pinned(root, pins)),
         _targets(sorted(root.targets)),
@@ -67,7 +66,7 @@ def _row(root: Root, pins: tuple[Pin, ...], now: datetime) -> tuple[str, ...]:
 
 
 def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines that can be copied from, cut and searched: generations are there to be given to other commands."""
+    """Lines to copy from, and for cut and grep: other commands take the generations."""
     if not rows:
         return []
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
@@ -78,7 +77,7 @@ def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]
 
 
 def _pinned(root: Root, pins: tuple[Pin, ...]) -> list[str]:
-    """The pins that hold something of it."""
+    """The names of the pins that hold a path of the root."""
     return [pin.name for pin in pins if not root.paths.isdisjoint(pin.paths)]
 
 
@@ -86,10 +85,3 @@ def _targets(attrs: list[str]) -> str:
     return (
         ", ".join(attrs) if len(attrs) <= 3 else f"{', '.join(attrs[:2])} and {len(attrs) - 2} more"
     )
-
-
-def _age(now: datetime, moment: datetime) -> str:
-    minutes = max(0, round((now - moment).total_seconds() / 60))
-    if minutes >= 3 * 24 * 60:
-        return f"{minutes // (24 * 60)} d"
-    return f"{minutes // 60} h" if minutes >= 60 else f"{minutes} min"

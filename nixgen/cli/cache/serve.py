@@ -18,7 +18,7 @@ def serve(
         str | None,
         typer.Argument(
             metavar="CACHE",
-            help="Such as s3://bucket?region=eu-central-1, or a Cache of infra.py; the project's own S3 when not given.",
+            help="Address of a cache, such as s3://bucket?region=eu-central-1, or the name of a Cache of infra.py. Default: the project's own S3.",
             show_default=False,
         ),
     ] = None,
@@ -28,26 +28,31 @@ def serve(
         typer.Option(
             "--embedded",
             metavar="DIR",
-            help="Run an S3 emulator that keeps its objects there, and serve its cache.",
+            help="Run an S3 emulator that keeps its objects in this folder, and serve its cache.",
             show_default=False,
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option("--host", help="The address to listen on; 0.0.0.0 lets everybody in.")
+        str,
+        typer.Option(
+            "--host", help="Address to listen on. With 0.0.0.0 other computers may read the cache."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 8040,
     public_key: Annotated[
         list[str] | None,
         typer.Option(
             "--public-key",
             metavar="KEY",
-            help="Shown to users; the project's own when not given.",
+            help="Public key that users are shown. May be repeated. Default: the project's own key.",
             show_default=False,
         ),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="A line for each request.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print a line for each request.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Serve a cache over HTTP, for any Nix, until interrupted."""

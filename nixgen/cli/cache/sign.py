@@ -12,7 +12,7 @@ from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 
 app = verb()
 
-_SHOWN = 10
+_MOST_ROWS = 10
 
 
 @app.command("sign", epilog=examples("nixgen cache sign s3://bucket --key new.key"))
@@ -25,45 +25,46 @@ def sign(
         typer.Option(
             "--drop",
             metavar="NAME",
-            help="Remove the signatures of the key of this name; may be repeated.",
+            help="Remove the signatures of the key with this name. May be repeated.",
             show_default=False,
         ),
     ] = None,
     trust: TrustedKeys = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be changed.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the changes, and make none.")] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Sign what is in a cache with another key, or drop an old key's signatures."""
-    from nixgen.cache.bucket.bucket import Bucket
+    """Sign the paths of a cache with another key, or remove an old key's signatures."""
     from nixgen.cache.check.rotate import Rotation
     from nixgen.cache.check.rotate import sign as rotate
     from nixgen.cache.format.signing import SecretKey
     from nixgen.cli import console
     from nixgen.cli._keys import open_workspace, public_keys
-    from nixgen.verbs import caches
+    from nixgen.cli.cache._bucket import open_bucket
 
     workspace = open_workspace(project, cache)
     trusted = public_keys(trust or (), workspace, cache, option="--trust")
     rotation = Rotation.of([SecretKey.load(path) for path in key or ()], trusted, drop or ())
-    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with open_bucket(workspace, cache) as bucket:
         report = rotate(bucket, rotation, plan_only=plan)
     if json:
         console.print_json(report.document())
     else:
         changed = "would get" if plan else "got"
         console.say(f"{report.changed} of {report.paths} paths {changed} other signatures")
-        for refused in report.refused[:_SHOWN]:
+        for refused in report.refused[:_MOST_ROWS]:
             console.say(f"left alone: {refused.path or refused.object} {refused.message}")
-        if len(report.refused) > _SHOWN:
-            console.say(f"left alone: {len(report.refused) - _SHOWN} more; --json lists them all")
+        if len(report.refused) > _MOST_ROWS:
+            console.say(
+                f"left alone: {len(report.refused) - _MOST_ROWS} more; --json lists them all"
+            )
         if report.refused:
             console.note(
-                "if you know the key that signed these, name it with --trust; else: nixgen cache repair"
+                "if you know the key that signed these, name it with --trust; otherwise: nixgen cache repair"
             )
         elif report.changed and rotation.keys and not plan:
             console.note(
-                "clients keep what they know of a path for up to 30 days: drop the old key after that"
+                "clients remember a narinfo for up to 30 days: drop the old key after that"
             )
     if report.refused:
         raise typer.Exit(1)

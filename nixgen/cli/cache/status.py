@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import Upstreams
 from nixgen.cli.options import (
     Base,
@@ -35,7 +36,7 @@ def status(
         list[str] | None,
         typer.Argument(
             metavar="[CACHE] [TARGET]...",
-            help="A cache, by address or by the name of a Cache of infra.py, then targets; the project's own S3, and all targets, when not given.",
+            help="Address of a cache, or the name of a Cache of infra.py, then targets. Default: the project's own S3, and all targets.",
             show_default=False,
         ),
     ] = None,
@@ -57,17 +58,16 @@ def status(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show what of the targets is in a cache, and what the cache holds."""
-    from nixgen.cache.bucket.bucket import Bucket
+    """Show how much of each target is in a cache, and the size of the cache."""
     from nixgen.cache.check.status import status as look
     from nixgen.cache.push.upstream import UpstreamCaches
     from nixgen.cli import console
     from nixgen.cli._keys import upstream_urls
+    from nixgen.cli.cache._bucket import open_bucket
     from nixgen.cli.cache._progress import upstream_notes
     from nixgen.cli.progress import build_progress
     from nixgen.driver.store.store import Store
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import caches
     from nixgen.verbs.evaluate import evaluated
 
     workspace = Workspace.open(project)
@@ -83,8 +83,7 @@ def status(
     with build_progress(quiet=json) as observe:
         targets = evaluated(workspace, names, request, observe=observe).require()
     with (
-        caches.cache_location(workspace, cache) as location,
-        Bucket(location) as bucket,
+        open_bucket(workspace, cache) as bucket,
         UpstreamCaches(urls, upstream_notes(quiet=json)) as upstreams,
     ):
         found = look(
@@ -102,7 +101,10 @@ def status(
 
 
 def print_status(found: CacheStatus) -> None:
-    """What the cache holds in a line, and a bar for each target."""
+    """Print the size of the cache in a line, and a bar for each target.
+
+    :param found: the status.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -145,8 +147,7 @@ def _missing(target: Coverage) -> str:
         return f"{target.upstream} from upstream" if target.upstream else ""
     if target.missing_bytes is None:
         return "not built here"
-    count = len(target.missing)
-    return f"{count} path{'' if count == 1 else 's'}, {human_size(target.missing_bytes)}"
+    return f"{counted(len(target.missing), 'path')}, {human_size(target.missing_bytes)}"
 
 
 def _ago(moment: datetime) -> str:

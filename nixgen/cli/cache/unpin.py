@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.cache.pin import Of
+from nixgen.cli.cache.options import CacheName
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 from nixgen.errors import UsageError
 from nixgen.records.document import document
@@ -17,21 +17,19 @@ app = verb()
 
 @app.command("unpin", epilog=examples("nixgen cache unpin release-1 --cache s3://bucket"))
 def unpin(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="One that `cache roots` shows.")],
-    cache: Of = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A pin that `cache roots` shows.")],
+    cache: CacheName = None,
     project: ProjectFolder = Path(),
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Let a pin go; what it alone kept, the next collections remove."""
-    from nixgen.cache.bucket.bucket import Bucket
+    """Remove a pin. The next collections remove the paths that it alone kept."""
     from nixgen.cache.keep.roots import list_pins, remove_pin
     from nixgen.cli import console
     from nixgen.cli._keys import open_workspace
-    from nixgen.verbs import caches
+    from nixgen.cli.cache._bucket import open_bucket
 
-    workspace = open_workspace(project, cache)
-    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+    with open_bucket(open_workspace(project, cache), cache) as bucket:
         if not remove_pin(bucket, name):
             known = ", ".join(pin.name for pin in list_pins(bucket))
             raise UsageError(
@@ -39,11 +37,6 @@ def unpin(
                 hint=f"it has {known}" if known else "it has no pins",
             )
     if json:
-        console.print_json(
-            document(
-                "nixgen/cache-unpin/1",
-                name=name,
-            )
-        )
+        console.print_json(document("nixgen/cache-unpin/1", name=name))
     else:
         console.say(f"unpinned {name}")

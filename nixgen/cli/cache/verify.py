@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import Upstreams
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 app = verb()
 
-_SHOWN = 10
+_MOST_ROWS = 10
 
 
 @app.command("verify", epilog=examples("nixgen cache verify s3://bucket"))
@@ -29,7 +30,7 @@ def verify(
         typer.Option(
             "--key",
             metavar="PUBLIC",
-            help="Public key, or a file with one, that must have signed; any of several will do. The project's own when not given.",
+            help="Public key, or a file with one, that must have signed every path. May be repeated: one of the keys is enough. Default: the project's own key.",
             show_default=False,
         ),
     ] = None,
@@ -52,28 +53,30 @@ def verify(
         bool, typer.Option("--all", help="Download every archive, which is the default.")
     ] = False,
     seed: Annotated[
-        int, typer.Option("--seed", help="Which paths are sampled; the same ones each time.")
+        int,
+        typer.Option(
+            "--seed", help="Chooses the paths of --sample; the same number chooses the same paths."
+        ),
     ] = 0,
     min_age: Annotated[
         str,
         typer.Option(
             "--min-age",
             metavar="AGE",
-            help="What nothing names, and is younger, belongs to a push under way; such as 12h or 0.",
+            help="Unnamed objects that are younger, such as 12h or 0, belong to a push under way, and are no problem.",
         ),
     ] = "24h",
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Check signatures, hashes, references and archives of a cache."""
-    from nixgen.cache.bucket.bucket import Bucket
     from nixgen.cache.check.verify import verify as check
     from nixgen.cli import console
     from nixgen.cli._keys import open_workspace, public_keys, upstream_urls
+    from nixgen.cli.cache._bucket import open_bucket
     from nixgen.cli.cache._progress import verify_progress
     from nixgen.cli.cache.gc import age_of
     from nixgen.errors import UsageError
-    from nixgen.verbs import caches
 
     if sample is not None and (all_ or not nars):
         raise UsageError(
@@ -84,8 +87,7 @@ def verify(
     keys = public_keys(key or (), workspace, cache, option="--key")
     upstreams = upstream_urls(upstream or (), workspace, cache)
     with (
-        caches.cache_location(workspace, cache) as location,
-        Bucket(location) as bucket,
+        open_bucket(workspace, cache) as bucket,
         verify_progress(quiet=json) as observe,
     ):
         found = check(
@@ -107,20 +109,23 @@ def verify(
 
 
 def print_verification(found: Verification) -> None:
-    """One line when all is well, else a table."""
+    """Print one line for a good cache, and a table of problems for another.
+
+    :param found: the outcome of the check.
+    """
     from nixgen.cli.console import human_size, note, say
 
-    counted = f"{found.paths} paths, {human_size(found.nar_bytes)}"
+    size = f"{found.paths} paths, {human_size(found.nar_bytes)}"
     print_problems(found.problems)
     if found.problems:
-        say(f"{counted_problems(len(found.problems))} in {counted}")
+        say(f"{counted(len(found.problems), 'problem')} in {size}")
     elif not found.archives:
-        say(f"{counted}: signatures and references are right; no archive was read")
+        say(f"{size}: signatures and references are right; no archive was read")
     elif found.archives == found.distinct:
-        say(f"{counted}: signatures, hashes and references are right")
+        say(f"{size}: signatures, hashes and references are right")
     else:
         say(
-            f"{counted}: signatures and references are right, and so are the hashes of the"
+            f"{size}: signatures and references are right, and so are the hashes of the"
             f" {found.archives} archives that were read ({human_size(found.archive_bytes)})"
         )
     if found.in_progress:
@@ -132,7 +137,10 @@ def print_verification(found: Verification) -> None:
 
 
 def print_problems(problems: Sequence[CacheProblem]) -> None:
-    """What is wrong, and what mends it; of many alike the first ones."""
+    """Print problems with their remedies; of many of one kind, the first ten.
+
+    :param problems: of a cache.
+    """
     from collections import Counter
 
     from nixgen.cli.console import note, print_table
@@ -141,14 +149,10 @@ def print_problems(problems: Sequence[CacheProblem]) -> None:
     rows = []
     for problem in problems:
         seen[problem.kind] += 1
-        if seen[problem.kind] <= _SHOWN:
+        if seen[problem.kind] <= _MOST_ROWS:
             rows.append((problem.name, problem.message, problem.remedy))
     if rows:
         print_table("", ["path", "problem", "what to do"], rows)
     for kind, count in seen.items():
-        if count > _SHOWN:
-            note(f"… and {count - _SHOWN} more of {kind}; --json lists them all")
-
-
-def counted_problems(count: int) -> str:
-    return f"{count} problem{'' if count == 1 else 's'}"
+        if count > _MOST_ROWS:
+            note(f"… and {count - _MOST_ROWS} more of {kind}; --json lists them all")

@@ -47,7 +47,7 @@ def warm(
         typer.Option(
             "--env",
             metavar="NAME",
-            help="An environment, or none for the project as it stands; may be repeated. All of them when not given.",
+            help="An environment, or none for the project without one. May be repeated. Default: all.",
             show_default=False,
         ),
     ] = None,
@@ -56,7 +56,7 @@ def warm(
         typer.Option(
             "--system",
             metavar="SYSTEM",
-            help="Such as aarch64-linux; may be repeated. Those of the machines when not given.",
+            help="A system, such as aarch64-linux. May be repeated. Default: the systems of the machines.",
             show_default=False,
         ),
     ] = None,
@@ -65,12 +65,15 @@ def warm(
         typer.Option(
             "--shard",
             metavar="I/N",
-            help="Only the I-th of N parts, from 1; others take the other parts.",
+            help="Warm only part I of N, counted from 1; other runs take the other parts.",
             show_default=False,
         ),
     ] = None,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only say what is missing, and how much that is.")
+        bool,
+        typer.Option(
+            "--plan", help="Print which paths are missing, and their size; build and push nothing."
+        ),
     ] = False,
     key: SigningKeys = None,
     base: Base = "debian",
@@ -82,25 +85,31 @@ def warm(
         typer.Option(
             "--emit",
             metavar="FORM",
-            help="Print a job that warms the cache, and do nothing: systemd, kubernetes or github.",
+            help="Print a job that warms the cache, for systemd, kubernetes or github; build and push nothing.",
             show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="With --emit: write files instead.", show_default=False
+            "--out",
+            metavar="DIR",
+            help="With --emit: write files into this folder instead.",
+            show_default=False,
         ),
     ] = None,
     shards: Annotated[
-        int, typer.Option("--shards", min=1, max=1000, metavar="N", help="With --emit: into parts.")
+        int,
+        typer.Option(
+            "--shards", min=1, max=1000, metavar="N", help="With --emit: split the job into parts."
+        ),
     ] = 1,
     schedule: Annotated[
         str | None,
         typer.Option(
             "--schedule",
             metavar="WHEN",
-            help="With --emit: OnCalendar= for systemd, cron for the others; every night when not given, and once in Kubernetes.",
+            help="With --emit: OnCalendar= for systemd, cron for the others. Default: every night, and once in Kubernetes.",
             show_default=False,
         ),
     ] = None,
@@ -109,7 +118,7 @@ def warm(
         typer.Option(
             "--image",
             metavar="REF",
-            help="With --emit kubernetes: the image with nixgen, Nix and the project.",
+            help="With --emit kubernetes: the image that holds nixgen, Nix and the project.",
             show_default=False,
         ),
     ] = None,
@@ -117,7 +126,7 @@ def warm(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Build and push what a cache lacks of every target, in every environment and on every system."""
+    """Build and push the paths that a cache lacks, of every target, environment and system."""
     from nixgen.cache.push.warm import Shard
     from nixgen.project.workspace import Workspace
     from nixgen.verbs.warm import Selection
@@ -139,7 +148,6 @@ def warm(
             shards=shards,
             schedule=schedule,
             image=image,
-            keyed=bool(key),
             overridden=bool(override_input),
             out=out,
             json=json,
@@ -190,10 +198,8 @@ def _warm(
     from nixgen.verbs import caches, warm
 
     planning = partial(warm.plan, workspace, selection, request=request)
-    head = document(
-        "nixgen/cache-warm/1",
-        shard=None if selection.shard is None else str(selection.shard),
-    )
+    shard = None if selection.shard is None else str(selection.shard)
+    head = document("nixgen/cache-warm/1", shard=shard)
     if only_plan:
         upstreams = caches.cache_defaults(workspace, to)[1]
         with (
@@ -272,7 +278,6 @@ def _emit(
     shards: int,
     schedule: str | None,
     image: str | None,
-    keyed: bool,
     overridden: bool,
     out: Path | None,
     json: bool,
@@ -293,13 +298,13 @@ def _emit(
         )
     if overridden:
         raise UsageError(
-            "a job runs where the tree of --override-input is not",
+            "the tree of --override-input is missing where a job runs",
             hint="pin it instead: nixgen inputs update NAME --to REV",
         )
     if selection.shard is not None:
         raise UsageError(
-            "--shard is for one run; a job has all of them",
-            hint="say into how many with --shards N",
+            "--shard is for one run; a job runs every part",
+            hint="give the number of parts with --shards N",
         )
     workspace.cache(to)
     selection.works(workspace, warm.SYSTEMS[0])
@@ -318,13 +323,7 @@ def _emit(
         for name, text in files.items():
             write_atomically(out / name, text.encode())
     if json:
-        console.print_json(
-            document(
-                "nixgen/cache-warm-job/1",
-                form=form,
-                files=files,
-            )
-        )
+        console.print_json(document("nixgen/cache-warm-job/1", form=form, files=files))
     elif out is not None:
         for name in files:
             console.say(f"wrote   {out / name}")
@@ -336,7 +335,7 @@ def _emit(
 
 
 def _words(selection: Selection, base: str) -> tuple[str, ...]:
-    """The selection as words of a command line."""
+    """The selection, as words of a command line."""
     words = [*selection.targets]
     for environment in selection.environments or ():
         words += ("--env", environment or "none")
