@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
@@ -13,18 +14,61 @@ from nixgen.errors import MirrorError
 
 __all__ = ["fetch", "fetch_verified"]
 
-_SECONDS = 60.0
+#: Seconds until a connection, and then each further piece, must have come.
+SILENCE = 30.0
+#: Bytes a second, on average, that a mirror must send after the first `GRACE` seconds.
+LEAST_RATE = 4096
+GRACE = 15.0
+#: Seconds until a whole file must have come, however fast it comes.
+DEADLINE = 1800.0
+
 _LIMIT = 256 * 1024 * 1024
+_PIECE = 64 * 1024
 _REACH = "check the network, or set NIXGEN_DEBIAN_MIRROR to another mirror's URL, ending in /debian"
 _SUPERSEDED = "a point release may have superseded it; run `nixgen inputs update debian` to lock what is there now"
 
 
+def _web() -> urllib.request.OpenerDirector:
+    """An opener of http and https alone: a mirror may redirect to other web servers, and not to files of this computer."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPRedirectHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPErrorProcessor,
+        urllib.request.UnknownHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
 def _get(url: str) -> bytes:
-    if not url.startswith(("http://", "https://")):
-        raise urllib.error.URLError("only http and https mirrors are read")
-    with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - the scheme is checked above
-        data: bytes = answer.read(_LIMIT)
-        return data
+    began = time.monotonic()
+    with _web().open(url, timeout=SILENCE) as answer:
+        kind = answer.headers.get_content_type() if "Content-Type" in answer.headers else ""
+        if kind == "text/html":
+            raise OSError("answered with a web page: is there a login page or a proxy in between?")
+        promised = answer.headers.get("Content-Length", "")
+        data = bytearray()
+        # what has come, and not a whole piece: bytes that trickle in must be seen to
+        while piece := answer.read1(_PIECE):
+            data += piece
+            _require_pace(len(data), time.monotonic() - began)
+    if promised.isdigit() and len(data) < int(promised):
+        raise OSError(f"the connection ended after {len(data)} of {promised} bytes")
+    return bytes(data)
+
+
+def _require_pace(received: int, seconds: float) -> None:
+    """:raises OSError: too many bytes, or too few of them for the time."""
+    if received > _LIMIT:
+        raise OSError(f"sends more than {_LIMIT} bytes")
+    if seconds > DEADLINE:
+        raise OSError(f"has not sent all of it within {DEADLINE:.0f} seconds")
+    if seconds > GRACE and received < LEAST_RATE * seconds:
+        raise OSError(f"sent {received} bytes in {seconds:.0f} seconds, which is too slow to go on")
 
 
 def fetch(urls: Iterable[str], *, what: str) -> tuple[str, bytes]:
@@ -38,7 +82,8 @@ def fetch(urls: Iterable[str], *, what: str) -> tuple[str, bytes]:
             return url, _get(url)
         except urllib.error.HTTPError as error:
             missing += error.code in {404, 410}
-            failures.append(f"{url}: {error.code} {error.reason}")
+            # urllib adds what it thinks of a circle of redirects, in several lines
+            failures.append(f"{url}: {error.code} {' '.join(str(error.reason).split())}")
             error.close()
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
             failures.append(f"{url}: {getattr(error, 'reason', error)}")

@@ -40,7 +40,8 @@ def _unique(urls: Iterable[str]) -> tuple[str, ...]:
 def find_mirrors(
     targets: Iterable[Target] = (), environment: Mapping[str, str] | None = None
 ) -> Mirrors:
-    """NIXGEN_DEBIAN_MIRROR (several URLs may be separated by spaces) first, then what apt is configured with.
+    """The mirrors that NIXGEN_DEBIAN_MIRROR names, one or several URLs separated by spaces; without it, those that apt is
+    configured with. Who names a mirror may have no other to ask, or may not ask it: apt's are not tried then.
 
     :raises MirrorError: neither names a mirror, or the variable is not a URL ending in ``/debian``.
     """
@@ -50,14 +51,9 @@ def find_mirrors(
             raise MirrorError(
                 f"{VARIABLE} is {url!r}, which is no URL ending in /debian", hint=NO_MIRROR_HINT
             )
-    own = tuple(targets)
+    own = () if given else tuple(targets)
     debian = _unique([*given, *(target.site for target in own if target.archive == "debian")])
-    security = _unique(
-        [
-            *(f"{url.rstrip('/')}-security" for url in given),
-            *(target.site for target in own if target.archive == "debian-security"),
-        ]
-    )
+    security = _unique(target.site for target in own if target.archive == "debian-security")
     if not debian:
         raise MirrorError("no Debian mirror is known", hint=NO_MIRROR_HINT)
     return Mirrors(debian=debian, security=security or tuple(f"{url}-security" for url in debian))

@@ -10,10 +10,11 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from nixgen.debian import apt
+from nixgen.debian import apt, download
 from nixgen.debian.apt import Target
 from nixgen.debian.download import fetch_verified
 from nixgen.debian.index import Source, open_cached
@@ -82,13 +83,13 @@ def mirrors(*urls: str) -> Mirrors:
     return Mirrors(debian=urls, security=tuple(f"{url}-security" for url in urls))
 
 
-def test_the_variable_comes_before_apt_and_implies_security() -> None:
+def test_a_mirror_that_was_named_is_the_only_one_and_implies_security() -> None:
     found = find_mirrors(
         [target("http://apt/debian", "debian"), target("http://apt/sec/", "debian-security")],
         {"NIXGEN_DEBIAN_MIRROR": "http://mine/debian/"},
     )
-    assert found.debian == ("http://mine/debian", "http://apt/debian")
-    assert found.security == ("http://mine/debian-security", "http://apt/sec")
+    assert found.debian == ("http://mine/debian",)
+    assert found.security == ("http://mine/debian-security",)
     assert json.loads(mirrors_env(found)) == {
         "debian": "http://mine/debian",
         "debian-security": "http://mine/debian-security",
@@ -134,6 +135,93 @@ def test_an_unreachable_mirror_says_so() -> None:
     with pytest.raises(MirrorError) as caught:
         fetch_verified(mirrors(dead), "debian", "pool/a.deb", "0" * 64, what="a 1")
     assert "network" in (caught.value.hint or "")
+
+
+class Misbehaving(http.server.BaseHTTPRequestHandler):
+    """A mirror that does to every request what the first part of its path says."""
+
+    gone: ClassVar[threading.Event]
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        getattr(self, self.path.split("/")[1])()
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def busy(self) -> None:
+        self.answer(503)
+
+    def portal(self) -> None:
+        self.answer(200, b"<html>log in</html>", Content_Type="text/html; charset=utf-8")
+
+    def truncated(self) -> None:
+        self.answer(200, b"abc", Content_Length="1000")
+
+    def circle(self) -> None:
+        self.answer(302, Location=self.path)
+
+    def file(self) -> None:
+        self.answer(302, Location="file:///etc/passwd")
+
+    def ftp(self) -> None:
+        self.answer(302, Location="ftp://127.0.0.1/debian")
+
+    def trickle(self) -> None:
+        self.answer(200, b"x", Content_Length="1000")
+        self.gone.wait()
+
+    def silent(self) -> None:
+        self.gone.wait()
+
+
+@pytest.fixture
+def misbehaving() -> Iterator[str]:
+    Misbehaving.gone = threading.Event()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    Misbehaving.gone.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        ("busy", "503 Service Unavailable"),
+        ("portal", "answered with a web page: is there a login page or a proxy in between?"),
+        ("truncated", "the connection ended after 3 of 1000 bytes"),
+        ("circle", "infinite loop"),
+        ("file", "Redirection to url 'file:///etc/passwd' is not allowed"),
+        ("ftp", "unknown url type: ftp"),
+        ("trickle", "sent 1 bytes in 0 seconds, which is too slow to go on"),
+        ("silent", "timed out"),
+    ],
+)
+def test_a_mirror_that_misbehaves_is_told_as_what_it_does(
+    misbehaving: str, monkeypatch: pytest.MonkeyPatch, way: str, told: str
+) -> None:
+    monkeypatch.setattr(download, "SILENCE", 0.5 if way == "silent" else 60.0)
+    if way == "trickle":
+        monkeypatch.setattr(download, "GRACE", 0.0)
+        monkeypatch.setattr(download, "LEAST_RATE", 1 << 60)
+    with pytest.raises(MirrorError) as caught:
+        fetch_verified(
+            mirrors(f"{misbehaving}/{way}/debian"), "debian", "pool/a.deb", "0" * 64, what="a 1"
+        )
+    (line,) = caught.value.details
+    assert line.startswith(f"{misbehaving}/{way}/debian/pool/a.deb: ")
+    assert told in line
+    assert "\n" not in line
 
 
 LIST = (
