@@ -33,6 +33,7 @@ _UNREACHABLE = re.compile(
     r"unable to download|[Cc]ould(?:n't| not) resolve|[Cc]ould(?:n't| not) connect|[Tt]imed? ?out"
     r"|[Cc]onnection (?:refused|reset)|bad address|can't connect|HTTP error \d+|Temporary failure"
 )
+_REASON = re.compile(r"unable to download '[^']*': (.+)")
 _MISMATCH = re.compile(r"hash mismatch")
 _INPUTS = "flake-inputs.json"
 # the message of nix/lib/inputs.nix; traces also show the source line with these words, which has ${
@@ -111,9 +112,11 @@ def fetch_fault(name: str, lines: Iterable[str]) -> OutsideError | None:
             " nixgen inputs update debian",
         )
     if _UNREACHABLE.search(text):
+        reason = _REASON.search(text)
         return MirrorError(
-            f"the Debian mirror cannot be reached: {name}{mirror}",
+            f"the Debian mirror did not deliver {name}{mirror}",
             hint="check the network, or set NIXGEN_DEBIAN_MIRROR to a mirror that answers",
+            details=(reason[1].strip(),) if reason else (),
         )
     return None
 

@@ -53,9 +53,9 @@ def test_an_error_of_a_builder_is_no_error_of_the_store(line):
     [
         ("unable to download 'http://m/x.deb': HTTP error 404", "superseded"),
         ("wget: server returned error: HTTP/1.1 404 Not Found", "superseded"),
-        ("unable to download 'http://m/x.deb': Couldn't resolve host name (6)", "reached"),
-        ("unable to download 'http://m/x.deb': Connection refused (7)", "reached"),
-        ("wget: bad address 'm'", "reached"),
+        ("unable to download 'http://m/x.deb': Couldn't resolve host name (6)", "did not deliver"),
+        ("unable to download 'http://m/x.deb': Connection refused (7)", "did not deliver"),
+        ("wget: bad address 'm'", "did not deliver"),
         ("hash mismatch in fixed-output derivation '/nix/store/x.deb.drv'", "not the file"),
     ],
 )
@@ -67,6 +67,14 @@ def test_a_failed_fetch_has_an_explanation(line, message):
 
 def test_an_unclear_failure_of_a_fetch_has_no_explanation():
     assert fetch_fault("x.deb", ["exit code 1"]) is None
+
+
+def test_a_failed_fetch_quotes_the_reason_of_the_mirror() -> None:
+    fault = fetch_fault(
+        "x.deb", ["error: unable to download 'http://m/x.deb': HTTP error 503 (18)"]
+    )
+    assert fault is not None
+    assert fault.details == ("HTTP error 503 (18)",)
 
 
 OLD = b"""\
