@@ -1,1 +1,1 @@
-"""A project's verbs, run by somebody else: scheduled jobs of a forge, a cluster or systemd."""
+"""Scheduled runs of a project's verbs, on a forge, in a cluster or by systemd."""

@@ -1,8 +1,7 @@
-"""Job files that warm a cache on another machine: systemd units, a Kubernetes Job, a GitHub workflow.
+"""Job files that warm a cache: systemd units, a Kubernetes Job, a GitHub workflow.
 
-Unit files are laid out with templates/jobs, YAML is dumped from plain values.
-
-Nothing is installed or scheduled by nixgen; the files are what a person reads, changes and applies.
+Unit files are laid out by templates/jobs, and YAML is dumped from plain values. nixgen installs and
+schedules nothing: a person reads, changes and applies the files.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ _NIGHTLY_CRON = "0 3 * * *"
 
 @frozen(kw_only=True)
 class WarmJob:
-    """What a job does.
+    """A job that warms a cache.
 
-    :param project: its name.
-    :param folder: of infra.py, for jobs of this machine.
-    :param program: nixgen, for jobs of this machine.
-    :param cache: an address, or the name of one of the project's.
-    :param words: the selection, as words of the command line.
-    :param shards: how many parts the work is done in.
-    :param schedule: when, in the form's own language; its default when None.
-    :param image: a container image, for Kubernetes.
+    :param project: the name of the project.
+    :param folder: the folder of infra.py, for jobs of this computer.
+    :param program: the path of nixgen, for jobs of this computer.
+    :param cache: the address of the cache, or its name in the project.
+    :param words: the selection of targets, as words of the command line.
+    :param shards: the number of parts that the work is divided into.
+    :param schedule: the times, in the language of the form. None for the form's default.
+    :param image: the container image, for Kubernetes.
     """
 
     project: str
@@ -54,13 +53,19 @@ class WarmJob:
 
     @property
     def name(self) -> str:
+        """The name of the job, such as ``nixgen-warm-shop``."""
         return f"nixgen-warm-{self.project}"
 
 
 def systemd(job: WarmJob) -> Mapping[str, str]:
-    """A service and its timer; of several shards, template units: enable ``….timer`` as ``…@I.timer``, each where it shall run.
+    """A service and its timer.
 
-    :raises UsageError: the schedule cannot be one, or a path holds what no unit file can.
+    Several shards get template units. Enable ``NAME@I.timer`` on the computer that runs part I.
+
+    :param job: the job.
+    :return: file name → text.
+    :raises UsageError: the schedule is wrong, or a path has characters that a unit file cannot
+        have.
     """
     sharded = job.shards > 1
     unit = job.name + ("@" if sharded else "")
@@ -87,9 +92,11 @@ def systemd(job: WarmJob) -> Mapping[str, str]:
 
 
 def kubernetes(job: WarmJob) -> Mapping[str, str]:
-    """An indexed Job with a completion for each shard, in a CronJob when there is a schedule.
+    """An indexed Job with a completion for each shard. With a schedule, it is in a CronJob.
 
-    :raises UsageError: the schedule cannot be one.
+    :param job: the job.
+    :return: file name → text.
+    :raises UsageError: the schedule is wrong.
     """
     # a Job's name is a part of the names of its pods, and a CronJob adds eleven letters to its Jobs'
     name = job.name[:52].rstrip("-")
@@ -153,7 +160,9 @@ def kubernetes(job: WarmJob) -> Mapping[str, str]:
 def github(job: WarmJob) -> Mapping[str, str]:
     """A workflow with a job for each shard, for ``.github/workflows``.
 
-    :raises UsageError: the schedule cannot be one.
+    :param job: the job.
+    :return: file name → text.
+    :raises UsageError: the schedule is wrong.
     """
     words = "".join(f" {shlex.quote(word)}" for word in job.words)
     # values come in variables: what an expression puts into the text of a script is run as that text
@@ -211,7 +220,7 @@ FORMS: Mapping[str, Callable[[WarmJob], Mapping[str, str]]] = {
     "kubernetes": kubernetes,
     "github": github,
 }
-"""The name of each form → what renders it: file name → text."""
+"""Name of each form → the function that makes its files."""
 
 
 class _Specifier(str):
@@ -272,12 +281,12 @@ def _printable(text: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """One line that ends in nothing that continues it."""
+    """Text for a comment of one line. A backslash at its end would continue the line."""
     return "".join(letter if letter.isprintable() else "?" for letter in text).rstrip("\\")
 
 
 def _calendar(text: str) -> str:
-    """systemd.time(7), as far as its letters."""
+    """Check the characters of a calendar event (systemd.time(7))."""
     if not re.fullmatch(r"[A-Za-z0-9*:.,/~ _+-]+", text):
         raise UsageError(
             f"{text!r} is no calendar event of systemd",
@@ -294,7 +303,7 @@ def _github(text: str) -> str:
 
 
 def _cron(text: str) -> str:
-    """crontab(5): five fields."""
+    """Check that a schedule has the five fields of crontab(5)."""
     if not re.fullmatch(r"[0-9A-Za-z*/,-]+( +[0-9A-Za-z*/,-]+){4}", text):
         raise UsageError(
             f"{text!r} is no schedule of cron", hint="it has five fields, like '0 3 * * *'"

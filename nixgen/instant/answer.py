@@ -19,8 +19,8 @@ def _parse(
 ) -> tuple[dict[str, list[str]], tuple[str, ...]] | None:
     """Read a simple command line.
 
-    :returns: option → its values (none for a flag), and the other words; None when there is anything
-        else, which typer then reads.
+    :returns: option → its values (none for a flag), and the other words; None when there is
+        anything else, which typer then reads.
     """
     given: dict[str, list[str]] = {}
     words: list[str] = []
@@ -101,7 +101,7 @@ def _painted(text: str, status: str) -> str:
 
 
 def nothing_to_push(arguments: Sequence[str]) -> bool:
-    """Answer ``nixgen cache push`` when the last such push holds, and the cache still has its paths.
+    """Answer ``nixgen cache push`` when an equal push was made, and the cache still has its paths.
 
     :returns: whether it was answered.
     """

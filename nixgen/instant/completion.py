@@ -1,11 +1,12 @@
 """Completion of command lines in bash, zsh and fish: the words that can come next.
 
-The user's project is not executed: infra.py may be slow, half-written, or print. Names come from what
-nixgen wrote last (generated/) and from the names that infra.py spells out as ``Machine("web")``, which are
-found by a regular expression. A name that a loop makes appears once `nixgen generate` has run.
+The user's project is not executed: infra.py may be slow, half-written, or print. Names come from
+what nixgen wrote last (generated/) and from the names that infra.py spells out as
+``Machine("web")``, which are found by a regular expression. A name that a loop makes appears once
+`nixgen generate` has run.
 
-Verbs and options come from words.json beside this module. A test derives that table from the command
-line itself and compares.
+Verbs and options come from words.json beside this module. A test derives that table from the
+command line itself and compares.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
 def answer(shell: str, arguments: Sequence[str]) -> None:
     """Print the words that can come next, one a line, and nothing at all when anything is wrong.
 
-    zsh and fish get ``WORD<tab>HELP``. A last line ``:files``, ``:folders`` or ``:nospace`` tells the
-    shell to offer paths, or to put no space behind the word.
+    zsh and fish get ``WORD<tab>HELP``. A last line ``:files``, ``:folders`` or ``:nospace`` tells
+    the shell to offer paths, or to put no space behind the word.
 
     :param shell: ``bash``, ``zsh`` or ``fish``.
-    :param arguments: the words up to the cursor, the last one being the word to complete. bash, which
-        splits words at ``=`` and ``:``, gives the line itself in ``_NIXGEN_LINE``.
+    :param arguments: the words up to the cursor, the last one being the word to complete. bash,
+        which splits words at ``=`` and ``:``, gives the line itself in ``_NIXGEN_LINE``.
     """
     try:
         words = _split(os.environ["_NIXGEN_LINE"]) if shell == "bash" else list(arguments) or [""]
@@ -117,7 +118,8 @@ def complete(words: Sequence[str], word: str) -> tuple[list[_Word], str]:
 class _Line:
     """What the words before the cursor mean.
 
-    :ivar options: of the verb, with their kind of value (None for a flag), help and whether they repeat.
+    :ivar options: of the verb, with their kind of value (None for a flag), help and whether they
+        repeat.
     :ivar verbs: the sub-verbs that can follow; empty when the verb is complete.
     :ivar awaits: the kind of value that the last word, an option, needs.
     :ivar project: the folder of infra.py.
@@ -219,7 +221,7 @@ def _targets(root: str, kind: str) -> Iterator[str]:
 
 
 def _names(root: str) -> dict[str, set[str]]:
-    """Kind → the names of the project in ``root``, as far as they can be known without running it."""
+    """Kind → the names of the project in ``root`` that are known without running it."""
     names: dict[str, set[str]] = {each: set() for each in (*_MODELS.values(), "packages")}
     for model, name in _LITERAL.findall(_text(f"{root}/infra.py")):
         names[_MODELS[model]].add(name)

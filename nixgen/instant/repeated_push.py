@@ -60,7 +60,7 @@ def request(
     base: str,
     environment: str | None,
 ) -> Request:
-    """The request of a push. Equal pushes have equal requests, whichever code read the command line.
+    """The request of a push. Equal pushes have equal requests.
 
     :param project: the folder of the project.
     :param targets: the words as typed: targets, store paths, or nothing for all targets.

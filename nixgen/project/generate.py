@@ -1,4 +1,4 @@
-"""The folder generated/ of a project: compare it, write it, and find the user's line behind its lines."""
+"""The folder generated/: compare it, write it, and find the user's line behind its lines."""
 
 from __future__ import annotations
 

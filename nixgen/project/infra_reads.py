@@ -35,7 +35,8 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 class Reads:
     """The files, folders and variables that some code read.
 
-    :param paths: absolute paths of opened files, of listed folders, and of paths given to ``os.stat``.
+    :param paths: absolute paths of opened files, of listed folders, and of paths given to
+        ``os.stat``.
     :param variables: environment variables that were read, whether they are set or not.
     :param volatile: the code also started programs, wrote files, used the network, changed the
         environment or read all of it.

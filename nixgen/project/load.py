@@ -115,7 +115,7 @@ def _execute(root: Path) -> dict[str, object]:
 
 
 def _raised(error: BaseException, root: Path) -> ProjectLoadError:
-    """The error for an exception of infra.py, at the last line of the user's code in the traceback."""
+    """The error for an exception of infra.py, at the last line of the user in the traceback."""
     where = None
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.startswith(f"{root}/"):

@@ -19,8 +19,8 @@ def parse_overrides(words: Iterable[str], inputs: Inputs) -> Mapping[str, Path]:
 
     :param words: words of the form ``NAME=PATH``. Relative paths begin in the current directory.
     :param inputs: the pins of the project.
-    :raises UsageError: a word has another form, an input is unknown or given twice, or a path is not a
-        tree of its input. The error names every fault.
+    :raises UsageError: a word has another form, an input is unknown or given twice, or a path is
+        not a tree of its input. The error names every fault.
     """
     found: dict[str, Path] = {}
     problems: list[tuple[str, str]] = []

@@ -117,7 +117,9 @@ class Workspace:
             self.__dict__.pop(known, None)
 
     def overrides(self, words: Iterable[str] | None) -> Mapping[str, Path]:
-        """Input → the local tree that replaces its pin. Without words, flake-inputs.json is not read.
+        """Input → the local tree that replaces its pin.
+
+        Without words, flake-inputs.json is not read.
 
         :param words: words of the form ``NAME=PATH``.
         :raises UsageError: a word is wrong, see `parse_overrides`.
@@ -167,7 +169,8 @@ class Workspace:
     def select(self, wanted: Iterable[str] = ()) -> tuple[str, ...]:
         """The selected targets. The shell is selected only by its name.
 
-        :param wanted: names of targets or of whole kinds, such as ``images``; empty for all targets.
+        :param wanted: names of targets or of whole kinds, such as ``images``; empty for all
+            targets.
         :raises UsageError: no target or kind has one of the names.
         """
         known = (*self.target_origins(), SHELL)
@@ -203,7 +206,7 @@ class Workspace:
         return tuple(sources_of(self.project))
 
     def _require_files(self) -> None:
-        """Refuse missing files now, because Nix would report them far from the line that names them."""
+        """Refuse missing files. Nix would report them far from the line that names them."""
         problems = (*source_faults(self.sources, self.local_sources()), *self._missing_modules())
         if problems:
             raise ModelError(problems)

@@ -1,4 +1,4 @@
-"""Expressions → files: templates, the file tree, and writing it without losing anything."""
+"""Print expressions into files, and write them without losing files of the user."""
 
 from nixgen.render.resources import (
     default_inputs,

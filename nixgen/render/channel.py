@@ -37,8 +37,8 @@ class NixText(str):
 class ChannelTarget:
     """A target that a channel offers.
 
-    :param attr: such as ``machines.web``.
-    :param system: that it is evaluated for.
+    :param attr: its name, such as ``machines.web``.
+    :param system: the system that it is evaluated for.
     :param path: its main output.
     """
 
@@ -56,21 +56,28 @@ class ChannelTarget:
 
     @property
     def channel_attr(self) -> str:
-        """In default.nix: packages by name, the rest in sets."""
+        """Its attribute in default.nix, where packages stand beside sets of the other kinds."""
         return self.name if self.kind == "packages" else self.attr
 
     @property
     def flake_attr(self) -> str:
+        """Its attribute in flake.nix."""
         return f"{_FLAKE[self.kind]}{self.name}"
 
 
 @frozen(kw_only=True)
 class ChannelText:
-    """What a channel's files say.
+    """The text of a channel's own files.
 
-    :param tree: path of the generated tree below the channel's folder, without ``./``.
-    :param substituters: URL of the cache, without a final slash; then of those that have what it leaves out.
-    :param keys: public keys that clients need.
+    :param name: the name of the channel.
+    :param project: the name of the project.
+    :param tree: the path of the generated tree below the channel's folder, without ``./``.
+    :param base: the package base.
+    :param environment: the environment, if any.
+    :param substituters: the URL of the cache without a final slash, then the URLs of caches that
+        have the paths it leaves out.
+    :param keys: the public keys that clients need.
+    :param targets: what the channel offers.
     """
 
     name: str
@@ -114,9 +121,10 @@ class ChannelText:
         }
 
     def index(self, *, tarball: str, flake: str) -> bytes:
-        """The page that says how to use the channel.
+        """The page that explains how to use the channel.
 
-        :param tarball, flake: URLs.
+        :param tarball: the URL for nix-channel.
+        :param flake: the URL for flakes.
         """
         first = next(iter(sorted(self.targets, key=lambda target: target.kind != "packages")), None)
         text = (
@@ -167,6 +175,6 @@ def _templates() -> jinja2.Environment:
 
 
 def _nix(template: str, **values: NixText) -> bytes:
-    """A template of Nix: only printed text gets in."""
+    """Render a template of a Nix file. It accepts only text that the printer made."""
     nix_templates = _templates().overlay(finalize=_only_nix)
     return nix_templates.get_template(template).render(values).encode()

@@ -1,4 +1,7 @@
-"""Where the Nix library and the templates are: beside the package in a checkout, inside it in a wheel."""
+"""The Nix library, templates and default pins that ship with nixgen.
+
+They lie beside the package in a checkout, and inside it in a wheel.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,12 @@ def _resource(name: str) -> Path:
 
 
 def template_folder() -> Path:
+    """The folder of the templates of files that are not Nix."""
     return _resource("templates")
 
 
 def nix_library() -> Path:
+    """The folder of the Nix library that is copied into generated trees."""
     return _resource("nix")
 
 
@@ -36,12 +41,12 @@ def default_inputs() -> Path:
 
 
 def requirements() -> tuple[str, ...]:
-    """Attribute names of what nixgen itself runs, for shells; the library reads the same file."""
+    """The attribute names of the programs that nixgen runs. The Nix library reads the same file."""
     return tuple(json.loads((nix_library() / "lib/requirements.json").read_text()))
 
 
 def library_files() -> Iterator[Path]:
-    """Every file and folder that generated trees are made with, besides the models."""
+    """Every shipped file and folder that a generated tree depends on."""
     root = nix_library()
     yield root
     yield from root.rglob("*")

@@ -1,4 +1,4 @@
-"""The generated tree in memory: path → bytes, and which line of it comes from which line of the user's file."""
+"""The generated tree in memory: path → bytes, and the user's line behind each of its lines."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ FileTree = Mapping[str, bytes]
 
 @attrs.frozen
 class SourceMap:
-    """For each generated file, spans of lines (first, last, from 1) and what they were made from."""
+    """The lines of the user that generated lines were made from.
+
+    :param spans: generated file → spans of lines: first, last (from 1), and the user's
+        ``file:line``.
+    """
 
     spans: Mapping[str, tuple[tuple[int, int, Any], ...]]
 
     def locate(self, path: str, line: int) -> str | None:
-        """The user's ``file:line`` for a line of a generated file: that of the innermost span around it."""
+        """The user's ``file:line`` behind a line of a generated file; None if no span contains it.
+
+        The innermost span decides.
+
+        :param path: the file, from generated/.
+        :param line: the line, from 1.
+        """
         around = [span for span in self.spans.get(path, ()) if span[0] <= line <= span[1]]
         return str(min(around, key=lambda span: span[1] - span[0])[2]) if around else None
 
@@ -43,12 +53,18 @@ def _library() -> Mapping[str, bytes]:
 
 
 def printed(expression: nix.Expr) -> bytes:
-    """The text of a file with this expression, without its comment."""
+    """The text of a file with an expression, without a comment at its head.
+
+    :param expression: the expression.
+    """
     return nix.print_file(expression).text.encode()
 
 
 def render(files: Mapping[str, nix.GeneratedFile]) -> tuple[FileTree, SourceMap]:
-    """Print the lowered files and add this version's Nix library."""
+    """Print the lowered files, and add the Nix library of this version of nixgen.
+
+    :param files: path below generated/ → the file.
+    """
     with paused_collector():
         return _render(files)
 

@@ -1,7 +1,7 @@
-"""Writing the generated tree: atomically, only what changed, and never over a user's file.
+"""Write the generated tree: atomically, only what changed, and never over a file of the user.
 
-nixgen remembers what it wrote in ``generated/.nixgen.json`` (path → sha256), which is committed with the rest. A file
-that is not listed there belongs to the user.
+``generated/.nixgen.json`` lists what nixgen wrote (path → SHA-256), and is committed with the rest.
+A file that is not listed belongs to the user.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ _SCHEMA = "nixgen/generated/1"
 
 @attrs.frozen(kw_only=True)
 class Changes:
-    """What separates a folder from a tree. Paths are relative to the folder.
+    """The differences between a folder and a tree. Paths are relative to the folder.
 
+    :param folder: the folder.
     :param written: files to write, new or changed.
-    :param removed: files that nixgen wrote once and that no longer belong there.
+    :param removed: files that nixgen wrote and that are no longer part of the tree.
     :param foreign: files in the way that nixgen did not write.
-    :param kept: stale files that somebody edited since: left alone.
+    :param kept: files that are no longer part of the tree, but were edited since nixgen wrote them.
+        They are left alone.
+    :param manifest: the new ``.nixgen.json``.
     """
 
     folder: Path
@@ -44,6 +47,7 @@ class Changes:
 
     @property
     def stale(self) -> bool:
+        """Whether there is anything to write or remove."""
         return bool(self.written or self.removed)
 
 
@@ -61,7 +65,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _owned(folder: Path) -> Mapping[str, str]:
-    """What the manifest lists; an unreadable manifest owns nothing, so nothing of the user's is lost."""
+    """The files that the manifest lists; none if it cannot be read, so that no file is lost."""
     try:
         manifest = json.loads(_read(folder / MANIFEST) or b"{}")
         files = dict(manifest["files"]) if manifest.get("schema") == _SCHEMA else {}
@@ -79,7 +83,11 @@ def _is_inside(path: str) -> bool:
 
 
 def plan(tree: FileTree, folder: Path) -> Changes:
-    """Compare, without writing."""
+    """Compare a folder with a tree. Nothing is written.
+
+    :param tree: the files that the folder should have.
+    :param folder: the folder.
+    """
     owned = _owned(folder)
     digests = {path: _digest(data) for path, data in tree.items()}
     written: dict[str, bytes] = {}
@@ -111,9 +119,11 @@ def plan(tree: FileTree, folder: Path) -> Changes:
 def apply(changes: Changes) -> None:
     """Make the folder equal to the tree.
 
-    The manifest goes first, naming old and new files alike, so that a run killed half-way still owns what it wrote.
+    The manifest is written first, with old and new files, so that a run that was killed half-way
+    still owns what it wrote.
 
-    :raises UsageError: a file of the user's is in the way; nothing is written then.
+    :param changes: the differences.
+    :raises UsageError: a file of the user is in the way. Nothing is written then.
     :raises StoreError: the disk is full or read-only.
     """
     if changes.foreign:
@@ -150,7 +160,10 @@ def _remove_empty(top: Path, folder: Path) -> None:
 
 
 def difference(changes: Changes) -> Iterator[str]:
-    """A unified diff, line by line, from the folder to the tree."""
+    """The lines of a unified diff from the folder to the tree.
+
+    :param changes: the differences.
+    """
     name = changes.folder.name
     for path, data in changes.written.items():
         present = _read(changes.folder / path)

@@ -1,1 +1,1 @@
-"""What each verb of the command line does to a project. Nothing here prints."""
+"""The work of each verb: functions that take a project, return a value, and print nothing."""

@@ -2,7 +2,7 @@
 
 Each function takes a `Workspace`, returns a value, and reports progress to ``observe``; nothing is
 printed. Images and tests, which are made of built targets, are `nixgen.verbs.images` and
-`nixgen.verbs.tests`; caches are `nixgen.verbs.caches`.
+`nixgen.verbs.tests`; pushes are `nixgen.verbs.push`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Built:
         ]
 
     def require(self) -> Built:
-        """The same, if nothing failed.
+        """Return this outcome if nothing failed.
 
         :raises NixgenError: something failed; the error says what, where it comes from and why.
         """

@@ -1,4 +1,4 @@
-"""The cache that a command line means: its address, its keys, its upstreams, and what it has to keep."""
+"""The cache that a command line means: its address, keys, upstreams, and the roots it keeps."""
 
 from __future__ import annotations
 

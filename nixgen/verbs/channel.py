@@ -1,7 +1,7 @@
 """``nixgen cache channel``: publish the built targets of a project as a channel beside its cache.
 
-A channel is a tarball of the project. It must evaluate to the store paths that were built and pushed:
-it is packed, unpacked, evaluated and compared before it is published.
+A channel is a tarball of the project. It must evaluate to the store paths that were built and
+pushed: it is packed, unpacked, evaluated and compared before it is published.
 """
 
 from __future__ import annotations

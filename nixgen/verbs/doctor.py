@@ -1,4 +1,4 @@
-"""What this computer has and lacks, each with the command that mends it."""
+"""``nixgen doctor``: find out what this computer lacks, and the command that installs it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ __all__ = ["Finding", "examine"]
 
 @attrs.frozen(kw_only=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
-    :param needed_for: what does not work without it; required things say ``everything``.
+    :param name: what was checked.
+    :param ok: whether it can be used.
     :param detail: what was found, or what is wrong.
-    :param mend: the command that puts it right; None when nothing is wrong.
+    :param needed_for: what does not work without it. Required things say ``everything``.
+    :param mend: the command that repairs it; None when nothing is wrong.
     """
 
     name: str
@@ -39,11 +41,12 @@ class Finding:
 
     @property
     def required(self) -> bool:
+        """Whether nixgen does nothing useful without it."""
         return self.needed_for == EVERYTHING
 
 
 EVERYTHING = "everything"
-#: program → what it is for
+#: Program → the verb that needs it.
 _PROGRAMS = {
     "git": "the commit in results.json",
     "qemu-system-x86_64": "nixgen test run",
@@ -53,7 +56,10 @@ _GIB = 1 << 30
 
 
 def examine(folder: Path) -> tuple[Finding, ...]:
-    """Look at everything; nothing is changed, nothing raises."""
+    """Make all checks. Nothing is changed, and no failure is raised.
+
+    :param folder: the folder of the project. It need not exist.
+    """
     return tuple(finding for look in _LOOKS for finding in look(folder))
 
 
@@ -193,7 +199,7 @@ def _emulator(_folder: Path) -> Iterator[Finding]:
 
 
 def _builders(folder: Path) -> Iterator[Finding]:
-    """The remote builders of the generated tree, tried as Nix will use them."""
+    """Log in to each remote builder of the generated tree, with the options of a build."""
     try:
         builders = Builders.parse((folder / "generated/builders").read_text())
     except (OSError, UnicodeDecodeError, NixgenError):
@@ -237,14 +243,14 @@ def _answer(machine: BuildMachine) -> Finding:
         try:
             done = SubprocessRunner().run(ask_version(machine, Path(known)))
         except NixgenError as error:
-            said, ok = error.message, False
+            detail, ok = error.message, False
         else:
             ok = done.ok
-            said = done.text.strip() if ok else machine.error(done.stderr_tail()).message
+            detail = done.text.strip() if ok else machine.error(done.stderr_tail()).message
     return Finding(
         name=f"builder {machine.name}",
         ok=ok,
-        detail=said,
+        detail=detail,
         needed_for=_REMOTE,
         mend=None if ok else machine.trial,
     )

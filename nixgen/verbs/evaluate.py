@@ -1,4 +1,4 @@
-"""Evaluating a project: what is remembered of it, and what Nix has to be asked."""
+"""Evaluate the targets of a project: reuse remembered evaluations, and ask Nix for the others."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ class Evaluation:
         :param targets: as typed; all targets when empty.
         :param request: how to evaluate.
         :param observe: gets the events.
-        :raises InputError: a target, base, environment or override that does not exist, or a wrong lock.
+        :raises InputError: a target, base, environment or override that does not exist, or a wrong
+            lock.
         :raises MissingToolError: there is no Nix.
         """
         request.require_known(workspace)
@@ -130,24 +131,25 @@ class Evaluation:
         )
 
     def mirrors(self) -> Iterator[str | None]:
-        """What to evaluate with, one after the other."""
+        """The mirrors to evaluate with, one after the other; one None on bases without mirrors."""
         return iter((None,)) if self.lock is None else offered_mirrors(self.lock, self.runner)
 
     def evaluated(self) -> Evaluated:
-        """All that is wanted, with the first mirror that there is, if one is needed."""
+        """Evaluate all targets with the first mirror, unless all are remembered."""
         known = self.remembered()
         return self.run(next(self.mirrors())) if known is None else Evaluated(targets=known)
 
     def remembered(self) -> tuple[Target, ...] | None:
-        """All targets, when none has to be evaluated."""
+        """All targets if every evaluation is remembered; else None."""
         known = self.cache.load(self._plain_keys)
         if not all(attr in known for attr in self.attrs_wanted):
             return None
         return tuple(known[attr] for attr in self.attrs_wanted)
 
     def run(self, mirrors: str | None) -> Evaluated:
-        """What is remembered, and the rest from Nix.
+        """Evaluate the targets that are not remembered, and add those that are.
 
+        :param mirrors: the mirrors that derivations name, see `Tree`.
         :raises EvaluationError, OutsideError, StoreError: as `nixgen.driver.evaluate.evaluate`.
         """
         known = self.cache.load(self._plain_keys)
@@ -173,6 +175,7 @@ class Evaluation:
         )
 
     def forget(self) -> None:
+        """Drop the remembered evaluations of all targets."""
         self.cache.forget(self._plain_keys)
 
     @property
@@ -185,7 +188,7 @@ class Evaluation:
             self.cache.save(key, target, seconds)
 
     def _forget_what_changed(self, targets: Iterable[Target]) -> None:
-        """Files that were edited while Nix read them: nobody knows what of them it saw."""
+        """Drop evaluations whose files were edited while Nix read them, in an unknown state."""
         evaluated = [target.attr for target in targets]
         if not evaluated:
             return
@@ -195,7 +198,7 @@ class Evaluation:
         self.cache.forget({attr: key for attr, key in before.items() if now[attr].key != key})
 
     def _tell_doubts(self) -> None:
-        """Say once why targets cannot be skipped, however many there are."""
+        """Report each reason to evaluate targets every time once, however many targets have it."""
         doubted: dict[str, list[str]] = {}
         for attr, key in self.keys.items():
             for doubt in key.dependencies.doubts:
@@ -292,8 +295,13 @@ def _graph(workspace: Workspace) -> DependencyGraph:
 def moving_files(
     workspace: Workspace, attrs_wanted: Iterable[str], environment: str | None
 ) -> Mapping[str, Path]:
-    """Everything that evaluates to these targets wherever it lies: path relative to the project → the file, link or folder on
-    disk. What lies outside of the project begins with ``..``.
+    """The files that evaluate to the same targets when they are moved together to another place.
+
+    :param workspace: the project.
+    :param attrs_wanted: the targets.
+    :param environment: the environment, if any.
+    :return: path from the project → the file, link or folder on disk. The path of anything outside
+        of the project begins with ``..``.
     """
     graph = _graph(workspace)
     place = str(workspace.generated / "default.nix")
@@ -309,7 +317,7 @@ def moving_files(
 
 
 def _local_trees(workspace: Workspace, tree: Tree) -> Mapping[str, Path]:
-    """Input → the folder that it is: overridden ones, and pins that are paths, which have no hash to tell a change by.
+    """Input → its folder, for inputs without a hash that shows changes: overrides and path pins.
 
     :raises LockError: flake-inputs.json is wrong.
     """
@@ -340,7 +348,12 @@ def _fingerprint(tree: Path) -> str:
 
 
 def blame(workspace: Workspace, tree: Tree, *, debug: bool) -> Blame:
-    """How places in the generated tree, and in trees of inputs, become the user's."""
+    """The translation of places in the generated tree, and in trees of inputs, to the user's lines.
+
+    :param workspace: the project.
+    :param tree: the tree that is evaluated.
+    :param debug: put Nix's whole trace into an error.
+    """
     return Blame(
         locate=partial(locate, workspace),
         origins=workspace.target_origins(),
@@ -353,7 +366,13 @@ def blame(workspace: Workspace, tree: Tree, *, debug: bool) -> Blame:
 def base_lock(
     workspace: Workspace, base: str, observe: Observer, targets: Iterable[str] = ()
 ) -> Lock | None:
-    """What the Debian base reads for these targets; made where there is none. None on other bases."""
+    """The lock of the Debian base, resolved first if needed. None on other bases.
+
+    :param workspace: the project.
+    :param base: the package base.
+    :param observe: gets the events.
+    :param targets: the targets to evaluate.
+    """
     if base != "debian":
         return None
     from nixgen.verbs.inputs import ensure_lock

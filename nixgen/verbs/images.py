@@ -43,7 +43,7 @@ def build_images(
 
 @contextlib.contextmanager
 def running(workspace: Workspace, report: ImageReport) -> Iterator[RunningContainer]:
-    """A container of a built image, in whichever engine works here; removed at the end of the block.
+    """Run a built image in the first engine that works, and remove the container after the block.
 
     :param workspace: the project.
     :param report: the image.

@@ -1,4 +1,4 @@
-"""A new project: the files of templates/init, with the project's name filled in."""
+"""``nixgen init``: write the files of templates/init, with the name of the new project."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ from nixgen.render.resources import default_inputs
 __all__ = ["project_name", "scaffold"]
 
 _NAME = "{{ name }}"
-#: files whose real name would mean something to git or Python inside nixgen's own repository
+#: Files whose real names would mean something to git or Python inside nixgen's own repository.
 _RENAMED = {"gitignore": ".gitignore", "infra.py.j2": "infra.py"}
 
 
 def project_name(folder: Path) -> str:
-    """The folder's name as a project may be called."""
+    """Make a valid name of a project from the name of its folder.
+
+    :param folder: the folder.
+    """
     words = re.findall(r"[a-z0-9]+", folder.resolve().name.lower())
     name = "-".join(words)[:63].strip("-")
     return name if name and name[0].isalpha() else f"project-{name}".rstrip("-")
 
 
 def scaffold(folder: Path) -> tuple[str, ...]:
-    """Write a new project into ``folder``; the paths written, relative to it.
+    """Write a new project.
 
-    :raises UsageError: one of its files exists; nothing is written then.
+    :param folder: the folder of the project, which is made if it is missing.
+    :return: the written paths, relative to the folder.
+    :raises UsageError: one of the files exists. Nothing is written then.
     :raises StoreError: the folder cannot be written.
     """
     source = template_folder() / "init"

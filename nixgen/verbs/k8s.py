@@ -1,5 +1,6 @@
-"""Applications as manifests, by evaluation alone: no derivation is built, and packages are looked at only where a manifest
-names a store path.
+"""``nixgen k8s render``: evaluate applications into manifests.
+
+Nothing is built. Packages are resolved only if a manifest names a store path.
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ def rendered(
 
 
 def _select(workspace: Workspace, names: Iterable[str]) -> Mapping[str, Application]:
-    """Target → application.
+    """The applications with the given names, by target.
 
-    :raises UsageError: there is none of that name, or none at all.
+    :raises UsageError: there is no application, or none of that name.
     """
     known = {f"kubernetes.{each.name}": each for each in workspace.project.applications}
     if not known:

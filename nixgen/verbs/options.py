@@ -1,4 +1,7 @@
-"""The project's list of NixOS options: read from its nixpkgs, or from a documentation's options.json, and looked into."""
+"""``nixgen inputs options``: read the list of NixOS options, and search it.
+
+The list comes from the project's nixpkgs, or from the options.json of a documentation.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Match", "State", "Stub", "find", "read_documentation", "read_tree", "state"]
 
 _INPUT = "nixpkgs"
-#: Options hardly depend on it; the list is the same whoever reads it.
+#: One system for everybody, so that everybody gets the same list. Options hardly depend on it.
 _SYSTEM = "x86_64-linux"
 
 
@@ -36,9 +39,14 @@ def read_tree(
     runner: Runner | None = None,
     debug: bool = False,
 ) -> Stub:
-    """Evaluate the options of the pinned nixpkgs, and those that the project's own modules declare. Nothing is built.
+    """Evaluate the options of the pinned nixpkgs and of the project's own modules.
 
-    :param overrides: trees, absolute, in place of the pins of the same names.
+    Nothing is built.
+
+    :param workspace: the project.
+    :param overrides: input → the absolute path of the tree that replaces its pin.
+    :param runner: runs Nix. None: as a child process.
+    :param debug: put Nix's whole trace into an error.
     :raises LockError: flake-inputs.json is missing or wrong.
     :raises EvaluationError: the tree or one of the modules cannot be evaluated.
     :raises OutsideError: no Nix, or the tree cannot be fetched.
@@ -81,15 +89,20 @@ def read_tree(
 
 
 def read_documentation(file: Path) -> Stub:
-    """:raises InputError: it is no options.json."""
+    """Read the options of a documentation of NixOS.
+
+    :param file: its options.json.
+    :raises InputError: the file is no options.json.
+    """
     return Stub.of(of_documentation(file), Provenance(complete=False))
 
 
 @attrs.frozen
 class State:
-    """Whether the project's list of options is that of what is pinned.
+    """The state of the project's list of options.
 
-    :param current: None when that cannot be said.
+    :param current: whether it is the list of the pinned nixpkgs; None if that is unknown.
+    :param detail: the release and the number of options, or the reasons to read them again.
     """
 
     current: bool | None
@@ -97,8 +110,10 @@ class State:
 
 
 def state(workspace: Workspace) -> State | None:
-    """None when the project has no list.
+    """Compare the project's list of options with the pins.
 
+    :param workspace: the project.
+    :return: None if the project has no list.
     :raises LockError: the list or flake-inputs.json is wrong.
     """
     stub = workspace.options.stub
@@ -114,15 +129,21 @@ def state(workspace: Workspace) -> State | None:
 
 @attrs.frozen
 class Match:
-    """:param option: its path, as it is written in Nix."""
+    """An option that a search found.
+
+    :param option: its path, as Nix writes it.
+    :param type: the description of its type.
+    """
 
     option: str
     type: str
 
 
 def find(workspace: Workspace, words: Iterable[str]) -> Iterator[Match]:
-    """The options that have all of these words in their paths, whatever the case.
+    """Search the project's list of options. Upper and lower case are the same.
 
+    :param workspace: the project.
+    :param words: the words that the path of an option must contain.
     :raises UsageError: the project has no list of options.
     """
     stub = workspace.options.stub
@@ -132,6 +153,6 @@ def find(workspace: Workspace, words: Iterable[str]) -> Iterator[Match]:
         )
     wanted = [word.casefold() for word in words]
     for path, described in stub.options():
-        shown = show(path)
-        if all(word in shown.casefold() for word in wanted):
-            yield Match(shown, described)
+        option = show(path)
+        if all(word in option.casefold() for word in wanted):
+            yield Match(option, described)

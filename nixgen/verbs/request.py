@@ -27,7 +27,7 @@ def _frozen(overrides: Mapping[str, Path]) -> Mapping[str, Path]:
 
 @frozen(kw_only=True)
 class Request:
-    """How to evaluate and build. The command line makes one from its options; each verb passes it on.
+    """The options of evaluating and building. The command line makes one; each verb passes it on.
 
     :param base: the package base, one of `BASES`.
     :param environment: an environment of the project. None: the project as it stands.

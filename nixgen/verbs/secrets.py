@@ -1,4 +1,8 @@
-"""The values of a project's secrets must not be in what is pushed: what is searched for, where, and whom it concerns."""
+"""Search for the values of a project's secrets in store paths, build logs and uploads.
+
+``nixgen secret scan`` searches the closures of targets. A push searches what it is about to upload,
+and refuses to upload the value of a secret.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +37,14 @@ __all__ = ["SecretScan", "refuse_leaks", "refuse_leaks_in", "scan"]
 class SecretScan:
     """The outcome of `scan`.
 
-    :param searched: names of the secrets that were looked for.
-    :param too_short: of those with too short a value to be looked for.
-    :param absent: of those whose value cannot be read here.
-    :param paths: that were read, ``nar_bytes`` together.
-    :param error: what to tell of the leaks, when there are any.
+    :param searched: the names of the secrets that were searched for.
+    :param too_short: the names of secrets whose values are too short to search for.
+    :param absent: the names of secrets whose values cannot be read here.
+    :param paths: the number of store paths that were read.
+    :param nar_bytes: the size of these paths.
+    :param leaks: where values were found.
+    :param error: the error about the leaks; None without one.
+    :param seconds: the time of the search.
     """
 
     searched: tuple[str, ...]
@@ -64,8 +71,10 @@ class SecretScan:
 
 
 def scan(workspace: Workspace, roots: Sequence[str]) -> SecretScan:
-    """Search the closures of ``roots``, and the logs of their builds, for the values of the project's secrets.
+    """Search closures and their build logs for the values of the project's secrets.
 
+    :param workspace: the project.
+    :param roots: the store paths whose closures are searched.
     :raises StoreError: a path is not in the store, or cannot be read.
     """
     started = time.monotonic()
@@ -93,12 +102,13 @@ def refuse_leaks(
     *,
     logs: bool,
 ) -> None:
-    """Look through what a push is about to upload. Projects whose secrets cannot be read here pay nothing.
+    """Search the paths that a push is about to upload. Without readable secrets, nothing is read.
 
-    :param roots: store paths whose closures are pushed.
-    :param missing: the paths that are to be uploaded.
-    :param logs: build logs are uploaded, too.
-    :raises LeakError: there is a secret's value in it.
+    :param workspace: the project.
+    :param roots: the store paths whose closures are pushed.
+    :param missing: the paths that the push would upload.
+    :param logs: whether it also uploads build logs.
+    :raises LeakError: a path or log contains the value of a secret.
     """
     _, scanner = _scanner(workspace)
     if not scanner:
@@ -112,10 +122,12 @@ def refuse_leaks(
 
 
 def refuse_leaks_in(workspace: Workspace, what: str, data: bytes) -> None:
-    """Look through something that is no store path, but is about to be uploaded.
+    """Search bytes that are about to be uploaded.
 
-    :param what: completes "is in …".
-    :raises LeakError: there is a secret's value in it.
+    :param workspace: the project.
+    :param what: what they are; completes the sentence "the value of a secret is in …".
+    :param data: the bytes.
+    :raises LeakError: they contain the value of a secret.
     """
     _, scanner = _scanner(workspace)
     names = sorted(scanner.scan((data,))) if scanner else []
@@ -144,6 +156,6 @@ def _error(
 
 
 def _root_names(state: Path) -> dict[str, str]:
-    """Store path → the target that it is the output of."""
+    """Store path → the target whose output it is."""
     links = [*state.glob("gcroots/*"), *state.glob("warm/*/*")]
     return {str(link.readlink()): link.name for link in links if link.is_symlink()}

@@ -1,4 +1,4 @@
-"""What ``nixgen shell`` starts: a command, or an interactive shell, with the tools of a project first on PATH."""
+"""``nixgen shell``: a command or a shell with the tools of a project first on PATH."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nixgen.verbs.request import DEFAULT, Request
 
 __all__ = ["NAME", "build_tools", "command", "environment", "interactive"]
 
-#: The variable that says which project's shell this is, for prompts.
+#: The environment variable with the name of the project, for prompts.
 NAME = "NIXGEN_SHELL"
 
 
@@ -46,11 +46,12 @@ def build_tools(
 def environment(
     project: str, tools: Path, *, program: Path | None, given: Mapping[str, str]
 ) -> dict[str, str]:
-    """What is different in the shell.
+    """The environment variables that the shell sets.
 
+    :param project: the name of the project.
     :param tools: the folder with ``bin/``.
     :param program: the nixgen that runs; its folder comes last on PATH when PATH has no nixgen.
-    :param given: the environment around.
+    :param given: the environment that nixgen was started with.
     """
     own = f"{tools}/bin"
     path = [part for part in given.get("PATH", os.defpath).split(os.pathsep) if part != own]
@@ -60,8 +61,10 @@ def environment(
 
 
 def command(words: Sequence[str], variables: Mapping[str, str]) -> Command:
-    """The command that the user gave.
+    """The command that the user typed.
 
+    :param words: the program and its arguments.
+    :param variables: the variables of the shell, see `environment`.
     :raises UsageError: there is no such program.
     """
     if shutil.which(words[0], path=variables["PATH"]) is None:
@@ -73,9 +76,10 @@ def command(words: Sequence[str], variables: Mapping[str, str]) -> Command:
 
 
 def interactive(shell: str | None, variables: Mapping[str, str], state: Path) -> Command:
-    """The user's own shell; bash also says in its prompt whose tools it has.
+    """The user's own shell. The prompt of bash also names the project.
 
-    :param shell: the path or name of the user's shell, as SHELL has it.
+    :param shell: the path or name of the user's shell, as in SHELL.
+    :param variables: the variables of the shell, see `environment`.
     :param state: a folder for bash's start-up file.
     """
     name = os.path.basename(shell or "bash")  # noqa: PTH119 - a name, not a file

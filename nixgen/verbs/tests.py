@@ -1,4 +1,4 @@
-"""``nixgen test run``: run a test on machines of its own, or read the result of one that Nix ran."""
+"""``nixgen test run``: run a test on its own machines, or read the result of one that Nix ran."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nixgen cache warm``: every target of a project, in every environment and on every system, into a cache."""
+"""``nixgen cache warm``: put all targets, environments and systems of a project into a cache."""
 
 from __future__ import annotations
 
@@ -30,17 +30,19 @@ from nixgen.verbs.request import DEFAULT, Request
 __all__ = ["SYSTEMS", "Selection", "Warmed", "build_missing", "plan", "record_roots"]
 
 SYSTEMS = ("aarch64-linux", "x86_64-linux")
-"""What a machine can be, see `nixgen.models.Machine`."""
+"""The systems that a machine can have, see `nixgen.models.Machine`."""
 
 
 @frozen(kw_only=True)
 class Selection:
-    """What is to be in the cache.
+    """The targets, environments and systems that the cache should have.
 
-    :param targets: as for a build; all when empty.
-    :param environments: None among them is the project as it stands. Left out: that, and all of the project's.
-    :param systems: those of the machines when empty, or this computer's without machines.
-    :param shard: only this part of it.
+    :param targets: as typed, see `nixgen.verbs.build.build`; empty for all.
+    :param environments: names of environments; None among them is the project as it stands. By
+        default the project as it stands and all its environments.
+    :param systems: names of systems. Empty: those of the machines, or this computer's if there is
+        no machine.
+    :param shard: the part to warm; None for everything.
     """
 
     targets: tuple[str, ...] = ()
@@ -49,9 +51,13 @@ class Selection:
     shard: Shard | None = None
 
     def works(self, workspace: Workspace, here: str) -> list[Work]:
-        """All of it, environment by environment. A machine has a system of its own, and is wanted on no other.
+        """Every selected combination, environment by environment.
 
-        :raises UsageError: no such target, environment or system.
+        A machine counts only on its own system.
+
+        :param workspace: the project.
+        :param here: the system of this computer.
+        :raises UsageError: there is no such target, environment or system.
         """
         known: list[str] = [each.name for each in workspace.project.environments]
         for environment in self.environments or ():
@@ -87,9 +93,16 @@ def plan(
     upstreams: Sequence[Upstream] = (),
     observe: Observer,
 ) -> WarmPlan:
-    """Evaluate all that is selected, and ask the cache what it lacks. What cannot be evaluated is in the plan, not raised.
+    """Evaluate the selected targets, and ask the cache which ones it lacks.
 
-    :param upstreams: what these have is not missing.
+    Targets that cannot be evaluated are failed rows of the plan; they are not raised.
+
+    :param workspace: the project.
+    :param selection: the selected targets.
+    :param location: the cache.
+    :param request: how to evaluate.
+    :param upstreams: caches whose paths need not be in this one.
+    :param observe: gets the events.
     :raises InputError, OutsideError: as `nixgen.verbs.build.build`.
     :raises CacheError: the cache does not answer.
     """
@@ -127,8 +140,8 @@ def _one_line(error: EvaluationError) -> str:
 class Warmed:
     """The outcome of `build_missing`.
 
-    :param plan: as it was, with what failed since.
-    :param details: why, from the logs.
+    :param plan: the plan, in which targets that failed to build are failed rows.
+    :param details: the reasons, from the build logs.
     """
 
     plan: WarmPlan
@@ -136,7 +149,7 @@ class Warmed:
 
     @property
     def error(self) -> BuildError | None:
-        """What to tell when something failed, or cannot be built here."""
+        """The error about targets that failed or cannot be built here; None without one."""
         failed = self.plan.of("failed")
         elsewhere = self.plan.of("cannot be built here")
         systems = " and ".join(sorted({row.work.system for row in elsewhere}))
@@ -163,9 +176,15 @@ def build_missing(
     substituters: Substituters | None = None,
     observe: Observer,
 ) -> Warmed:
-    """Build what is to be built; that and what is to be pushed stay out of garbage collection (``.nixgen/warm``).
+    """Build the targets that the cache and the store lack.
 
-    :param substituters: the cache itself: what it has of the way to the targets need not be built once more.
+    Roots in ``.nixgen/warm`` keep them, and the targets to push, from garbage collection.
+
+    :param workspace: the project.
+    :param planned: the plan.
+    :param request: how to build.
+    :param substituters: the cache itself, so that nothing it has is built again.
+    :param observe: gets the events.
     :raises OutsideError: as `nixgen.verbs.build.build`.
     """
     here = _this_system(workspace)
@@ -201,8 +220,11 @@ def build_missing(
 
 
 def record_roots(workspace: Workspace, warmed: WarmPlan, location: CacheLocation) -> None:
-    """Tell collection to keep what is in the cache now, environment by environment.
+    """Record a root for each environment, so that collection keeps what the cache has now.
 
+    :param workspace: the project.
+    :param warmed: the plan, all of whose targets were pushed.
+    :param location: the cache.
     :raises CacheError: the cache does not answer.
     """
     now = datetime.now(UTC)
@@ -230,7 +252,7 @@ def record_roots(workspace: Workspace, warmed: WarmPlan, location: CacheLocation
 
 
 def _groups(works: Iterable[Work]) -> Mapping[str, list[Work]]:
-    """What one evaluation answers, under the name of the folder of its roots."""
+    """Group the combinations that share an evaluation, by the name of the folder of their roots."""
     groups: dict[str, list[Work]] = {}
     for work in works:
         name = f"{work.system}.{work.environment}" if work.environment else work.system
@@ -239,7 +261,7 @@ def _groups(works: Iterable[Work]) -> Mapping[str, list[Work]]:
 
 
 def _forget(folder: Path, workspace: Workspace) -> None:
-    """Drop the roots of environments that the project has no more."""
+    """Remove the roots of environments that the project no longer has."""
     known = {None, *(each.name for each in workspace.project.environments)}
     for roots in _folders(folder):
         environment = roots.name.partition(".")[2] or None

@@ -1,12 +1,14 @@
-"""Local sources on disk: which of their files are copied to the store, and what that depends on.
+"""Local sources on disk: the files that are copied to the store, and what the choice depends on.
 
-What .gitignore files leave out is left out, as git would: those of the repository (the nearest folder with ``.git``; where there
-is none, the folder that holds both project and source) down to the source, and below it. Nothing else of git counts, neither a
-person's own settings nor what was added in spite of a rule: for everybody it has to be the same files. A repository that ignores
-the whole project is not the project's. Version control itself, folders with nothing in them, and what is neither file, folder nor
-link are left out of every source.
+The .gitignore files of the repository leave files out, as git reads them: those from the top of the
+repository down to the source, and those inside the source. The repository is the nearest folder
+with ``.git``; without one, the folder that contains both project and source. A repository that
+ignores the whole project does not count. Nothing else of git counts, neither a person's own
+settings nor files that were added in spite of a rule, because everybody must get the same files.
 
-``nix/lib/source.nix`` does the same in Nix, with the rules that `ignore_table` collects.
+Version control itself, empty folders, and anything but files, folders and links are left out of
+every source. ``nix/lib/source.nix`` does the same in Nix, with the rules that `ignore_table`
+collects.
 """
 
 from nixgen.project.sources.faults import source_faults

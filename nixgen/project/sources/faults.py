@@ -1,4 +1,4 @@
-"""What is wrong with a source that its model cannot know."""
+"""The faults of sources that only a look at the disk can find."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ __all__ = ["source_faults"]
 
 
 def source_faults(sources: Sources, used: Iterable[tuple[str, Source]]) -> Iterator[Problem]:
-    """Sources that would fail in Nix, far from where they were written, or be empty.
+    """Find sources that are empty, or that would fail in Nix, far from the line that names them.
 
+    :param sources: the look at the disk.
     :param used: the sources with their model paths.
     :raises InputError: something cannot be read.
     """

@@ -1,4 +1,4 @@
-"""The .gitignore files of a disk, and whose they are. Paths are bytes, as the disk has them."""
+"""The .gitignore files that count for a path. Paths are bytes, as the disk has them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,20 @@ _REPOSITORY = b".git"
 
 
 def below(folder: bytes, name: bytes) -> bytes:
+    """Join two paths, each of which may be empty.
+
+    :param folder: the path of a folder.
+    :param name: a path in the folder.
+    """
     return b"%s/%s" % (folder, name) if folder and name else folder or name
 
 
 def relative(folder: bytes, path: bytes) -> bytes:
-    """The path from a folder that holds it; empty for the folder itself."""
+    """The path of something from a folder that contains it; empty for the folder itself.
+
+    :param folder: the path of the folder.
+    :param path: the path of the thing.
+    """
     return path[len(folder) :].removeprefix(b"/")
 
 
@@ -40,10 +49,10 @@ def _content(path: bytes) -> bytes:
 
 @attrs.define
 class Gitignores:
-    """Each file is read once.
+    """The .gitignore files of a disk. Each is read once.
 
-    :param root: folder of the project.
-    :param looked_at: paths, there or not, that would have to change for other files or other rules to count.
+    :param root: the folder of the project.
+    :ivar looked_at: the paths that decided which files and rules count, whether they exist or not.
     """
 
     root: bytes
@@ -51,8 +60,9 @@ class Gitignores:
     _scopes: dict[tuple[bytes, bytes], Scope] = attrs.field(factory=dict, init=False)
 
     def repository(self, place: bytes) -> bytes:
-        """The folder from which .gitignore files count for ``place``.
+        """The folder from which .gitignore files count for a path.
 
+        :param place: the path.
         :raises OSError: a .gitignore file cannot be read.
         """
         found = self._nearest(place)
@@ -75,9 +85,11 @@ class Gitignores:
             place = parent
 
     def scope(self, repository: bytes, folder: bytes) -> Scope:
-        """The rules of one folder of a repository. Like git, this follows no link.
+        """The rules of one folder of a repository. As in git, links are not followed.
 
-        :raises OSError: the file is there, and cannot be read.
+        :param repository: the path of the repository.
+        :param folder: the folder, from there.
+        :raises OSError: the .gitignore file exists and cannot be read.
         """
         found = self._scopes.get((repository, folder))
         if found is None:
@@ -87,7 +99,12 @@ class Gitignores:
         return found
 
     def culprit(self, repository: bytes, path: bytes, *, folder: bool) -> tuple[bytes, int] | None:
-        """The file and line that leave out a path of a repository, or a folder that it is in."""
+        """The file and line of the rule that leaves out a path or a folder around it, if any.
+
+        :param repository: the path of the repository.
+        :param path: the path from there.
+        :param folder: whether the path is a folder.
+        """
         scopes: list[Scope] = []
         parts = path.split(b"/") if path else []
         for depth, part in enumerate(parts):

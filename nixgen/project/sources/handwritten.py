@@ -11,8 +11,11 @@ __all__ = ["hand_written"]
 
 
 def hand_written(root: Path) -> tuple[str, ...]:
-    """Paths from ``root``, sorted: neither ignored by git, nor made by nixgen, nor links.
+    """The sorted paths of the Nix files that people write.
 
+    Ignored files, links and the files that nixgen makes are left out.
+
+    :param root: the folder of the project. Paths begin there.
     :raises InputError: something cannot be read.
     """
     entries = Sources(str(root.resolve())).listing(Source(".", include=["*.nix"])).entries

@@ -1,4 +1,4 @@
-"""What a project's sources are made of, at one moment."""
+"""The contents of a project's sources at one moment."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def _gitignores(sources: Sources) -> Gitignores:
 
 @attrs.define
 class Sources:
-    """One look at the disk: what was listed once is not listed again.
+    """One look at the disk. Each source is listed once.
 
-    :param root: folder of infra.py, without links.
+    :param root: the folder of infra.py, without links.
+    :ivar gitignores: the .gitignore files of the disk.
     """
 
     root: str
@@ -35,11 +36,18 @@ class Sources:
     _listings: dict[tuple[object, ...], Listing] = attrs.field(factory=dict, init=False)
 
     def place(self, source: Source) -> str:
-        """Where a source is, by its name: ``a/..`` is nothing, whatever ``a`` links to."""
+        """The absolute path of a source. ``a/..`` is removed, even if ``a`` is a link.
+
+        :param source: the source.
+        """
         return os.path.normpath(os.path.join(self.root, source.path))  # noqa: PTH118
 
     def listing(self, source: Source) -> Listing:
-        """:raises InputError: something is not there or cannot be read."""
+        """The entries of a source.
+
+        :param source: the source.
+        :raises InputError: something is missing or cannot be read.
+        """
         key = (source.path, source.include, source.exclude, source.gitignore)
         found = self._listings.get(key)
         if found is None:
@@ -49,9 +57,10 @@ class Sources:
         return found
 
     def digest(self, source: Source) -> bytes:
-        """SHA-256 of all that Nix will see: names, kinds and contents.
+        """The SHA-256 of everything that Nix will see: names, kinds and contents.
 
-        :raises InputError: something is not there or cannot be read.
+        :param source: the source.
+        :raises InputError: something is missing or cannot be read.
         """
         digest = hashlib.sha256()
         with readable():
@@ -61,21 +70,31 @@ class Sources:
         return digest.digest()
 
     def dependencies(self, source: Source) -> frozenset[str]:
-        """Paths, there or not, of which one changes when what is copied changes: a folder's own time tells of additions.
+        """The paths that a copy of the source depends on, whether they exist or not.
 
-        :raises InputError: something is not there or cannot be read.
+        If none of them changes, the same files are copied. The time of a folder shows additions.
+
+        :param source: the source.
+        :raises InputError: something is missing or cannot be read.
         """
         listing = self.listing(source)
         rules = map(os.fsdecode, self.gitignores.looked_at if source.gitignore else ())
         return listing.folders.union((entry.path for entry in listing.entries), rules)
 
     def relative_to_project(self, path: bytes) -> str:
-        """As people know it: from the project's folder."""
+        """The path from the project's folder, for people.
+
+        :param path: an absolute path.
+        """
         return os.path.relpath(os.fsdecode(path), self.root)
 
 
 @contextlib.contextmanager
 def readable() -> Iterator[None]:
+    """Turn errors of reading inside the block into errors for the user.
+
+    :raises InputError: something cannot be read.
+    """
     try:
         yield
     except OSError as error:

@@ -20,9 +20,10 @@ _HINT = "write it otherwise, or let the file count for nothing with Source(…, 
 def ignore_table(sources: Sources, used: Iterable[tuple[str, Source]]) -> IgnoreTable:
     """Collect the rules that Nix needs for these sources.
 
+    :param sources: the look at the disk.
     :param used: the sources with their model paths.
-    :raises ModelError: with every rule that Nix cannot express.
-    :raises InputError: something is not there or cannot be read.
+    :raises ModelError: Nix cannot express some rules. The error has all of them.
+    :raises InputError: something is missing or cannot be read.
     """
     tables: dict[str, dict[str, tuple[Rule, ...]]] = {}
     places: dict[str, tuple[str, str]] = {}
@@ -47,7 +48,10 @@ def ignore_table(sources: Sources, used: Iterable[tuple[str, Source]]) -> Ignore
 
 
 def _top(listing: Listing) -> bytes:
-    """The folder that paths are told from: that of the outermost rules, so that a repository without rules does not show."""
+    """The folder that paths begin at: the one of the outermost rules.
+
+    So the place of the project in a repository without rules does not appear in generated files.
+    """
     outermost, place = listing.scopes[0].folder, listing.place
     holds = not outermost or place == outermost or place.startswith(outermost + b"/")
     return outermost if holds else place
@@ -56,7 +60,7 @@ def _top(listing: Listing) -> bytes:
 def _problems(
     sources: Sources, path: str, listing: Listing
 ) -> Iterator[tuple[tuple[bytes, int], Problem]]:
-    """Rules that are no text, by file and line."""
+    """The rules that Nix cannot express, by file and line. Nix has only text in UTF-8."""
     for scope in listing.scopes:
         file = below(below(listing.repository, scope.folder), GITIGNORE)
         for rule in scope.rules:

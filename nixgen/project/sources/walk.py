@@ -1,4 +1,4 @@
-"""Going through one source."""
+"""Walk through one source, and list what is copied."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nixgen.project.sources.gitignores import Gitignores, below, relative
 
 __all__ = ["Entry", "Listing", "walk"]
 
-#: what lib/lib/source.nix leaves out of every source, too
+#: Left out of every source; nix/lib/source.nix has the same list.
 _NEVER_COPIED = frozenset({b".git", b".hg", b".nixgen", b".svn"})
-#: beside infra.py
+#: What nixgen makes beside infra.py.
 _MADE = (b"generated", b"result")
 
 Kind = Literal["file", "executable", "folder", "link"]
@@ -26,10 +26,11 @@ Kind = Literal["file", "executable", "folder", "link"]
 
 @attrs.frozen
 class Entry:
-    """Something that is copied.
+    """A file, folder or link that is copied.
 
-    :param path: on disk.
+    :param path: its absolute path.
     :param name: its path from the source; empty for the source itself.
+    :param kind: what it is.
     """
 
     path: str
@@ -37,7 +38,7 @@ class Entry:
     kind: Kind
 
     def digest(self) -> bytes:
-        """SHA-256 of what a store path holds of it beside its name and kind: the bytes of a file, the target of a link.
+        """The SHA-256 of the bytes of a file or of the target of a link; of nothing for a folder.
 
         :raises OSError: it cannot be read.
         """
@@ -51,13 +52,15 @@ class Entry:
 
 @attrs.frozen(kw_only=True)
 class Listing:
-    """One source, as found.
+    """The contents of one source.
 
     :param repository: the folder from which .gitignore files count.
-    :param place: path of the source from there.
-    :param entries: what is copied: the source itself, then by name, folders before what is in them.
-    :param folders: that were gone through, and of which nothing may be copied.
-    :param scopes: the .gitignore files that count and have rules, outermost first, with their folders in the repository.
+    :param place: the path of the source from there.
+    :param entries: what is copied: the source itself, then sorted by name, each folder before its
+        contents.
+    :param folders: the folders that were read, also those of which nothing is copied.
+    :param scopes: the .gitignore files that count and have rules, outermost first, with their
+        folders in the repository.
     """
 
     repository: bytes
@@ -68,9 +71,12 @@ class Listing:
 
 
 def walk(source: Source, place: bytes, gitignores: Gitignores) -> Listing:
-    """
-    :param place: the source on disk.
-    :raises OSError: something is not there or cannot be read.
+    """List what is copied from a source.
+
+    :param source: the source.
+    :param place: its absolute path.
+    :param gitignores: the .gitignore files of the disk.
+    :raises OSError: something is missing or cannot be read.
     """
     repository = gitignores.repository(place)
     here = relative(repository, place)
@@ -96,11 +102,14 @@ def walk(source: Source, place: bytes, gitignores: Gitignores) -> Listing:
 
 @attrs.define(kw_only=True)
 class _Walk:
-    """
-    :param here: the source, from its repository.
-    :param made: paths on disk that are made from the project, and no part of it.
+    """The walk through one source.
+
+    :param top: the absolute path of the source.
+    :param here: the path of the source from its repository.
+    :param made: absolute paths that nixgen makes, and that are no part of the project.
     :param ignores: whether .gitignore files count.
-    :param inclusions: None when everything is wanted.
+    :param inclusions: the patterns of which one must match; None to take everything.
+    :param exclusions: the patterns of what is left out.
     """
 
     gitignores: Gitignores
@@ -129,7 +138,7 @@ class _Walk:
             yield from self._scope(b"/".join(parts[:depth]))
 
     def _scope(self, folder: bytes) -> tuple[Scope, ...]:
-        """Of one folder of the repository: none when it has no rules."""
+        """The rules of one folder of the repository, if it has any."""
         scope = self.gitignores.scope(self.repository, folder)
         if not scope.rules:
             return ()
@@ -137,10 +146,11 @@ class _Walk:
         return (scope,)
 
     def _folder(self, name: bytes, scopes: tuple[Scope, ...], *, chosen: int) -> list[Entry]:
-        """What is copied from one folder.
+        """The entries of one folder.
 
         :param name: its path from the source.
-        :param chosen: the last inclusion that speaks of it, by position; -1 for none.
+        :param scopes: the rules of the folders around it.
+        :param chosen: the position of the last inclusion that matches it; -1 if none does.
         """
         here, path = below(self.here, name), below(self.top, name)
         self.folders.add(path)
@@ -167,7 +177,7 @@ class _Walk:
         return found
 
     def _inclusion(self, place: bytes, *, folder: bool, above: int) -> int:
-        """The last inclusion that speaks of a path or of a folder that it is in."""
+        """The position of the last inclusion that matches a path or a folder around it."""
         if self.inclusions is None:
             return above
         found = decision((self.inclusions,), place, folder=folder)
@@ -180,7 +190,7 @@ class _Walk:
 
 
 def _kind(found: os.stat_result) -> Kind | None:
-    """None for what no store path can hold."""
+    """The kind of an entry; None if a store path cannot contain it."""
     if stat.S_ISREG(found.st_mode):
         return "executable" if found.st_mode & stat.S_IXUSR else "file"
     if stat.S_ISDIR(found.st_mode):

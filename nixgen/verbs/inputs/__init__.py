@@ -1,4 +1,4 @@
-"""The pins of a workspace: what they are checked against, how they move on, and the lock of its Debian packages."""
+"""``nixgen inputs``: check the pins of a project, update them, and lock its Debian packages."""
 
 from nixgen.verbs.inputs.check import Checked, check, check_flake
 from nixgen.verbs.inputs.debian_lock import ensure_lock, lock_summary

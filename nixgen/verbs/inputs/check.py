@@ -1,4 +1,4 @@
-"""Whether pins say what is so: each is fetched anew, past Nix's own cache, and compared."""
+"""``nixgen inputs check``: fetch each pin again, past Nix's cache, and compare its hash."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ State = Literal["ok", "differs", "unreachable"]
 
 @frozen(kw_only=True)
 class Checked:
-    """What was found out about an input, or about what is written from them.
+    """The result of checking one input, or the flake that is generated from the inputs.
 
+    :param name: the name of the input, or ``flake``.
+    :param state: ``ok``; ``differs`` from its pin; or ``unreachable``.
     :param detail: what it is, or what is wrong.
-    :param mend: the command that puts it right.
+    :param mend: the command that repairs it, if there is one.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Checked:
     mend: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """For ``--json``: a member of nixgen/inputs-check/1."""
         return {
             "name": self.name,
             "state": self.state,
@@ -49,7 +52,13 @@ class Checked:
 
 
 def check(workspace: Workspace, pin: Pin, *, observe: Callable[[Event], None]) -> Checked:
-    """:raises MissingToolError: there is no Nix, or no git for what is in git."""
+    """Check one input.
+
+    :param workspace: the project.
+    :param pin: the pin of the input.
+    :param observe: gets the events of the download.
+    :raises MissingToolError: there is no Nix, or no git for an input of type git.
+    """
     if pin.type == DEBIAN:
         return _debian(workspace, pin)
     with tempfile.TemporaryDirectory(prefix="nixgen-inputs-") as cache:
@@ -57,9 +66,11 @@ def check(workspace: Workspace, pin: Pin, *, observe: Callable[[Event], None]) -
 
 
 def check_flake(workspace: Workspace) -> Checked | None:
-    """Whether the flake of a generated project says what the pins say; None when there is none, nor should be.
+    """Compare the generated flake with the pins.
 
-    :raises LockError: flake-inputs.json is wrong, or a pin of it is not locked.
+    :param workspace: the project.
+    :return: None if the project has no flake and needs none.
+    :raises LockError: flake-inputs.json is wrong, or a pin in it is not locked.
     """
     if not workspace.generated.exists():
         return None
@@ -79,8 +90,8 @@ def check_flake(workspace: Workspace) -> Checked | None:
 def _debian(workspace: Workspace, pin: Pin) -> Checked:
     update = f"nixgen inputs update {pin.name}"
     try:
-        if said := lacking(workspace, pin):
-            return Checked(name=pin.name, state="differs", detail="; ".join(said), mend=update)
+        if gaps := lacking(workspace, pin):
+            return Checked(name=pin.name, state="differs", detail="; ".join(gaps), mend=update)
     except LockError as error:
         return Checked(name=pin.name, state="differs", detail=error.message, mend=update)
     locked = lock_summary(workspace)
@@ -106,7 +117,7 @@ def _tree(workspace: Workspace, pin: Pin, cache: Path, observe: Callable[[Event]
             observe=observe,
         )
     except MissingToolError:
-        raise  # it is this computer that lacks something
+        raise  # this computer lacks something; the input may be sound
     except (OutsideError, LockError) as error:
         return _unreachable(pin, error)
     commit = pin.fields.get("rev")

@@ -1,4 +1,4 @@
-"""The lock of the Debian packages: resolving, extending, updating, and what it lacks."""
+"""The lock of Debian packages: resolve it, extend it, update it, and find out what it lacks."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Versions", "ensure_lock", "lacking", "lock_summary", "update_lock"]
 
-#: ``package:architecture`` → (version before, version after); None where there is none.
+#: ``package:architecture`` → (version before, version after). None: the package was not locked.
 Versions = dict[str, tuple[str | None, str | None]]
-#: what a machine can be → Debian's name for it, as nix/bases/debian/architectures.nix has it
+#: System of a machine → Debian's name for it, as in nix/bases/debian/architectures.nix.
 _ARCHITECTURES = {"aarch64-linux": "arm64", "x86_64-linux": "amd64"}
-#: attribute name → the Debian packages that the project names for it, if any
+#: Attribute name → the Debian packages that the project names for it, if any.
 Wanted = Mapping[str, tuple[str, ...]]
 
 
@@ -35,14 +35,18 @@ def ensure_lock(
     targets: Iterable[str] = (),
     shell: bool = False,
 ) -> Lock:
-    """The Debian lock, resolved now when the project needs packages that it does not have.
+    """The Debian lock. It is resolved first if it is missing, or lacks packages of the project.
 
-    :param targets: what is to be evaluated; machines and tests among them need packages for their systems.
-    :param shell: also what nixgen itself runs, for a shell; once locked, it stays so.
-    :param tell: hears what takes a moment.
-    :raises LockError: it is there and wrong.
-    :raises ModelError: a package does not exist, or a machine has a system that is not pinned; every such is named with its line.
-    :raises MirrorError: the index cannot be had.
+    :param workspace: the project.
+    :param tell: gets a line about each step that takes time.
+    :param targets: the targets to evaluate. Machines and tests among them need packages for their
+        systems.
+    :param shell: also lock the programs that nixgen runs, for a shell. Once locked, they stay
+        locked.
+    :raises LockError: the lock exists and is wrong.
+    :raises ModelError: packages do not exist, or machines have systems that are not pinned. The
+        error has all of them, with their lines.
+    :raises MirrorError: the package index cannot be fetched.
     """
     lock = read_lock(workspace.lock_path) if workspace.lock_path.exists() else None
     locked = frozenset(lock.architectures if lock else ())
@@ -130,35 +134,41 @@ def _resolve(workspace: Workspace, pin: Pin, wanted: Wanted, tell: Callable[[str
 
 
 def lacking(workspace: Workspace, pin: Pin) -> list[str]:
-    """What the lock does not say that the project and the pin want, in words; nothing when it is as it should be.
+    """Describe in words what the lock lacks; empty if it lacks nothing.
 
-    :raises LockError: it is there and wrong.
+    :param workspace: the project.
+    :param pin: the pin of the Debian packages.
+    :raises LockError: the lock exists and is wrong.
     """
     if not workspace.lock_path.exists():
         return [f"there is no {workspace.lock_path.name} yet"]
     lock = read_lock(workspace.lock_path)
-    said = []
+    gaps = []
     if lock.suite != pin.fields["suite"]:
-        said.append(f"it is of {lock.suite}, not {pin.fields['suite']}")
+        gaps.append(f"it is of {lock.suite}, not {pin.fields['suite']}")
     missing = [name for name in pin.fields["architectures"] if name not in lock.architectures]
     if missing:
-        said.append(f"it lacks the architecture {', '.join(missing)}")
+        gaps.append(f"it lacks the architecture {', '.join(missing)}")
     for machine in workspace.project.machines:
         architecture = _ARCHITECTURES[machine.system]
         if architecture not in pin.fields["architectures"]:
-            said.append(f"add {architecture} to its architectures, for machines.{machine.name}")
+            gaps.append(f"add {architecture} to its architectures, for machines.{machine.name}")
     wanted = workspace.wanted_packages()
     packages = [name for name in wanted if not _covers(lock, {name: wanted[name]})]
     if packages:
-        said.append(f"it lacks {', '.join(packages)}")
-    return said
+        gaps.append(f"it lacks {', '.join(packages)}")
+    return gaps
 
 
 def update_lock(workspace: Workspace, pin: Pin, tell: Callable[[str], None]) -> Versions:
-    """Resolve every package again, to the newest that the mirror has, and write the lock; what changed.
+    """Resolve every package again, to the newest version on the mirror, and write the lock.
 
-    :raises ModelError: a package does not exist; every such is named with its line.
-    :raises MirrorError: the index cannot be had.
+    :param workspace: the project.
+    :param pin: the pin of the Debian packages.
+    :param tell: gets a line about each step that takes time.
+    :return: the versions that changed.
+    :raises ModelError: packages do not exist. The error has all of them, with their lines.
+    :raises MirrorError: the package index cannot be fetched.
     """
     old = None
     with contextlib.suppress(LockError):  # a broken lock is what an update is for
@@ -173,8 +183,9 @@ def update_lock(workspace: Workspace, pin: Pin, tell: Callable[[str], None]) -> 
 
 
 def lock_summary(workspace: Workspace) -> dict[str, dict[str, str | int]]:
-    """Architecture → what its lock holds; sizes in bytes. Empty without a lock.
+    """Architecture → its suite, number of packages and size in bytes. Empty without a lock.
 
+    :param workspace: the project.
     :raises LockError: the lock is wrong.
     """
     if not workspace.lock_path.exists():

@@ -1,4 +1,4 @@
-"""Moving pins on: ask where they come from what there is now, and write that into flake-inputs.json."""
+"""``nixgen inputs update``: write the newest state of each pin to flake-inputs.json."""
 
 from __future__ import annotations
 
@@ -23,19 +23,21 @@ __all__ = ["Update", "require_updatable", "tree_reference", "update"]
 
 _REV = re.compile(r"[0-9a-f]{40}")
 _SHORT_REV = re.compile(r"[0-9a-f]{7,39}")
-#: type → the field that `--to` changes; for version control, a commit or what to follow
+#: Type → the field that `--to` changes. For version control, it changes the commit or the branch.
 _MOVED = {"path": "path", "tarball": "url"}
-#: what is found out anew
+#: The fields that an update finds out again.
 _EXACT = ("rev", "narHash", "lastModified")
 
 
 @frozen(kw_only=True)
 class Update:
-    """What became of one input.
+    """The outcome of updating one input.
 
-    :param before: the fields of its entry, and ``after``; of Debian's they stay the same.
-    :param packages: of Debian: what changed in the lock.
-    :param error: why nothing did.
+    :param name: the name of the input.
+    :param before: the fields of its entry before.
+    :param after: the fields of its entry afterwards. Those of Debian packages stay the same.
+    :param packages: the versions that changed in the lock of Debian packages.
+    :param error: the reason that it was not updated; None if it was.
     """
 
     name: str
@@ -46,9 +48,11 @@ class Update:
 
     @property
     def changed(self) -> bool:
+        """Whether the entry or the lock changed."""
         return self.before != self.after or bool(self.packages)
 
     def to_json(self) -> dict[str, Any]:
+        """For ``--json``: a member of nixgen/inputs-update/1."""
         return {
             "before": dict(self.before),
             "after": dict(self.after),
@@ -58,10 +62,12 @@ class Update:
 
 
 def require_updatable(inputs: Inputs, names: Iterable[str], to: str | None) -> tuple[Pin, ...]:
-    """The pins that are meant: all when none is named.
+    """The pins with the given names, or all pins.
 
-    :param to: where to move the only one that is named.
-    :raises UsageError: there is no such input, or it cannot go there.
+    :param inputs: the pins of the project.
+    :param names: the names as typed; empty for all.
+    :param to: the value of ``--to``, which moves one named pin; None without it.
+    :raises UsageError: there is no such input, or it cannot be moved there.
     """
     names = tuple(dict.fromkeys(names))
     unknown = [name for name in names if name not in inputs.pins]
@@ -95,13 +101,17 @@ def update(
     explicit: bool = False,
     observe: Callable[[Event], None],
 ) -> Update:
-    """Pin what there is now, and write it down. What cannot be reached is in the outcome, not raised.
+    """Pin the newest state of one input, and write it to flake-inputs.json.
 
-    :param pin: of `require_updatable`.
-    :param to: a commit, or what to follow from now on: a branch or tag, the URL of a tarball, a folder.
-    :param explicit: the pin was named; a folder that has no hash gets one only then.
-    :raises UsageError: ``to`` is nothing that a pin may say.
-    :raises MissingToolError: there is no Nix, or no git for what is in git.
+    An origin that cannot be reached is in the outcome; it is not raised.
+
+    :param workspace: the project.
+    :param pin: a pin of `require_updatable`.
+    :param to: a commit; or the branch, tag, URL of a tarball or folder to follow from now on.
+    :param explicit: whether the user named the pin. Only then does a folder without a hash get one.
+    :param observe: gets the events of the download.
+    :raises UsageError: a pin cannot have the value ``to``.
+    :raises MissingToolError: there is no Nix, or no git for an input of type git.
     :raises StoreError: a file cannot be written.
     """
     after: Mapping[str, Any] = pin.fields
@@ -120,7 +130,11 @@ def update(
 
 
 def tree_reference(workspace: Workspace, reference: Mapping[str, Any]) -> dict[str, Any]:
-    """A pin's reference as Nix can fetch it from anywhere."""
+    """A pin's reference in a form that Nix can fetch from any folder.
+
+    :param workspace: the project, which relative paths begin at.
+    :param reference: the reference, as in flake-inputs.json.
+    """
     found = dict(reference)
     if found["type"] == "path":
         found["path"] = str((workspace.root / found["path"]).resolve())
@@ -139,7 +153,7 @@ def _moved(
     *,
     explicit: bool,
 ) -> Mapping[str, Any]:
-    """Its new fields, written."""
+    """Fetch the newest state, write the new fields to flake-inputs.json, and return them."""
     fields = dict(pin.fields)
     if pin.type == "path" and "narHash" not in fields and not explicit:
         return fields
@@ -153,7 +167,7 @@ def _moved(
             reference["rev"] = to
         else:
             fields["ref"] = reference["ref"] = to
-    # before anything is fetched: what is asked for may be nothing that can be written
+    # before anything is fetched: a pin may not be able to have this value
     _require_sound(_edited(workspace, pin.name, fields))
     found = fetch_tree(
         tree_reference(workspace, reference),
@@ -182,7 +196,7 @@ def _exact(found: Fetched) -> dict[str, Any]:
 
 
 def _edited(workspace: Workspace, name: str, fields: Mapping[str, Any]) -> JsonText:
-    """flake-inputs.json as it is now, with another entry in it."""
+    """The text of flake-inputs.json with other fields in one entry."""
     text = Inputs.read(workspace.pins_path, unlocked=True).text
     for gone in set(text.document["inputs"][name]) - fields.keys() - {"type"}:
         text = text.without(("inputs", name, gone))
