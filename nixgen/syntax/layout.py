@@ -36,6 +36,7 @@ from nixgen.syntax.shape import (
     is_simple,
     is_spread_text,
     opens,
+    unwrapped,
 )
 from nixgen.syntax.text import (
     attr_path,
@@ -55,6 +56,8 @@ _FORMALS_ON_A_LINE: Final = 2
 _COMBINING: Final = frozenset({"++", "//", "+"})
 #: Keys of at most this many plain names are short: what stands beside them stays there, however long it is.
 _SHORT_KEY: Final = 4
+#: Keys of fewer letters leave place for what stands beside them.
+_WIDE_KEY: Final = WIDTH - len(" = rec {")
 
 
 def layout(page: Page, expr: n.Expr, pad: str) -> None:
@@ -97,6 +100,12 @@ def _atom(form: Callable[[Any], str]) -> Callable[[Page, Any, str, str, str], No
     return lay
 
 
+def _path(page: Page, node: n.Path, pad: str, head: str, tail: str) -> None:
+    # not every path is one literal
+    place = _beside if is_simple(node) else Page.place_flat
+    place(page, compact(node, page.marks), pad, head, tail)
+
+
 def _str(page: Page, node: n.Str, pad: str, head: str, tail: str) -> None:
     text = node.value
     if has_escapes(text) is None:
@@ -114,7 +123,7 @@ def _str(page: Page, node: n.Str, pad: str, head: str, tail: str) -> None:
 
 def _beside(page: Page, text: str, pad: str, head: str, tail: str) -> None:
     """Beside a short key however long it is: a line break would not make it much shorter."""
-    if '"' in head or head.count(".") >= _SHORT_KEY:
+    if _is_long(head):
         page.place_flat(text, pad, head, tail)
     else:
         page.place(f"{pad}{head}{text}{tail}")
@@ -132,6 +141,10 @@ def _interpolation(page: Page, node: n.Interpolation, pad: str, head: str, tail:
         for position, part in enumerate(node.parts)
     ]
     _indented(page, "".join(body), pad, head, tail)
+
+
+def _is_long(key: str) -> bool:
+    return '"' in key or key.count(".") >= _SHORT_KEY
 
 
 def _indented(page: Page, body: str, pad: str, head: str, tail: str) -> None:
@@ -171,9 +184,10 @@ def _has_attr(page: Page, node: n.HasAttr, pad: str, head: str, tail: str) -> No
 
 
 def _list(page: Page, node: n.List, pad: str, head: str, tail: str) -> None:
-    if len(node.items) < 2 and page.place_if_flat(node, pad, head, tail):
-        return
-    _spread_list(page, node, pad, head, tail)
+    if not node.items:
+        page.place_flat("[ ]", pad, head, tail)
+    elif len(node.items) > 1 or not page.place_if_flat(node, pad, head, tail):
+        _spread_list(page, node, pad, head, tail)
 
 
 def _spread_list(page: Page, node: n.List, pad: str, head: str, tail: str) -> None:
@@ -189,28 +203,26 @@ def _spread_list(page: Page, node: n.List, pad: str, head: str, tail: str) -> No
 
 
 def _attr_set(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> None:
-    # In a list or as an argument, one short binding stays on the line; below a key it never does.
-    beside = head[-3:] != " = " or not node.bindings
-    if beside and page.place_if_flat(node, pad, head, tail):
-        return
-    _spread(page, node, pad, head, tail)
+    if not node.bindings:
+        page.place_flat("rec { }" if node.recursive else "{ }", pad, head, tail)
+    # in a list or as an argument, one short binding stays on the line; beside a key it never does
+    elif (head[-3:] == " = " and node.bindings.pairs) or not page.place_if_flat(
+        node, pad, head, tail
+    ):
+        _spread(page, node, pad, head, tail)
 
 
 def _laid_out(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
     """As `_lay`, but a set or list that holds something takes lines of its own, however short it is."""
     begin = len(page.lines) + 1
-    marks = []
-    while isinstance(node, n.Mark | n.Constant):
-        if isinstance(node, n.Mark):
-            marks.append(node.origin)
-        node = node.expr
+    node, origins = unwrapped(node)
     if isinstance(node, n.AttrSet) and node.bindings:
         _spread(page, node, pad, head, tail)
     elif isinstance(node, n.List) and node.items:
         _spread_list(page, node, pad, head, tail)
     else:
         _lay(page, node, pad, head, tail)
-    page.spans.extend((begin, len(page.lines), origin) for origin in reversed(marks))
+    page.spans.extend((begin, len(page.lines), origin) for origin in origins)
 
 
 def _spread(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> None:
@@ -226,7 +238,31 @@ def _bindings(page: Page, bindings: n.Bindings, pad: str) -> None:
     for inherit in bindings.inherits:
         _inherit(page, inherit, pad)
     for key, value in bindings.pairs:
-        _LAYOUTS[type(value)](page, value, pad, f"{key} = ", ";")
+        if len(key) < _WIDE_KEY:
+            _LAYOUTS[type(value)](page, value, pad, f"{key} = ", ";")
+        else:
+            _wide_binding(page, key, value, pad)
+
+
+def _wide_binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
+    """Lay out a binding; below a long key that leaves no place for ``{``, the value begins a line."""
+    node, origins = unwrapped(value)
+    operation = node if isinstance(node, n.BinaryOp) and node.operator in _COMBINING else None
+    opening = is_collection(chain(operation)[0][1] if operation else node)
+    start = " {" if opening else " ''" if is_spread_text(node) else ""
+    if not _is_long(key) or len(f"{key} ={start}") <= WIDTH:
+        _lay(page, value, pad, f"{key} = ", ";")
+        return
+    page.lines.append(f"{pad}{key} =")
+    begin = len(page.lines)
+    if isinstance(node, n.AttrSet):
+        _laid_out(page, node, pad + STEP, "", ";")
+    elif operation:
+        # sets and lists that are put together begin below the key, like their brackets
+        _operation(page, operation, pad if opening else pad + STEP, "", ";", under_key=True)
+    else:
+        _lay(page, node, pad + STEP, "", ";")
+    page.spans.extend((begin, len(page.lines), origin) for origin in origins)
 
 
 def _paragraphs(page: Page, bindings: n.Bindings) -> None:
@@ -240,7 +276,7 @@ def _paragraphs(page: Page, bindings: n.Bindings) -> None:
         if not first and (block or after_block):
             page.lines.append("")
         first, after_block = False, block
-        _lay(page, value, STEP, f"{key} = ", ";")
+        _bindings(page, n.Bindings((), ((key, value),)), STEP)
 
 
 def _is_block(value: n.Expr) -> bool:
@@ -315,7 +351,7 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
     spread = is_spread_text(last)
     if not spread and page.place_if_flat(node, pad, head, tail):
         return
-    if not spread and is_simple(node):
+    if not spread and rank(last) >= SELECT and is_simple(node):
         text = flat(node, page.marks)
         if text is not None:
             _beside(page, text, pad, head, tail)
@@ -325,6 +361,10 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
     if beside or rank(last) < SELECT:
         lead = flat(n.Call(node.function, leading) if leading else node.function, page.marks, CALL)
         if lead is not None and (len(f"{head}{lead} {{") <= WIDTH or is_simple(node)):
+            if _is_long(head) and len(f"{head}{lead} (") + spread > WIDTH and is_simple(node):
+                page.marks.clear()
+                _call(page, node, page.below(pad, head), "", tail)
+                return
             page.settle_next()
             if beside:
                 _operand(page, last, SELECT, pad, f"{head}{lead} ", tail)
@@ -334,14 +374,23 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
                 page.place(f"{pad}){tail}")
             return
         page.marks.clear()
-    below = page.below(pad, head)
-    if head and page.place_if_flat(node, below, "", tail):
+    start = n.Call(node.function, leading) if leading else node.function
+    in_parentheses = head[-1:] == "("
+    if in_parentheses and page.place_if_flat(start, pad, head, ""):
+        _operand(page, last, SELECT, pad + STEP, "", "")
+        page.place(f"{pad}{tail}")
         return
-    pad = below
-    _operand(page, node.function, CALL, pad, "", "")
-    for argument in leading:
-        _operand(page, argument, SELECT, pad + STEP, "", "")
-    _operand(page, last, SELECT, pad + STEP, "", tail)
+    pad = page.below(pad, head)
+    if not page.place_if_flat(start, pad, "", ""):
+        _operand(page, node.function, CALL, pad, "", "")
+        for argument in leading:
+            _operand(page, argument, SELECT, pad + STEP, "", "")
+    if rank(last) >= SELECT or opens(last):
+        _operand(page, last, SELECT, pad + STEP, "", tail)
+    elif not page.place_if_flat(last, pad + STEP, "(", f"){tail}"):
+        page.place(f"{pad}{STEP}(")
+        _lay(page, last, pad + 2 * STEP, "", "")
+        page.place(f"{pad}{STEP}){tail}")
 
 
 # --- operators ---
@@ -366,13 +415,21 @@ def _not(page: Page, node: n.Not, pad: str, head: str, tail: str) -> None:
 
 
 def _binary(page: Page, node: n.BinaryOp, pad: str, head: str, tail: str) -> None:
+    _operation(page, node, pad, head, tail, under_key=head[-3:] == " = ")
+
+
+def _operation(
+    page: Page, node: n.BinaryOp, pad: str, head: str, tail: str, *, under_key: bool
+) -> None:
     """On one line, or one operand per line, operators first; a list or set opens beside its key, alone or as ``a // {``."""
     operands = chain(node)
-    combined = head[-3:] == " = " and len(operands) == 2 and node.operator in _COMBINING
+    combined = under_key and len(operands) == 2 and node.operator in _COMBINING
     last = bare(operands[-1][1]) if combined else None
     if isinstance(last, n.AttrSet) and last.bindings and _after(page, operands, pad, head, tail):
         return
-    if page.place_if_flat(node, pad, head, tail):
+    first = bare(operands[0][1])
+    spread = under_key and node.operator in _COMBINING and isinstance(first, n.AttrSet)
+    if not (spread and is_collection(first)) and page.place_if_flat(node, pad, head, tail):
         return
     if isinstance(last, n.List) and last.items and _after(page, operands, pad, head, tail):
         return
@@ -382,13 +439,25 @@ def _binary(page: Page, node: n.BinaryOp, pad: str, head: str, tail: str) -> Non
         if whole and page.place_if_flat(node, pad, "", tail):
             return
         head = ""
+    elif under_key and _is_long(head) and _is_too_wide(operands[-1], tail):
+        page.place(f"{pad}{head[:-1]}")
+        head = ""
     end = len(operands) - 1
     for position, (operator, operand, least) in enumerate(operands):
         start = f"{operator} " if position else head
-        if (not position and head[-3:] == " = ") or isinstance(bare(operand), n.AttrSet):
+        kind = type(bare(operand))
+        if kind is n.AttrSet or (kind is n.List and under_key and not position):
             _laid_out(page, operand, pad, start, tail if position == end else "")
         else:
             _operand(page, operand, least, pad, start, tail if position == end else "")
+
+
+def _is_too_wide(operand: Operand, tail: str) -> bool:
+    """Whether an operand that takes no line breaks reaches over the width."""
+    operator, node, _ = operand
+    node = bare(node)
+    text = flat(node, []) if isinstance(node, n.Select | n.Str | n.Interpolation) else None
+    return text is not None and len(f"{operator} {text}{tail}") > WIDTH
 
 
 def _after(page: Page, operands: list[Operand], pad: str, head: str, tail: str) -> bool:
@@ -446,6 +515,7 @@ _LAYOUTS: Final[dict[type, Callable[[Page, Any, str, str, str], None]]] = {
     n.List: _list,
     n.Mark: _mark,
     n.Not: _not,
+    n.Path: _path,
     n.Select: _select,
     n.Str: _str,
 }

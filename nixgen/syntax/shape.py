@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from nixgen.syntax import nodes as n
 from nixgen.syntax.inline import OPERATORS, on_lines
-from nixgen.syntax.text import fits_indented
+from nixgen.syntax.text import fits_indented, is_identifier, path_literal
 
-__all__ = ["Operand", "bare", "chain", "is_collection", "is_simple", "is_spread_text", "opens"]
+__all__ = [
+    "Operand",
+    "bare",
+    "chain",
+    "is_collection",
+    "is_simple",
+    "is_spread_text",
+    "opens",
+    "unwrapped",
+]
+
+_WORDS = (n.Null, n.Bool, n.Var, n.Str, n.Interpolation)
 
 #: Operator in front, the operand itself, the least rank that needs no parentheses.
 Operand = tuple[str, n.Expr, int]
@@ -18,6 +29,19 @@ def bare(node: n.Expr) -> n.Expr:
     return node
 
 
+def unwrapped(node: n.Expr) -> tuple[n.Expr, list[object]]:
+    """Take the marks off an expression.
+
+    :return: what is inside of them, and their origins, innermost first.
+    """
+    origins: list[object] = []
+    while isinstance(node, n.Mark | n.Constant):
+        if isinstance(node, n.Mark):
+            origins.insert(0, node.origin)
+        node = node.expr
+    return node, origins
+
+
 def is_collection(node: n.Expr) -> bool:
     node = bare(node)
     return (isinstance(node, n.List) and bool(node.items)) or (
@@ -25,16 +49,24 @@ def is_collection(node: n.Expr) -> bool:
     )
 
 
-def is_simple(node: n.Call) -> bool:
-    """What takes no line breaks, however long it is: a function with one or two words."""
-    return len(node.arguments) <= 2 and all(map(_is_word, (node.function, *node.arguments)))
-
-
-def _is_word(node: n.Expr) -> bool:
+def is_simple(node: n.Expr) -> bool:
+    """Decide if nixfmt breaks no line inside an expression, however long it is: a word, or a
+    function with one or two simple arguments.
+    """
     node = bare(node)
-    if isinstance(node, n.Select):
-        return node.default is None and _is_word(node.expr)
-    return isinstance(node, n.Var | n.Str | n.Interpolation | n.Path)
+    match node:
+        case n.Call():
+            return len(node.arguments) <= 2 and all(
+                map(is_simple, (node.function, *node.arguments))
+            )
+        case n.Select():
+            plain = all(map(is_identifier, node.path))
+            return plain and node.default is None and is_simple(node.expr)
+        case n.Int() | n.Float():
+            return node.value >= 0
+        case n.Path():
+            return path_literal(node.value)[1] is None
+    return isinstance(node, _WORDS)
 
 
 def opens(node: n.Expr) -> bool:

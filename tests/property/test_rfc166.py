@@ -13,11 +13,17 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Generating overly large repr"),  # of a deep strategy
 ]
 
-KEYS = st.lists(
-    st.sampled_from(["a", "enable", "services", "environment", "long-name-of-an-option", "text"]),
-    min_size=1,
-    max_size=4,
-).map(tuple)
+NAMES = [
+    "a",
+    "a b",
+    "enable",
+    "services",
+    "environment",
+    "long-name-of-an-option",
+    "text",
+    "k" * 60,
+]
+KEYS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4).map(tuple)
 TEXTS = st.sampled_from(["", "x", "a b", "w" * 40, "w" * 90, "w" * 130, "set -e\necho\n"])
 WORDS = st.sampled_from(["x", "staging", "w" * 40]).map(syntax.Str)
 VARIABLES = st.sampled_from(["check", "pkgs", "lib"]).map(syntax.Var)
@@ -25,6 +31,7 @@ NAMED = VARIABLES | st.builds(syntax.Select, VARIABLES, KEYS)
 LEAVES = st.one_of(
     TEXTS.map(syntax.Str),
     NAMED,
+    st.sampled_from(["../x.nix", "../a b", "../" + "p" * 90]).map(syntax.Path),
     st.integers(-3, 3).map(syntax.Int),
     st.booleans().map(syntax.Bool),
 )
@@ -36,10 +43,19 @@ def call(name: tuple[str, ...], *arguments: syntax.Expr) -> syntax.Expr:
     return syntax.Call(function, arguments)
 
 
+INHERITS = st.lists(
+    st.builds(
+        syntax.Inherit, st.sampled_from([["base"], ["base", "system"]]), st.none() | VARIABLES
+    ),
+    max_size=1,
+)
+
+
 def sets(inner: st.SearchStrategy[syntax.Expr], least: int = 0) -> st.SearchStrategy[syntax.Expr]:
-    return st.lists(
+    pairs = st.lists(
         st.tuples(KEYS, inner), unique_by=lambda pair: pair[0][0], min_size=least, max_size=3
-    ).map(syntax.AttrSet)
+    )
+    return st.builds(lambda inherits, rest: syntax.AttrSet([*inherits, *rest]), INHERITS, pairs)
 
 
 def extend(inner: st.SearchStrategy[syntax.Expr]) -> st.SearchStrategy[syntax.Expr]:
@@ -47,7 +63,9 @@ def extend(inner: st.SearchStrategy[syntax.Expr]) -> st.SearchStrategy[syntax.Ex
     return st.one_of(
         sets(inner),
         lists,
-        st.builds(lambda a, b: syntax.BinaryOp("//", a, b), NAMED, sets(inner)),
+        st.builds(
+            lambda a, b: syntax.BinaryOp("//", a, b), NAMED | sets(inner), NAMED | sets(inner)
+        ),
         st.builds(lambda a, b: syntax.BinaryOp("++", a, b), NAMED | lists, lists),
         st.builds(lambda a: call(("lib", "mkForce"), a), inner),
         st.builds(lambda a, b: call(("pkgs", "writeText"), a, b), WORDS, TEXTS.map(syntax.Str)),

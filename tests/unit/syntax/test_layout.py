@@ -10,6 +10,9 @@ from nixgen import syntax as nix
 
 A, B, F, LIB, PKGS = (nix.Var(name) for name in ("a", "b", "f", "lib", "pkgs"))
 LONG = nix.Str("x" * 90)
+WIDE = nix.Var("w" * 60)
+NARROW_KEY, WIDE_KEY = ("k" * 40, "k" * 40), ("k" * 48, "k" * 48)
+LONG_KEY = (*WIDE_KEY, "a b")
 TWO = nix.quote([1, 2])
 
 CASES = {
@@ -258,6 +261,90 @@ CASES = {
         }
         """,
     ),
+    "parentheses of the first operand below a key": (
+        nix.AttrSet({"a": nix.BinaryOp("//", nix.BinaryOp("->", WIDE, WIDE), WIDE)}),
+        """
+        {
+          a =
+            (
+              wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww
+              -> wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww
+            )
+            // wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww;
+        }
+        """,
+    ),
+    "calls beside a key, and below a wide one": (
+        nix.AttrSet({key: nix.Call(F, (A, nix.quote({"a b": 1, "c": LONG}))) for key in (NARROW_KEY, WIDE_KEY)}),
+        f"""
+        {{
+          {".".join(NARROW_KEY)} = f a {{
+            "a b" = 1;
+            c = "{LONG.value}";
+          }};
+          {".".join(WIDE_KEY)} =
+            f a
+              {{
+                "a b" = 1;
+                c = "{LONG.value}";
+              }};
+        }}
+        """,
+    ),
+    "a simple call stays beside a wide key": (
+        nix.AttrSet({WIDE_KEY: nix.Call(F, (A, nix.Int(1)))}),
+        f"""
+        {{
+          {".".join(WIDE_KEY)} = f a 1;
+        }}
+        """,
+    ),
+    "a call with a quoted name does not": (
+        nix.AttrSet({WIDE_KEY: nix.Call(F, (nix.Select(A, ("a b",)),))}),
+        f"""
+        {{
+          {".".join(WIDE_KEY)} =
+            f
+              a."a b";
+        }}
+        """,
+    ),
+    "sets and texts below a long key": (
+        nix.AttrSet({LONG_KEY: nix.quote({"a": 1}), (*WIDE_KEY, "b c"): nix.Str("a\nb\n")}),
+        f"""
+        {{
+          {".".join(WIDE_KEY)}."a b" =
+            {{
+              a = 1;
+            }};
+          {".".join(WIDE_KEY)}."b c" =
+            ''
+              a
+              b
+            '';
+        }}
+        """,
+    ),
+    "sets that are put together below a long key": (
+        nix.AttrSet({LONG_KEY: nix.BinaryOp("//", nix.quote({"a": 1}), A)}),
+        f"""
+        {{
+          {".".join(WIDE_KEY)}."a b" =
+          {{
+            a = 1;
+          }}
+          // a;
+        }}
+        """,
+    ),
+    "paths beside a short key": (
+        nix.AttrSet({"a": nix.Path("../" + "p" * 90)}),
+        f"""
+        {{
+          a = ../{"p" * 90};
+        }}
+        """,
+    ),
     "the smallest integer": (nix.quote([-(2**63)]), "[ (-9223372036854775807 - 1) ]"),
     "floats": (nix.quote([1e-06]), "[ 1.0e-06 ]"),
 }  # fmt: skip
@@ -267,6 +354,11 @@ CASES = {
 def test_layout(name):
     expression, expected = CASES[name]
     assert nix.print_expr(expression) == textwrap.dedent(expected).strip("\n")
+
+
+def test_lines_below_a_long_key_belong_to_the_value():
+    printed = nix.print_file(nix.AttrSet({LONG_KEY: nix.Mark(nix.quote({"a": 1}), "here")}))
+    assert printed.spans == ((2, 5, "here"),)
 
 
 def test_indent_applies_to_every_line():
