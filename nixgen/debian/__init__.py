@@ -1,4 +1,4 @@
-"""The embedded package base: reading a Debian index, resolving packages, locking them.
+"""The Debian base: read the package index, resolve packages, and lock them.
 
-Each module hides one decision and is imported by its own name; `index`, `resolve` and `lock` are the usual order.
+`index` reads, `resolve` chooses packages, and `lock` writes debian.lock.json; `locking` does all three.
 """

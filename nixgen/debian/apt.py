@@ -1,4 +1,4 @@
-"""What apt on this machine knows: verified package lists, and the mirrors they came from."""
+"""Read the verified package lists of apt on this machine, and their mirrors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nixgen.programs.runner import Runner
 
 __all__ = ["Target", "read_list", "targets"]
 
-#: Only Debian's own archives count: a machine may list other vendors' packages, under the same names.
+#: Label of an archive of Debian → its name. Lists of other vendors may have packages of the same names.
 _ARCHIVES: Mapping[str, str] = {"Debian": "debian", "Debian-Security": "debian-security"}
 _FIELDS = ("SITE", "LABEL", "ORIGIN", "CODENAME", "ARCHITECTURE", "METAKEY", "FILENAME", "TRUSTED")
 _HELPER = "/usr/lib/apt/apt-helper"
-#: What apt parses, when it is allowed to keep it. Container images forbid it, and apt takes half a second each time.
+#: apt's cache of parsed lists. Container images forbid it; then apt takes half a second each time.
 _OWN_CACHE = Path("/var/cache/apt/pkgcache.bin")
 _SECONDS = 60.0
 _PAUSE = 1.0
@@ -28,12 +28,14 @@ _PAUSE = 1.0
 
 @frozen(kw_only=True)
 class Target:
-    """One Packages list that apt keeps.
+    """A Packages list on this machine.
 
-    :param site: the mirror's URL, up to and without ``/dists``.
-    :param codename: ``bookworm``, ``bookworm-security``, …
-    :param path: apt's copy, compressed as apt likes; read it with `read_list`.
-    :param release: the signed Release file beside it, which names its contents.
+    :param site: the URL of the mirror, without ``/dists`` and what follows it.
+    :param archive: ``debian`` or ``debian-security``.
+    :param codename: the suite, such as ``bookworm`` or ``bookworm-security``.
+    :param architecture: such as ``amd64``.
+    :param path: the file, in a compression of apt's choice; `read_list` reads it.
+    :param release: the signed Release file beside it, which has the hash of the list.
     """
 
     site: str
@@ -45,29 +47,35 @@ class Target:
 
 
 def _release_of(path: str, metakey: str) -> Path:
-    """The Release file: apt names a list after its URL: PREFIX_main_binary-amd64_Packages.lz4 lies beside PREFIX_InRelease."""
+    """The Release file of a list.
+
+    apt names a list after its URL: PREFIX_main_binary-amd64_Packages.lz4 is beside PREFIX_InRelease.
+    """
     prefix = path[: path.rindex("_" + metakey.replace("/", "_"))]
     signed = Path(prefix + "_InRelease")
     return signed if signed.exists() else Path(prefix + "_Release")
 
 
 def targets(runner: Runner, *, needed: bool = True) -> tuple[Target, ...]:
-    """Debian's own lists in apt's order; empty without apt. A list's file may not exist yet.
+    """The lists of Debian's own archives, in the order of apt; none if apt is not installed.
 
-    :param needed: no mirror is known otherwise.
-    :raises MirrorError: apt is there, needed, and fails.
+    The file of a list may not exist yet.
+
+    :param runner: runs apt.
+    :param needed: whether no other mirror is known. If one is, an error of apt means no lists.
+    :raises MirrorError: apt fails, and is needed.
     """
     template = "\t".join(f"$({name})" for name in _FIELDS)
     command = Command(
         argv=(
-            "apt-get", *_cached(), "indextargets", "--format", template, "Identifier: Packages",
+            "apt-get", *_cache_options(), "indextargets", "--format", template, "Identifier: Packages",
         ),
         deadline=_SECONDS,
     )  # fmt: skip
     try:
         done = runner.run(command)
         if not done.ok:
-            # It rebuilds its caches when they are old, and another apt may be at that just now.
+            # apt rebuilds its caches when they are old, and another apt may be doing so now.
             time.sleep(_PAUSE)
             done = runner.run(command)
     except MissingToolError:
@@ -77,14 +85,14 @@ def targets(runner: Runner, *, needed: bool = True) -> tuple[Target, ...]:
     if not done.ok:
         raise MirrorError(
             "apt does not say which mirrors it is configured for",
-            hint="correct what it says, or set NIXGEN_DEBIAN_MIRROR",
+            hint="correct the error of apt, or set NIXGEN_DEBIAN_MIRROR",
             details=done.stderr_tail(),
         )
-    found = []
+    lists = []
     for line in done.text.splitlines():
         site, label, origin, codename, architecture, metakey, path, trusted = line.split("\t")
         if origin == "Debian" and label in _ARCHIVES and trusted == "yes":
-            found.append(
+            lists.append(
                 Target(
                     site=site.rstrip("/"),
                     archive=_ARCHIVES[label],
@@ -94,23 +102,25 @@ def targets(runner: Runner, *, needed: bool = True) -> tuple[Target, ...]:
                     release=_release_of(path, metakey),
                 )
             )
-    return tuple(found)
+    return tuple(lists)
 
 
-def _cached() -> tuple[str, ...]:
-    """Options with which apt keeps what it parses; it sees itself when that is out of date."""
+def _cache_options() -> tuple[str, ...]:
+    """Options that let apt keep its parsed lists. apt notices by itself when they are out of date."""
     if _OWN_CACHE.exists():
         return ()
     folder = cache_folder() / "apt"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    # where it cannot write, it does without
+    # apt works without the cache where it cannot write it
     return ("-o", f"Dir::Cache::pkgcache={folder}/pkgcache.bin", "-o", "Dir::Cache::srcpkgcache=")
 
 
 def read_list(target: Target, runner: Runner) -> str:
-    """The list as text, in whatever compression apt keeps it.
+    """The text of a list, in any compression of apt.
 
+    :param target: the list.
+    :param runner: runs apt's helper.
     :raises MirrorError: apt could not read it.
     """
     done = runner.run(Command(argv=(_HELPER, "cat-file", str(target.path)), deadline=_SECONDS))

@@ -1,7 +1,8 @@
-"""Reading one file out of a .deb, without trusting it.
+"""Read one file of a .deb that may be malicious.
 
-A .deb is an ar archive holding a tar (deb(5)). Nothing is written to disk here, and no member is followed anywhere: an
-archive that tries to leave its folder, or to bring a device or a setuid program, is refused as a whole.
+A .deb is an ar archive with a tar in it (deb(5)). This module writes nothing to the disk, and follows
+no link. It refuses a whole archive if a member leads out of the folder, or is a device or a setuid
+program.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ __all__ = ["data_tar", "read_member", "safe_members"]
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
-#: A tar member's mode bits that give rights away when executed.
+#: The mode bits setuid and setgid.
 _SETID = 0o6000
-#: An archive of the base's builder is 2 MB unpacked; anything near this is an attack on memory.
+#: The most bytes of an unpacked archive. busybox has 2 MB; a much larger one is an attack.
 _LIMIT = 512 * 1024 * 1024
 
 
@@ -49,9 +50,9 @@ _DECODERS: Mapping[str, Callable[[bytes], bytes]] = {
 
 
 def _members(deb: bytes) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of an ar archive; deb(5) uses neither long names nor symbol tables."""
+    """The names and contents of an ar archive. deb(5) has neither long names nor symbol tables."""
     if not deb.startswith(_MAGIC):
-        raise VerifyError("this is no .deb: it does not start as an ar archive")
+        raise VerifyError("this is no .deb: it does not begin like an ar archive")
     position = len(_MAGIC)
     while position + _HEADER <= len(deb):
         header = deb[position : position + _HEADER]
@@ -72,9 +73,10 @@ def _members(deb: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def data_tar(deb: bytes) -> tarfile.TarFile:
-    """The package's files.
+    """The tar with the files of a package.
 
-    :raises VerifyError: not a .deb, damaged, or compressed in a way dpkg does not use.
+    :param deb: the .deb.
+    :raises VerifyError: it is no .deb, is damaged, or has a compression that dpkg does not know.
     """
     for name, content in _members(deb):
         if not name.startswith("data.tar"):
@@ -97,12 +99,13 @@ def data_tar(deb: bytes) -> tarfile.TarFile:
 
 
 def safe_members(tar: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
-    """Every member by its path relative to the package, after looking at all of them.
+    """All members of a tar by their paths, if every member is safe.
 
-    :raises VerifyError: an absolute path, ``..``, a device, a setuid or setgid file, a path through a symbolic link, a
-        hard link out of the archive, or one name twice.
+    :param tar: the tar of a package.
+    :raises VerifyError: a member has an absolute path, a path with ``..`` or one through a symbolic
+        link; is a device, or setuid or setgid; is a hard link out of the archive; or occurs twice.
     """
-    found: dict[str, tarfile.TarInfo] = {}
+    by_path: dict[str, tarfile.TarInfo] = {}
     links: set[str] = set()
     try:
         members = tar.getmembers()
@@ -116,14 +119,14 @@ def safe_members(tar: tarfile.TarFile) -> Mapping[str, tarfile.TarInfo]:
             raise VerifyError(f"{member.name!r} is a device or another special file")
         if member.isreg() and member.mode & _SETID:
             raise VerifyError(f"{member.name!r} is setuid or setgid")
-        if member.islnk() and _inside(member.linkname) not in found:
+        if member.islnk() and _inside(member.linkname) not in by_path:
             raise VerifyError(f"{member.name!r} is a hard link to something outside the archive")
-        if name in found and not member.isdir():
+        if name in by_path and not member.isdir():
             raise VerifyError(f"{member.name!r} occurs twice")
         if member.issym():
             links.add(name)
-        found[name] = member
-    return found
+        by_path[name] = member
+    return by_path
 
 
 def _inside(name: str) -> str:
@@ -134,8 +137,10 @@ def _inside(name: str) -> str:
 
 
 def read_member(deb: bytes, path: str) -> bytes:
-    """The contents of one regular file, ``usr/bin/busybox``.
+    """The content of a regular file.
 
+    :param deb: the .deb.
+    :param path: the path of the file, such as ``usr/bin/busybox``.
     :raises VerifyError: the archive is unsafe or damaged, or has no such regular file.
     """
     with data_tar(deb) as tar:

@@ -1,12 +1,11 @@
-"""The one file that must be in the store before any build: a static busybox, unpacked here, added by content.
+"""Add a static busybox to the store, which every build needs.
 
-The sandbox's own /bin/sh differs between builds of Nix, so nothing inside a build could unpack the first package.
+Without it, no build could unpack the first package: the /bin/sh of Nix's sandbox differs between
+versions of Nix. So this module unpacks busybox, and adds it by its content.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import struct
 import tempfile
 from pathlib import Path
@@ -18,14 +17,16 @@ from nixgen.debian.mirrors import Mirrors
 from nixgen.errors import LockError, StoreError, VerifyError
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
-from nixgen.store.digest import to_base32
+from nixgen.store.digest import Hash
+from nixgen.store.path import STORE, content_path
 
-__all__ = ["BUSYBOX", "busybox_of", "busybox_path", "ensure_busybox"]
+__all__ = ["BUSYBOX", "busybox_hashes", "busybox_path", "ensure_busybox"]
 
-#: The package, and the store path's name.
+#: The name of the package.
 BUSYBOX = "busybox-static"
+#: The name of the store path.
 NAME = "busybox-seed"
-# Since 1.37 Debian installs it below usr/ (merged /usr).
+# Debian installs it below usr/ since version 1.37 (merged /usr).
 _PLACES = ("bin/busybox", "usr/bin/busybox")
 _SECONDS = 60.0
 
@@ -48,14 +49,15 @@ def _directory(name: bytes, node: bytes) -> bytes:
     return head + _entry(name, node) + _nar_string(b")")
 
 
-def _seed_nar_hash(content: bytes) -> bytes:
-    """SHA-256 of the NAR of a folder with bin/busybox in it (E. Dolstra's thesis, figure 5.2).
+def _seed_nar_hash(content: bytes) -> Hash:
+    """The SHA-256 of the NAR of a folder with bin/busybox (E. Dolstra's thesis, figure 5.2).
 
-    A folder, because busybox looks at the name that it is called by, and a store path's own name has a hash in it.
+    It is a folder and not a file, because busybox acts by the name of its file, and the name of a store
+    path begins with a hash.
     """
     file = _node(b"type", b"regular", b"executable", b"", b"contents", content)
     nar = _nar_string(b"nix-archive-1") + _directory(b"bin", _directory(b"busybox", file))
-    return hashlib.sha256(nar).digest()
+    return Hash.of(nar)
 
 
 def _extract(package: Locked, mirrors: Mirrors) -> bytes:
@@ -71,38 +73,38 @@ def _extract(package: Locked, mirrors: Mirrors) -> bytes:
     return read_member(deb, _PLACES[-1])
 
 
-def busybox_of(package: Locked, mirrors: Mirrors) -> Busybox:
-    """The hashes to lock, from the package itself.
+def busybox_hashes(package: Locked, mirrors: Mirrors) -> Busybox:
+    """The hashes of busybox for the lock.
 
+    :param package: the package that is locked.
+    :param mirrors: the mirrors to download it from.
     :raises MirrorError: the package cannot be downloaded as locked.
     :raises VerifyError: its archive is unsafe.
     """
     content = _extract(package, mirrors)
-    digest = base64.b64encode(_seed_nar_hash(content)).decode()
-    return Busybox(sha256=hashlib.sha256(content).hexdigest(), nar_hash=f"sha256-{digest}")
+    return Busybox(sha256=Hash.of(content).hex, nar_hash=_seed_nar_hash(content).sri)
 
 
-def busybox_path(busybox: Busybox, *, store: str = "/nix/store") -> str:
-    """The folder that holds bin/busybox in the store: a fixed-output path depends on nothing but its hash and name."""
-    inner = base64.b64decode(busybox.nar_hash.removeprefix("sha256-")).hex()
-    text = f"source:sha256:{inner}:{store}:{NAME}"
-    return f"{store}/{_compressed(hashlib.sha256(text.encode()).digest())}-{NAME}"
+def busybox_path(busybox: Busybox, *, store: str = STORE) -> str:
+    """The store path of the folder with bin/busybox, which follows from its hash.
 
-
-def _compressed(digest: bytes) -> str:
-    """Nix folds a hash to 20 bytes for a store path (thesis, section 5.1)."""
-    folded = bytearray(20)
-    for position, byte in enumerate(digest):
-        folded[position % 20] ^= byte
-    return to_base32(bytes(folded))
+    :param busybox: the hashes of the lock.
+    :param store: the store.
+    """
+    return content_path("source", Hash.parse(busybox.nar_hash), NAME, folder=store)
 
 
 def ensure_busybox(locked: Architecture, mirrors: Mirrors, runner: Runner) -> str:
-    """The store path of the folder with bin/busybox, downloaded and added unless it is valid already.
+    """Download busybox and add it to the store, unless the store has it.
 
-    :raises MirrorError: the package is unreachable or superseded (says ``nixgen inputs update``).
-    :raises LockError: the package does not hold the executable that was locked.
-    :raises StoreError: the store does not take it.
+    :param locked: the lock of an architecture.
+    :param mirrors: the mirrors to download the package from.
+    :param runner: runs Nix.
+    :return: the store path of the folder with bin/busybox.
+    :raises MirrorError: the package is unreachable or superseded; the hint is
+        ``nixgen inputs update``.
+    :raises LockError: the package has another executable than the lock.
+    :raises StoreError: the store does not accept it.
     """
     path = busybox_path(locked.busybox)
     if runner.run(Command(argv=("nix-store", "--check-validity", path), deadline=_SECONDS)).ok:
@@ -111,7 +113,7 @@ def ensure_busybox(locked: Architecture, mirrors: Mirrors, runner: Runner) -> st
     if package is None:
         raise LockError(f"the lock has no {BUSYBOX}", hint="run `nixgen inputs update debian`")
     content = _extract(package, mirrors)
-    if hashlib.sha256(content).hexdigest() != locked.busybox.sha256:
+    if Hash.of(content).hex != locked.busybox.sha256:
         raise LockError(
             f"{BUSYBOX} {package.version} does not hold the executable that was locked",
             hint="run `nixgen inputs update debian`",

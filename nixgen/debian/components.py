@@ -1,7 +1,7 @@
-"""Which packages must become one store path: those on a cycle, and those that a policy keeps together.
+"""Find the packages that must become one store path: those of a cycle, and those of a unit of the policy.
 
-A derivation cannot refer to itself through another one, and Debian has cycles (libc6 needs libgcc-s1 needs libc6).
-Strongly connected components are contracted; afterwards the graph of units has no cycle.
+A derivation cannot refer to itself through another one, but Debian has cycles: libc6 needs libgcc-s1,
+which needs libc6. So strongly connected components become units, and the graph of units has no cycle.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ __all__ = ["components"]
 def components(
     edges: Mapping[str, tuple[str, ...]], together: Callable[[str], str | None]
 ) -> Mapping[str, tuple[str, ...]]:
-    """Units of two packages or more, by the name of their first member (or the policy's, where it is one).
+    """The units of two or more packages. The name of a unit is that of the policy, or its first package.
 
-    :param edges: package → packages that it depends on; closed.
-    :param together: the unit that a policy puts a package into, if any.
+    :param edges: package → the packages that it depends on, each with an entry of its own.
+    :param together: returns the unit of the policy that a package belongs to, or None.
     """
-    # A ring of extra edges makes one component of what the policy keeps together.
+    # A ring of extra edges makes one component of a unit of the policy.
     groups: dict[str, list[str]] = {}
     for name in sorted(edges):
         group = together(name)

@@ -1,4 +1,4 @@
-"""Getting a file from the first mirror that has it."""
+"""Download a file from the first mirror that has it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEADLINE = 1800.0
 _LIMIT = 256 * 1024 * 1024
 _PIECE = 64 * 1024
 _REACH = "check the network, or set NIXGEN_DEBIAN_MIRROR to another mirror's URL, ending in /debian"
-_SUPERSEDED = "a point release may have superseded it; run `nixgen inputs update debian` to lock what is there now"
+_SUPERSEDED = "a point release may have superseded it; run `nixgen inputs update debian` to lock the new version"
 
 
 def _web() -> urllib.request.OpenerDirector:
@@ -72,9 +72,12 @@ def _require_pace(received: int, seconds: float) -> None:
 
 
 def fetch(urls: Iterable[str], *, what: str) -> tuple[str, bytes]:
-    """The URL that answered, and its bytes; not verified.
+    """Download a file from the first URL that has it, without verifying it.
 
-    :raises MirrorError: no URL has it (the hint speaks of superseded files), or none can be reached.
+    :param urls: the URLs, in the order to try them.
+    :param what: its name in messages.
+    :return: the URL that answered, and the content.
+    :raises MirrorError: no URL has it, or none can be reached.
     """
     missing, failures = 0, []
     for url in urls:
@@ -93,21 +96,26 @@ def fetch(urls: Iterable[str], *, what: str) -> tuple[str, bytes]:
 
 
 def fetch_verified(mirrors: Mirrors, archive: str, path: str, sha256: str, *, what: str) -> bytes:
-    """A file of an archive, whose hash is known.
+    """Download a file of an archive, and verify its hash.
 
-    :raises MirrorError: unreachable, missing everywhere, or different from what was locked.
+    :param mirrors: the mirrors to try.
+    :param archive: ``debian`` or ``debian-security``.
+    :param path: the path below the URL of the archive.
+    :param sha256: the hash in the lock.
+    :param what: its name in messages.
+    :raises MirrorError: no mirror can be reached, has the file, or has it with that hash.
     """
     wrong: list[str] = []
-    for base in mirrors.of(archive):
+    for base in mirrors.urls(archive):
         try:
             url, data = fetch([f"{base}/{path}"], what=what)
         except MirrorError as error:
-            if base == mirrors.of(archive)[-1] and not wrong:
+            if base == mirrors.urls(archive)[-1] and not wrong:
                 raise
             wrong.extend(error.details)
             continue
-        found = hashlib.sha256(data).hexdigest()
-        if found == sha256:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest == sha256:
             return data
-        wrong.append(f"{url}: sha256 is {found}, the lock says {sha256}")
+        wrong.append(f"{url}: sha256 is {digest}, the lock says {sha256}")
     raise MirrorError(f"no mirror has {what} as it was locked", hint=_SUPERSEDED, details=wrong)

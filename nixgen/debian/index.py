@@ -1,13 +1,14 @@
-"""Debian's package index: what versions exist, parsed once and kept as a small database.
+"""The package index of Debian, parsed once and kept as a database.
 
-The parsed form is cached per set of Release files: those name the exact contents of every list, so a cache entry is
-never out of date, only unused.
+The name of a database is a digest of the Release files, which have the hash of every list. So a
+database is never out of date.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import operator
 import os
 import sqlite3
 import tempfile
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from attrs import frozen
+from attrs import fields, frozen
 
 __all__ = ["Entry", "Index", "Source", "cache_folder", "open_cached", "parse"]
 
@@ -38,11 +39,17 @@ _WANTED = frozenset(
 
 @frozen(kw_only=True)
 class Entry:
-    """One version of one package, fields as the index spells them.
+    """A version of a package. The texts are those of the index.
 
+    :param name: the name of the package.
+    :param version: the version.
     :param archive: ``debian`` or ``debian-security``.
-    :param path: relative to the archive's URL.
-    :param size: of the .deb, in bytes.
+    :param path: the path of the .deb below the URL of the archive.
+    :param sha256: the hash of the .deb, 64 hexadecimal digits.
+    :param size: the size of the .deb in bytes.
+    :param pre_depends: the field Pre-Depends.
+    :param depends: the field Depends.
+    :param provides: the field Provides.
     """
 
     name: str
@@ -56,12 +63,17 @@ class Entry:
     provides: str = ""
 
 
+_COLUMNS = tuple(field.name for field in fields(Entry))
+_row = operator.attrgetter(*_COLUMNS)
+
+
 @frozen(kw_only=True)
 class Source:
-    """One Packages list.
+    """A Packages list.
 
-    :param digest: identifies its contents, such as the hash of the Release file that names it.
-    :param read: gives the text; called only when the cache has no answer.
+    :param archive: ``debian`` or ``debian-security``.
+    :param digest: identifies its content, such as the hash of the Release file that names it.
+    :param read: returns the text. It is called only if no database exists.
     """
 
     archive: str
@@ -70,7 +82,11 @@ class Source:
 
 
 def parse(text: str, archive: str) -> Iterator[Entry]:
-    """The entries of a Packages list (RFC 822-like stanzas). Stanzas without a file are left out."""
+    """Read a Packages list. Stanzas without a .deb are left out.
+
+    :param text: the stanzas, similar to RFC 822.
+    :param archive: ``debian`` or ``debian-security``.
+    """
     for stanza in text.split("\n\n"):
         fields = {}
         for line in stanza.split("\n"):
@@ -92,7 +108,12 @@ def parse(text: str, archive: str) -> Iterator[Entry]:
 
 
 class Index:
-    """Packages by name. Close it, or use it as a context manager."""
+    """The packages of a suite, by name. Close it, or use it as a context manager.
+
+    :param connection: the database.
+    :param suite: such as ``bookworm``.
+    :param architecture: such as ``amd64``.
+    """
 
     def __init__(self, connection: sqlite3.Connection, suite: str, architecture: str) -> None:
         self._connection = connection
@@ -100,49 +121,48 @@ class Index:
         self.architecture = architecture
 
     @classmethod
-    def of(
+    def in_memory(
         cls, entries: Iterable[Entry], *, suite: str = "test", architecture: str = "amd64"
     ) -> Index:
-        """An index in memory."""
+        """An index without a file.
+
+        :param entries: the packages.
+        :param suite: such as ``bookworm``.
+        :param architecture: such as ``amd64``.
+        """
         connection = sqlite3.connect(":memory:")
         _fill(connection, entries)
         return cls(connection, suite, architecture)
 
     def versions(self, name: str) -> tuple[Entry, ...]:
-        """Every version of a package, in no particular order."""
+        """Every version of a package, in any order.
+
+        :param name: the name of the package.
+        """
         rows = self._connection.execute(
-            "select name, version, archive, path, sha256, size, pre_depends, depends, provides "
-            "from package where name = ?",
+            f"select {', '.join(_COLUMNS)} from package where name = ?",  # noqa: S608 - constants only
             (name,),
         )
-        return tuple(
-            Entry(
-                name=row[0],
-                version=row[1],
-                archive=row[2],
-                path=row[3],
-                sha256=row[4],
-                size=row[5],
-                pre_depends=row[6],
-                depends=row[7],
-                provides=row[8],
-            )
-            for row in rows
-        )
+        return tuple(Entry(**dict(zip(_COLUMNS, row, strict=True))) for row in rows)
 
     def providers(self, name: str) -> tuple[str, ...]:
-        """Names of the packages that provide ``name``, sorted."""
+        """The names of the packages that provide a name, sorted.
+
+        :param name: the name.
+        """
         rows = self._connection.execute(
             "select distinct provider from provides where name = ? order by provider", (name,)
         )
         return tuple(row[0] for row in rows)
 
     def names(self) -> tuple[str, ...]:
+        """The names of all packages, in any order."""
         return tuple(
             row[0] for row in self._connection.execute("select distinct name from package")
         )
 
     def close(self) -> None:
+        """Close the database."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -166,17 +186,7 @@ def _fill(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
         for entry in entries:
             if entry.provides:
                 provides.extend((name, entry.name) for name in _provided(entry.provides))
-            yield (
-                entry.name,
-                entry.version,
-                entry.archive,
-                entry.path,
-                entry.sha256,
-                entry.size,
-                entry.pre_depends,
-                entry.depends,
-                entry.provides,
-            )
+            yield _row(entry)
 
     connection.executemany("insert into package values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows())
     connection.executemany("insert into provides values (?, ?)", provides)
@@ -185,14 +195,20 @@ def _fill(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
 
 
 def cache_folder() -> Path:
+    """The user's folder of databases."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "nixgen" / "debian"
 
 
 def open_cached(sources: Iterable[Source], *, suite: str, architecture: str, folder: Path) -> Index:
-    """The index over ``sources``, from ``folder`` when it was parsed before.
+    """Open the database of some lists, and make it if it does not exist.
 
-    Written beside and renamed into place: a killed run leaves no half cache.
+    It is written to another name and then renamed, so a run that is killed leaves no half database.
+
+    :param sources: the lists.
+    :param suite: such as ``bookworm``.
+    :param architecture: such as ``amd64``.
+    :param folder: the folder of databases.
     """
     known = tuple(sources)
     key = "\n".join([_FORMAT, suite, architecture, *(f"{s.archive} {s.digest}" for s in known)])

@@ -1,4 +1,7 @@
-"""debian.lock.json (schema ``nixgen/debian-lock/1``, contract 3): the exact packages of the Debian base."""
+"""debian.lock.json: the exact packages of the Debian base.
+
+Its schema is ``nixgen/debian-lock/1`` (docs/contracts.md §3).
+"""
 
 from __future__ import annotations
 
@@ -46,14 +49,14 @@ _NarHash = Annotated[str, Rule(_is_nar_hash, "sha256- and the base64 of 32 bytes
 
 @frozen(kw_only=True)
 class Locked:
-    """One package file.
+    """The .deb of a package.
 
-    :param version: as Debian writes it.
+    :param version: its version.
     :param archive: one of `ARCHIVES`.
-    :param path: below the archive's URL.
-    :param sha256: of the .deb, 64 hexadecimal digits.
-    :param size: of the .deb, in bytes.
-    :param depends: names of locked packages, sorted.
+    :param path: its path below the URL of the archive.
+    :param sha256: its hash, 64 hexadecimal digits.
+    :param size: its size in bytes.
+    :param depends: the names of the locked packages that it needs, sorted.
     """
 
     version: str
@@ -66,10 +69,11 @@ class Locked:
 
 @frozen(kw_only=True)
 class Busybox:
-    """The static executable that unpacks everything else.
+    """The static executable that builds everything else.
 
-    :param sha256: of the file, 64 hexadecimal digits.
-    :param nar_hash: of a folder holding it as ``bin/busybox``, executable: ``sha256-<base64>``.
+    :param sha256: the hash of the file, 64 hexadecimal digits.
+    :param nar_hash: the hash of the NAR of a folder with the executable ``bin/busybox``,
+        ``sha256-<base64>``.
     """
 
     sha256: _Sha256
@@ -80,10 +84,10 @@ class Busybox:
 class Architecture:
     """Everything that is locked for one Debian architecture.
 
-    :param roots: attribute name → Debian packages.
-    :param packages: Debian name → file; closed under ``depends``.
+    :param roots: attribute name → names of Debian packages.
+    :param packages: name of a Debian package → its .deb. All packages in ``depends`` are locked, too.
     :param units: name → two or more packages that become one store path, because they depend on each
-        other or look for their files beside each other. A package in no unit is one by itself.
+        other, or expect the others' files in their own folder. Any other package has its own path.
     :param busybox: the builder of every derivation.
     """
 
@@ -95,10 +99,10 @@ class Architecture:
 
 @frozen(kw_only=True)
 class Lock:
-    """The whole lock.
+    """The content of debian.lock.json.
 
-    :param suite: of Debian, such as ``bookworm``.
-    :param architectures: by Debian's name, such as ``amd64``.
+    :param suite: the suite of Debian, such as ``bookworm``.
+    :param architectures: Debian's name of an architecture, such as ``amd64`` → its packages.
     """
 
     suite: str
@@ -106,7 +110,7 @@ class Lock:
 
 
 def _check(lock: Lock) -> Iterator[tuple[str, str]]:
-    """The faults of packages together."""
+    """The faults between packages."""
     for name, architecture in lock.architectures.items():
         yield from _check_architecture(architecture, f"$.architectures.{name}")
 
@@ -143,8 +147,8 @@ def read_lock(path: Path) -> Lock:
     """Read a lock.
 
     :param path: the file.
-    :raises LockError: it is missing, not JSON, of another schema, or wrong anywhere; names the file
-        and each place.
+    :raises LockError: it is missing, is not JSON, has another schema, or is wrong. The error names the
+        file and the place of each fault.
     """
     if not path.exists():
         raise LockError(f"{path.name} is missing", hint=_UPDATE)
@@ -152,7 +156,7 @@ def read_lock(path: Path) -> Lock:
 
 
 def dump_lock(lock: Lock) -> str:
-    """The file's text: sorted keys, two spaces, a final newline.
+    """The text of a lock: keys sorted, indented by two spaces, with a final newline.
 
     :param lock: the lock.
     """
@@ -160,11 +164,12 @@ def dump_lock(lock: Lock) -> str:
 
 
 def write_lock(lock: Lock, path: Path) -> bool:
-    """Replace a file atomically; True when its bytes changed.
+    """Write a lock to a file, atomically, if it differs.
 
     :param lock: the lock.
     :param path: the file.
-    :raises StoreError: the folder cannot be written to.
+    :return: whether the file changed.
+    :raises StoreError: the folder cannot be written.
     """
     data = dump_lock(lock).encode()
     if path.exists() and path.read_bytes() == data:

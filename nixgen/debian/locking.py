@@ -1,4 +1,4 @@
-"""From attribute names to a lock: which index to ask, and the hashes that only the packages themselves tell."""
+"""Make a lock from attribute names: choose an index, resolve the packages, and hash busybox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from nixgen.debian import apt, release
-from nixgen.debian.bootstrap import BUSYBOX, busybox_of
+from nixgen.debian.bootstrap import BUSYBOX, busybox_hashes
 from nixgen.debian.index import Index, Source, cache_folder, open_cached
 from nixgen.debian.lock import Lock
 from nixgen.debian.mirrors import VARIABLE, Mirrors, find_mirrors
@@ -21,9 +21,11 @@ __all__ = ["machine_mirrors", "open_index", "resolve_lock"]
 
 
 def machine_mirrors(runner: Runner, environment: Mapping[str, str] | None = None) -> Mirrors:
-    """The mirrors of this machine: NIXGEN_DEBIAN_MIRROR, then apt's.
+    """The mirrors of this machine: those of NIXGEN_DEBIAN_MIRROR, then those of apt.
 
-    :raises MirrorError: there are none; the hint says what to set.
+    :param runner: runs apt.
+    :param environment: holds the variable; None for the environment of this process.
+    :raises MirrorError: there are none; the hint names the variable.
     """
     given = os.environ if environment is None else environment
     return find_mirrors(apt.targets(runner, needed=not given.get(VARIABLE)), given)
@@ -43,11 +45,18 @@ def open_index(
     environment: Mapping[str, str] | None = None,
     warn: Callable[[str], None] = ignore,
 ) -> Index:
-    """What exists in a suite, with its updates and security archive.
+    """The packages of a suite, with its updates and its security archive.
 
-    apt's verified lists when they cover the suite and the architecture, and no mirror was named; else the mirror.
+    They come from the lists of apt, if apt has the suite and the architecture and no mirror is set, or
+    else from a mirror.
 
-    :raises MirrorError: no apt and no mirror, an unreachable mirror, or apt without lists.
+    :param suite: such as ``bookworm``.
+    :param architecture: such as ``amd64``.
+    :param runner: runs apt and gpgv.
+    :param folder: the folder of parsed indexes; None for the user's.
+    :param environment: holds NIXGEN_DEBIAN_MIRROR; None for the environment of this process.
+    :param warn: gets each warning.
+    :raises MirrorError: there is no mirror, it cannot be reached, or apt has no lists yet.
     """
     given = os.environ if environment is None else environment
     every = apt.targets(runner, needed=not given.get(VARIABLE))
@@ -78,20 +87,25 @@ def resolve_lock(
     environment: Mapping[str, str] | None = None,
     warn: Callable[[str], None] = ignore,
 ) -> Lock:
-    """A lock for a project's packages and for the base itself.
+    """A lock of the packages of a project and of the base itself.
 
     :param attributes: nixpkgs attribute names, without the base's own roots.
+    :param suite: such as ``bookworm``.
+    :param architectures: Debian's names, such as ``amd64``.
+    :param runner: runs apt and gpgv.
     :param overrides: attribute name → Debian packages, from ``Package(debian=…)``.
-    :param paths: attribute name → (model path, ``file:line``), for messages.
-    :raises ModelError: packages that do not exist.
+    :param paths: attribute name → the path in the models and the ``file:line``, for messages.
+    :param environment: as for `open_index`.
+    :param warn: gets each warning.
+    :raises ModelError: a package does not exist.
     :raises MirrorError: see `open_index`.
     """
     wanted = {*attributes, *BASE_ROOTS}
     mirrors = machine_mirrors(runner, environment)
-    found = {}
+    locked = {}
     for architecture in sorted(set(architectures)):
         with open_index(suite, architecture, runner, environment=environment, warn=warn) as index:
             resolution = resolve(wanted, index, overrides=overrides, paths=paths)
-        busybox = busybox_of(resolution.packages[BUSYBOX], mirrors)
-        found[architecture] = resolution.with_busybox(busybox)
-    return Lock(suite=suite, architectures=found)
+        busybox = busybox_hashes(resolution.packages[BUSYBOX], mirrors)
+        locked[architecture] = resolution.with_busybox(busybox)
+    return Lock(suite=suite, architectures=locked)

@@ -1,4 +1,4 @@
-"""Where Debian's files come from on this machine; never part of a committed file."""
+"""The Debian mirrors of this machine. No committed file names them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nixgen.errors import MirrorError
 
 __all__ = ["ARCHIVES", "NO_MIRROR_HINT", "Mirrors", "find_mirrors", "mirrors_env"]
 
-#: The two archives of Debian that a lock may refer to.
+#: The archives of Debian whose packages a lock may have.
 ARCHIVES = ("debian", "debian-security")
 VARIABLE = "NIXGEN_DEBIAN_MIRROR"
 NO_MIRROR_HINT = (
@@ -24,12 +24,20 @@ NO_MIRROR_HINT = (
 
 @frozen(kw_only=True)
 class Mirrors:
-    """Base URLs by archive, in the order to try them; without trailing slashes."""
+    """The URLs of mirrors, without trailing slashes, in the order to try them.
+
+    :param debian: mirrors of the archive ``debian``.
+    :param security: mirrors of the archive ``debian-security``.
+    """
 
     debian: tuple[str, ...]
     security: tuple[str, ...]
 
-    def of(self, archive: str) -> tuple[str, ...]:
+    def urls(self, archive: str) -> tuple[str, ...]:
+        """The URLs of an archive.
+
+        :param archive: ``debian`` or ``debian-security``.
+        """
         return self.security if archive == "debian-security" else self.debian
 
 
@@ -40,9 +48,13 @@ def _unique(urls: Iterable[str]) -> tuple[str, ...]:
 def find_mirrors(
     targets: Iterable[Target] = (), environment: Mapping[str, str] | None = None
 ) -> Mirrors:
-    """The mirrors that NIXGEN_DEBIAN_MIRROR names, one or several URLs separated by spaces; without it, those that apt is
-    configured with. Who names a mirror may have no other to ask, or may not ask it: apt's are not tried then.
+    """The mirrors of NIXGEN_DEBIAN_MIRROR, URLs separated by spaces, or without it those of apt.
 
+    A user who sets the variable may be unable or forbidden to use another mirror, so the mirrors of
+    apt are not tried then.
+
+    :param targets: the lists of apt.
+    :param environment: holds the variable; None for the environment of this process.
     :raises MirrorError: neither names a mirror, or the variable is not a URL ending in ``/debian``.
     """
     given = (os.environ if environment is None else environment).get(VARIABLE, "").split()
@@ -60,5 +72,10 @@ def find_mirrors(
 
 
 def mirrors_env(mirrors: Mirrors) -> str:
-    """The value of NIXGEN_DEBIAN_MIRRORS for Nix: JSON, the first mirror of each archive (contract 3)."""
-    return json.dumps({archive: mirrors.of(archive)[0] for archive in ARCHIVES}, sort_keys=True)
+    """The value of NIXGEN_DEBIAN_MIRRORS for Nix: JSON with the first mirror of each archive.
+
+    See docs/contracts.md §3.
+
+    :param mirrors: the mirrors.
+    """
+    return json.dumps({archive: mirrors.urls(archive)[0] for archive in ARCHIVES}, sort_keys=True)

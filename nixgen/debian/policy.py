@@ -1,4 +1,7 @@
-"""Which dependencies a program in the store really needs; the reasons are beside the data, in data/policy.json."""
+"""The dependencies that a program in the store needs, and those that it does not.
+
+The data is in data/policy.json, with the reasons.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def _data(name: str) -> Mapping[str, Any]:
 
 
 def _without_remark(table: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A key ``_`` is the table's remark for its readers."""
+    """The table without its comments, which have the key ``_``."""
     return {
         key: _without_remark(value) if isinstance(value, dict) else value
         for key, value in table.items()
@@ -32,12 +35,12 @@ def _without_remark(table: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @frozen(kw_only=True)
 class Policy:
-    """Edges that are not followed, and packages that stay together.
+    """The dependencies that are not followed, and the packages that stay together.
 
-    :param skip: names that no dependency pulls in.
-    :param drop: (pattern of a package, pattern of a dependency) pairs.
-    :param keep: pattern of a package → names of ``skip`` that it does need.
-    :param units: unit name → pattern of its members.
+    :param skip: packages that no other package needs.
+    :param drop: the pattern of a package, and of a dependency that it does not need.
+    :param keep: the pattern of a package, and the packages of ``skip`` that it does need.
+    :param units: name of a unit → the pattern of its members.
     """
 
     skip: frozenset[str] = frozenset()
@@ -46,17 +49,26 @@ class Policy:
     units: Mapping[str, re.Pattern[str]]
 
     def follows(self, package: str, dependency: str) -> bool:
-        """Whether ``package`` needs ``dependency`` when it runs from the store."""
+        """Whether a package needs a dependency when it runs from the store.
+
+        :param package: the name of the package.
+        :param dependency: the name of the dependency.
+        """
         if dependency in self.skip:
             return any(dependency in names and p.fullmatch(package) for p, names in self.keep)
         return not any(p.fullmatch(package) and d.fullmatch(dependency) for p, d in self.drop)
 
     def unit(self, package: str) -> str | None:
+        """The unit that a package belongs to; None for a package of its own.
+
+        :param package: the name of the package.
+        """
         return next((name for name, p in self.units.items() if p.fullmatch(package)), None)
 
 
 @cache
 def default_policy() -> Policy:
+    """The policy of data/policy.json."""
     data = _data("policy.json")
     return Policy(
         skip=frozenset(data["skip"]),
@@ -73,12 +85,15 @@ def default_policy() -> Policy:
 
 
 def attributes() -> Mapping[str, tuple[tuple[str, ...], ...]]:
-    """By nixpkgs attribute name: alternatives, each a tuple of Debian packages."""
+    """Nixpkgs attribute name → alternatives, each some Debian packages."""
     table = _data("attributes.json")
     return {name: tuple(map(tuple, alternatives)) for name, alternatives in table.items()}
 
 
 def kernel(architecture: str) -> str | None:
-    """The kernel package for virtual machines of a Debian architecture."""
+    """The kernel package for virtual machines; None if nixgen knows none.
+
+    :param architecture: Debian's name, such as ``amd64``.
+    """
     name: str | None = _data("kernels.json").get(architecture)
     return name

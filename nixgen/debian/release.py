@@ -1,4 +1,4 @@
-"""Package lists straight from a mirror, for machines without apt, for another suite or another architecture."""
+"""Read package lists from a mirror: without apt, or for another suite or architecture than apt's."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _SECONDS = 60.0
 
 
 def _checksums(release: str) -> dict[str, str]:
-    """Hashes by path, from the SHA256 field (https://wiki.debian.org/DebianRepository/Format)."""
-    found = {}
+    """Path → hash, from the field SHA256 (https://wiki.debian.org/DebianRepository/Format)."""
+    checksums = {}
     inside = False
     for line in release.splitlines():
         if not line.startswith(" "):
             inside = line.startswith("SHA256:")
         elif inside:
             digest, _size, path = line.split()
-            found[path] = digest
-    return found
+            checksums[path] = digest
+    return checksums
 
 
 def _verified(release: bytes, runner: Runner, warn: Callable[[str], None]) -> str:
-    """The signed text. Debian's keyring decides, where it is installed.
+    """The signed text. The signature is checked if Debian's keyring is installed.
 
     :raises MirrorError: the signature is wrong.
     """
@@ -67,18 +67,23 @@ def _verified(release: bytes, runner: Runner, warn: Callable[[str], None]) -> st
 def sources(
     suite: str, architecture: str, mirrors: Mirrors, runner: Runner, warn: Callable[[str], None]
 ) -> tuple[Source, ...]:
-    """The suite, its updates and its security archive.
+    """The package lists of a suite, of its updates and of its security archive.
 
-    :raises MirrorError: unreachable, without such a suite, or not what it signed.
+    :param suite: such as ``bookworm``.
+    :param architecture: such as ``amd64``.
+    :param mirrors: the mirrors to try.
+    :param runner: runs gpgv.
+    :param warn: gets each warning.
+    :raises MirrorError: no mirror can be reached or has the suite, or a signature is wrong.
     """
     wanted = [
         ("debian", suite),
         ("debian", f"{suite}-updates"),
         ("debian-security", f"{suite}-security"),
     ]
-    found = []
+    lists = []
     for archive, codename in wanted:
-        urls = [f"{base}/dists/{codename}" for base in mirrors.of(archive)]
+        urls = [f"{base}/dists/{codename}" for base in mirrors.urls(archive)]
         try:
             url, raw = fetch([f"{u}/InRelease" for u in urls], what=f"the suite {codename}")
         except MirrorError as error:
@@ -94,14 +99,14 @@ def sources(
                 f"{codename} has no list for {architecture}",
                 hint="check the architectures in flake-inputs.json",
             )
-        found.append(
+        lists.append(
             Source(
                 archive=archive,
                 digest=checksums[path],
                 read=_reader(f"{url.removesuffix('/InRelease')}/{path}", checksums[path]),
             )
         )
-    return tuple(found)
+    return tuple(lists)
 
 
 def _reader(url: str, sha256: str) -> Callable[[], str]:

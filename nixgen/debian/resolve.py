@@ -1,4 +1,4 @@
-"""From attribute names to a closed set of exact packages."""
+"""Resolve attribute names: choose the versions of all packages that they need."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nixgen.errors import ModelError, Problem
 
 __all__ = ["BASE_ROOTS", "Relation", "Resolution", "parse_relations", "resolve", "root_packages"]
 
-#: The roots that the base itself needs, besides what a project names.
+#: The roots of the base itself.
 BASE_ROOTS = ("_build", "_machine", "_kernel")
 
 _RELATION = re.compile(
@@ -28,25 +28,43 @@ _RELATION = re.compile(
 
 @frozen
 class Relation:
-    """``name (operator version)``; the operator is empty when any version will do."""
+    """A dependency, ``name (operator version)``.
+
+    :param name: the name of a package.
+    :param operator: one of ``<< <= = >= >>``; empty if any version satisfies it.
+    :param version: the version; empty without an operator.
+    """
 
     name: str
     operator: str = ""
     version: str = ""
 
     def allows(self, version: str) -> bool:
+        """Whether a version satisfies it.
+
+        :param version: the version.
+        """
         return not self.operator or satisfies(version, self.operator, self.version)
 
 
 @frozen(kw_only=True)
 class Resolution:
-    """A closed set of packages; what is missing from a lock's architecture is only the busybox hash."""
+    """The packages of a lock, without the hashes of busybox. See `Architecture`.
+
+    :param roots: attribute name → names of Debian packages.
+    :param packages: name of a Debian package → its .deb.
+    :param units: name → packages that become one store path.
+    """
 
     roots: Mapping[str, tuple[str, ...]]
     packages: Mapping[str, Locked]
     units: Mapping[str, tuple[str, ...]]
 
     def with_busybox(self, busybox: Busybox) -> Architecture:
+        """Add the hashes of busybox.
+
+        :param busybox: the hashes.
+        """
         return Architecture(
             roots=self.roots, packages=self.packages, units=self.units, busybox=busybox
         )
@@ -54,10 +72,12 @@ class Resolution:
 
 @cache
 def parse_relations(text: str) -> tuple[tuple[Relation, ...], ...]:
-    """``a (>= 1) | b, c`` as groups of alternatives.
+    """Read a field such as ``a (>= 1) | b, c`` into groups of alternatives.
 
-    Architecture qualifiers are dropped: an index is of one architecture.
-    https://www.debian.org/doc/debian-policy/ch-relationships.html
+    Architectures are left out, because an index has one architecture. The syntax is described at
+    https://www.debian.org/doc/debian-policy/ch-relationships.html.
+
+    :param text: the value of the field.
     """
     groups = []
     for part in text.split(","):
@@ -76,15 +96,16 @@ class _Resolver:
     _best: dict[str, Entry | None] = field(factory=dict, init=False)
 
     def best(self, name: str) -> Entry | None:
-        """The newest version; a security update wins because its version is higher."""
+        """The newest version of a package. That of a security update is higher."""
         if name not in self._best:
-            found = self.index.versions(name)
-            self._best[name] = max(found, key=lambda e: version_key(e.version), default=None)
+            versions = self.index.versions(name)
+            self._best[name] = max(versions, key=lambda e: version_key(e.version), default=None)
         return self._best[name]
 
     def candidate(self, relation: Relation) -> Entry | None:
-        """The package itself when it exists in a version that will do, else a provider: one that was asked for by
-        name, or the first in name order.
+        """The package itself, if its newest version satisfies the relation, or else a provider.
+
+        A provider that the project names comes first, then the others in the order of their names.
         """
         own = self.best(relation.name)
         if own and relation.allows(own.version):
@@ -98,7 +119,7 @@ class _Resolver:
 
     @staticmethod
     def _provides(entry: Entry, wanted: Relation) -> bool:
-        """A versioned relation is only satisfied by a versioned Provides (policy, section 7.5)."""
+        """Whether a package provides a name. A version needs a Provides with a version (policy, 7.5)."""
         for group in parse_relations(entry.provides):
             for provided in group:
                 if provided.name == wanted.name and (
@@ -108,21 +129,29 @@ class _Resolver:
         return False
 
     def depends(self, entry: Entry) -> Iterator[Entry]:
-        """:raises KeyError: no alternative of a dependency exists; the text is the dependency."""
+        """The packages that a package needs.
+
+        :raises KeyError: no alternative of a dependency exists; the key is the dependency.
+        """
         for group in (*parse_relations(entry.pre_depends), *parse_relations(entry.depends)):
             if any(not self.policy.follows(entry.name, r.name) for r in group):
                 continue
-            found = next((c for c in map(self.candidate, group) if c), None)
-            if found is None:
+            needed = next((c for c in map(self.candidate, group) if c), None)
+            if needed is None:
                 raise KeyError(" | ".join(relation.name for relation in group))
-            if found.name != entry.name and self.policy.follows(entry.name, found.name):
-                yield found
+            if needed.name != entry.name and self.policy.follows(entry.name, needed.name):
+                yield needed
 
 
 def root_packages(
     attribute: str, index: Index, overrides: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
-    """The Debian packages behind an attribute name: the project's own word, the table, or the name itself."""
+    """The Debian packages of an attribute: those of the project, of the table, or of the same name.
+
+    :param attribute: the nixpkgs attribute name.
+    :param index: the packages of the suite.
+    :param overrides: attribute name → Debian packages, from ``Package(debian=…)``.
+    """
     if attribute in overrides:
         return overrides[attribute]
     if attribute == "_kernel":
@@ -151,11 +180,14 @@ def resolve(
     policy: Policy | None = None,
     paths: Mapping[str, tuple[str, str | None]] | None = None,
 ) -> Resolution:
-    """Everything that ``wanted`` attribute names need, base roots included when named.
+    """Choose the versions of all packages that some attributes need.
 
+    :param wanted: nixpkgs attribute names, and names of `BASE_ROOTS`.
+    :param index: the packages of the suite.
     :param overrides: attribute name → Debian packages, from ``Package(debian=…)``.
-    :param paths: attribute name → (model path, ``file:line``), for messages.
-    :raises ModelError: packages that do not exist, all at once, each with the closest names.
+    :param policy: the dependencies to follow; None for `default_policy`.
+    :param paths: attribute name → the path in the models and the ``file:line``, for messages.
+    :raises ModelError: packages do not exist. The error lists all, with the closest names.
     """
     resolver = _Resolver(index, policy or default_policy())
     roots = {name: root_packages(name, index, overrides or {}) for name in sorted(set(wanted))}

@@ -1,6 +1,6 @@
-"""Debian version numbers, ordered as dpkg orders them.
+"""The order of Debian version numbers, as dpkg has it.
 
-The rules: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
+The rules are at https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _END: _Part = ((0,), 0)
 
 
 def _weight(character: str) -> int:
-    """A tilde sorts before the end of the text (0), letters after it, everything else after letters."""
+    """A tilde comes before the end of the text (0), then letters, then all other characters."""
     if character == "~":
         return -1
     return ord(character) if character.isalpha() else ord(character) + 256
@@ -32,13 +32,16 @@ def _parts(text: str) -> tuple[_Part, ...]:
         for words, digits in _PIECE.findall(text)
         if words or digits
     ]
-    # The end itself takes part in comparisons, so that "1~" comes before "1"; no text is the same as "0".
+    # The end takes part in comparisons, so that "1~" comes before "1". An empty text equals "0".
     return (*(parts or [_END]), _END)
 
 
 @lru_cache(maxsize=4096)
 def version_key(version: str) -> VersionKey:
-    """A key that sorts as ``dpkg --compare-versions`` does; equal versions (1.0, 1.00) have equal keys."""
+    """A key that sorts as ``dpkg --compare-versions`` does. Equal versions, as 1.0 and 1.00, have equal keys.
+
+    :param version: the version.
+    """
     epoch, colon, rest = version.partition(":")
     if not colon:
         epoch, rest = "0", version
@@ -58,5 +61,10 @@ _RELATIONS: Mapping[str, Callable[[VersionKey, VersionKey], bool]] = {
 
 
 def satisfies(version: str, relation: str, wanted: str) -> bool:
-    """Whether ``version`` stands in ``relation`` (one of ``<< <= = >= >>``) to ``wanted``."""
+    """Whether a version has a relation to another.
+
+    :param version: the version.
+    :param relation: one of ``<< <= = >= >>``.
+    :param wanted: the other version.
+    """
     return _RELATIONS[relation](version_key(version), version_key(wanted))

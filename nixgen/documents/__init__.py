@@ -1,1 +1,1 @@
-"""JSON documents that people write or meet, read with line numbers."""
+"""Read the JSON documents that people write, with line numbers for errors."""

@@ -1,4 +1,4 @@
-"""flake-inputs.json, the only file that holds pins.
+"""Read flake-inputs.json, the only file that holds pins.
 
 Its schema is ``nixgen/inputs/1``, in ``nixgen/documents/inputs-1.json``.
 """
@@ -68,10 +68,10 @@ class Pin:
     def reference(self) -> dict[str, Any]:
         """The attributes of a flake input that say what to follow. Relative paths stay relative."""
         follows = ("host", "owner", "path", "ref", "repo", "url")
-        found = {"type": self.type, **{k: self.fields[k] for k in follows if k in self.fields}}
-        if self.type == "gitlab":  # as Nix wants a group in a group
-            found["owner"] = found["owner"].replace("/", "%2F")
-        return found
+        reference = {"type": self.type, **{k: self.fields[k] for k in follows if k in self.fields}}
+        if self.type == "gitlab":  # Nix wants the slash of a nested group like this
+            reference["owner"] = reference["owner"].replace("/", "%2F")
+        return reference
 
     @property
     def locked(self) -> dict[str, Any]:
@@ -80,11 +80,11 @@ class Pin:
         From a forge, Nix takes a commit or a branch, but not both, so the branch is left out. git
         needs the branch to find the commit, so it stays.
         """
-        found = self.reference
+        reference = self.reference
         if self.type in _HOSTS:
-            found.pop("ref", None)
+            reference.pop("ref", None)
         exact = ("lastModified", "narHash", "rev")
-        return {**found, **{k: self.fields[k] for k in exact if k in self.fields}}
+        return {**reference, **{k: self.fields[k] for k in exact if k in self.fields}}
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +108,18 @@ class Inputs:
         :raises LockError: the file is missing, is not JSON, has another schema, or has wrong entries.
             The error names every wrong entry with its line.
         """
-        text = _parsed(path)
+        if not path.exists():
+            raise LockError(
+                f"{path} does not exist",
+                hint="run `nixgen init` in an empty folder and copy its flake-inputs.json here",
+            )
+        text = JsonText.read(
+            path,
+            path.name,
+            LockError,
+            missing="make it readable for this user",
+            malformed="restore it with git",
+        )
         schema = text.document.get("schema") if isinstance(text.document, dict) else None
         if schema != SCHEMA:
             raise LockError(
@@ -181,27 +192,6 @@ def missing_marks(name: str, tree: Path) -> list[str]:
     :param tree: the folder.
     """
     return [mark for mark in _MARKS.get(name, ()) if not (tree / mark).exists()]
-
-
-def _parsed(path: Path) -> JsonText:
-    try:
-        return JsonText.parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise LockError(
-            f"{path} does not exist",
-            hint="run `nixgen init` in an empty folder and copy its flake-inputs.json here",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise LockError(f"{path} is not UTF-8 text: {error.reason}") from error
-    except OSError as error:
-        raise LockError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        line = f":{error.lineno}" if hasattr(error, "lineno") else ""
-        raise LockError(
-            f"{path.name} is not JSON: {getattr(error, 'msg', error)}",
-            where=f"{path.name}{line}",
-            hint="restore it with git",
-        ) from error
 
 
 def _to_lock(fault: tuple[JsonPath, str]) -> bool:

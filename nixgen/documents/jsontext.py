@@ -1,13 +1,16 @@
-"""JSON text with the position of each value, so that one value can change and the rest stays."""
+"""JSON text with the position of each value: errors name lines, and edits keep the layout."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+
+from nixgen.errors import NixgenError
 
 __all__ = ["JsonPath", "JsonText", "path_text"]
 
@@ -20,7 +23,7 @@ _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def path_text(path: JsonPath) -> str:
-    """A path as text for messages.
+    """A path as text, for messages.
 
     Examples: ``inputs.nixpkgs.rev``, ``inputs["a b"]``, ``inputs.debian.architectures[0]``.
 
@@ -39,7 +42,7 @@ def path_text(path: JsonPath) -> str:
 class _Span:
     """The position of a value in the text, in characters.
 
-    :param member: where the member begins, which is at its name; same as ``start`` in a list.
+    :param member: the first character of the member's name; the same as ``start`` in a list.
     :param start: the first character of the value.
     :param end: the position after the last character of the value.
     """
@@ -65,11 +68,37 @@ class JsonText:
     _spans: Mapping[JsonPath, _Span]
 
     @classmethod
+    def read(
+        cls, path: Path, name: str, error: type[NixgenError], *, missing: str, malformed: str | None
+    ) -> JsonText:
+        """Read a file.
+
+        :param path: the file.
+        :param name: its name in messages.
+        :param error: the class of the errors.
+        :param missing: the hint for a file that cannot be read.
+        :param malformed: the hint for a file that is not JSON.
+        :raises NixgenError: of the class ``error``: the file cannot be read, or is not JSON.
+        """
+        try:
+            return cls.parse(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as problem:
+            raise error(f"{name} is not UTF-8 text: {problem.reason}") from problem
+        except OSError as problem:
+            raise error(f"{name} cannot be read: {problem.strerror}", hint=missing) from problem
+        except ValueError as problem:
+            line = f":{problem.lineno}" if isinstance(problem, json.JSONDecodeError) else ""
+            message = getattr(problem, "msg", problem)
+            raise error(
+                f"{name} is not JSON: {message}", where=f"{name}{line}", hint=malformed
+            ) from problem
+
+    @classmethod
     def parse(cls, text: str) -> JsonText:
         """Read a JSON text and record the position of each value.
 
         :param text: the whole document.
-        :raises ValueError: the text is not JSON, or is nested too deeply. Mostly a
+        :raises ValueError: the text is not JSON, or is nested too deeply. The former is a
             `json.JSONDecodeError`, which has the line.
         """
         spans: dict[JsonPath, _Span] = {}

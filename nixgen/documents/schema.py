@@ -30,14 +30,12 @@ def faults(name: str, text: JsonText) -> list[tuple[JsonPath, str]]:
     :param name: the name of the schema, such as ``inputs-1``.
     :param text: the document to validate.
     """
-    found: dict[JsonPath, str] = {}
-    for path in text.repeated:
-        found[path] = "is there twice"
+    messages: dict[JsonPath, str] = dict.fromkeys(text.repeated, "is there twice")
     for error in _validator(name).iter_errors(text.document):
         for path, message in _error_messages(error):
-            found.setdefault(path, message)
+            messages.setdefault(path, message)
     return sorted(
-        found.items(), key=lambda fault: (text.line(fault[0]), fault[0] and str(fault[0]))
+        messages.items(), key=lambda fault: (text.line(fault[0]), fault[0] and str(fault[0]))
     )
 
 

@@ -1,1 +1,1 @@
-"""Files on disk: atomic writes and fingerprints."""
+"""Files on the disk: atomic writes, and fingerprints of folders."""

@@ -1,6 +1,6 @@
-"""What tells a tree of files apart from an earlier state of it, without reading a hundred thousand files.
+"""The fingerprint of a folder: it changes with the folder, and no file has to be read.
 
-This module is imported on the way to a build that has nothing to do, and stays with ``os`` and ``hashlib``.
+A build with nothing to do imports this module, so it imports only ``os`` and ``hashlib``.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import os
 
 __all__ = ["fingerprint"]
 
-#: what changes without a change of what is evaluated
+#: Folders of version control, which no evaluation reads.
 _IGNORED = frozenset({".git", ".hg", ".svn"})
 
 
 def fingerprint(tree: str) -> str:
-    """What an evaluation that read the tree depends on: the name of a store path; of any other tree the names, kinds, sizes
-    and times of everything in it.
+    """The fingerprint of a folder.
 
+    A store path never changes, so it is its own fingerprint. Of any other folder, the names, kinds,
+    sizes and times of everything in it count.
+
+    :param tree: the path of the folder.
     :raises OSError: something in it cannot be read.
     """
     store = os.environ.get("NIX_STORE_DIR", "/nix/store")
@@ -27,7 +30,7 @@ def fingerprint(tree: str) -> str:
     pending = [tree]
     while pending:
         folder = pending.pop()
-        # Text is joined folder by folder and hashed once: with nixpkgs' 50,000 files, every call counts.
+        # Records are joined and hashed once: with the 50,000 files of nixpkgs, each call costs time.
         records = []
         with os.scandir(folder) as scan:
             for entry in scan:
@@ -37,9 +40,9 @@ def fingerprint(tree: str) -> str:
                     pending.append(entry.path)
                     records.append(entry.name + "/")
                 else:
-                    found = entry.stat(follow_symlinks=False)
+                    status = entry.stat(follow_symlinks=False)
                     records.append(
-                        f"{entry.name}\0{found.st_mode} {found.st_size} {found.st_mtime_ns}"
+                        f"{entry.name}\0{status.st_mode} {status.st_size} {status.st_mtime_ns}"
                     )
         folders.append("\0\0".join([folder[len(tree) :], *sorted(records)]))
     content = "\0\0\0".join(sorted(folders)).encode("utf-8", "surrogateescape")

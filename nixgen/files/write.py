@@ -1,4 +1,4 @@
-"""Writing files that are whole or not there, and saying what a disk means when it refuses."""
+"""Write files completely or not at all, and explain the errors of a disk."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ _HINTS = {
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> None:
-    """Replace ``path`` in one step, creating its folder: readers see the old bytes or the new ones, whatever kills us.
+    """Replace a file in one step: readers see the old or the new content, even after a crash.
 
-    :param mode: of the file; the usual one, less the user's umask, when None.
-    :raises StoreError: the disk is full, read-only or not ours.
+    :param path: the file. Its folder is made.
+    :param content: the new content.
+    :param mode: the permissions; None for 0666 without the bits of the user's umask.
+    :raises StoreError: the disk is full or read-only, or the user may not write there.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # the usual mode: these are to be read and committed
+            # not a temporary file of the user alone: other users may read these files
             with open(temporary, "xb") as stream:  # noqa: PTH123
                 if mode is not None:
                     os.fchmod(stream.fileno(), mode)
@@ -50,7 +52,10 @@ def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> 
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says of a full, read-only or foreign disk into a `StoreError` that names ``path``."""
+    """Turn errors of a full, read-only or forbidden disk into a `StoreError`.
+
+    :param path: the file that the error names.
+    """
     try:
         yield
     except OSError as error:

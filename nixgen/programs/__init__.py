@@ -1,1 +1,1 @@
-"""Programs as values, and the one place that runs them."""
+"""Programs: commands as values, and the only code that runs them."""

@@ -1,7 +1,7 @@
-"""One child process with an owner: started in its own process group, stopped in order.
+"""Start a child process in its own process group, and stop it.
 
-`spawn` is for children that live beside us (a server, QEMU); `nixgen.programs.runner` is for those
-that we wait for. `replace` is for what comes instead of us.
+`spawn` starts a child that runs beside nixgen, such as a server or QEMU. `nixgen.programs.runner` runs
+a child to its end. `replace` turns this process into another program.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 GRACE_SECONDS = 5.0
-"""How long a child may take to end after SIGTERM before SIGKILL."""
+"""The seconds between SIGTERM and SIGKILL."""
 
 APT_PACKAGES = {
     "busybox": "busybox-static",
@@ -50,13 +50,16 @@ APT_PACKAGES = {
     "ssh": "openssh-client",
     "unsquashfs": "squashfs-tools",
 }
-"""Debian package of each program that nixgen may run; every ``nix-*`` program is in nix-bin."""
+"""Program → the Debian package that has it. Every ``nix-*`` program is in nix-bin."""
 
 _Stream: TypeAlias = int | IO[bytes] | None
 
 
 def missing_tool(program: str) -> MissingToolError:
-    """The error for a program that is not installed, naming the command that installs it."""
+    """The error of a program that is not installed. Its hint is the command that installs it.
+
+    :param program: its name or path.
+    """
     name = os.path.basename(program)  # noqa: PTH119 - a name, not a file
     package = "nix-bin" if name.startswith("nix-") else APT_PACKAGES.get(name)
     hint = (
@@ -70,7 +73,15 @@ def missing_tool(program: str) -> MissingToolError:
 def open_child(
     command: Command, *, stdin: _Stream, stdout: _Stream, stderr: _Stream
 ) -> subprocess.Popen[bytes]:
-    """Start a child; the caller must `stop` it. Prefer `spawn`."""
+    """Start a child that the caller must `stop`. Prefer `spawn`, which does that.
+
+    :param command: the program. Its ``stdin`` and ``deadline`` are ignored.
+    :param stdin: as for `subprocess.Popen`.
+    :param stdout: as for `subprocess.Popen`.
+    :param stderr: as for `subprocess.Popen`.
+    :raises MissingToolError: the program is not installed, or cannot be executed.
+    :raises OutsideError: the working directory does not exist.
+    """
     try:
         return subprocess.Popen(
             command.argv,
@@ -79,7 +90,7 @@ def open_child(
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            # Its own group: Ctrl-C on the terminal reaches us alone, and we stop the whole group.
+            # Its own group: Ctrl-C on the terminal reaches nixgen alone, which stops the whole group.
             process_group=0,
         )
     except FileNotFoundError as error:
@@ -101,9 +112,12 @@ def _not_executable(program: str, error: OSError) -> MissingToolError:
 
 
 def stop(child: subprocess.Popen[bytes], *, grace: float = GRACE_SECONDS) -> None:
-    """Terminate the child's group, wait, then kill it. Does nothing to a child that has ended.
+    """End the process group of a child: SIGTERM, then SIGKILL. Does nothing if the child has ended.
 
-    A second Ctrl-C while waiting kills at once and is then raised again.
+    Ctrl-C during the wait kills the group at once, and is raised again.
+
+    :param child: the child.
+    :param grace: the seconds between the two signals.
     """
     if child.poll() is not None:
         return
@@ -133,11 +147,15 @@ def spawn(
     stderr: _Stream = subprocess.DEVNULL,
     grace: float = GRACE_SECONDS,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child that lives for the block and never longer.
+    """Run a child until the block ends.
 
-    ``command.stdin`` and ``command.deadline`` are the business of `Runner`; pass streams here.
-
-    :raises MissingToolError: when the program is not installed.
+    :param command: the program. Its ``stdin`` and ``deadline`` are ignored.
+    :param stdin: as for `subprocess.Popen`.
+    :param stdout: as for `subprocess.Popen`.
+    :param stderr: as for `subprocess.Popen`.
+    :param grace: as for `stop`.
+    :raises MissingToolError: the program is not installed, or cannot be executed.
+    :raises OutsideError: the working directory does not exist.
     """
     child = open_child(command, stdin=stdin, stdout=stdout, stderr=stderr)
     try:
@@ -151,14 +169,18 @@ def spawn(
 
 
 def remaining(deadline: float | None) -> float | None:
-    """Seconds until a `time.monotonic` instant, at least zero; None when there is none."""
+    """The seconds until a deadline, at least zero; None without a deadline.
+
+    :param deadline: a moment of `time.monotonic`.
+    """
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 def replace(command: Command) -> NoReturn:
-    """Become the command: it has this process's terminal, signals and exit status.
+    """Turn this process into another program, which keeps the terminal and the exit status.
 
-    :raises MissingToolError: it is not installed, or cannot be executed.
+    :param command: the program. Its ``stdin`` and ``deadline`` are ignored.
+    :raises MissingToolError: the program is not installed, or cannot be executed.
     """
     environment = {**os.environ, **command.env}
     if command.cwd is not None:

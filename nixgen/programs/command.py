@@ -1,7 +1,7 @@
-"""A command as a value: what would run, said before anything runs.
+"""A command as a value, and its result.
 
-Builders (`nixgen.driver.commands.nix` and others) return these; only a `nixgen.programs.runner.Runner`
-executes them.
+Pure functions make commands, as in `nixgen.driver.commands.nix`. Only a
+`nixgen.programs.runner.Runner` runs them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def _argv(value: tuple[str, ...]) -> tuple[str, ...]:
 
 @frozen(kw_only=True)
 class Command:
-    """A program and everything it is given.
+    """A program with its arguments, environment and input.
 
-    :param argv: the program (a name looked up on PATH, or a path) and its arguments; never a shell line.
-    :param env: variables added to the caller's environment.
-    :param cwd: working directory; the caller's when None.
-    :param stdin: bytes for standard input; /dev/null when None.
-    :param deadline: seconds after which the child is stopped; None waits for ever.
+    :param argv: the program, by its name on PATH or its path, and its arguments. No shell reads them.
+    :param env: additions to the environment.
+    :param cwd: the working directory; None for that of this process.
+    :param stdin: bytes for standard input; None for no input.
+    :param deadline: the seconds after which the child is stopped; None for no limit.
     """
 
     argv: tuple[str, ...] = field(converter=_argv)
@@ -46,20 +46,21 @@ class Command:
 
     @property
     def program(self) -> str:
+        """The program: the first word."""
         return self.argv[0]
 
     def __str__(self) -> str:
-        """The command as a person could paste it; the environment is left out, it may hold secrets."""
+        """The command as a shell line. The environment is left out, because it may hold secrets."""
         return shlex.join(self.argv)
 
 
 @frozen(kw_only=True)
 class Completed:
-    """What a finished child left behind.
+    """The result of a child that has ended.
 
-    :param status: exit status; ``-N`` when signal N ended it.
-    :param stdout: everything written to standard output.
-    :param stderr: everything written to standard error; its last lines only after `Runner.lines`.
+    :param status: the exit status; ``-N`` if the signal N ended it.
+    :param stdout: the standard output.
+    :param stderr: the standard error; after `Runner.lines`, only its last lines.
     """
 
     status: int
@@ -68,12 +69,17 @@ class Completed:
 
     @property
     def ok(self) -> bool:
+        """Whether the exit status is 0."""
         return self.status == 0
 
     @property
     def text(self) -> str:
-        """Standard output as text; bytes that are not UTF-8 become U+FFFD."""
+        """The standard output as text. Bytes that are not UTF-8 become U+FFFD."""
         return self.stdout.decode("utf-8", "replace")
 
     def stderr_tail(self, lines: int = 25) -> tuple[str, ...]:
+        """The last lines of the standard error.
+
+        :param lines: the most lines.
+        """
         return tuple(self.stderr.decode("utf-8", "replace").splitlines()[-lines:])

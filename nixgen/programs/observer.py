@@ -1,4 +1,4 @@
-"""Observers of long work: functions that receive its events as they happen."""
+"""Observers: functions that get the events of long work at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 __all__ = ["Observer", "ignore"]
 
 Observer: TypeAlias = Callable[[Any], None]
-"""Receives the events of some work, each as a value of its own class."""
+"""A function that gets each event, a value of a class of its own."""
 
 
 def ignore(*_anything: object) -> None:

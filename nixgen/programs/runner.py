@@ -1,4 +1,4 @@
-"""Running commands: the one place that starts children and waits for them."""
+"""Run commands to their end."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ __all__ = ["Runner", "SubprocessRunner"]
 
 _CHUNK = 1 << 16
 _TAIL_LINES = 200
-# How often a child that keeps its pipes open in a grandchild is asked whether it has ended itself.
+# The seconds between two looks at a child that may have ended while a grandchild keeps its pipes open.
 _POLL_SECONDS = 0.25
 
 
 class Runner(Protocol):
-    """Executes commands. A non-zero status is returned, not raised."""
+    """Runs commands. An exit status other than 0 is returned, not raised."""
 
     def run(self, command: Command) -> Completed:
-        """Run to the end, with both outputs captured.
+        """Run a command to its end, and capture both outputs.
 
+        :param command: the command.
         :raises MissingToolError: the program is not installed.
         :raises WorkError: the command's deadline passed; the child has been stopped.
         """
@@ -43,22 +44,25 @@ class Runner(Protocol):
         on_output: Callable[[bytes], None] | None = None,
         on_tick: Callable[[int], None] | None = None,
     ) -> Completed:
-        """Run to the end, giving each line of standard error (without its newline) to ``on_line``
-        as it comes; standard output is captured. Errors as for `run`; whatever ``on_line`` raises
-        stops the child and passes through.
+        """Run a command to its end, and pass on each line at once. Errors are those of `run`.
 
-        :param on_output: gets the lines of standard output, which is then not captured.
-        :param on_tick: gets the child's process id a few times a second, as long as it runs; may raise, too.
+        An exception of a callback stops the child, and is raised again.
+
+        :param command: the command.
+        :param on_line: gets each line of standard error, without its newline.
+        :param on_output: gets each line of standard output. Without it, standard output is captured.
+        :param on_tick: gets the number of the child's process, a few times a second.
         """
         ...
 
 
 @frozen(kw_only=True)
 class SubprocessRunner:
-    """Real children, each in its own process group, none outliving the call that started it.
+    """Runs real programs, each in its own process group. No child outlives the call that started it.
 
-    Ctrl-C, a passed deadline and any other exception terminate the child's group, wait ``grace``
-    seconds, then kill it.
+    After Ctrl-C, a passed deadline or any other exception, `stop` ends the process group.
+
+    :param grace: the seconds between SIGTERM and SIGKILL.
     """
 
     grace: float = GRACE_SECONDS
@@ -129,7 +133,7 @@ class SubprocessRunner:
 
 
 class _Lines:
-    """Cuts what comes in pieces into lines."""
+    """Joins chunks of bytes, and passes on each line."""
 
     def __init__(self, deliver: Callable[[bytes], None]) -> None:
         self._deliver = deliver
@@ -144,7 +148,7 @@ class _Lines:
                 self._deliver(line)
 
     def end(self) -> None:
-        """A last line may lack its newline."""
+        """Pass on the last line, which may have no newline."""
         if self._pending:
             self._deliver(bytes(self._pending))
 
@@ -166,7 +170,10 @@ def _exchange(
     *,
     on_tick: Callable[[int], None] | None = None,
 ) -> bool:
-    """Feed and drain the child until its pipes close or it ends; False when the deadline passes."""
+    """Write the input and read both outputs until the pipes close or the child ends.
+
+    :return: False when the deadline passes.
+    """
     unsent = memoryview(stdin or b"")
     ticked = time.monotonic()
     ended = False
@@ -192,7 +199,7 @@ def _exchange(
                     try:
                         unsent = unsent[os.write(key.fd, unsent[:_CHUNK]) if unsent else 0 :]
                     except BrokenPipeError:
-                        unsent = unsent[:0]  # the child reads no more, which is its right
+                        unsent = unsent[:0]  # the child does not read the rest, which is no error
                     if not unsent:
                         selector.unregister(key.fileobj)
                         child.stdin.close()
@@ -201,8 +208,8 @@ def _exchange(
                 else:
                     selector.unregister(key.fileobj)
             if not ready and ended:
-                return True  # a grandchild holds the pipes; nothing of the child's is left in them
+                return True  # a grandchild holds the pipes; all output of the child is read
             if not ready:
-                # What it wrote last, after the pipes were looked at, is still to be read.
+                # The child may have written after the pipes were read, so they are read once more.
                 ended = child.poll() is not None
     return True

@@ -1,9 +1,9 @@
-"""The JSON documents that nixgen writes and reads itself, all of the schemas ``nixgen/KIND/VERSION``.
+"""The JSON documents of nixgen, whose schemas are named ``nixgen/KIND/VERSION``.
 
-- `rules`: which values a field accepts beyond its type, and under which name it stands in JSON.
-- `structure`: JSON values to attrs classes and back, by the types of the fields.
-- `document`: the schema key, canonical text, and objects as dictionaries.
-- `format`: a kind of document: its schema, its class, and the error for a document that is wrong.
+- `rules`: the values that a field accepts beyond its type, and its name in JSON.
+- `structure`: turns JSON values into attrs classes and back, by the types of the fields.
+- `document`: the schema of a document, and its canonical text.
+- `format`: a kind of document: its schema, its class, and the error of a wrong document.
 
-Documents that people write by hand are read by `nixgen.documents`, which knows their lines.
+`nixgen.documents` reads the documents that people write by hand, with their line numbers.
 """

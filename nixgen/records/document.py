@@ -1,4 +1,4 @@
-"""Documents as plain dictionaries, and their text. Imports nothing but the standard library."""
+"""Documents as dictionaries, and their text. This module imports only the standard library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["document", "parse_json", "parse_object", "to_text"]
 
 
 def document(schema: str, /, **members: Any) -> dict[str, Any]:
-    """The members of a document with its schema in front.
+    """A document: its schema, then its members.
 
     :param schema: such as ``nixgen/push/1``.
     :param members: by their names in JSON; values as `json.dumps` takes them.
@@ -18,7 +18,7 @@ def document(schema: str, /, **members: Any) -> dict[str, Any]:
 
 
 def to_text(value: Any, *, indent: int | None = 2) -> str:
-    """Canonical JSON: equal values are equal text. Keys are sorted, and a newline ends it.
+    """Canonical JSON: equal values have equal texts. Keys are sorted, and a newline ends the text.
 
     :param value: as `json.dumps` takes it.
     :param indent: spaces for each level; None for one line.

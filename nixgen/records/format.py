@@ -1,4 +1,4 @@
-"""A kind of document: its schema, the class that holds it, and the error for one that is wrong."""
+"""A kind of document: its schema, its class, and the error of a wrong document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Format"]
 
 _T = TypeVar("_T")
 
-#: Rules between the members of a document: the place and the message of each fault.
+#: A function that compares the members of a document, and returns the place and message of each fault.
 Check = Callable[[Any], Iterable[tuple[str, str]]]
 
 
@@ -26,15 +26,15 @@ def _no_check(_: Any) -> Iterable[tuple[str, str]]:
 
 @frozen(kw_only=True)
 class Format(Generic[_T]):
-    """One kind of document, read and written.
+    """One kind of document, which it reads and writes.
 
     :param schema: the value of its member ``schema``, such as ``nixgen/image/1``.
     :param shape: the attrs class of its other members; see `structure` for the types of fields.
-    :param error: raised for a document that is wrong.
-    :param hint: what to do about a wrong document.
-    :param missing_hint: what to do about a file that cannot be read; ``hint`` when None.
-    :param check: rules between members, asked when each member by itself is right: the place and the
-        message of each fault.
+    :param error: the class of the error of a wrong document.
+    :param hint: the hint for a wrong document.
+    :param missing_hint: the hint for a file that cannot be read; None for ``hint``.
+    :param check: compares members, after each is right by itself. It returns the place and the message
+        of each fault.
     :param ignore_unknown: accept members that ``shape`` does not have.
     """
 
@@ -94,13 +94,13 @@ class Format(Generic[_T]):
                 f"{source}: $.schema: this nixgen reads {self.schema!r}, found {schema!r}",
                 hint=self.hint,
             )
-        made, faults = self._made(value)
+        made, faults = self._read_members(value)
         if faults or made is None:
             raise self.failure(source, faults)
         return made
 
     def find(self, path: Path) -> _T | None:
-        """Read a file that may be made again: None when it is missing, damaged or of another version.
+        """Read a file that can be made again. None if it is missing, damaged or of another version.
 
         :param path: the file.
         """
@@ -110,11 +110,11 @@ class Format(Generic[_T]):
             return None
         if value.get("schema") != self.schema:
             return None
-        made, faults = self._made(value)
+        made, faults = self._read_members(value)
         return None if faults else made
 
     def failure(self, source: str, faults: Iterable[tuple[str, str]]) -> NixgenError:
-        """The error for faults of a document, to be raised.
+        """The error of a document with faults, for the caller to raise.
 
         :param source: the document's name.
         :param faults: the place and the message of each.
@@ -129,7 +129,7 @@ class Format(Generic[_T]):
         )
 
     def document(self, value: _T) -> dict[str, Any]:
-        """The document of a value, as `json.dumps` takes it.
+        """The document of a value, for `json.dumps`.
 
         :param value: of the class ``shape``.
         """
@@ -143,7 +143,7 @@ class Format(Generic[_T]):
         """
         return to_text(self.document(value), indent=indent)
 
-    def _made(self, value: Mapping[str, Any]) -> tuple[_T | None, list[tuple[str, str]]]:
+    def _read_members(self, value: Mapping[str, Any]) -> tuple[_T | None, list[tuple[str, str]]]:
         faults = Faults(ignore_unknown=self.ignore_unknown)
         members = {name: item for name, item in value.items() if name != "schema"}
         made = value_of(self.shape, members, faults)

@@ -1,7 +1,7 @@
-"""Rules for values of a document, written beside the type: ``size: Annotated[int, at_least(1)]``.
+"""Rules for the fields of documents, written beside the type: ``size: Annotated[int, at_least(1)]``.
 
-A rule with a lambda needs a name outside the class (``_Even = Annotated[int, Rule(lambda …)]``):
-annotations are evaluated as text, where a lambda cannot see the module's names.
+Give a type whose rule has a lambda a name outside the class: ``_Even = Annotated[int, Rule(lambda …)]``.
+Annotations are evaluated as text, where a lambda cannot see the names of its module.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def named(name: str) -> dict[str, str | None]:
     return {NAME: name}
 
 
-#: Metadata of an attrs field that is no member of the document; the field needs a default.
+#: Metadata of an attrs field that is not in the document. The field needs a default.
 ABSENT: Final[dict[str, str | None]] = {NAME: None}
 
 #: A string of at least one character.

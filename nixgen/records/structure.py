@@ -1,14 +1,15 @@
-"""JSON values to attrs classes and back, by the types of the fields.
+"""Turn JSON values into attrs classes and back, by the types of the fields.
 
-Types: str, int, float, bool, None, Any, ``X | Y``, Literal, Enum (by value), Path, datetime (see
-`times`), ``tuple[X, ...]``, ``Mapping[str, X]``, attrs classes, and ``Annotated[X, Rule(…)]`` of these. A member's name is its
-field's in camel case, so ``nar_size`` stands for ``narSize``; `rules.named` says another. A field
-with a default may be missing. Nothing is converted: ``"5"`` is no number, ``True`` is no 1.
+The types are str, int, float, bool, None, Any, ``X | Y``, Literal, Enum (by value), Path, datetime (see
+`times`), ``tuple[X, ...]``, ``Mapping[str, X]``, attrs classes, and ``Annotated[X, Rule(…)]`` of these. The
+name of a member is that of the field in camel case, as ``narSize`` of ``nar_size``, or that of
+`rules.named`. A member may be missing if its field has a default. No value is converted: ``"5"`` is
+not a number, and ``True`` is not 1.
 
-All faults of a document are collected, each with its place as in JSONPath (RFC 9535):
+All faults of a document are collected. Each has its place as in JSONPath (RFC 9535), such as
 ``$.closure[0].narSize``.
 
-Each type is compiled to a function once, so that long documents are read quickly.
+Each type is compiled to a function once, so long documents are read quickly.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ Place: TypeAlias = tuple["Place", str | int] | None
 Read: TypeAlias = Callable[[Any, Place, "Faults"], Any]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_+-]*")
-_SHOWN = 60
+_EXCERPT = 60
 
 
 class _Wrong:
     """The type of `WRONG`."""
 
 
-#: Stands for a value with a fault; never part of a result.
+#: The result of a value with a fault. No result contains it.
 WRONG: Final = _Wrong()
 
 
 class Faults:
-    """The faults of one document, in its order.
+    """The faults of one document, in the order in which they were found.
 
     :param ignore_unknown: accept members that the classes do not have.
     """
@@ -58,11 +59,22 @@ class Faults:
         self.ignore_unknown = ignore_unknown
 
     def add(self, place: Place, message: str) -> _Wrong:
+        """Add a fault.
+
+        :param place: the place of the value.
+        :param message: the rest of a sentence that begins with the place.
+        """
         self.found.append((place_text(place), message))
         return WRONG
 
     def expected(self, place: Place, what: str, value: Any) -> _Wrong:
-        return self.add(place, f"expected {what}, found {_value_text(value)}")
+        """Add the fault of a value that is something else than expected.
+
+        :param place: the place of the value.
+        :param what: the noun for the expected value.
+        :param value: the value.
+        """
+        return self.add(place, f"expected {what}, found {_excerpt(value)}")
 
 
 def value_of(kind: Any, value: Any, faults: Faults, place: Place = None) -> Any:
@@ -70,9 +82,9 @@ def value_of(kind: Any, value: Any, faults: Faults, place: Place = None) -> Any:
 
     :param kind: one of the types above.
     :param value: as `json.loads` returns it.
-    :param faults: collects everything that is wrong.
-    :param place: of the value in its document.
-    :returns: the value, or `WRONG` when ``faults`` has grown.
+    :param faults: gets each fault.
+    :param place: the place of the value in its document.
+    :returns: the value, or `WRONG` if it has a fault.
     """
     return _reader(kind)(value, place, faults)
 
@@ -117,7 +129,10 @@ def to_json(value: Any) -> Any:
 
 
 def place_text(place: Place) -> str:
-    """``$.closure[0].narSize``; ``$`` is the document."""
+    """A place as text, such as ``$.closure[0].narSize``. ``$`` is the document.
+
+    :param place: the place.
+    """
     parts: list[str] = []
     while place is not None:
         place, key = place
@@ -126,12 +141,12 @@ def place_text(place: Place) -> str:
     return "".join(["$", *reversed(parts)])
 
 
-def _value_text(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False)
     except RecursionError:
         return "a value that is nested too deeply"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
 
 
 def _json_name(field: attrs.Attribute[Any]) -> str | None:
@@ -206,7 +221,7 @@ def _ruled(inner: Read, rules: list[Rule]) -> Read:
 
 
 def _union(kinds: tuple[Any, ...]) -> Read:
-    """The first alternative that fits; else the faults of the last one, which is no None."""
+    """A reader of the first alternative that fits, or else of the last, whose faults count."""
     readers = [_reader(kind) for kind in sorted(kinds, key=lambda kind: kind is not type(None))]
 
     def read(value: Any, place: Place, faults: Faults) -> Any:
@@ -220,7 +235,7 @@ def _union(kinds: tuple[Any, ...]) -> Read:
 
 
 def _choice(known: Mapping[Any, Any]) -> Read:
-    what = "one of " + ", ".join(map(_value_text, known))
+    what = "one of " + ", ".join(map(_excerpt, known))
 
     def read(value: Any, place: Place, faults: Faults) -> Any:
         for spelled, meant in known.items():

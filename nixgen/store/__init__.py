@@ -1,1 +1,1 @@
-"""Plain values of the Nix store: paths and digests."""
+"""Values of the Nix store: paths and digests."""

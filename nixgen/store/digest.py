@@ -1,7 +1,7 @@
-"""Digests in every notation of Nix, and as a value.
+"""Digests as values, and in every notation of Nix.
 
-The store's database says ``sha256:<hex>``, old commands ``sha256:<base 32>``, new ones
-``sha256-<base64>`` (SRI) or an object. Base 32: the Nix manual, "Nix32 encoding".
+The database of the store has ``sha256:<hex>``, old commands print ``sha256:<base 32>``, and new ones
+``sha256-<base64>`` (SRI) or an object. The Nix manual describes base 32 under "Nix32 encoding".
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ _BYTES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
 
 
 def to_base32(digest: bytes) -> str:
-    """Digest → Nix base-32, most significant digit of the little-endian number first."""
+    """Write a digest in Nix's base 32.
+
+    The digest is a little-endian number; its most significant digit comes first.
+
+    :param digest: the raw bytes.
+    """
     number = int.from_bytes(digest, "little")
     length = -(-len(digest) * 8 // 5)
     pairs = -(-length // 2)
@@ -31,9 +36,10 @@ def to_base32(digest: bytes) -> str:
 
 
 def from_base32(text: str) -> bytes:
-    """Nix base-32 → digest.
+    """Read a digest in Nix's base 32.
 
-    :raises ValueError: on a character outside the alphabet, or digits beyond the last byte.
+    :param text: the digits.
+    :raises ValueError: a character is not in the alphabet, or there are bits beyond the last byte.
     """
     number = 0
     for character in text:
@@ -50,9 +56,10 @@ def from_base32(text: str) -> bytes:
 
 
 def normalise_hash(value: Any) -> str:
-    """Any of Nix's notations → ``ALGORITHM:<Nix base-32>``.
+    """Turn any of Nix's notations into ``ALGORITHM:<Nix base 32>``.
 
-    :raises ValueError: when it is none of them.
+    :param value: a string, or an object as in the JSON of new commands.
+    :raises ValueError: it is none of them.
     """
     if isinstance(value, dict):  # {"algorithm": "sha256", "format": "base64", "hash": "…"}
         value = f"{value.get('algorithm')}-{value.get('hash')}"
@@ -68,9 +75,10 @@ def normalise_hash(value: Any) -> str:
 
 
 def to_sri(value: Any) -> str:
-    """Any of Nix's notations → ``ALGORITHM-<base64>``, as people meet it in pins.
+    """Turn any of Nix's notations into ``ALGORITHM-<base64>``, the notation of pins.
 
-    :raises ValueError: when it is none of them.
+    :param value: see `normalise_hash`.
+    :raises ValueError: it is none of them.
     """
     algorithm, _, text = normalise_hash(value).partition(":")
     return f"{algorithm}-{base64.b64encode(from_base32(text)).decode()}"
@@ -112,33 +120,37 @@ class Hash:
 
     @classmethod
     def of(cls, data: bytes) -> Hash:
-        """The SHA-256 of ``data``."""
+        """The SHA-256 of bytes.
+
+        :param data: the bytes.
+        """
         return cls("sha256", hashlib.sha256(data).digest())
 
     @classmethod
     def parse(cls, text: str) -> Hash:
         """Read ``sha256:<base 32 | hex | base64>`` or ``sha256-<base64>`` (SRI).
 
-        :raises ValueError: on anything else.
+        :param text: the digest.
+        :raises ValueError: it is anything else.
         """
         algorithm, _, digits = normalise_hash(text).partition(":")
         return cls(algorithm, from_base32(digits))
 
     @property
     def nix32(self) -> str:
-        """The digest alone, in Nix's base 32: what file names in a cache use."""
+        """The digest in Nix's base 32, without the algorithm. The file names of a cache use it."""
         return to_base32(self.digest)
 
     @property
     def hex(self) -> str:
-        """The digest alone, in lower-case hexadecimal."""
+        """The digest in lower-case hexadecimal, without the algorithm."""
         return self.digest.hex()
 
     @property
     def sri(self) -> str:
-        """``sha256-<base64>``."""
+        """The digest as ``sha256-<base64>``."""
         return f"{self.algorithm}-{base64.b64encode(self.digest).decode('ascii')}"
 
     def __str__(self) -> str:
-        """``sha256:<base 32>``: what narinfo files and signatures use."""
+        """The digest as ``sha256:<base 32>``, the notation of narinfo files and signatures."""
         return f"{self.algorithm}:{self.nix32}"

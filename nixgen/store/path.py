@@ -1,4 +1,4 @@
-"""A store path as a value: the digest that identifies it, and its name.
+"""A store path as a value, with its digest and its name.
 
 Format: ``/nix/store/<digest>-<name>``, where the digest is 32 characters of Nix's base 32 and the
 name has at most 211 characters (Nix manual, "Store path"). `StorePath.parse` checks a text;
@@ -7,12 +7,23 @@ name has at most 211 characters (Nix manual, "Store path"). `StorePath.parse` ch
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Self
 
 from attrs import frozen
 
-__all__ = ["BASE_NAME", "STORE", "StorePath", "base_name", "path_digest", "path_name"]
+from nixgen.store.digest import Hash, to_base32
+
+__all__ = [
+    "BASE_NAME",
+    "STORE",
+    "StorePath",
+    "base_name",
+    "content_path",
+    "path_digest",
+    "path_name",
+]
 
 STORE = "/nix/store"
 """The folder of a store unless it was made for another one."""
@@ -23,7 +34,7 @@ BASE_NAME = re.compile(r"([0-9abcdfghijklmnpqrsvwxyz]{32})-([0-9A-Za-z+\-._?=]{1
 
 @frozen(order=True)
 class StorePath:
-    """One path directly in a Nix store.
+    """A path directly in a Nix store.
 
     :param digest: the 32 base-32 characters before the first dash; a cache's files are named by it.
     :param name: the rest, after that dash, such as ``hello-2.12.1``.
@@ -52,7 +63,7 @@ class StorePath:
 
     @property
     def base_name(self) -> str:
-        """``<digest>-<name>``: how narinfo files and references spell a path."""
+        """The path without its folder, ``<digest>-<name>``. Narinfo files and references use it."""
         return f"{self.digest}-{self.name}"
 
     def __str__(self) -> str:
@@ -61,7 +72,7 @@ class StorePath:
 
 
 def base_name(path: str) -> str:
-    """``<digest>-<name>`` of a store path.
+    """A store path without its folder, ``<digest>-<name>``.
 
     Nothing is checked, here and in the functions below: closures have thousands of paths, and Nix
     has checked what its database holds.
@@ -85,3 +96,19 @@ def path_name(path: str) -> str:
     :param path: a store path, or its base name.
     """
     return path.rpartition("/")[2][33:]
+
+
+def content_path(kind: str, content: Hash, name: str, *, folder: str = STORE) -> str:
+    """The store path of a content address (Nix manual, "Complete Store Path Calculation").
+
+    :param kind: the kind of content with its references, such as ``source`` or ``text:<path>``.
+    :param content: the hash of the content.
+    :param name: the name of the path.
+    :param folder: the store.
+    """
+    fingerprint = f"{kind}:sha256:{content.hex}:{folder}:{name}"
+    digest = bytearray(20)
+    # Folded to 20 bytes by exclusive or, as Nix's compressHash does.
+    for index, byte in enumerate(hashlib.sha256(fingerprint.encode()).digest()):
+        digest[index % 20] ^= byte
+    return f"{folder}/{to_base32(bytes(digest))}-{name}"

@@ -6,11 +6,9 @@ Source of the rules: ``makeStorePath``, ``makeTextPath`` and ``makeFixedOutputPa
 
 from __future__ import annotations
 
-import hashlib
-
 from nixgen.cache.format.narinfo import NarInfo
-from nixgen.store.digest import Hash, to_base32
-from nixgen.store.path import path_name
+from nixgen.store.digest import Hash
+from nixgen.store.path import content_path, path_name
 
 __all__ = ["follows_from_content"]
 
@@ -44,11 +42,4 @@ def follows_from_content(info: NarInfo) -> bool:
 
 
 def _path(info: NarInfo, kind: str, content: Hash) -> str:
-    name = path_name(info.store_path)
-    text = f"{kind}:sha256:{content.hex}:{info.store_directory}:{name}"
-    digest = hashlib.sha256(text.encode()).digest()
-    # Folded to 20 bytes by exclusive or, as Nix's compressHash does.
-    folded = bytearray(20)
-    for index, byte in enumerate(digest):
-        folded[index % 20] ^= byte
-    return f"{info.store_directory}/{to_base32(bytes(folded))}-{name}"
+    return content_path(kind, content, path_name(info.store_path), folder=info.store_directory)

@@ -1,6 +1,7 @@
-"""machine.json, the machines of a cluster on EC2: read into machines and clusters, and written from them.
+"""Read and write descriptors: machine.json, the machines of clusters on EC2.
 
-The document is nixgen/machine/1 (``nixgen/documents/machine-1.json``). An older form, with ``masters.configs[]``, is read as well.
+The schema is ``nixgen/machine/1``, in ``nixgen/documents/machine-1.json``. An older form with
+``masters.configs[]`` is read, too.
 """
 
 from nixgen.documents.descriptor.read import Descriptor, read_descriptor

@@ -1,4 +1,4 @@
-"""The older form of machine.json, which Nix expressions of NixOps deployments have read directly.
+"""Translate the older form of machine.json, which the Nix expressions of NixOps deployments read.
 
 ::
 
@@ -7,7 +7,8 @@
       "workers": { "aws": { …, "storageSize": 20 }, "configs": [ … ] },
       "membership": { "master-0": [ "worker-0" ] } }
 
-The region was an argument of those expressions, us-east-1 unless given; here it may be a member of the document.
+The region was an argument of those expressions, by default us-east-1. Here it may be a member of the
+document.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _REGION = "us-east-1"
 _OF_ROLE = {"instanceType": "instanceType", "securityGroupIds": "securityGroups"}
 #: member of ``configs[]`` → member of the machine
 _OF_MACHINE = {"aws-subnetId": "subnet", "pods-cidr": "podNetwork"}
-#: what those expressions made of ``storageSize``
+#: The volume that those expressions made from ``storageSize``.
 _VOLUME = {
     "device": "/dev/xvdf",
     "type": "gp2",
@@ -38,6 +39,10 @@ _VOLUME = {
 
 
 def is_older(document: Any) -> bool:
+    """Whether a document has the older form.
+
+    :param document: as `json.loads` returns it.
+    """
     return (
         isinstance(document, dict)
         and "schema" not in document
@@ -48,9 +53,13 @@ def is_older(document: Any) -> bool:
 
 
 def translated(document: Mapping[str, Any]) -> tuple[JsonText, Mapping[JsonPath, JsonPath]]:
-    """The same as nixgen/machine/1, sound or not, and where its parts stood."""
+    """Translate a document to the form of ``nixgen/machine/1``, without checking it.
+
+    :param document: in the older form.
+    :return: the new text, and the path in it → the path in the older form.
+    """
     places: dict[JsonPath, JsonPath] = {}
-    # what is not known stays, for the schema to name
+    # unknown members stay, so that the schema names them
     rest = {name: value for name, value in document.items() if name not in _KINDS}
     newer: dict[str, Any] = {"schema": "nixgen/machine/1", "region": _REGION, "masters": [], **rest}
     for kind in _KINDS:

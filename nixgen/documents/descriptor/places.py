@@ -1,4 +1,4 @@
-"""Where a part of the models stands in the descriptor that they were read from."""
+"""Find the place of a part of the models in the descriptor that they were read from."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from nixgen.documents.jsontext import JsonPath
 __all__ = ["json_path"]
 
 _STEP = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)|\[(\d+)\]")
-#: names that are not the model's in another spelling
+#: Field of a model → member of the document, where the names differ.
 _RENAMED = {"port": "from", "last": "to"}
 
 
 def json_path(document: Mapping[str, Any], model_path: str) -> JsonPath:
-    """``machines.worker-0.ec2.storage[1].mount_point`` → ``workers[0].storage[1].mountPoint``."""
+    """The place in a descriptor of a part of the models.
+
+    Example: ``machines.worker-0.ec2.storage[1].mount_point`` → ``workers[0].storage[1].mountPoint``.
+
+    :param document: the descriptor.
+    :param model_path: the path in the models.
+    """
     steps = [match[1] or int(match[2]) for match in _STEP.finditer(model_path)]
     seat = _seat(document, str(steps[1]))
     entry: Mapping[str, Any] = document[seat[0]][seat[1]]
@@ -29,7 +35,7 @@ def json_path(document: Mapping[str, Any], model_path: str) -> JsonPath:
         case ["ids", str(member)]:
             return (*_seat(document, member), "id")
         case ["ec2", *rest] | rest:
-            return (*seat, *map(_spelled, rest))
+            return (*seat, *map(_member_name, rest))
 
 
 def _seat(document: Mapping[str, Any], name: str) -> tuple[str, int]:
@@ -44,14 +50,14 @@ def _seat(document: Mapping[str, Any], name: str) -> tuple[str, int]:
 def _shared(
     document: Mapping[str, Any], kind: str, name: str, rest: list[str | int]
 ) -> JsonPath | None:
-    """A part of a subnet or group that several machines refer to; None when only its id is known."""
+    """The place in a subnet or group that machines share; None if the document has only its id."""
     for index, entry in enumerate(document.get(kind, ())):
         if entry["id"] == name:
-            return (kind, index, *map(_spelled, rest))
+            return (kind, index, *map(_member_name, rest))
     return None
 
 
-def _spelled(step: str | int) -> str | int:
+def _member_name(step: str | int) -> str | int:
     if isinstance(step, int):
         return step
     first, *words = _RENAMED.get(step, step).split("_")

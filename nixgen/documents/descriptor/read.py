@@ -1,4 +1,4 @@
-"""The reader of descriptors: machine.json to `Machine`, with every problem of the file at its place."""
+"""Read machine.json into `Machine` and `Cluster`. Each problem of the file has its line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from nixgen.models import (
 __all__ = ["SCHEMA", "Descriptor", "read_descriptor"]
 
 SCHEMA = "nixgen/machine/1"
-#: where, what is wrong, what to do
+#: The place, the message, the hint.
 _Fault = tuple[JsonPath, str, str | None]
 
 
@@ -68,7 +68,7 @@ def read_descriptor(
         folder = Path(origin.file).parent if origin else Path()
     source = _Source.read(str(path), folder)
     document = source.text.document
-    wrong: list[_Fault] = [(place, said, None) for place, said in faults("machine-1", source.text)]
+    wrong: list[_Fault] = [(*fault, None) for fault in faults("machine-1", source.text)]
     wrong = wrong or list(_contradictions(document))
     if not wrong:
         machines = _machines(document, masters or {}, workers or {})
@@ -81,7 +81,7 @@ def read_descriptor(
         ]
         if not wrong:
             return read
-    # what the older form says once is wrong in several machines
+    # A value of the older form may count for several machines, and its fault is reported once.
     placed = tuple(dict.fromkeys(map(source.placed, wrong)))
     raise DescriptorError(
         f"{source.file} has {len(placed)} problem{'' if len(placed) == 1 else 's'}",
@@ -91,11 +91,12 @@ def read_descriptor(
 
 @frozen
 class _Source:
-    """
-    :param file: as it was named.
-    :param text: in the form of nixgen/machine/1, translated into it if need be.
-    :param written: as it was written.
-    :param places: where parts of ``text`` stand in ``written``, when that is another form.
+    """The text of a descriptor, in either form.
+
+    :param file: its name in messages.
+    :param text: the text in the form of ``nixgen/machine/1``, perhaps a translation.
+    :param written: the text of the file.
+    :param places: path in ``text`` → path in ``written``, for a translation.
     """
 
     file: str
@@ -105,7 +106,13 @@ class _Source:
 
     @classmethod
     def read(cls, file: str, folder: Path) -> _Source:
-        written = _parsed(file, folder)
+        written = JsonText.read(
+            folder / file,
+            file,
+            DescriptorError,
+            missing=f"it was looked for in {folder}",
+            malformed=None,
+        )
         document = written.document
         if is_older(document):
             newer, places = translated(document)
@@ -120,7 +127,7 @@ class _Source:
         return cls(file, written, written, {})
 
     def placed(self, fault: _Fault) -> _Fault:
-        """A fault with the place where it was written."""
+        """The fault with its place in the text of the file."""
         path, message, hint = fault
         known = path
         while known and known not in self.places:
@@ -132,24 +139,8 @@ class _Source:
         return Problem(path_text(path) or "the document", message, where=where, hint=hint)
 
 
-def _parsed(file: str, folder: Path) -> JsonText:
-    try:
-        return JsonText.parse((folder / file).read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise DescriptorError(f"{file} is not UTF-8 text: {error.reason}") from error
-    except OSError as error:
-        raise DescriptorError(
-            f"{file} cannot be read: {error.strerror}",
-            hint=f"it was looked for in {folder}",
-        ) from error
-    except ValueError as error:
-        line = f":{error.lineno}" if hasattr(error, "lineno") else ""
-        message = getattr(error, "msg", error)
-        raise DescriptorError(f"{file} is not JSON: {message}", where=f"{file}{line}") from error
-
-
 def _contradictions(document: Mapping[str, Any]) -> Iterator[_Fault]:
-    """What the schema cannot say and models cannot hold: names that nobody has, or two have."""
+    """The faults that the schema cannot find: names that no machine has, or that two have."""
     yield from _repeated(document, "subnets")
     yield from _repeated(document, "securityGroups")
     owners: dict[str, JsonPath] = {}
@@ -162,7 +153,7 @@ def _contradictions(document: Mapping[str, Any]) -> Iterator[_Fault]:
                 "give each machine its own name",
             )
         if kind == "workers" and "podNetwork" in machine:
-            yield (kind, index, "podNetwork"), "is the master's to say", "move it to the master"
+            yield (kind, index, "podNetwork"), "belongs to the master", "move it to the master"
     yield from _membership(document, owners)
 
 
@@ -195,11 +186,11 @@ def _membership(document: Mapping[str, Any], owners: Mapping[str, JsonPath]) -> 
 def _named(
     owners: Mapping[str, JsonPath], name: str, kind: str, place: JsonPath
 ) -> Iterator[_Fault]:
-    found = owners.get(name)
-    if found is None:
+    owner = owners.get(name)
+    if owner is None:
         yield place, f"there is no machine {name!r}", f"add it to {kind}, or correct the name"
-    elif found[0] != kind:
-        yield place, f"{name!r} is one of the {found[0]}, not of the {kind}", None
+    elif owner[0] != kind:
+        yield place, f"{name!r} is one of the {owner[0]}, not of the {kind}", None
 
 
 def _seats(document: Mapping[str, Any]) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
@@ -240,7 +231,10 @@ def _clusters(document: Mapping[str, Any], machines: Mapping[str, Machine]) -> I
 
 
 def _given(entry: Mapping[str, Any], **names: str) -> dict[str, Any]:
-    """Fields of a model by their names in the document, those that it has."""
+    """The fields of a model that the document has.
+
+    :param names: field of the model → member of the document.
+    """
     return {field: entry[name] for field, name in names.items() if name in entry}
 
 
@@ -264,7 +258,11 @@ def _ec2(
     subnets: dict[str, Subnet],
     groups: dict[str, SecurityGroup],
 ) -> Ec2:
-    """:param subnets: by id; one that is mentioned only is added. Likewise ``groups``."""
+    """The EC2 instance of a machine.
+
+    :param subnets: id → subnet. A subnet that the document only mentions is added.
+    :param groups: id → security group, likewise.
+    """
     return Ec2(
         entry["instanceType"],
         region=region,

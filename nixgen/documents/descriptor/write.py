@@ -1,4 +1,4 @@
-"""From `Machine` to machine.json."""
+"""Write `Machine` and `Cluster` as machine.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["descriptor"]
 
 
 def descriptor(machines: Iterable[Machine], clusters: Iterable[Cluster]) -> dict[str, Any]:
-    """The document nixgen/machine/1 of all machines that belong to a cluster.
+    """The document ``nixgen/machine/1`` of all machines that belong to a cluster.
 
     :param machines: Machines of a sound project.
     :param clusters: Clusters of the project.
@@ -33,7 +33,7 @@ def descriptor(machines: Iterable[Machine], clusters: Iterable[Cluster]) -> dict
     if len(regions) > 1:
         raise UsageError(
             f"the machines are in {len(regions)} regions: {', '.join(regions)}",
-            hint="a descriptor is of one region",
+            hint="a descriptor describes one region",
         )
     subnets = {ec2.subnet.id: ec2.subnet for _, _, ec2 in placed}
     groups = {group.id: group for _, _, ec2 in placed for group in ec2.security_groups}

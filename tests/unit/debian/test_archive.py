@@ -1,4 +1,4 @@
-"""Archives that try to leave their folder are refused, whole."""
+"""A .deb with an unsafe member is refused completely."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ GOOD = ("./bin/busybox", b"\x7fELF program")
         (".zst", lambda data: zstandard.ZstdCompressor().compress(data)),
     ],
 )
-def test_every_compression_of_dpkg(suffix: str, encode: Callable[[bytes], bytes]) -> None:
+def test_every_compression_of_dpkg_is_read(suffix: str, encode: Callable[[bytes], bytes]) -> None:
     assert read_member(deb_of(encode(tar_of(GOOD)), suffix), "bin/busybox") == GOOD[1]
 
 
@@ -81,7 +81,7 @@ def test_every_compression_of_dpkg(suffix: str, encode: Callable[[bytes], bytes]
         ([special("./x"), special("./x")], "twice"),
     ],
 )
-def test_evil_members(evil: list[tarfile.TarInfo], message: str) -> None:
+def test_an_unsafe_member_is_refused(evil: list[tarfile.TarInfo], message: str) -> None:
     with pytest.raises(VerifyError, match=message):
         read_member(deb_of(tar_of(GOOD, *evil)), "bin/busybox")
 
@@ -96,12 +96,12 @@ def test_evil_members(evil: list[tarfile.TarInfo], message: str) -> None:
         (lambda deb: deb.replace(b"data.tar   ", b"data.tar.lz"), "unknown compression"),
     ],
 )
-def test_damaged_archives(spoil: Callable[[bytes], bytes], message: str) -> None:
+def test_a_damaged_archive_is_refused(spoil: Callable[[bytes], bytes], message: str) -> None:
     with pytest.raises(VerifyError, match=message):
         read_member(spoil(deb_of(tar_of(GOOD))), "bin/busybox")
 
 
-def test_a_link_is_not_the_program() -> None:
+def test_a_link_is_not_read_as_a_file() -> None:
     link = special("./bin/busybox", tarfile.SYMTYPE, link="/bin/sh")
     with pytest.raises(VerifyError, match="no file"):
         read_member(deb_of(tar_of(link)), "bin/busybox")

@@ -1,4 +1,4 @@
-"""The lock file: round trip, and every way to be wrong named with file and place."""
+"""The lock file: it is read back as written, and each fault has its place."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def written(folder: Path, document: object) -> Path:
     return path
 
 
-def test_round_trip_is_byte_for_byte(tmp_path: Path) -> None:
+def test_a_lock_is_read_and_written_byte_for_byte(tmp_path: Path) -> None:
     lock = read_lock(written(tmp_path, GOOD))
     text = dump_lock(lock)
     assert json.loads(text) == GOOD
@@ -94,7 +94,7 @@ def change(field: str, value: object) -> Callable[[dict[str, Any]], object]:
         (lambda d: d.update(suite=12), "suite"),
     ],
 )
-def test_wrong_values_are_named(
+def test_the_error_names_each_wrong_value(
     tmp_path: Path, spoil: Callable[[dict[str, Any]], object], place: str
 ) -> None:
     document = copy.deepcopy(GOOD)
@@ -110,12 +110,12 @@ def test_wrong_values_are_named(
     ("content", "message"),
     [("{", "not JSON"), ("[]", "not an object"), ('{"schema": "nixgen/debian-lock/9"}', "schema")],
 )
-def test_files_that_are_no_lock(tmp_path: Path, content: str, message: str) -> None:
+def test_a_file_that_is_no_lock_is_refused(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(LockError, match=message):
         read_lock(written(tmp_path, content))
 
 
-def test_a_missing_file_says_how_to_write_it(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_file_has_a_hint(tmp_path: Path) -> None:
     with pytest.raises(LockError) as caught:
         read_lock(tmp_path / "debian.lock.json")
     assert "nixgen inputs update" in (caught.value.hint or "")

@@ -1,4 +1,4 @@
-"""Mirrors and downloads: order, fallbacks, and what is said when a file is gone, changed, or out of reach."""
+"""Mirrors and downloads: their order, and the errors of missing, changed and unreachable files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NoApt:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
-    """A mirror on loopback; put files below tmp_path/debian."""
+    """A mirror on loopback, with the files below tmp_path/debian."""
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *args: object, **more: object) -> None:
@@ -83,7 +83,7 @@ def mirrors(*urls: str) -> Mirrors:
     return Mirrors(debian=urls, security=tuple(f"{url}-security" for url in urls))
 
 
-def test_a_mirror_that_was_named_is_the_only_one_and_implies_security() -> None:
+def test_a_mirror_in_the_variable_is_the_only_one_and_implies_security() -> None:
     found = find_mirrors(
         [target("http://apt/debian", "debian"), target("http://apt/sec/", "debian-security")],
         {"NIXGEN_DEBIAN_MIRROR": "http://mine/debian/"},
@@ -97,13 +97,13 @@ def test_a_mirror_that_was_named_is_the_only_one_and_implies_security() -> None:
 
 
 @pytest.mark.parametrize("environment", [{}, {"NIXGEN_DEBIAN_MIRROR": "ftp.debian.org"}])
-def test_without_a_usable_mirror_the_hint_says_what_to_set(environment: Mapping[str, str]) -> None:
+def test_the_error_without_a_mirror_names_the_variable(environment: Mapping[str, str]) -> None:
     with pytest.raises(MirrorError) as caught:
         find_mirrors([], environment)
     assert "NIXGEN_DEBIAN_MIRROR" in (caught.value.hint or "")
 
 
-def test_no_apt_and_no_mirror(tmp_path: Path) -> None:
+def test_no_apt_and_no_mirror_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MirrorError) as caught:
         open_index("bookworm", "amd64", NoApt(), folder=tmp_path, environment={})
     assert "NIXGEN_DEBIAN_MIRROR" in (caught.value.hint or "")
@@ -116,21 +116,21 @@ def test_the_next_mirror_is_tried(served: str, tmp_path: Path) -> None:
     assert data == b"right"
 
 
-def test_a_superseded_file_says_so(served: str) -> None:
+def test_the_error_of_a_superseded_file_says_so(served: str) -> None:
     with pytest.raises(MirrorError) as caught:
         fetch_verified(mirrors(served), "debian", "pool/gone.deb", "0" * 64, what="gone 1")
     assert "gone 1" in caught.value.message
     assert "nixgen inputs update" in (caught.value.hint or "")
 
 
-def test_a_changed_file_says_so(served: str, tmp_path: Path) -> None:
+def test_the_error_of_a_changed_file_says_so(served: str, tmp_path: Path) -> None:
     put(tmp_path, "debian/pool/a.deb", b"other")
     with pytest.raises(MirrorError) as caught:
         fetch_verified(mirrors(served), "debian", "pool/a.deb", "0" * 64, what="a 1")
     assert "as it was locked" in caught.value.message
 
 
-def test_an_unreachable_mirror_says_so() -> None:
+def test_the_error_of_an_unreachable_mirror_says_so() -> None:
     dead = f"http://127.0.0.1:{closed_port()}/debian"
     with pytest.raises(MirrorError) as caught:
         fetch_verified(mirrors(dead), "debian", "pool/a.deb", "0" * 64, what="a 1")
@@ -240,7 +240,7 @@ def publish(folder: Path, content: bytes, *, signed: bytes | None = None) -> Non
     put(folder, f"debian/dists/bookworm/{path}", lzma.compress(content))
 
 
-def test_an_index_straight_from_a_mirror(served: str, tmp_path: Path) -> None:
+def test_an_index_is_read_from_a_mirror(served: str, tmp_path: Path) -> None:
     publish(tmp_path, LIST)
     said: list[str] = []
     given = {"NIXGEN_DEBIAN_MIRROR": served}
@@ -253,7 +253,7 @@ def test_an_index_straight_from_a_mirror(served: str, tmp_path: Path) -> None:
     assert any("bookworm-security is left out" in line for line in said)
 
 
-def test_a_list_that_is_not_what_the_release_names(served: str, tmp_path: Path) -> None:
+def test_a_list_with_another_hash_is_refused(served: str, tmp_path: Path) -> None:
     publish(tmp_path, LIST, signed=b"something else")
     given = {"NIXGEN_DEBIAN_MIRROR": served}
     with pytest.raises(MirrorError, match="not what its InRelease names"):
@@ -261,7 +261,7 @@ def test_a_list_that_is_not_what_the_release_names(served: str, tmp_path: Path) 
     assert not list((tmp_path / "c").iterdir())
 
 
-def test_the_cache_is_read_instead_of_the_list(tmp_path: Path) -> None:
+def test_a_cached_index_is_read_instead_of_the_list(tmp_path: Path) -> None:
     def never() -> str:
         raise AssertionError
 
@@ -286,7 +286,7 @@ class _Apt:
         return Completed(status=0, stdout=line.encode() + b"\n", stderr=b"")
 
 
-def test_apt_is_asked_twice_and_then_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apt_is_run_twice_and_then_its_error_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apt, "_PAUSE", 0)
     assert machine_mirrors(_Apt(1), {}).debian == ("http://m/debian",)
     with pytest.raises(MirrorError, match="does not say which mirrors") as caught:

@@ -1,4 +1,4 @@
-"""Resolution: alternatives, providers, versions, policies, cycles, and what is reported when a name is wrong."""
+"""Resolution: alternatives, providers, versions, policies, cycles, and errors of wrong names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def package(name: str, version: str = "1", *, archive: str = "debian", **fields:
 def resolved(
     wanted: Iterable[str], *entries: Entry, policy: Policy = PLAIN, **options: Any
 ) -> Resolution:
-    with Index.of(entries) as index:
+    with Index.in_memory(entries) as index:
         return resolve(wanted, index, policy=policy, **options)
 
 
@@ -52,7 +52,7 @@ def test_dependencies_and_pre_dependencies_are_followed() -> None:
     assert found == {"app", "lib", "data", "early", "deep"}
 
 
-def test_first_existing_alternative_counts() -> None:
+def test_the_first_existing_alternative_counts() -> None:
     assert names(
         package("app", depends="gone | two | three"), package("two"), package("three")
     ) == {
@@ -61,12 +61,12 @@ def test_first_existing_alternative_counts() -> None:
     }
 
 
-def test_an_alternative_in_too_old_a_version_is_passed_over() -> None:
+def test_an_alternative_with_too_old_a_version_is_left_out() -> None:
     found = names(package("app", depends="old (>= 2) | new"), package("old"), package("new"))
     assert found == {"app", "new"}
 
 
-def test_a_provider_stands_in() -> None:
+def test_a_provider_replaces_a_missing_package() -> None:
     assert names(package("app", depends="mta"), package("exim", provides="mta, x")) == {
         "app",
         "exim",
@@ -83,7 +83,7 @@ def test_a_versioned_relation_needs_a_versioned_provider() -> None:
     assert found == {"app", "c-right"}
 
 
-def test_a_provider_asked_for_by_name_is_preferred() -> None:
+def test_a_provider_that_the_project_names_is_preferred() -> None:
     entries = (
         package("app", depends="awk"),
         package("gawk", provides="awk"),
@@ -102,7 +102,7 @@ def test_the_security_archive_wins_by_version() -> None:
     assert (locked.version, locked.archive) == ("1.0-1+deb12u2", "debian-security")
 
 
-def test_policy_drops_edges_but_not_what_was_asked_for() -> None:
+def test_the_policy_drops_dependencies_but_no_requested_package() -> None:
     policy = Policy(
         skip=frozenset({"debconf"}),
         drop=((re.compile("git"), re.compile("perl")),),
@@ -118,7 +118,7 @@ def test_policy_drops_edges_but_not_what_was_asked_for() -> None:
     assert names(*entries, want="debconf", policy=policy) == {"debconf"}
 
 
-def test_every_unknown_name_is_reported_with_what_is_close() -> None:
+def test_every_unknown_name_is_reported_with_close_names() -> None:
     with pytest.raises(ModelError) as caught:
         resolved(
             ["redsi-tools", "nonsense-qqqq"],
@@ -131,7 +131,7 @@ def test_every_unknown_name_is_reported_with_what_is_close() -> None:
     assert "redis-tools" in (second.hint or "")
 
 
-def test_a_missing_dependency_names_who_needs_it() -> None:
+def test_the_error_of_a_missing_dependency_names_the_package() -> None:
     with pytest.raises(ModelError) as caught:
         names(package("app", depends="ghost | phantom"))
     assert "app needs ghost | phantom" in caught.value.problems[0].message
@@ -155,7 +155,7 @@ def test_cycles_become_units_and_units_have_no_cycle() -> None:
     assert units == {"b": ("b", "c"), "python3": ("python3", "python3-lib")}
 
 
-def test_a_policy_unit_takes_in_what_lies_between_its_members() -> None:
+def test_a_unit_of_the_policy_includes_packages_between_its_members() -> None:
     edges = {"p1": ("middle",), "middle": ("p2",), "p2": ()}
     assert components(edges, lambda n: "p" if n in {"p1", "p2"} else None) == {
         "p": ("middle", "p1", "p2")
@@ -169,7 +169,7 @@ def test_long_chains_do_not_exhaust_the_stack() -> None:
     assert len(members) == size
 
 
-def test_relations_as_written_in_control_files() -> None:
+def test_relations_of_control_files_are_read() -> None:
     groups = parse_relations("libc6 (>= 2.34), aa:any | bb (<<1:2~), , perl:any (= 5)")
     assert [[(r.name, r.operator, r.version) for r in group] for group in groups] == [
         [("libc6", ">=", "2.34")],
@@ -178,7 +178,7 @@ def test_relations_as_written_in_control_files() -> None:
     ]
 
 
-def test_parse_skips_stanzas_without_a_file() -> None:
+def test_stanzas_without_a_file_are_left_out() -> None:
     text = (
         "Package: a\nVersion: 1\nFilename: pool/a.deb\nSize: 3\nSHA256: ff\nDescription: x\n Depends: no\n"
         "\nPackage: virtual\nVersion: 2\n\n"

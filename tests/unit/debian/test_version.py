@@ -1,4 +1,4 @@
-"""Version order is dpkg's."""
+"""Versions have the order of dpkg."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ LADDER = [
 
 
 @pytest.mark.parametrize(("lower", "higher"), [*itertools.pairwise(LADDER)])
-def test_order(lower: str, higher: str) -> None:
+def test_versions_are_ordered_as_dpkg_orders_them(lower: str, higher: str) -> None:
     assert version_key(lower) < version_key(higher)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("1.0", "1.00"), ("1.", "1.0"), ("0:1", "1"), ("1", "1-0")]
 )
-def test_equal(one: str, other: str) -> None:
+def test_equal_versions_have_equal_keys(one: str, other: str) -> None:
     assert version_key(one) == version_key(other)
 
 

@@ -96,7 +96,7 @@ def edited(original: dict[str, Any], edit: Callable[[dict[str, Any]], Any]) -> d
 
 
 def problems(folder: Path, document: Any) -> dict[str, str]:
-    """JSON path → what is wrong there; every place is a line of the file."""
+    """JSON path → the message. Every problem has a line of the file."""
     file = write(folder, document)
     with pytest.raises(DescriptorError) as caught:
         read_descriptor(file)
@@ -221,7 +221,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, str]]] = {
     ),
     "pods of a worker": (
         lambda d: d["workers"][0].update(podNetwork="10.48.0.0/12"),
-        {"workers[0].podNetwork": "is the master's to say"},
+        {"workers[0].podNetwork": "belongs to the master"},
     ),
     "host bits": (
         lambda d: d["masters"][0].update(podNetwork="10.32.0.1/12"),
@@ -265,7 +265,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_names_what_is_wrong(name: str, tmp_path: Path) -> None:
+def test_the_error_names_each_fault(name: str, tmp_path: Path) -> None:
     edit, expected = FAULTS[name]
     found = problems(tmp_path, edited(SOUND, edit))
     assert found.keys() == expected.keys()
@@ -289,7 +289,7 @@ def test_names_what_is_wrong(name: str, tmp_path: Path) -> None:
         (lambda d: d.update(oidc={}), "oidc"),
     ],
 )
-def test_names_what_is_wrong_in_the_older_form(
+def test_the_error_names_each_fault_of_the_older_form(
     edit: Callable[[dict[str, Any]], Any], path: str, tmp_path: Path
 ) -> None:
     assert list(problems(tmp_path, edited(OLDER, edit))) == [path]
@@ -306,13 +306,13 @@ def test_names_what_is_wrong_in_the_older_form(
         ("[" * 100_000, "is not JSON: it is nested too deeply"),
     ],
 )
-def test_what_is_no_descriptor_is_said_to_be_none(text: str, said: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_descriptor_is_refused(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(DescriptorError, match=r".*") as caught:
         read_descriptor(write(tmp_path, text))
     assert said in caught.value.message
 
 
-def test_a_descriptor_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_descriptor_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DescriptorError, match=r"nowhere\.json cannot be read: No such file"):
         read_descriptor("nowhere.json", folder=tmp_path)
     (tmp_path / "bytes.json").write_bytes(b"\xff")
@@ -327,7 +327,7 @@ def test_a_relative_path_starts_at_the_file_that_reads_it() -> None:
 
 
 @given(clusters())
-def test_what_is_written_is_sound_and_read_as_it_was(
+def test_a_written_descriptor_is_read_back(
     content: tuple[list[Machine], list[Cluster]],
 ) -> None:
     machines, clusters = content

@@ -78,7 +78,7 @@ def said(error: LockError) -> list[str]:
     return [f"{problem.path}: {problem.message}" for problem in error.problems]
 
 
-def test_the_shipped_pins_are_sound() -> None:
+def test_the_shipped_pins_have_no_faults() -> None:
     inputs = Inputs.read(default_inputs())
     assert inputs.debian.origin == "bookworm"
     assert inputs.pins["nixpkgs"].fields["rev"] == REV
@@ -86,7 +86,7 @@ def test_the_shipped_pins_are_sound() -> None:
 
 
 @pytest.mark.parametrize("kind", SOUND)
-def test_every_type_with_every_field_is_sound(tmp_path: Path, kind: str) -> None:
+def test_every_type_with_every_field_has_no_faults(tmp_path: Path, kind: str) -> None:
     pins = Inputs.read(write(tmp_path, {"x": SOUND[kind]})).pins
     assert pins["x"].type == kind
     assert {"type": kind, **pins["x"].fields} == SOUND[kind]
@@ -104,7 +104,7 @@ def test_every_type_with_every_field_is_sound(tmp_path: Path, kind: str) -> None
         ("debian", "bookworm"),
     ],
 )
-def test_where_a_pin_comes_from(tmp_path: Path, kind: str, origin: str) -> None:
+def test_a_pin_has_its_origin(tmp_path: Path, kind: str, origin: str) -> None:
     assert Inputs.read(write(tmp_path, {"x": SOUND[kind]})).pins["x"].origin == origin
 
 
@@ -116,12 +116,12 @@ def test_where_a_pin_comes_from(tmp_path: Path, kind: str, origin: str) -> None:
         ('{"schema": "nixgen/inputs/9"}', "'nixgen/inputs/9'"),
     ],
 )
-def test_another_kind_of_file(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "flake-inputs.json").write_text(text)
     assert message in wrong(tmp_path / "flake-inputs.json").message
 
 
-def test_what_is_not_json_is_told_with_its_line(tmp_path: Path) -> None:
+def test_the_error_of_a_file_that_is_not_json_has_its_line(tmp_path: Path) -> None:
     path = tmp_path / "flake-inputs.json"
     path.write_text('{\n  "schema": "nixgen/inputs/1",\n  "inputs": { "a" }\n}\n')
     assert wrong(path).where == "flake-inputs.json:3"
@@ -163,7 +163,7 @@ def test_what_is_not_json_is_told_with_its_line(tmp_path: Path) -> None:
         ("path", {"type": "svn"}, "inputs.x.type: must be one of debian, git, github, gitlab"),
     ],
 )
-def test_names_what_is_wrong_with_a_field(
+def test_the_error_names_a_wrong_field(
     tmp_path: Path, kind: str, change: dict[str, Any], says: str
 ) -> None:
     error = wrong(write(tmp_path, {"x": {**SOUND[kind], **change}}))
@@ -175,7 +175,7 @@ def test_names_what_is_wrong_with_a_field(
     ("kind", "field"),
     [(kind, field) for kind, entry in SOUND.items() for field in entry if field != "type"],
 )
-def test_a_field_that_must_be_there(tmp_path: Path, kind: str, field: str) -> None:
+def test_a_missing_field_is_a_fault(tmp_path: Path, kind: str, field: str) -> None:
     optional = {"host", "ref", "lastModified"} | ({"narHash"} if kind == "path" else set())
     entry = {name: value for name, value in SOUND[kind].items() if name != field}
     path = write(tmp_path, {"x": entry})
@@ -201,12 +201,12 @@ def test_a_field_that_must_be_there(tmp_path: Path, kind: str, field: str) -> No
         ({"1a": SOUND["path"]}, 'inputs["1a"]: must be a name of letters'),
     ],
 )
-def test_names_what_is_wrong_with_an_entry(tmp_path: Path, inputs: object, says: str) -> None:
+def test_the_error_names_a_wrong_entry(tmp_path: Path, inputs: object, says: str) -> None:
     (problem,) = said(wrong(write(tmp_path, inputs)))
     assert problem.startswith(says)
 
 
-def test_the_file_itself(tmp_path: Path) -> None:
+def test_the_members_of_the_file_are_checked(tmp_path: Path) -> None:
     assert said(wrong(write(tmp_path, {}, input={}))) == [
         "input: is not known; did you mean inputs?"
     ]
@@ -220,7 +220,7 @@ def test_the_file_itself(tmp_path: Path) -> None:
     assert problem.where == "flake-inputs.json:2"
 
 
-def test_everything_is_told_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:
+def test_all_faults_are_reported_in_the_order_of_their_lines(tmp_path: Path) -> None:
     document = json.loads(default_inputs().read_text())["inputs"]
     document["nixpkgs"]["narHash"] = "sha256-short"
     document["kubenix"]["rev"] = "main"
@@ -242,6 +242,6 @@ def test_a_password_is_not_repeated(tmp_path: Path) -> None:
     assert "https://…@example.org/a" in problem
 
 
-def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_file_has_a_hint(tmp_path: Path) -> None:
     with pytest.raises(LockError, match="does not exist"):
         Inputs.read(tmp_path / "flake-inputs.json")

@@ -1,4 +1,4 @@
-"""JSON with its text: places, and edits that leave the rest as it was."""
+"""JSON with its text: the lines of values, and edits that keep the rest of the text."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_every_value_has_a_line(path: JsonPath, line: int) -> None:
     assert JsonText.parse(TEXT).line(path) == line
 
 
-def test_paths_are_shown_as_people_write_them() -> None:
+def test_paths_are_written_as_people_write_them() -> None:
     assert (
         path_text(("inputs", "a-b", "list", 0, "a b", 'x"')) == 'inputs.a-b.list[0]["a b"]["x\\""]'
     )
     assert path_text(()) == ""
 
 
-def test_a_member_that_is_there_twice_is_told() -> None:
+def test_a_repeated_member_is_recorded() -> None:
     text = JsonText.parse('{"a": {"b": 1, "d": 1}, "c": 0,\n "a": {"b": 2}}')
     assert text.repeated == (("a",),)
     assert text.line(("a", "d")) == 2
@@ -51,7 +51,7 @@ def test_a_member_that_is_there_twice_is_told() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1,]", '{"a"}', "nul", "[" * 100_000])
-def test_what_is_not_json_is_a_value_error(text: str) -> None:
+def test_a_text_that_is_not_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         JsonText.parse(text)
 
@@ -81,7 +81,7 @@ def test_an_edit_changes_nothing_else(before: str, path: JsonPath, value: Any, a
         ('{"a": 1}', ("b",), '{"a": 1}'),
     ],
 )
-def test_a_member_goes_with_its_comma(before: str, path: JsonPath, after: str) -> None:
+def test_a_member_is_removed_with_its_comma(before: str, path: JsonPath, after: str) -> None:
     assert JsonText.parse(before).without(path).text == after
 
 
@@ -104,7 +104,7 @@ def _members(value: Any, path: JsonPath = ()) -> list[JsonPath]:
 
 
 @given(JSON, st.data(), st.sampled_from([None, 0, 2, "\t"]), st.booleans())
-def test_an_edit_is_the_edit_of_the_document(
+def test_an_edit_of_the_text_is_the_edit_of_the_document(
     document: Any, data: st.DataObject, indent: Any, ascii_only: Any
 ) -> None:
     text = JsonText.parse(json.dumps(document, indent=indent, ensure_ascii=ascii_only))

@@ -1,4 +1,4 @@
-"""A tree of files is told apart from an earlier state of it."""
+"""The fingerprint of a folder changes with the folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_changed_tree_has_another_fingerprint(tree: Path) -> None:
     assert len(set(seen)) == len(seen)
 
 
-def test_what_git_keeps_beside_a_tree_does_not_count(tree: Path) -> None:
+def test_the_folder_of_git_does_not_count(tree: Path) -> None:
     before = fingerprint(str(tree))
     (tree / ".git").mkdir()
     (tree / ".git/index").write_text("x")

@@ -28,7 +28,7 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_both_outputs_and_the_status_come_back():
+def test_both_outputs_and_the_status_are_returned():
     done = RUNNER.run(sh("echo out; echo err >&2; exit 3"))
     assert done == Completed(status=3, stdout=b"out\n", stderr=b"err\n")
     assert not done.ok
@@ -59,7 +59,7 @@ def test_lines_come_one_by_one_and_an_unfinished_last_line_counts():
     assert done.stderr_tail(1) == ("c",)
 
 
-def test_output_is_given_in_lines_to_who_asks_for_it():
+def test_standard_output_is_passed_on_in_lines_on_request():
     said: list[bytes] = []
     printed: list[bytes] = []
     done = RUNNER.lines(
@@ -134,14 +134,14 @@ def test_ctrl_c_stops_the_whole_group_and_is_raised_again(tmp_path):
     assert not any(map(alive, pids))
 
 
-def test_a_grandchild_that_keeps_the_pipes_does_not_keep_us():
+def test_a_grandchild_that_keeps_the_pipes_does_not_delay_the_end():
     started = time.monotonic()
     done = RUNNER.run(sh("setsid sleep 3 & echo done"))
     assert done.stdout == b"done\n"
     assert time.monotonic() - started < 2
 
 
-def test_what_is_written_last_is_read_however_late_it_is_looked_at():
+def test_the_last_output_is_read_however_late():
     # The tick comes between looking at the pipes and asking whether the child has ended.
     done = RUNNER.lines(
         sh("sleep 0.4; echo out; echo err >&2"), lambda _: None, on_tick=lambda _: time.sleep(0.6)
@@ -149,7 +149,7 @@ def test_what_is_written_last_is_read_however_late_it_is_looked_at():
     assert (done.stdout, done.stderr) == (b"out\n", b"err")
 
 
-def test_a_spawned_child_lives_for_the_block():
+def test_a_spawned_child_runs_until_the_block_ends():
     with spawn(Command(argv=(sys.executable, "-c", "import time; time.sleep(60)"))) as child:
         assert child.poll() is None
     assert child.returncode == -signal.SIGTERM
@@ -171,7 +171,7 @@ def test_a_script_must_be_played_in_full_and_in_order():
         runner.run(Command(argv=("nix",)))
 
 
-def test_a_command_prints_as_a_pasteable_line_without_its_environment():
+def test_a_command_is_printed_as_a_shell_line_without_its_environment():
     command = Command(argv=("echo", "a b"), env={"SECRET": "hush"})
     assert str(command) == "echo 'a b'"
     with pytest.raises(ValueError, match="program"):

@@ -1,4 +1,4 @@
-"""Documents as classes: types are checked, every fault has its place, and what is written reads back."""
+"""Documents as classes: types are checked, each fault has its place, and documents are read back."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ WHOLES = st.builds(
 
 
 @given(WHOLES)
-def test_what_is_written_reads_back(whole: Whole) -> None:
+def test_a_written_document_is_read_back(whole: Whole) -> None:
     text = WHOLE.text(whole)
     assert WHOLE.parse(text, source="x") == whole
     assert WHOLE.text(WHOLE.parse(text, source="x")) == text
@@ -160,7 +160,7 @@ def test_a_fault_names_its_place_and_what_was_expected(
     assert fault(**members).startswith(message)
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(InputError, match=r"whole\.json .* 4 members are wrong") as caught:
         parse(parts=[{"size": 0}], done=1)
     assert [line.partition(": ")[0] for line in caught.value.details] == [
@@ -184,7 +184,9 @@ def test_all_faults_are_told_at_once() -> None:
         ('{"schema": ["nixgen/whole/1"]}', "found"),
     ],
 )
-def test_text_that_is_no_such_document(text: str | bytes, message: str, tmp_path: Path) -> None:
+def test_a_text_that_is_no_such_document_is_refused(
+    text: str | bytes, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=message):
         WHOLE.parse(text, source="whole.json")
     file = tmp_path / "whole.json"
@@ -192,13 +194,13 @@ def test_text_that_is_no_such_document(text: str | bytes, message: str, tmp_path
     assert WHOLE.find(file) is None
 
 
-def test_a_value_that_is_nested_deeply_is_a_fault_like_any_other() -> None:
+def test_a_deeply_nested_value_is_a_fault() -> None:
     text = '{"schema": "nixgen/whole/1", "title": ' + "[" * 900 + "]" * 900 + "}"
     with pytest.raises(InputError, match=r"\$\.title: expected a string|nested too deeply"):
         WHOLE.parse(text, source="whole.json")
 
 
-def test_a_record_that_may_be_made_again_is_found_or_not(tmp_path: Path) -> None:
+def test_find_returns_none_for_a_file_that_cannot_be_used(tmp_path: Path) -> None:
     file = tmp_path / "whole.json"
     assert WHOLE.find(file) is None
     file.write_text(WHOLE.text(Whole(title="a")))
@@ -207,7 +209,7 @@ def test_a_record_that_may_be_made_again_is_found_or_not(tmp_path: Path) -> None
     assert WHOLE.find(file) is None  # the check between members counts, too
 
 
-def test_a_file_that_cannot_be_read_is_named_with_its_own_hint(tmp_path: Path) -> None:
+def test_the_error_of_an_unreadable_file_has_its_own_hint(tmp_path: Path) -> None:
     kind = Format(schema="x", shape=Part, error=InputError, hint="h", missing_hint="make it")
     with pytest.raises(InputError, match=r"nothing\.json cannot be read: No such file") as caught:
         kind.read(tmp_path / "nothing.json")
@@ -232,7 +234,7 @@ def test_an_object_is_read_or_refused() -> None:
         parse_object('"a"')
 
 
-def test_a_type_that_no_document_can_hold_is_a_mistake_of_the_programmer() -> None:
+def test_a_type_that_no_document_can_hold_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="no document holds"):
         value_of(set[str], [], Faults())
 

@@ -20,7 +20,7 @@ def test_a_path_is_read_and_written(folder: str, name: str) -> None:
     assert (base_name(text), path_digest(text), path_name(text)) == (parsed.base_name, DIGEST, name)
 
 
-def test_a_base_name_is_one_of_the_usual_store() -> None:
+def test_a_base_name_is_a_path_of_the_default_store() -> None:
     assert str(StorePath.parse(f"{DIGEST}-x")) == f"/nix/store/{DIGEST}-x"
 
 
