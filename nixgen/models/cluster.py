@@ -12,7 +12,7 @@ from nixgen.models.fields import ListOf, dict_of, field, list_of, model
 from nixgen.models.machine import Machine
 from nixgen.models.network import network_range
 
-__all__ = ["Cluster", "Member", "members"]
+__all__ = ["Cluster"]
 
 Role = Literal["master", "worker"]
 

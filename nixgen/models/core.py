@@ -20,6 +20,8 @@ import attrs
 
 from nixgen.errors import closest, closest_word
 
+__all__ = ["Model", "Origin", "caller"]
+
 #: (suffix of the model path, what is wrong, what to do)
 Fault = tuple[str, str, str | None]
 

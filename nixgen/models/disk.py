@@ -9,7 +9,7 @@ from nixgen.models.checks import every, instance, one_line, pattern
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, choice, dict_of, field, flag, list_of, model
 
-__all__ = ["DEVICE", "MOUNT_POINT", "WORD", "Boot", "FileSystem", "TmpfilesRule"]
+__all__ = ["Boot", "FileSystem", "TmpfilesRule"]
 
 Loader = Literal["systemd-boot", "grub", "none"]
 

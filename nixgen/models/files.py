@@ -15,7 +15,7 @@ from nixgen.models.core import Fault, Model
 from nixgen.models.fields import Converted, ListOf, Many, as_tuple, field, flag, list_of, model
 from nixgen.models.text import Interpolated, Text, textual
 
-__all__ = ["ConfigFile", "Package", "Secret", "Source", "StoreReference"]
+__all__ = ["ConfigFile", "Package", "Secret", "Source"]
 
 _ATTRIBUTE = pattern(
     r"[A-Za-z_][A-Za-z0-9_'-]*",

@@ -14,7 +14,7 @@ from nixgen.models.nixos import NixModule
 from nixgen.models.service import ENVIRONMENT_NAME, Port, Service
 from nixgen.models.text import Interpolated, Text
 
-__all__ = ["KUBERNETES_VERSIONS", "Application", "Workload", "port_name"]
+__all__ = ["Application", "Workload"]
 
 #: What kubenix has types for, and nix/bases/debian/kubernetes knows.
 KubernetesVersion = Literal[

@@ -20,7 +20,7 @@ from nixgen.models.fields import (
     model,
 )
 
-__all__ = ["DOMAIN", "Interface", "Network", "address", "network_range"]
+__all__ = ["Interface", "Network"]
 
 #: RFC 1123, 2.1: labels with dots between, at most 253 characters.
 DOMAIN = pattern(

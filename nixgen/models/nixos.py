@@ -15,16 +15,10 @@ from nixgen.models.text import Interpolated, Text, textual
 
 __all__ = [
     "NixModule",
-    "Property",
-    "as_options",
-    "merged",
     "mk_after",
     "mk_before",
     "mk_default",
     "mk_force",
-    "option_path",
-    "option_values",
-    "options_at",
 ]
 
 _PART = re.compile(r"""(?P<bare>[A-Za-z_][A-Za-z0-9_'-]*)|"(?P<quoted>[^"\\$\0]+)\"""")

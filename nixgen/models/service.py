@@ -40,7 +40,7 @@ from nixgen.models.files import (
 from nixgen.models.hardening import Hardening
 from nixgen.models.text import Text
 
-__all__ = ["CommandCheck", "HealthCheck", "HttpCheck", "Port", "Service", "TcpCheck", "User"]
+__all__ = ["CommandCheck", "HttpCheck", "Port", "Service", "TcpCheck", "User"]
 
 Protocol = Literal["tcp", "udp"]
 Restart = Literal["on-failure", "always", "no"]

@@ -10,7 +10,7 @@ from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, field, list_of, model
 from nixgen.models.machine import Machine
 
-__all__ = ["DRIVER_NAMES", "Test", "variable_name"]
+__all__ = ["Test"]
 
 DRIVER_NAMES = frozenset(
     {

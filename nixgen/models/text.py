@@ -14,7 +14,7 @@ from nixgen.models.checks import Check
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import field, model
 
-__all__ = ["Interpolated", "Text", "plain_text", "text"]
+__all__ = ["text"]
 
 _PLACEHOLDER = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<name>[^}]*)\}")
 

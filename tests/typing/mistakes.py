@@ -25,6 +25,9 @@ from nixgen import (
     Workload,
 )
 
+from nixgen import Modle  # mistake
+from nixgen import walk  # mistake
+
 web = Service("web", command=["/bin/true"])
 machine = Machine("m", services=[web])
 image = Image("web", service=web)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
-from types import UnionType
+from types import ModuleType, UnionType
 from typing import Any
 
 import attrs
@@ -29,11 +31,16 @@ def exports() -> dict[str, Any]:
     A union of classes, such as `HealthCheck`, has no docstring of its own and is left out.
     """
     found = {
-        name: getattr(module, name)
-        for module in (nixgen, nixgen.models, nixgen.testing)
-        for name in module.__all__
+        **{name: getattr(nixgen, name) for name in nixgen.__all__},
+        **{name: getattr(nixgen.testing, name) for name in nixgen.testing.__all__},
+        # without a list of its own: whatever its modules list
+        **{name: value for name, value in vars(nixgen.models).items() if not name.startswith("_")},
     }
-    return {name: value for name, value in found.items() if not isinstance(value, UnionType)}
+    return {
+        name: value
+        for name, value in found.items()
+        if not isinstance(value, UnionType | ModuleType)
+    }
 
 
 def arguments(value: Any) -> tuple[str, ...]:
@@ -131,3 +138,42 @@ def test_a_class_does_not_pass_with_the_docstring_of_its_base() -> None:
         size: int
 
     assert list(faults("Bare", Bare)) == ["Bare has no docstring"]
+
+
+def subclasses(cls: type) -> Iterator[type]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+def test_infra_py_can_import_every_model_and_each_function_that_makes_one() -> None:
+    made_by_functions = {
+        "Text": {"text"},
+        "Property": {"mk_after", "mk_before", "mk_default", "mk_force"},
+    }
+    classes = {
+        cls.__name__
+        for cls in subclasses(nixgen.models.Model)
+        if cls.__module__.startswith("nixgen.models.") and cls.__name__ not in made_by_functions
+    }
+    functions = set().union(*made_by_functions.values())
+    assert set(nixgen.__all__) == classes | functions | {"read_descriptor"}
+    for name in classes | functions:
+        assert getattr(nixgen, name) is getattr(nixgen.models, name)
+
+
+@pytest.mark.parametrize("name", ["walk", "Model", "Servce"])
+def test_infra_py_cannot_import_what_is_not_listed(name: str) -> None:
+    with pytest.raises(ImportError, match=name):
+        exec(f"from nixgen import {name}")
+
+
+def test_models_are_loaded_when_the_first_is_used() -> None:
+    program = (
+        "import sys, nixgen; print('nixgen.models' in sys.modules); "
+        "nixgen.Machine; print('nixgen.models' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]

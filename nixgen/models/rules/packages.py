@@ -12,7 +12,7 @@ from nixgen.models.project import Project
 from nixgen.models.rules.visit import visit_of
 from nixgen.models.text import Text
 
-__all__ = ["RULES", "packages_of", "renamed_packages", "sources_of"]
+__all__ = ["packages_of", "renamed_packages", "sources_of"]
 
 
 def _packages_agree(project: Project) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ import attrs
 from nixgen.models.checks import CHECK, Check
 from nixgen.models.core import MISUSES, Model
 
-__all__ = ["Visit", "visit_of", "walk"]
+__all__ = ["walk"]
 
 #: A model, the index of the model that holds it, and its label there.
 _Step = tuple[Model, int, str]
