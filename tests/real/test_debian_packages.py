@@ -1,4 +1,4 @@
-"""Debian packages from the store: they run, they refer to little, and building them again gives the same bytes."""
+"""Debian packages from the store: they run, have small closures, and are built reproducibly."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OPTIONS = NixOptions.of_host()
 
 @frozen
 class Base:
-    """Locked once from this computer's own index: pools move, so no committed lock would last."""
+    """The base, locked from the index of this computer: mirrors drop the packages of older locks."""
 
     lock: Path
     environment: dict[str, str]
@@ -78,7 +78,7 @@ def closure(path: str) -> list[str]:
 
 
 @pytest.mark.parametrize("attribute", sorted(PROGRAMS))
-def test_programs_answer_from_the_store(base: Base, attribute: str) -> None:
+def test_programs_run_from_the_store(base: Base, attribute: str) -> None:
     command, answer = PROGRAMS[attribute]
     program, *arguments = command.split(" ")
     path = base.path(f"pkgs.{attribute}")
@@ -88,7 +88,7 @@ def test_programs_answer_from_the_store(base: Base, attribute: str) -> None:
     assert answer in done.stdout + done.stderr
 
 
-def test_a_closure_holds_only_what_is_needed(base: Base) -> None:
+def test_a_closure_has_only_needed_packages(base: Base) -> None:
     names = closure(base.path("pkgs.nginx"))
     assert any(name.startswith("libssl3") for name in names)
     assert len(names) < 12
@@ -107,8 +107,8 @@ def test_building_again_gives_the_same_bytes(base: Base, attribute: str, sandbox
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_python_leaves_its_own_store_path_alone(base: Base) -> None:
-    """Root may write to the store, and byte code is written wherever there is none yet."""
+def test_python_does_not_change_its_own_store_path(base: Base) -> None:
+    """Root may write to the store, and Python would write missing byte code there."""
     path = base.path("pkgs.python3")
     modules = "json, sqlite3, ssl, asyncio, xml.dom.minidom, http.server, ctypes, decimal"
     for program in ("bin/python3", "usr/bin/python3.11"):
@@ -170,14 +170,14 @@ def test_malicious_archives_are_refused(base: Base, tmp_path: Path, kind: str) -
     assert "refusing" in done.stderr
 
 
-def test_without_a_lock_the_error_says_what_to_run() -> None:
+def test_the_error_without_a_lock_has_a_hint() -> None:
     expression = f'(import {NIX} {{ base = "debian"; system = "x86_64-linux"; }}).pkgs.nginx'
     argv = ["nix-instantiate", "--eval", "-E", expression]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     assert "nixgen inputs update" in done.stderr
 
 
-def test_apt_keeps_what_it_parses_where_that_can_be_written(
+def test_apt_keeps_its_parsed_lists_in_a_writable_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(apt, "_OWN_CACHE", tmp_path / "none")

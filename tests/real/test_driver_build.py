@@ -1,4 +1,4 @@
-"""Builds by the real Nix, of derivations that take milliseconds, in a store of the test's own."""
+"""Builds by the real Nix, of derivations that take milliseconds, in a temporary store."""
 
 import hashlib
 import os
@@ -58,7 +58,7 @@ in
 
 @define
 class Counting:
-    """The real runner, with a memory of what it ran."""
+    """The real runner, which records the commands that it ran."""
 
     commands: list[Command] = field(factory=list)
     _inner: SubprocessRunner = field(factory=lambda: SubprocessRunner(grace=3))
@@ -145,7 +145,7 @@ def wait_for(condition, seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def test_a_build_is_built_then_cached_without_any_process(project):
+def test_a_second_build_is_cached_and_starts_no_process(project):
     report = project.build("machines.web", "machines.two")
     assert statuses(report) == {"machines.web": "built", "machines.two": "built"}
     assert report.error() is None
@@ -173,7 +173,7 @@ def test_a_build_is_built_then_cached_without_any_process(project):
     assert project.runner.commands == []
 
 
-def test_roots_protect_what_was_built_and_nothing_else(project):
+def test_roots_protect_built_outputs_only(project):
     report = project.build("machines.web", "machines.two")
     web, two = (result.target for result in report.results)
     (project.root / ".nixgen/gcroots/machines.two-doc").unlink()
@@ -198,7 +198,7 @@ def test_a_lost_root_is_made_again_without_a_build(project):
     assert len(project.runner.commands) == 1
 
 
-def test_roots_of_targets_that_are_gone_are_removed(project):
+def test_roots_of_removed_targets_are_removed(project):
     project.build("machines.web", "machines.two")
     roots = project.root / ".nixgen/gcroots"
     (roots / "a file").write_text("mine")
@@ -206,13 +206,13 @@ def test_roots_of_targets_that_are_gone_are_removed(project):
     assert sorted(x.name for x in roots.iterdir()) == ["a file", "machines.two", "machines.two-doc"]
 
 
-def test_something_in_the_place_of_a_root_is_a_store_error(project):
+def test_a_folder_in_the_place_of_a_root_is_a_store_error(project):
     (project.root / ".nixgen/gcroots/machines.web").mkdir(parents=True)
     with pytest.raises(StoreError, match="cannot make the GC root"):
         project.build("machines.web")
 
 
-def test_failures_are_told_with_log_and_targets_and_the_rest_is_finished(project):
+def test_failures_are_reported_with_log_and_targets_and_the_others_finish(project):
     report = project.build(
         "machines.broken", "images.worse", "machines.web", "machines.also-broken"
     )
@@ -244,7 +244,7 @@ def test_a_builder_without_output_fails(project):
     assert "failed to produce output" in report.failures[0].reason
 
 
-def test_an_unreachable_mirror_is_told_as_such(project):
+def test_an_unreachable_mirror_is_a_mirror_error(project):
     report = project.build("packages.deb")
     error = report.error()
     assert isinstance(error, MirrorError)
@@ -252,7 +252,7 @@ def test_an_unreachable_mirror_is_told_as_such(project):
     assert report.unfetched
 
 
-def test_a_superseded_package_says_what_to_do(project):
+def test_the_error_of_a_superseded_package_has_a_hint(project):
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
     class Gone(BaseHTTPRequestHandler):
@@ -276,7 +276,7 @@ def test_a_superseded_package_says_what_to_do(project):
     assert "nixgen inputs update debian" in error.hint
 
 
-def test_a_derivation_that_was_deleted_is_instantiated_again(project):
+def test_a_deleted_derivation_is_instantiated_again(project):
     report = project.build("machines.web")
     target = report.results[0].target
     (project.root / ".nixgen/gcroots/machines.web").unlink()
@@ -320,7 +320,7 @@ realise(targets, runner=runner, options=options, store=store, gcroots=root / ".n
 """
 
 
-def test_a_killed_run_leaves_a_state_from_which_the_next_succeeds(project):
+def test_the_run_after_a_killed_run_succeeds(project):
     pid_file = project.root / "pid"
     with subprocess.Popen([sys.executable, "-c", SCRIPT, str(project.root)]) as child:
         wait_for(pid_file.exists)
@@ -335,7 +335,7 @@ def test_a_killed_run_leaves_a_state_from_which_the_next_succeeds(project):
     assert statuses(project.build("packages.after")) == {"packages.after": "cached"}
 
 
-def test_damaged_state_is_made_anew(project):
+def test_damaged_state_is_made_again(project):
     project.build("machines.web")
     remembered = project.root / ".nixgen/cache/evaluations"
     remembered.write_bytes(remembered.read_bytes()[:-20])

@@ -1,4 +1,4 @@
-"""Evaluation by the real Nix; derivations go into a store of the test's own."""
+"""Evaluation by the real Nix, into a temporary store."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def run(tree: Path, *attrs: str, **more) -> tuple[Target, ...]:
     return evaluated(tree, *attrs, **more).require()
 
 
-def test_all_targets_come_from_one_process(tree):
+def test_one_process_evaluates_all_targets(tree):
     runner = Counting()
     targets = run(tree, "machines.with-dash", "machines.web", "machines.web", runner=runner)
     assert len(runner.commands) == 1
@@ -107,7 +107,7 @@ def test_arguments_and_mirrors_reach_the_tree(tree):
     assert "127.0.0.1" in Path(web.drv).read_text()
 
 
-def test_a_throw_is_one_clear_report_with_the_users_line(tree):
+def test_a_throw_is_one_error_with_the_users_line(tree):
     asked: list[tuple[str, int]] = []
 
     def locate(path: str, line: int) -> str | None:
@@ -123,13 +123,13 @@ def test_a_throw_is_one_clear_report_with_the_users_line(tree):
     assert not any("while evaluating" in line for line in error.details)
 
 
-def test_the_origin_of_the_target_is_the_last_resort(tree):
+def test_without_a_better_place_the_error_names_the_line_of_the_target(tree):
     with pytest.raises(EvaluationError) as caught:
         run(tree, "machines.thrown", blame=Blame(origins={"machines.thrown": "infra.py:3"}))
     assert caught.value.where == "infra.py:3"
 
 
-def test_debug_gives_the_whole_trace(tree):
+def test_debug_adds_the_whole_trace(tree):
     with pytest.raises(EvaluationError) as caught:
         run(tree, "machines.thrown", blame=Blame(debug=True))
     assert any("while evaluating the target machines.thrown" in x for x in caught.value.details)
@@ -143,7 +143,7 @@ def test_debug_gives_the_whole_trace(tree):
         ("machines.deep", "stack overflow", "only nested very deeply"),
     ],
 )
-def test_what_cannot_be_evaluated_is_one_report(tree, attr, message, hint):
+def test_a_target_that_cannot_be_evaluated_is_one_error(tree, attr, message, hint):
     with pytest.raises(EvaluationError, match=message) as caught:
         run(tree, "machines.web", attr)
     assert hint in caught.value.hint
@@ -157,13 +157,13 @@ def test_a_syntax_error_names_the_generated_line(tree):
     assert f"at {tree}/default.nix:2" in caught.value.details
 
 
-def test_one_that_is_wrong_hides_no_other(tree):
+def test_a_wrong_target_does_not_hide_the_others(tree):
     found = evaluated(tree, "machines.thrown", "machines.web", "machines.loop", "images.env")
     assert [target.attr for target in found.targets] == ["machines.web", "images.env"]
     assert list(found.errors) == ["machines.thrown", "machines.loop"]
 
 
-def test_what_needs_too_much_memory_is_told_and_the_rest_is_finished(tree):
+def test_a_target_that_needs_too_much_memory_is_refused_and_the_others_finish(tree):
     found = evaluated(
         tree, "machines.web", "machines.large", "images.env", limits=Limits(workers=1, memory=200 << 20)
     )  # fmt: skip
@@ -173,7 +173,7 @@ def test_what_needs_too_much_memory_is_told_and_the_rest_is_finished(tree):
     assert "--eval-memory" in error.hint
 
 
-def test_two_processes_give_what_one_gives(tree):
+def test_two_processes_give_the_results_of_one(tree):
     attrs = ["machines.web", "machines.with-dash", "images.env", "machines.chatty"]
     runner = Counting()
     limits = Limits(workers=2, memory=4 << 30)
@@ -191,7 +191,7 @@ def test_a_limit_of_the_address_space_is_respected(tree):
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def test_traces_and_progress(tree):
+def test_traces_and_progress_are_reported(tree):
     events = []
     run(tree, "machines.chatty", "machines.web", observe=events.append)
     said = [event.text for event in events if isinstance(event, EvaluationMessage)]
@@ -214,8 +214,8 @@ PATHS = r"""
 """
 
 
-def test_paths_are_found_where_nix_finds_them(tmp_path):
-    """Nix's parser prints what it has understood: without comments, and strings in another way."""
+def test_mentions_are_the_paths_that_nix_parses(tmp_path):
+    """The parser of Nix prints an expression without comments, and its strings in another form."""
     file = tmp_path / "paths.nix"
     file.write_text(PATHS)
     done = SubprocessRunner().run(Command(argv=("nix-instantiate", "--parse", str(file))))
@@ -226,7 +226,7 @@ def test_paths_are_found_where_nix_finds_them(tmp_path):
     assert len(theirs) == 19
 
 
-def test_the_probe_is_remembered_and_damage_is_repaired(tmp_path):
+def test_the_capabilities_are_remembered_and_a_damaged_file_is_replaced(tmp_path):
     runner = Counting()
     found = probe(runner, tmp_path)
     assert found.implementation in {"nix", "lix"}
@@ -239,7 +239,7 @@ def test_the_probe_is_remembered_and_damage_is_repaired(tmp_path):
     assert len(runner.commands) > count
 
 
-def test_no_nix_is_a_missing_tool(monkeypatch):
+def test_a_missing_nix_is_a_missing_tool(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(MissingToolError) as caught:
         nix_identity()

@@ -1,4 +1,4 @@
-"""The store as the real Nix fills it; a chroot store, so that nothing is shared."""
+"""A store that the real Nix has filled, in a temporary folder."""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""A real nix-eval-jobs, where there is one, finds what nix-instantiate finds. What it wrote elsewhere is recorded for tests/unit."""
+"""nix-eval-jobs gives the results of nix-instantiate, where it is installed.
+
+Output of other versions is recorded for tests/unit.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ def told(found: Evaluated) -> list[tuple[str, str, str | None]]:
     return [(attr, error.message, error.where) for attr, error in found.errors.items()]
 
 
-def test_both_find_the_same(run, monkeypatch) -> None:
+def test_both_programs_give_the_same_targets_and_errors(run, monkeypatch) -> None:
     events: list[object] = []
     theirs = run(*SOUND, *WRONG, observe=events.append)
     said = [event.text for event in events if isinstance(event, EvaluationMessage)]
@@ -73,7 +76,7 @@ def test_both_find_the_same(run, monkeypatch) -> None:
     assert [attr for attr, _, _ in told(ours)] == WRONG
 
 
-def test_a_worker_that_dies_costs_one_target(run) -> None:
+def test_a_dying_worker_costs_one_target(run) -> None:
     found = run(*SOUND, "machines.deep")
     assert [target.attr for target in found.targets] == SOUND
     assert "stack overflow" in found.errors["machines.deep"].message

@@ -35,8 +35,8 @@ _OTHER_KEY = (
 )
 _UNKNOWN_KEY = (
     r"No \S+ host key is known|Host key verification failed",
-    "has a host key that nobody vouches for",
-    "give Builder(host_key=…) what /etc/ssh/ssh_host_ed25519_key.pub says there",
+    "has an unknown host key",
+    "copy /etc/ssh/ssh_host_ed25519_key.pub of the builder to Builder(host_key=…)",
 )
 #: Message of ssh or Nix → its meaning, and a hint beside the one to try the connection.
 _MEANINGS = (
@@ -45,7 +45,7 @@ _MEANINGS = (
     (r"Could not resolve hostname.*", "has a host name that cannot be resolved", None),
     (
         r"Identity file .* not accessible|UNPROTECTED PRIVATE KEY|Load key .*",
-        "cannot be logged in to, for the private key cannot be used",
+        "cannot be logged in to, because the private key cannot be used",
         "the key must be there and readable by you alone",
     ),
     (

@@ -257,7 +257,7 @@ class _Process:
 
 def _unknown_nix() -> EvaluationError:
     return EvaluationError(
-        "Nix evaluated the generated tree and told nothing of it",
+        "Nix evaluated the generated tree and reported no target",
         hint="nixgen may not know this version of Nix; `nixgen doctor` names the version",
     )
 

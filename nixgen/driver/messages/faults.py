@@ -22,7 +22,7 @@ _DENIED = re.compile(
     r"|Permission denied.*?/nix/"
     r"|cannot connect to (?:daemon|socket).*"
     r"|getting status of .*/socket'?: Permission denied"
-    # what a user without a daemon is told by a store of root
+    # the message for a user without a daemon, of a store that belongs to root
     r"|could not set permissions on .*Operation not permitted",
 )
 _URL = re.compile(r"(?:https?|ftp)://[^\s'\"]+")

@@ -196,7 +196,7 @@ def test_a_target_that_needs_too_much_memory_is_refused_and_the_others_finish(
     [
         ("full", StoreError, "the disk of the Nix store is full"),
         ("offline", OutsideError, "the input nixpkgs cannot be fetched from https://example.org"),
-        ("silent", EvaluationError, "told nothing of it"),
+        ("silent", EvaluationError, "reported no target"),
     ],
 )
 def test_an_error_of_no_target_ends_the_evaluation(
