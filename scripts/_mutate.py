@@ -172,16 +172,18 @@ class Coverage:
     seconds: dict[str, float]
 
     @classmethod
-    def measure(cls, folder: Path) -> Coverage:
-        """Run all tests once in a copy of the checkout.
+    def measure(cls, folder: Path, wanted: tuple[str, ...]) -> Coverage:
+        """Run tests once in a copy of the checkout.
 
+        :param folder: for the copy.
+        :param wanted: folders or files of tests.
         :raises SystemExit: a test fails without any mutant.
         """
         checkout = copy_checkout(folder / "coverage")
         report, measured = folder / "durations.xml", folder / "measured"
         status = pytest(
             checkout,
-            *TESTS,
+            *wanted,
             *("-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"),
             *("--cov=nixgen", "--cov-context=test", "--cov-report="),
             f"--junit-xml={report}",
@@ -212,11 +214,11 @@ class Coverage:
         return cls(tests=tests, seconds=_durations(report))
 
     @classmethod
-    def kept(cls, file: Path | None, folder: Path) -> Coverage:
+    def kept(cls, file: Path | None, folder: Path, wanted: tuple[str, ...]) -> Coverage:
         """The coverage that an earlier run wrote to ``file``; else measured, and written there."""
         if file is not None and file.exists():
             return cls(**_thawed(json.loads(file.read_text())))
-        measured = cls.measure(folder)
+        measured = cls.measure(folder, wanted)
         if file is not None:
             file.write_text(json.dumps(asdict(measured), default=sorted))
         return measured
@@ -376,6 +378,9 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="mutants tried at a time")
     parser.add_argument("--least", type=float, default=0.85, help="share that has to be killed")
     parser.add_argument("--again", type=Path, help="try the survivors of this report once more")
+    parser.add_argument(
+        "--tests", action="append", help=f"run only these tests, for a quick look (of {TESTS})"
+    )
     parser.add_argument("--coverage", type=Path, help="file that keeps the coverage for later runs")
     parser.add_argument("--report", type=Path, help="write all results as JSON")
     given = parser.parse_args()
@@ -387,7 +392,7 @@ def main() -> int:
         chosen, population = sample(given.sample, given.seed, parts)
         print(f"{len(chosen)} of {population} mutants, seed {given.seed}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as name:
-        coverage = Coverage.kept(given.coverage, Path(name))
+        coverage = Coverage.kept(given.coverage, Path(name), tuple(given.tests or TESTS))
         results = run(chosen, coverage, Path(name), given.workers)
     if given.report:
         given.report.write_text(json.dumps([asdict(each) for each in results], indent=1) + "\n")
