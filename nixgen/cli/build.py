@@ -9,46 +9,30 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import (
-    Base,
-    Builders,
-    Debug,
-    Env,
-    EvalMemory,
-    EvalWorkers,
-    Jobs,
-    Json,
-    OverrideInput,
-    ProjectFolder,
-    Targets,
-    Verbose,
-    examples,
-    make_request,
-    verb,
-)
+from nixgen.cli import options
 
-app = verb()
+app = options.verb()
 
 
 @app.command(
     "build",
-    epilog=examples(
+    epilog=options.examples(
         "nixgen build",
         "nixgen build machines.web images --dry-run",
         "nixgen build --env staging --push s3://bucket",
     ),
 )
 def build(
-    targets: Targets = None,
-    project: ProjectFolder = Path(),
-    base: Base = "debian",
-    env: Env = None,
-    override_input: OverrideInput = None,
+    targets: options.Targets = None,
+    project: options.ProjectFolder = Path(),
+    base: options.Base = "debian",
+    env: options.Env = None,
+    override_input: options.OverrideInput = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Evaluate, and say what would be built; build nothing."),
     ] = False,
-    jobs: Jobs = None,
+    jobs: options.Jobs = None,
     keep_going: Annotated[
         bool,
         typer.Option(
@@ -56,7 +40,7 @@ def build(
             help="After a failure, go on with everything that does not depend on it.",
         ),
     ] = True,
-    builders: Builders = None,
+    builders: options.Builders = None,
     push: Annotated[
         str | None,
         typer.Option(
@@ -84,11 +68,11 @@ def build(
             show_default=False,
         ),
     ] = None,
-    eval_workers: EvalWorkers = None,
-    eval_memory: EvalMemory = None,
-    verbose: Verbose = False,
-    json: Json = False,
-    debug: Debug = False,
+    eval_workers: options.EvalWorkers = None,
+    eval_memory: options.EvalMemory = None,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Build targets and keep them from garbage collection."""
     from nixgen.cli import console
@@ -101,7 +85,7 @@ def build(
     if dry_run:
         _refuse_with_dry_run({"--push": push, "--from": source, "--trust": trust})
     workspace = Workspace.open(project)
-    request = make_request(
+    request = options.make_request(
         workspace,
         base=base,
         env=env,
@@ -152,14 +136,14 @@ def build(
     built.require()
 
 
-def _refuse_with_dry_run(options: Mapping[str, object]) -> None:
+def _refuse_with_dry_run(given: Mapping[str, object]) -> None:
     """Refuse options that have no meaning when nothing is built.
 
     :raises UsageError: one of them is given.
     """
     from nixgen.errors import UsageError
 
-    for option, value in options.items():
+    for option, value in given.items():
         if value:
             raise UsageError(
                 f"--dry-run builds, fetches and pushes nothing, so {option} would do nothing",

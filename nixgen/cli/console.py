@@ -34,6 +34,7 @@ __all__ = [
     "print_built",
     "print_checked",
     "print_diff",
+    "print_document",
     "print_findings",
     "print_generated",
     "print_images",
@@ -102,6 +103,15 @@ def print_json(document: Any) -> None:
     """Print the one JSON document of a command."""
     _printed.append("json")
     print(json_text(document), end="")
+
+
+def print_document(schema: str, **members: Any) -> None:
+    """Print the one JSON document of a command.
+
+    :param schema: the schema, such as ``nixgen/targets/1``.
+    :param members: the members, by their names in JSON.
+    """
+    print_json(document(schema, **members))
 
 
 def json_text(document: Any) -> str:

@@ -1,17 +1,13 @@
-"""``nixgen descriptor check|show``"""
+"""``nixgen descriptor check|write``"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
-
-if TYPE_CHECKING:
-    from nixgen.models import Cluster, Machine
 
 app = verb(
     "Read and write machine.json, the machines of a cluster on EC2.",
@@ -29,7 +25,7 @@ def check(
 ) -> None:
     """Check a descriptor: list everything that is wrong with it, or else its machines."""
     from nixgen.cli import console
-    from nixgen.documents.descriptor import descriptor, read_descriptor
+    from nixgen.verbs.descriptor import descriptor, read_descriptor, rows
 
     machines, clusters = read_descriptor(file, folder=Path.cwd())
     if json:
@@ -38,25 +34,9 @@ def check(
     console.print_table(
         "",
         ["machine", "role", "joined", "instance", "subnet", "address"],
-        _rows(machines, clusters),
+        rows(machines, clusters),
     )
     console.say(f"{file}: {len(machines)} machines, nothing wrong")
-
-
-def _rows(machines: Iterable[Machine], clusters: Iterable[Cluster]) -> Iterator[tuple[str, ...]]:
-    from nixgen.models import members
-
-    places = {member.machine: member for member in members(clusters)}
-    for machine in machines:
-        ec2, member = machine.ec2, places.get(machine)
-        yield (
-            machine.name,
-            member.role if member else "",
-            member.cluster.master.name if member and member.role == "worker" else "",
-            ec2.instance_type if ec2 else "",
-            ec2.subnet.id if ec2 else "",
-            (ec2.address if ec2 else "") or "",
-        )
 
 
 @app.command("write", epilog=examples("nixgen descriptor write machine.json"))
@@ -72,9 +52,9 @@ def write(
 ) -> None:
     """Write the descriptor of the project's machines."""
     from nixgen.cli import console
-    from nixgen.documents.descriptor import descriptor
     from nixgen.files.write import write_atomically
     from nixgen.project.workspace import Workspace
+    from nixgen.verbs.descriptor import descriptor
 
     described = Workspace.open(project).project
     document = descriptor(described.machines, described.clusters)

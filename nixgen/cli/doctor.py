@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
-from nixgen.records.document import document
 
 app = verb()
 
@@ -22,12 +21,7 @@ def doctor(project: ProjectFolder = Path(), json: Json = False, debug: Debug = F
     findings = examine(project.resolve())
     if json:
         rows = [attrs.asdict(finding) for finding in findings]
-        console.print_json(
-            document(
-                "nixgen/doctor/1",
-                findings=rows,
-            )
-        )
+        console.print_document("nixgen/doctor/1", findings=rows)
     else:
         console.print_findings(findings)
     if any(finding.required and not finding.ok for finding in findings):

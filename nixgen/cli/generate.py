@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
-from nixgen.records.document import document
 
 app = verb()
 
@@ -35,14 +34,12 @@ def generate(
     console.print_notes(workspace.options.notes)
     changes = plan_generated(workspace)
     if json:
-        console.print_json(
-            document(
-                "nixgen/generate/1",
-                written=sorted(changes.written),
-                removed=list(changes.removed),
-                kept=list(changes.kept),
-                stale=changes.stale,
-            )
+        console.print_document(
+            "nixgen/generate/1",
+            written=sorted(changes.written),
+            removed=list(changes.removed),
+            kept=list(changes.kept),
+            stale=changes.stale,
         )
     if check:
         if changes.stale:

@@ -9,37 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nixgen.cli.options import (
-    Base,
-    Builders,
-    Debug,
-    Env,
-    Json,
-    OverrideInput,
-    ProjectFolder,
-    Targets,
-    Verbose,
-    examples,
-    make_request,
-    verb,
-)
-from nixgen.records.document import document
+from nixgen.cli import options
 
 if TYPE_CHECKING:
     from nixgen.oci.write.report import ImageReport
+    from nixgen.project.workspace import Workspace
+    from nixgen.verbs.request import Request
 
-app = verb(
+app = options.verb(
     "Assemble OCI images and run them.",
-    epilog=examples("nixgen image build", "nixgen image run images.api"),
+    epilog=options.examples("nixgen image build", "nixgen image run images.api"),
 )
 
 
 @app.command(
-    "build", epilog=examples("nixgen image build", "nixgen image build images.api --env staging")
+    "build",
+    epilog=options.examples("nixgen image build", "nixgen image build images.api --env staging"),
 )
 def build(
-    targets: Targets = None,
-    project: ProjectFolder = Path(),
+    targets: options.Targets = None,
+    project: options.ProjectFolder = Path(),
     out: Annotated[
         Path | None,
         typer.Option(
@@ -49,24 +38,22 @@ def build(
             show_default=False,
         ),
     ] = None,
-    base: Base = "debian",
-    env: Env = None,
-    override_input: OverrideInput = None,
-    builders: Builders = None,
-    verbose: Verbose = False,
-    json: Json = False,
-    debug: Debug = False,
+    base: options.Base = "debian",
+    env: options.Env = None,
+    override_input: options.OverrideInput = None,
+    builders: options.Builders = None,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Build images into OCI layout directories, layered jointly over all images of the project."""
     from nixgen.cli import console
-    from nixgen.cli.progress import build_progress, image_progress
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import build, images
     from nixgen.verbs.select import select_images
 
     workspace = Workspace.open(project)
     wanted = {attr.removeprefix("images.") for attr in select_images(workspace, targets or ())}
-    request = make_request(
+    request = options.make_request(
         workspace,
         base=base,
         env=env,
@@ -74,21 +61,25 @@ def build(
         builders=builders,
         debug=debug,
     )
-    with build_progress(quiet=json, verbose=verbose) as observe:
-        # all images: layers are shared, and which are worth sharing must not depend on the targets given
-        built = build.build(workspace, ("images",), request, observe=observe).require()
-    with image_progress(quiet=json, verbose=verbose) as observe_images:
-        reports = images.build_images(workspace, built, out=out, observe=observe_images)
+    reports = _build(workspace, request, out=out, quiet=json, verbose=verbose)
     chosen = [report for report in reports if report.name in wanted]
     if json:
-        console.print_json(
-            document(
-                "nixgen/images/1",
-                images=list(map(_document, chosen)),
-            )
-        )
+        console.print_document("nixgen/images/1", images=list(map(_document, chosen)))
     else:
         console.print_images(chosen)
+
+
+def _build(
+    workspace: Workspace, request: Request, *, out: Path | None = None, quiet: bool, verbose: bool
+) -> tuple[ImageReport, ...]:
+    """Build all images. They share layers, and the layers must not depend on the targets given."""
+    from nixgen.cli.progress import build_progress, image_progress
+    from nixgen.verbs import build, images
+
+    with build_progress(quiet=quiet, verbose=verbose) as observe:
+        built = build.build(workspace, ("images",), request, observe=observe).require()
+    with image_progress(quiet=quiet, verbose=verbose) as observe_images:
+        return images.build_images(workspace, built, out=out, observe=observe_images)
 
 
 def _document(report: ImageReport) -> dict[str, Any]:
@@ -113,30 +104,29 @@ def _document(report: ImageReport) -> dict[str, Any]:
     }
 
 
-@app.command("run", epilog=examples("nixgen image run images.api"))
+@app.command("run", epilog=options.examples("nixgen image run images.api"))
 def run(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Such as images.api.")],
-    project: ProjectFolder = Path(),
-    base: Base = "debian",
-    env: Env = None,
-    override_input: OverrideInput = None,
-    builders: Builders = None,
-    verbose: Verbose = False,
-    debug: Debug = False,
+    project: options.ProjectFolder = Path(),
+    base: options.Base = "debian",
+    env: options.Env = None,
+    override_input: options.OverrideInput = None,
+    builders: options.Builders = None,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
 ) -> None:
     """Build one image and run it in a container engine until interrupted.
 
     The container uses the network of this computer, and is removed at the end.
     """
     from nixgen.cli import console
-    from nixgen.cli.progress import build_progress, image_progress
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import build, images
+    from nixgen.verbs import images
     from nixgen.verbs.select import select_image
 
     workspace = Workspace.open(project)
     attr = select_image(workspace, target)
-    request = make_request(
+    request = options.make_request(
         workspace,
         base=base,
         env=env,
@@ -144,10 +134,7 @@ def run(
         builders=builders,
         debug=debug,
     )
-    with build_progress(quiet=False, verbose=verbose) as observe:
-        built = build.build(workspace, ("images",), request, observe=observe).require()
-    with image_progress(quiet=False, verbose=verbose) as observe_images:
-        reports = images.build_images(workspace, built, observe=observe_images)
+    reports = _build(workspace, request, quiet=False, verbose=verbose)
     report = next(report for report in reports if f"images.{report.name}" == attr)
     with images.running(workspace, report) as container:
         console.note(

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, examples, verb
-from nixgen.records.document import document
 
 app = verb()
 
@@ -32,13 +31,7 @@ def init(
 
     written = scaffold(folder)
     if json:
-        console.print_json(
-            document(
-                "nixgen/init/1",
-                folder=str(folder),
-                written=list(written),
-            )
-        )
+        console.print_document("nixgen/init/1", folder=str(folder), written=list(written))
         return
     for path in written:
         console.say(f"wrote   {folder / path}")

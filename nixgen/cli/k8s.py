@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nixgen.cli.options import (
-    Base,
-    Debug,
-    Env,
-    Json,
-    OverrideInput,
-    ProjectFolder,
-    examples,
-    make_request,
-    verb,
-)
-from nixgen.records.document import document
+from nixgen.cli import options
 
 if TYPE_CHECKING:
     from nixgen.kubernetes.document import Document
 
-app = verb("Render Kubernetes manifests.", epilog=examples("nixgen k8s render shop"))
+app = options.verb(
+    "Render Kubernetes manifests.", epilog=options.examples("nixgen k8s render shop")
+)
 
 _FORMATS = ("yaml", "json")
 
@@ -36,7 +27,7 @@ def k8s() -> None:
 
 @app.command(
     "render",
-    epilog=examples(
+    epilog=options.examples(
         "nixgen k8s render shop | kubectl apply -f -",
         "nixgen k8s render --env staging --out manifests",
     ),
@@ -50,10 +41,10 @@ def render(
             show_default=False,
         ),
     ] = None,
-    project: ProjectFolder = Path(),
-    base: Base = "debian",
-    env: Env = None,
-    override_input: OverrideInput = None,
+    project: options.ProjectFolder = Path(),
+    base: options.Base = "debian",
+    env: options.Env = None,
+    override_input: options.OverrideInput = None,
     form: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help="yaml, or json: one List of all.")
     ] = "yaml",
@@ -66,8 +57,8 @@ def render(
             show_default=False,
         ),
     ] = None,
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Print the manifests of applications, as kubectl takes them. Nothing is built, and no cluster is asked.
 
@@ -87,19 +78,19 @@ def render(
         documents = k8s.rendered(
             workspace,
             applications or (),
-            make_request(workspace, base=base, env=env, override_input=override_input, debug=debug),
+            options.make_request(
+                workspace, base=base, env=env, override_input=override_input, debug=debug
+            ),
             observe=observe,
         )
     written = {} if out is None else _write(out, documents, form)
     if json:
-        console.print_json(
-            document(
-                "nixgen/manifests/1",
-                base=base,
-                environment=env,
-                applications=[document.value for document in documents],
-                files=written,
-            )
+        console.print_document(
+            "nixgen/manifests/1",
+            base=base,
+            environment=env,
+            applications=[document.value for document in documents],
+            files=written,
         )
     elif out is None:
         resources = [resource for document in documents for resource in document.resources]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
-from nixgen.records.document import document
 
 app = verb()
 
@@ -20,12 +19,6 @@ def list_targets(project: ProjectFolder = Path(), json: Json = False, debug: Deb
     origins = workspace.target_origins()
     if json:
         rows = [{"attr": attr, "where": where} for attr, where in origins.items()]
-        console.print_json(
-            document(
-                "nixgen/targets/1",
-                project=workspace.project.name,
-                targets=rows,
-            )
-        )
+        console.print_document("nixgen/targets/1", project=workspace.project.name, targets=rows)
     else:
         console.print_targets(origins)

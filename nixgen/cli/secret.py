@@ -5,25 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nixgen.cli.options import (
-    Base,
-    Debug,
-    Env,
-    Json,
-    ProjectFolder,
-    Targets,
-    Verbose,
-    examples,
-    make_request,
-    verb,
-)
+from nixgen.cli import options
 
 if TYPE_CHECKING:
     from nixgen.verbs.secrets import SecretScan
 
-app = verb(
+app = options.verb(
     "Look for the values of secrets where everybody can read them.",
-    epilog=examples("nixgen secret scan"),
+    epilog=options.examples("nixgen secret scan"),
 )
 
 
@@ -32,15 +21,15 @@ def secret() -> None:
     """Look for the values of secrets where everybody can read them."""
 
 
-@app.command("scan", epilog=examples("NIXGEN_SECRETS_DIR=secrets nixgen secret scan"))
+@app.command("scan", epilog=options.examples("NIXGEN_SECRETS_DIR=secrets nixgen secret scan"))
 def scan(
-    targets: Targets = None,
-    project: ProjectFolder = Path(),
-    base: Base = "debian",
-    env: Env = None,
-    verbose: Verbose = False,
-    json: Json = False,
-    debug: Debug = False,
+    targets: options.Targets = None,
+    project: options.ProjectFolder = Path(),
+    base: options.Base = "debian",
+    env: options.Env = None,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Build targets, and search their closures and build logs for the values of the project's secrets.
 
@@ -58,7 +47,7 @@ def scan(
         built = build.build(
             workspace,
             targets or (),
-            make_request(workspace, base=base, env=env, debug=debug),
+            options.make_request(workspace, base=base, env=env, debug=debug),
             observe=observe,
         )
     found = secrets.scan(workspace, built.require().paths)

@@ -8,26 +8,15 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import (
-    Builders,
-    Debug,
-    Jobs,
-    Json,
-    ProjectFolder,
-    Verbose,
-    examples,
-    make_request,
-    verb,
-)
-from nixgen.records.document import document
+from nixgen.cli import options
 
-app = verb()
+app = options.verb()
 
 
 @app.command(
     "shell",
     context_settings={"allow_interspersed_args": False},
-    epilog=examples("nixgen shell", "nixgen shell -- node --version"),
+    epilog=options.examples("nixgen shell", "nixgen shell -- node --version"),
 )
 def shell(
     words: Annotated[
@@ -38,7 +27,7 @@ def shell(
             show_default=False,
         ),
     ] = None,
-    project: ProjectFolder = Path(),
+    project: options.ProjectFolder = Path(),
     print_path: Annotated[
         bool,
         typer.Option(
@@ -46,11 +35,11 @@ def shell(
             help='Only print the folder of the programs, as for direnv: PATH_add "$(nixgen shell --print-path)".',
         ),
     ] = False,
-    jobs: Jobs = None,
-    builders: Builders = None,
-    verbose: Verbose = False,
-    json: Json = False,
-    debug: Debug = False,
+    jobs: options.Jobs = None,
+    builders: options.Builders = None,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Start a shell, or a command, with the project's tools.
 
@@ -70,7 +59,7 @@ def shell(
     with build_progress(quiet=json or print_path, verbose=verbose) as observe:
         tools = shell.build_tools(
             workspace,
-            make_request(workspace, jobs=jobs, builders=builders, debug=debug),
+            options.make_request(workspace, jobs=jobs, builders=builders, debug=debug),
             observe=observe,
         )
     variables = shell.environment(
@@ -80,13 +69,11 @@ def shell(
         given=os.environ,
     )
     if json:
-        console.print_json(
-            document(
-                "nixgen/shell/1",
-                path=f"{tools}/bin",
-                programs=sorted(each.name for each in (tools / "bin").iterdir()),
-                variables=variables,
-            )
+        console.print_document(
+            "nixgen/shell/1",
+            path=f"{tools}/bin",
+            programs=sorted(each.name for each in (tools / "bin").iterdir()),
+            variables=variables,
         )
     elif print_path:
         console.say(f"{tools}/bin")

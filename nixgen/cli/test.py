@@ -7,33 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.options import (
-    Base,
-    Builders,
-    Debug,
-    Env,
-    Json,
-    OverrideInput,
-    ProjectFolder,
-    Targets,
-    Verbose,
-    examples,
-    make_request,
-    verb,
-)
-from nixgen.records.document import document
+from nixgen.cli import options
 
 if TYPE_CHECKING:
     from nixgen.vm.record.report import TestResult
 
-app = verb(
+app = options.verb(
     "Boot the machines of a test and run it.",
-    epilog=examples("nixgen test list", "nixgen test run tests.smoke"),
+    epilog=options.examples("nixgen test list", "nixgen test run tests.smoke"),
 )
 
 
-@app.command("list", epilog=examples("nixgen test list"))
-def list_tests(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
+@app.command("list", epilog=options.examples("nixgen test list"))
+def list_tests(
+    project: options.ProjectFolder = Path(),
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
     """List the tests of the project."""
     from nixgen.cli import console
     from nixgen.project.workspace import Workspace
@@ -42,26 +32,22 @@ def list_tests(project: ProjectFolder = Path(), json: Json = False, debug: Debug
     tests = {attr: where for attr, where in origins.items() if attr.startswith("tests.")}
     if json:
         rows = [{"attr": attr, "where": where} for attr, where in tests.items()]
-        console.print_json(
-            document(
-                "nixgen/targets/1",
-                targets=rows,
-            )
-        )
+        console.print_document("nixgen/targets/1", targets=rows)
     else:
         console.print_targets(tests)
 
 
 @app.command(
-    "run", epilog=examples("nixgen test run", "nixgen test run tests.smoke --junit report.xml")
+    "run",
+    epilog=options.examples("nixgen test run", "nixgen test run tests.smoke --junit report.xml"),
 )
 def run(
-    targets: Targets = None,
-    project: ProjectFolder = Path(),
-    base: Base = "debian",
-    env: Env = None,
-    override_input: OverrideInput = None,
-    builders: Builders = None,
+    targets: options.Targets = None,
+    project: options.ProjectFolder = Path(),
+    base: options.Base = "debian",
+    env: options.Env = None,
+    override_input: options.OverrideInput = None,
+    builders: options.Builders = None,
     junit: Annotated[
         Path | None,
         typer.Option(
@@ -78,9 +64,9 @@ def run(
     console_output: Annotated[
         bool, typer.Option("--console", help="Show the machines' serial consoles.")
     ] = False,
-    verbose: Verbose = False,
-    json: Json = False,
-    debug: Debug = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Build tests, boot their machines under QEMU, with or without KVM, and run their scripts."""
     from nixgen.cli import console
@@ -93,7 +79,7 @@ def run(
 
     workspace = Workspace.open(project)
     chosen = select_tests(workspace, targets or ())
-    request = make_request(
+    request = options.make_request(
         workspace,
         base=base,
         env=env,
@@ -120,9 +106,7 @@ def run(
     if junit is not None:
         write_atomically(junit, junit_xml(results))
     if json:
-        console.print_json(
-            document("nixgen/tests/1", tests=[result.to_json() for result in results])
-        )
+        console.print_document("nixgen/tests/1", tests=[result.to_json() for result in results])
     broken = [result for result in results if result.outcome == "broken"]
     failed = [result for result in results if not result.passed]
     if failed:

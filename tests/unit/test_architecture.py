@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parents[2] / "nixgen"
 #: Each folder of nixgen/, and what it may import. Everything may raise `nixgen.errors`.
 ALLOWED = {
     "cli": "automation verbs project cache oci vm kubernetes driver programs instant"
-    " documents models store files records",
+    " store files records",
     "automation": "kubernetes lowering render records",
     "verbs": "project cache oci vm kubernetes debian driver programs instant"
     " options render documents models store files records",

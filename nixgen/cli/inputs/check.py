@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nixgen.cli.options import Debug, InputNames, Json, ProjectFolder, examples, verb
-from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.verbs.inputs import Checked
@@ -27,14 +26,13 @@ def check(
     """
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress
-    from nixgen.documents.inputs import Inputs
     from nixgen.errors import OutsideError, StaleError
     from nixgen.project.workspace import Workspace
     from nixgen.verbs.inputs import check as check_pin
-    from nixgen.verbs.inputs import check_flake, require_updatable
+    from nixgen.verbs.inputs import check_flake, read_pins, require_updatable
 
     workspace = Workspace.open(project)
-    pins = require_updatable(Inputs.read(workspace.pins_path, unlocked=True), names or (), None)
+    pins = require_updatable(read_pins(workspace), names or (), None)
     done: list[Checked] = []
     width = max(len(name) for name in ("flake", *(pin.name for pin in pins)))
     for pin in pins:
@@ -47,12 +45,7 @@ def check(
         if not json:
             console.print_checked(flake, width)
     if json:
-        console.print_json(
-            document(
-                "nixgen/inputs-check/1",
-                inputs=[each.to_json() for each in done],
-            )
-        )
+        console.print_document("nixgen/inputs-check/1", inputs=[each.to_json() for each in done])
     states = [each.state for each in done]
     if "unreachable" in states:
         raise OutsideError(

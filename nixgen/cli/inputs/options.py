@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder, examples, verb
-from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.project.workspace import Workspace
@@ -78,17 +77,15 @@ def _write(workspace: Workspace, stub: Stub, *, json: bool) -> None:
     changed = workspace.options.write(stub)
     source = stub.provenance
     if json:
-        console.print_json(
-            document(
-                "nixgen/options-report/1",
-                file=path.name,
-                changed=changed,
-                options=stub.count,
-                release=source.release,
-                pin=source.pin,
-                complete=source.complete,
-                modules=dict(source.modules),
-            )
+        console.print_document(
+            "nixgen/options-report/1",
+            file=path.name,
+            changed=changed,
+            options=stub.count,
+            release=source.release,
+            pin=source.pin,
+            complete=source.complete,
+            modules=dict(source.modules),
         )
         return
     release = f" of NixOS {source.release}" if source.release else ""
@@ -106,11 +103,9 @@ def _find(workspace: Workspace, words: list[str], *, json: bool) -> None:
 
     found = list(find(workspace, words))
     if json:
-        console.print_json(
-            document(
-                "nixgen/options-found/1",
-                options=[{"option": match.option, "type": match.type} for match in found],
-            )
+        console.print_document(
+            "nixgen/options-found/1",
+            options=[{"option": match.option, "type": match.type} for match in found],
         )
         return
     console.print_options((match.option, match.type) for match in found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
-from nixgen.records.document import document
 
 app = verb()
 
@@ -14,20 +13,17 @@ app = verb()
 def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = False) -> None:
     """Show what the project is pinned to."""
     from nixgen.cli import console
-    from nixgen.documents.inputs import DEBIAN, Inputs, described
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs.inputs import lock_summary
+    from nixgen.verbs.inputs import DEBIAN, described, lock_summary, read_pins
 
     workspace = Workspace.open(project)
-    pins = Inputs.read(workspace.pins_path, unlocked=True).pins
+    pins = read_pins(workspace).pins
     summary = lock_summary(workspace)
     if json:
-        console.print_json(
-            document(
-                "nixgen/inputs-report/1",
-                inputs={name: {"type": pin.type, **pin.fields} for name, pin in pins.items()},
-                debian=summary,
-            )
+        console.print_document(
+            "nixgen/inputs-report/1",
+            inputs={name: {"type": pin.type, **pin.fields} for name, pin in pins.items()},
+            debian=summary,
         )
         return
     console.print_table(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.options import Debug, InputNames, Json, ProjectFolder, examples, verb
-from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.verbs.inputs import Update
@@ -40,15 +39,13 @@ def update(
     """Pin the newest state of inputs: commits, contents of tarballs, Debian packages."""
     from nixgen.cli import console
     from nixgen.cli.progress import fetch_progress
-    from nixgen.documents.inputs import Inputs
     from nixgen.project.generate import write_generated
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs.inputs import require_updatable
+    from nixgen.verbs.inputs import read_pins, require_updatable
     from nixgen.verbs.inputs import update as update_pin
 
     workspace = Workspace.open(project)
-    file = workspace.pins_path
-    pins = require_updatable(Inputs.read(file, unlocked=True), names or (), to)
+    pins = require_updatable(read_pins(workspace), names or (), to)
     done: list[Update] = []
     for pin in pins:
         with fetch_progress(pin.name, quiet=json) as observe:
@@ -56,13 +53,10 @@ def update(
         if not json:
             _say_update(done[-1])
     if json:
-        console.print_json(
-            document(
-                "nixgen/inputs-update/1",
-                inputs={each.name: each.to_json() for each in done},
-            )
+        console.print_document(
+            "nixgen/inputs-update/1", inputs={each.name: each.to_json() for each in done}
         )
-    locked = all(pin.is_locked for pin in Inputs.read(file, unlocked=True).pins.values())
+    locked = all(pin.is_locked for pin in read_pins(workspace).pins.values())
     if any(each.changed for each in done) and locked and workspace.generated.exists():
         # the lock of the flake says the same; a project that is not generated yet stays so
         for path in write_generated(workspace).written:
@@ -72,7 +66,7 @@ def update(
 
 def _say_update(done: Update) -> None:
     from nixgen.cli import console
-    from nixgen.documents.inputs import described
+    from nixgen.verbs.inputs import described
 
     for package, (before, after) in done.packages.items():
         console.say(f"{package}: {before or 'new'} → {after or 'removed'}")

@@ -19,7 +19,7 @@ from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
 from nixgen.verbs.inputs.debian_lock import Versions, update_lock
 
-__all__ = ["Update", "require_updatable", "tree_reference", "update"]
+__all__ = ["Update", "read_pins", "require_updatable", "tree_reference", "update"]
 
 _REV = re.compile(r"[0-9a-f]{40}")
 _SHORT_REV = re.compile(r"[0-9a-f]{7,39}")
@@ -59,6 +59,15 @@ class Update:
             "packages": self.packages,
             "error": self.error.message if self.error else None,
         }
+
+
+def read_pins(workspace: Workspace) -> Inputs:
+    """The pins as they are on disk now. Pins that were never updated are not refused.
+
+    :param workspace: the project.
+    :raises LockError: flake-inputs.json is wrong.
+    """
+    return Inputs.read(workspace.pins_path, unlocked=True)
 
 
 def require_updatable(inputs: Inputs, names: Iterable[str], to: str | None) -> tuple[Pin, ...]:
@@ -197,7 +206,7 @@ def _exact(found: Fetched) -> dict[str, Any]:
 
 def _edited(workspace: Workspace, name: str, fields: Mapping[str, Any]) -> JsonText:
     """The text of flake-inputs.json with other fields in one entry."""
-    text = Inputs.read(workspace.pins_path, unlocked=True).text
+    text = read_pins(workspace).text
     for gone in set(text.document["inputs"][name]) - fields.keys() - {"type"}:
         text = text.without(("inputs", name, gone))
     for key, value in fields.items():
