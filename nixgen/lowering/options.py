@@ -7,7 +7,7 @@ from typing import Any
 
 from nixgen import syntax as nix
 from nixgen.lowering.scope import Scope
-from nixgen.models import Property, Text
+from nixgen.models import Property, Text, mk_force
 from nixgen.models.nixos import merged
 from nixgen.syntax import Expr
 
@@ -25,12 +25,13 @@ def definitions(scope: Scope, options: Iterable[tuple[Path, Any]]) -> Definition
 
 def forced(scope: Scope, options: Iterable[tuple[Path, Any]]) -> Definitions:
     """The same, with single values in ``lib.mkForce``, unless they are properties already."""
-    return {
-        path: value(scope, content)
-        if isinstance(content, (Property, tuple, dict))
-        else nix.Call(scope.lib("mkForce"), (value(scope, content),))
-        for path, content in merged(options).items()
-    }
+    return definitions(
+        scope,
+        (
+            (path, content if isinstance(content, (Property, tuple, dict)) else mk_force(content))
+            for path, content in options
+        ),
+    )
 
 
 def value(scope: Scope, content: Any) -> Expr:

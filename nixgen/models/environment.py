@@ -22,8 +22,8 @@ class Overlay(Model):
 
     :param machine: Machine to change. An environment has at most one overlay for each machine.
     :param options: NixOS options by path. They join or replace the machine's own as in
-        `Environment`. For an option that the environment defines by the same path, the value here
-        counts.
+        `Environment`. Where the environment defines the same option, the value here counts, and
+        dicts of both are joined.
     :param modules: NixOS modules, written by hand, that are laid over the machine.
     """
 

@@ -141,16 +141,26 @@ def options_at(options: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], An
 
 
 def merged(options: Iterable[tuple[tuple[str, ...], Any]]) -> dict[tuple[str, ...], Any]:
-    """Merge options by path. An option inside another one, whose value is a dict, is put into that
-    dict. Of two definitions of one option, the later counts.
+    """Merge definitions of options, in their order, so that no option is inside another one.
+
+    Dicts are joined, also when one of them is written with a longer path. Of two other values for
+    one option the later counts, however long the paths are that lead to it.
+
+    :param options: Path and value of each definition.
     """
     result: dict[tuple[str, ...], Any] = {}
-    for path, value in sorted(options, key=lambda option: len(option[0])):
-        outer = next((path[:n] for n in range(1, len(path) + 1) if path[:n] in result), None)
-        if outer is None:
-            result[path] = value
+    outer_paths: set[tuple[str, ...]] = set()
+    for path, value in options:
+        outer = next((path[:n] for n in range(1, len(path)) if path[:n] in result), None)
+        if outer is not None:
+            result[outer] = _union(result[outer], _nested(path[len(outer) :], value))
             continue
-        result[outer] = _union(result[outer], _nested(path[len(outer) :], value))
+        if path in outer_paths:
+            for inner in [each for each in result if each[: len(path)] == path]:
+                nested = _nested(inner[len(path) :], result.pop(inner))
+                result[path] = _union(result.get(path), nested)
+        result[path] = _union(result.get(path), value)
+        outer_paths.update(path[:n] for n in range(1, len(path)))
     return result
 
 
@@ -159,6 +169,9 @@ def _nested(path: tuple[str, ...], value: Any) -> Any:
 
 
 def _union(one: Any, other: Any) -> Any:
+    """Join two dicts at every depth. Of two other values, return the second."""
+    if isinstance(one, Property) and isinstance(one.value, dict) and isinstance(other, dict):
+        return Property(one.function, _union(one.value, other))
     if not isinstance(one, dict) or not isinstance(other, dict):
         return other
     return {

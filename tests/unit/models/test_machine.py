@@ -24,10 +24,8 @@ from nixgen.models import (
     User,
     check,
     mk_force,
-    option_path,
     text,
 )
-from nixgen.models.nixos import merged, options_at
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINh7RFC4+Ow9JliyUaTJWGkXUZ09A/zhkLwKFgc+jGbX"
 
@@ -195,32 +193,3 @@ def test_what_is_sound_is_taken() -> None:
         },
     )
     assert check(Project("p", machines=[own])) == ()
-
-
-@pytest.mark.parametrize(
-    ("path", "names"),
-    [
-        ("a", ("a",)),
-        ("services.nginx.enable", ("services", "nginx", "enable")),
-        ('networking.hosts."10.0.0.1"', ("networking", "hosts", "10.0.0.1")),
-        ("a-b.c'._d", ("a-b", "c'", "_d")),
-        ("", None),
-        (".a", None),
-        ("a..b", None),
-        ("1a", None),
-        ('"a', None),
-        ('"a"b', None),
-        ('"${x}"', None),
-        ("a b", None),
-    ],
-)
-def test_paths_are_written_as_in_nix(path: str, names: tuple[str, ...] | None) -> None:
-    assert option_path(path) == names
-
-
-def test_options_inside_of_others_are_put_into_them() -> None:
-    options = {"a.b.c": 1, "a": {"b": {"d": 2}, "e": 3}, "f.g": 4}
-    assert merged(options_at(options)) == {
-        ("a",): {"b": {"d": 2, "c": 1}, "e": 3},
-        ("f", "g"): 4,
-    }

@@ -1,0 +1,82 @@
+"""Options of NixOS: their paths, and the merge of several definitions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nixgen.models import Property, mk_force, option_path
+from nixgen.models.nixos import merged, options_at
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("a", ("a",)),
+        ("services.nginx.enable", ("services", "nginx", "enable")),
+        ('networking.hosts."10.0.0.1"', ("networking", "hosts", "10.0.0.1")),
+        ("a-b.c'._d", ("a-b", "c'", "_d")),
+        ("", None),
+        (".a", None),
+        ("a..b", None),
+        ("1a", None),
+        ('"a', None),
+        ('"a"b', None),
+        ('"${x}"', None),
+        ("a b", None),
+    ],
+)
+def test_paths_are_written_as_in_nix(path: str, names: tuple[str, ...] | None) -> None:
+    assert option_path(path) == names
+
+
+def test_options_inside_of_others_are_put_into_them() -> None:
+    options = {"a.b.c": 1, "a": {"b": {"d": 2}, "e": 3}, "f.g": 4}
+    assert merged(options_at(options)) == {
+        ("a",): {"b": {"d": 2, "c": 1}, "e": 3},
+        ("f", "g"): 4,
+    }
+
+
+def after(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """The options of two layers by their dotted paths; a property is shown as function and value."""
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, Property):
+            return (value.function, shown(value.value))
+        return (
+            {key: shown(item) for key, item in value.items()} if isinstance(value, dict) else value
+        )
+
+    result = merged([*options_at(first), *options_at(second)])
+    return {".".join(path): shown(value) for path, value in result.items()}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "result"),
+    [
+        ({"a.b": 1}, {"a.b": 2}, {"a.b": 2}),
+        ({"a.b": ("x",)}, {"a.b": ("y",)}, {"a.b": ("y",)}),
+        ({"a.b": {"c": 1, "d": 1}}, {"a.b": {"c": 2}}, {"a.b": {"c": 2, "d": 1}}),
+        # the second path is shorter
+        ({"a.b.c": 1, "a.b.d": 1}, {"a.b": {"c": 2}}, {"a.b": {"c": 2, "d": 1}}),
+        ({"a.b.c": 1, "a.b.d": 1}, {"a.b": ("x",)}, {"a.b": ("x",)}),
+        ({"a.b.c.d": 1, "a.e": 1}, {"a": {"b": {"c": 2}}}, {"a": {"b": {"c": 2}, "e": 1}}),
+        ({"a.b.c": 1}, {"a.b": mk_force({"d": 2})}, {"a.b": ("mkForce", {"d": 2})}),
+        # the second path is longer
+        ({"a.b": {"c": 1, "d": 1}}, {"a.b.c": 2}, {"a.b": {"c": 2, "d": 1}}),
+        ({"a": {"b": ("x",)}}, {"a.b.c": 2}, {"a": {"b": {"c": 2}}}),
+        (
+            {"a.b": mk_force({"c": 1, "d": 1})},
+            {"a.b.c": 2},
+            {"a.b": ("mkForce", {"c": 2, "d": 1})},
+        ),
+        # the paths have a beginning in common
+        ({"a.b.c": 1}, {"a.b.d": 2, "a.bb": 3}, {"a.b.c": 1, "a.b.d": 2, "a.bb": 3}),
+    ],
+)
+def test_the_later_definition_counts_whatever_the_lengths_of_the_paths(
+    first: dict[str, Any], second: dict[str, Any], result: dict[str, Any]
+) -> None:
+    assert after(first, second) == result
