@@ -167,6 +167,55 @@ def test_the_root_tree(tmp_path):
     assert found["bin"].linkname == "/nix/store/x/bin"
 
 
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_a_file_comes_in_pieces_of_a_mebibyte(tmp_path, size):
+    (tmp_path / NAME[11:]).write_bytes(bytes(size))
+    pieces = list(tar.store_path(NAME, store=tmp_path))
+    whole = 512 + -(-size // 512) * 512
+    assert sum(map(len, pieces)) == whole
+    assert max(map(len, pieces)) <= (1 << 20) + 512 + 511
+    assert len(pieces) == (1 if size <= 1 << 20 else 2 + -(-size // (1 << 20)))
+    assert int(pieces[0][124:135], 8) == size
+
+
+@pytest.mark.parametrize("size", [4, 5, 3 << 20])
+def test_a_file_that_becomes_shorter_while_it_is_read(tmp_path, size):
+    (tmp_path / "x").write_bytes(b"abc")
+    with pytest.raises(StoreError) as caught:
+        list(tar._file(os.fsencode(tmp_path / "x"), b"x", size, 0o444))
+    assert caught.value.message == f"{tmp_path}/x became shorter while it was read"
+    assert caught.value.hint == "nix-store --verify --check-contents finds damaged paths"
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    hint = "build the image again; its closure may have been garbage-collected"
+    with pytest.raises(StoreError) as missing:
+        list(tar.store_path(NAME, store=tmp_path))
+    assert missing.value.message == f"cannot read {tmp_path}/{NAME[11:]}: No such file or directory"
+    assert missing.value.hint == hint
+    with pytest.raises(StoreError) as folder:
+        tar._names(os.fsencode(tmp_path / "none"))
+    assert folder.value.message == f"cannot read {tmp_path}/none: No such file or directory"
+    with pytest.raises(StoreError) as file:
+        list(tar._file(os.fsencode(tmp_path), b"x", 5, 0o444))
+    assert file.value.message == f"cannot read {tmp_path}: Is a directory"
+
+
+@pytest.mark.parametrize("length", [1, 82, 83, 84, 85, 981, 982, 983, 984, 985, 9_978, 9_979])
+def test_a_pax_record_counts_its_own_length(length):
+    record = tar._record(b"linkpath", b"v" * length)
+    size, _, rest = record.partition(b" ")
+    assert int(size) == len(record)
+    assert rest == b"linkpath=" + b"v" * length + b"\n"
+
+
+def test_the_size_from_which_ustar_has_no_digits():
+    for size, pax in ((8**11 - 1, False), (8**11, True)):
+        header = tar._header(b"huge", b"0", 0o444, size=size)
+        assert (len(header) > 512) is pax
+        assert int(header[-512:][124:135], 8) == (0 if pax else size)
+
+
 @pytest.mark.parametrize("name", ["nix", "tmp", "var"])
 def test_a_root_tree_that_cannot_be_one(tmp_path, name):
     (tmp_path / name).write_bytes(b"")

@@ -1,0 +1,20 @@
+"""Records take their values by name, so that fields may be added and moved without breaking a caller."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from public_records import public_records
+
+RECORDS = public_records("nixgen.oci")
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
+def test_values_are_given_by_name(record: type) -> None:
+    fields = [field for field in attrs.fields(record) if field.init]
+    assert all(field.kw_only for field in fields)
+
+
+def test_records_do_not_change() -> None:
+    for record in RECORDS:
+        assert record.__setattr__ is not object.__setattr__, record
