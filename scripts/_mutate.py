@@ -294,7 +294,7 @@ def _failing(report: Path) -> list[str]:
 def attempt(checkout: Path, mutant: Mutant, tests: list[str], seconds: float) -> Result | None:
     """Try one mutant in a copy of the checkout. None when it is no program, or the same one.
 
-    :param seconds: a run of the tests that takes longer hangs, which a person would notice, too.
+    :param seconds: a test that takes longer hangs, and so has noticed the mutant.
     """
     file = checkout / mutant.path
     original = file.read_text()
@@ -306,7 +306,8 @@ def attempt(checkout: Path, mutant: Mutant, tests: list[str], seconds: float) ->
     file.write_text(changed)
     try:
         # 5: no test was collected, so nothing noticed the change
-        status = pytest(checkout, *PYTEST, "-n0", *tests, timeout=seconds) if tests else 5
+        limit = ("-o", "faulthandler_exit_on_timeout=true", "-o", f"faulthandler_timeout={seconds}")
+        status = pytest(checkout, *PYTEST, "-n0", *limit, *tests, timeout=1800) if tests else 5
     finally:
         file.write_text(original)
     return Result(mutant, status not in {0, 5}, len(tests), before.strip(), after.strip())
@@ -335,7 +336,7 @@ def run(chosen: list[Mutant], coverage: Coverage, folder: Path, workers: int) ->
             except Empty:
                 return
             tests = coverage.covering(mutant)
-            seconds = 60 + 10 * sum(coverage.duration(test) for test in tests)
+            seconds = max([30, *(10 * coverage.duration(test) for test in tests)])
             if result := attempt(checkout, mutant, tests, seconds):
                 results.append(result)
                 word = "killed" if result.killed else "SURVIVED"
