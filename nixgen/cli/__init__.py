@@ -1,1 +1,1 @@
-"""The command line. One small file a verb; console.py holds everything that draws."""
+"""The command line: a module for each verb. console.py, progress.py and cache/status.py draw."""

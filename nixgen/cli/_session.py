@@ -1,4 +1,4 @@
-"""A push that goes on beside a build, as the verbs that build and push use it."""
+"""The push beside a build, for the verbs that build and push."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _Observe = Callable[[Any], None]
 
 
 class Pushing:
-    """One push of one command, and its result.
+    """The push of one command, and its outcome.
 
+    :ivar session: the session, which takes the build's events.
     :ivar location: the cache.
-    :ivar upstreams: what its project says of it.
+    :ivar upstreams: the upstreams that the project sets for the cache.
     """
 
     def __init__(
@@ -48,7 +49,12 @@ class Pushing:
     def to(
         cls, workspace: Workspace, to: str | None, *, keys: Sequence[Path] = ()
     ) -> Iterator[Pushing]:
-        """:param to: as on the command line; see `nixgen.verbs.caches.cache_location`."""
+        """Start a push for the time of the block.
+
+        :param workspace: the project.
+        :param to: the cache as typed; see `nixgen.verbs.caches.cache_location`.
+        :param keys: files of signing keys. Empty: the project's own key.
+        """
         from nixgen.cache.push.settings import UploadSettings
         from nixgen.verbs import caches
         from nixgen.verbs.push import push_session
@@ -67,7 +73,10 @@ class Pushing:
             yield cls(session, location, to, upstreams)
 
     def beside(self, progress: _Observe) -> _Observe:
-        """What a build is to be observed with: shows both, and pushes what is built."""
+        """The observer of a build that shows its progress and pushes what it builds.
+
+        :param progress: shows the events of the build and of the push.
+        """
         self.session.watch(progress)
 
         def observe(event: Any) -> None:
@@ -79,7 +88,13 @@ class Pushing:
     def finish(
         self, paths: Sequence[str], *, root: Root | None, quiet: bool, verbose: bool = False
     ) -> None:
-        """Push the rest. That it fails is told by `tell`, after the results of the build."""
+        """Push the rest, and wait for the end. `tell` reports a failure, after the build's results.
+
+        :param paths: the store paths that the cache must have.
+        :param root: what collection keeps; see `nixgen.verbs.caches.cache_root`.
+        :param quiet: show nothing.
+        :param verbose: in a log, print a line for each path.
+        """
         from nixgen.cli.progress import push_progress
 
         try:
@@ -94,14 +109,18 @@ class Pushing:
         return self._error is not None
 
     def document(self) -> dict[str, Any]:
-        """For the document of the command: ``push``, a nixgen/push/1, or null when it failed or there was nothing to push."""
+        """The member ``push`` of the command's document: a nixgen/push/1.
+
+        It is null if the push failed, or if there was nothing to push.
+        """
         return {"push": self._report and self._report.document()}
 
     def tell(self, *, instead_of: NixgenError | None, json: bool) -> None:
-        """Say what was pushed.
+        """Print what was pushed.
 
-        :param instead_of: what the command ends with anyway; a failed push is then only mentioned.
-        :raises NixgenError: the push failed.
+        :param instead_of: the error that the command ends with. A failed push is then only printed.
+        :param json: print no summary, because the command prints a document.
+        :raises NixgenError: the push failed, and the command has no other error.
         """
         from nixgen.cli import console
 
@@ -114,7 +133,11 @@ class Pushing:
 
 
 def print_pushed(report: PushReport, *, where: str) -> None:
-    """What a push did, or would do."""
+    """Print what a push did, or would do.
+
+    :param report: its outcome.
+    :param where: the cache, as people know it.
+    """
     from nixgen.cli.console import human_size, say
 
     if report.upstream:

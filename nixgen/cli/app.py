@@ -39,7 +39,7 @@ VERBS = (
 
 _INTERRUPTED = 130
 
-# newer versions of typer carry a click of their own, so the exception is taken from what typer exports
+# Newer versions of typer have a click of their own, so the exception is taken from typer's exports.
 _ClickException: Any = typer.BadParameter.__mro__[2]
 
 
@@ -75,16 +75,19 @@ def nixgen(
 def run(arguments: Sequence[str]) -> int:
     """Run a command line.
 
-    :returns: the exit status: 0 done, 1 failed or different, 2 wrong input, 3 something outside is missing.
+    :param arguments: the words behind ``nixgen``.
+    :returns: the exit status: 0 done, 1 failed or different, 2 wrong input, 3 something outside is
+        missing.
     """
-    # SIGTERM, as from systemd or a CI runner, ends children and removes temporary things as Ctrl-C does
+    # SIGTERM, which systemd and CI runners send, ends children and removes temporary files like Ctrl-C
     interruption = _Interruption()
     signal.signal(signal.SIGTERM, interruption)
     signal.signal(signal.SIGINT, interruption)
     try:
         return _status(arguments)
     finally:
-        # While Python ends it would put the system's own handler back, and Ctrl-C would end what is done already.
+        # Python puts the system's handler back while it ends. Ctrl-C would then change the status of
+        # work that is done.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -166,9 +169,10 @@ def _is_group(command: Any) -> bool:
 
 
 class _Interruption:
-    """A handler of signals: the first interrupts.
+    """A handler of signals.
 
-    The second only prints a line, since it would break off the cleaning up; the third interrupts that.
+    The first signal interrupts the work, which then cleans up. The second only prints a line, and
+    the third interrupts the cleaning up.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
-"""``nixgen completion``, and the table of verbs and options that completion answers from.
+"""``nixgen completion``, and the table of verbs and options for completion.
 
-`nixgen.instant.completion` answers each TAB, without this module.
+`nixgen.instant.completion` answers each TAB from the table, without this module.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def completion(
     name = shell or _current_shell()
     if name not in _SHELLS:
         raise UsageError(
-            f"there is no completion for {name!r}" if name else "your shell cannot be told",
+            f"there is no completion for {name!r}" if name else "your shell is not known",
             hint=f"name one of {', '.join(_SHELLS)}",
         )
     if not install:
@@ -69,7 +69,7 @@ def completion(
 
 
 def _current_shell() -> str:
-    """The shell that started nixgen; else that of the user; else an empty string."""
+    """The shell that started nixgen, else the user's own shell, else an empty string."""
     try:
         parent = Path(f"/proc/{os.getppid()}/comm").read_text().strip()
     except OSError:
@@ -116,7 +116,7 @@ _KINDS = {
     "SHELL": "choice:bash,zsh,fish",
     "COMMAND": "files",
 }
-#: The same for options whose metavar does not tell, by verb or for all verbs.
+#: The same for options whose metavar does not decide, by verb or for all verbs.
 _SPECIAL = {
     "--base": "choice:debian,nixpkgs",
     "--accel": "choice:auto,kvm,tcg",

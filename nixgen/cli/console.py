@@ -1,7 +1,7 @@
 """Printing results, notes and errors. Results go to standard output, the rest to standard error.
 
-Only this module, `nixgen.cli.progress` and `nixgen.cli.cache.status` draw. Without a terminal, or with
-``TERM=dumb`` or ``NO_COLOR``, lines are plain.
+Only this module, `nixgen.cli.progress` and `nixgen.cli.cache.status` draw. Without a terminal, or
+with ``TERM=dumb`` or ``NO_COLOR``, lines are plain.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 _APT = "apt-get install "
-#: Not empty once standard output has its JSON document: the error behind it must not add a second one.
+#: Not empty once standard output has its JSON document. An error afterwards prints no second one.
 _printed: list[str] = []
 
 

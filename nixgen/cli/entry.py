@@ -1,4 +1,4 @@
-"""The console script. It answers ``--version``, ``--help`` and runs with nothing to do by itself.
+"""The console script. It answers ``--version``, ``--help`` and runs with nothing to do itself.
 
 Nothing heavy is imported for these answers; see `nixgen.instant`.
 """

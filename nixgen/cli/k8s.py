@@ -60,10 +60,10 @@ def render(
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Print the manifests of applications, as kubectl takes them. Nothing is built, and no cluster is asked.
+    """Print the manifests of applications for kubectl. Nothing is built, and no cluster is asked.
 
-    Resources come in an order in which they can be applied: namespaces first. Images are named as they will be in the registry;
-    Secrets must be in the cluster already.
+    Resources stand in an order in which they can be applied, namespaces first. Images have their
+    names in the registry. Secrets must already exist in the cluster.
     """
     from nixgen.cli import console
     from nixgen.cli.progress import build_progress
@@ -101,7 +101,7 @@ def render(
 
 
 def _write(out: Path, documents: Iterable[Document], form: str) -> dict[str, bool]:
-    """Write a file for each application, and return which ones changed. The others keep their time."""
+    """Write a file for each application, and return which changed. The others keep their times."""
     from nixgen.files.write import write_atomically
 
     written: dict[str, bool] = {}

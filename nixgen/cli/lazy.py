@@ -1,4 +1,4 @@
-"""Groups of commands whose modules are imported only when they are asked for."""
+"""Groups of commands whose modules are imported when they are used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ __all__ = ["lazy_group"]
 def lazy_group(package: str, names: Iterable[str]) -> type[TyperGroup]:
     """The class of a group of commands.
 
-    :param package: its module ``package.NAME`` defines the command NAME as a typer application ``app``.
+    :param package: the package of the commands. Its module ``package.NAME`` defines the command
+        NAME as a typer application ``app``.
     :param names: the commands, in the order of the help.
     """
     known = tuple(names)

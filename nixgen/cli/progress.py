@@ -1,8 +1,8 @@
 """Progress of long work: a live view on a terminal, lines for a log elsewhere.
 
-Everything goes to standard error: standard output is for the result. `nixgen.cli.tracking` knows how far
-the work is. A log gets a line for each target and for each minute of waiting; ``--verbose`` adds one for
-each store path.
+Everything goes to standard error, because standard output is for the result. `nixgen.cli.tracking`
+computes how far the work is. A log gets a line for each target and for each minute of waiting;
+``--verbose`` adds a line for each store path.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _Observe = Callable[[Any], None]
 
 
 def is_live() -> bool:
-    """Whether somebody watches standard error."""
+    """Whether standard error is a terminal that can redraw lines."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
@@ -76,7 +76,7 @@ def build_progress(*, quiet: bool, verbose: bool = False) -> Iterator[_Observe]:
 
 
 class _Log:
-    """A tracker as lines."""
+    """Print the lines of a tracker."""
 
     def __init__(self, tracker: Tracker | BuildTracker, *, verbose: bool) -> None:
         self._tracker = tracker
@@ -119,7 +119,7 @@ def _log(tracker: Tracker | BuildTracker, *, verbose: bool) -> Iterator[_Log]:
 
 
 class _LiveBuilds:
-    """A few lines at the bottom of the terminal; finished builds do not scroll by, failures stay."""
+    """A few lines at the bottom of the terminal. Finished builds disappear, failures stay."""
 
     def __init__(self) -> None:
         from rich.live import Live
@@ -138,7 +138,7 @@ class _LiveBuilds:
     def __call__(self, event: Any) -> None:
         with self._lock:
             lines = list(self._tracker.follow(event))
-        # After the lock: drawing has one of its own, behind which `_render` waits for ours.
+        # After the lock: drawing takes a lock of its own first, and then waits for ours in `_render`.
         _print_above(self._live.console, lines)
 
     def _render(self) -> Any:
@@ -187,7 +187,11 @@ def _print_above(console: Any, lines: list[Line]) -> None:
 
 @contextlib.contextmanager
 def working(what: str, *, quiet: bool) -> Iterator[None]:
-    """Show a step that takes a moment and tells nothing of itself; a terminal also shows the seconds."""
+    """Show a step that takes time and sends no events. A terminal also shows the seconds.
+
+    :param what: the step.
+    :param quiet: show nothing.
+    """
     if quiet or not is_live():
         if not quiet:
             note(what)
@@ -205,6 +209,7 @@ def working(what: str, *, quiet: bool) -> Iterator[None]:
 def tracked(tracker: Tracker, *, quiet: bool, verbose: bool = False) -> Iterator[_Observe]:
     """Show a tracker: a bar of bytes on a terminal, lines elsewhere.
 
+    :param tracker: computes how far the work is.
     :param quiet: show nothing.
     :param verbose: in a log, print the lines about details, too.
     """
@@ -257,7 +262,8 @@ def _bytes_bar(what: str) -> Iterator[Progress]:
 def fetch_progress(what: str, *, quiet: bool) -> contextlib.AbstractContextManager[_Observe]:
     """Show the downloads of one input.
 
-    :param what: its name.
+    :param what: the name of the input.
+    :param quiet: show nothing.
     """
     return tracked(FetchTracker(what), quiet=quiet)
 
@@ -265,21 +271,30 @@ def fetch_progress(what: str, *, quiet: bool) -> contextlib.AbstractContextManag
 def push_progress(
     *, quiet: bool, verbose: bool = False
 ) -> contextlib.AbstractContextManager[_Observe]:
-    """Show a push: bytes read, their rate, and what remains."""
+    """Show a push: the bytes that were read, their rate, and what remains.
+
+    :param quiet: show nothing.
+    :param verbose: in a log, print a line for each path.
+    """
     return tracked(PushTracker(), quiet=quiet, verbose=verbose)
 
 
 def image_progress(
     *, quiet: bool, verbose: bool = False
 ) -> contextlib.AbstractContextManager[_Observe]:
-    """Show layers and images as they are written."""
+    """Show layers and images when they are written.
+
+    :param quiet: show nothing.
+    :param verbose: in a log, print a line for each layer.
+    """
     return tracked(ImageTracker(), quiet=quiet, verbose=verbose)
 
 
 @contextlib.contextmanager
 def test_progress(*, quiet: bool, serial: bool) -> Iterator[Callable[[Any], None]]:
-    """Show machines as they come up and steps as they end.
+    """Show machines when they are up and steps when they end.
 
+    :param quiet: show nothing.
     :param serial: show the serial consoles, too.
     """
     from nixgen.vm.record.events import (

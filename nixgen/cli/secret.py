@@ -31,7 +31,7 @@ def scan(
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Build targets, and search their closures and build logs for the values of the project's secrets.
+    """Build targets, and search their closures and build logs for the values of secrets.
 
     Values are read from each secret's own file, from NIXGEN_SECRETS_DIR/NAME and from
     CREDENTIALS_DIRECTORY/NAME. Every push searches what it uploads in the same way.

@@ -43,8 +43,8 @@ def shell(
 ) -> None:
     """Start a shell, or a command, with the project's tools.
 
-    The tools come first on PATH, together with the programs that nixgen itself runs, all from Debian packages. For the
-    same from nixpkgs: nix develop ./generated
+    The tools come first on PATH, together with the programs that nixgen itself runs, all from
+    Debian packages. For the same from nixpkgs: nix develop ./generated
     """
     import shutil
     import sys

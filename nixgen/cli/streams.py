@@ -1,7 +1,7 @@
-"""Standard output and standard error that can be closed, full, or of an encoding other than UTF-8.
+"""Make standard output and standard error safe when they are closed, full, or not UTF-8.
 
-A file that a shell closed, a pipe whose reader left and a full disk are no bugs of nixgen: none of
-them may end in a traceback.
+A stream that the shell closed, a pipe whose reader left and a full disk must not end in a
+traceback.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _OUTSIDE = 3
 
 
 def prepare() -> None:
-    """Make both streams safe to print any text on. To be called before anything else is opened."""
+    """Make both streams safe for any text. Call it before anything else is opened."""
     # Descriptors 0 to 2 must be taken: the next file opened would get a free one, and a child that
     # prints would write into that file.
     opened = os.open(os.devnull, os.O_RDWR)
@@ -27,7 +27,7 @@ def prepare() -> None:
     os.close(opened)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started nixgen
+        if stream is None:  # closed by the program that started nixgen
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
         else:
             stream.reconfigure(errors="backslashreplace")
@@ -43,13 +43,16 @@ def prepare() -> None:
 
 
 def write_text(text: str) -> None:
-    """Write a document to standard output as UTF-8, whatever the encoding of the terminal."""
+    """Write a document to standard output as UTF-8, whatever the encoding of the terminal.
+
+    :param text: the document.
+    """
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
 
 
 def stdout_is_broken() -> bool:
-    """Whether standard output cannot take what was printed: its disk is full, or its reader left."""
+    """Whether standard output cannot be written: its disk is full, or its reader left."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -60,9 +63,9 @@ def stdout_is_broken() -> bool:
 def finish(status: int) -> int:
     """Flush standard output.
 
-    :param status: exit status of the command.
-    :returns: that status; when the output could not be written and the command itself did well, 1 for
-        a reader that left, as `head` does, and 3 for a disk that is full.
+    :param status: the exit status of the command.
+    :returns: the same status. If the command did well but its output could not be written: 1 when
+        the reader left, as `head` does, and 3 when the disk is full.
     """
     try:
         sys.stdout.flush()
@@ -77,5 +80,5 @@ def finish(status: int) -> int:
 
 
 def _discard() -> None:
-    """Send the rest of the output nowhere, so that Python's own flush at exit does not fail again."""
+    """Discard the rest of the output, so that Python's own flush at exit does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

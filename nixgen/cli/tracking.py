@@ -1,7 +1,7 @@
-"""Trackers: how far running work is, learned from its events, and the lines to print about it.
+"""Trackers compute from the events of running work how far it is, and the lines to print about it.
 
-Nothing here draws. `nixgen.cli.progress` shows a tracker as a live view on a terminal, and as lines in
-a log.
+Nothing here draws. `nixgen.cli.progress` shows a tracker as a live view on a terminal, and as lines
+in a log.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ __all__ = [
     "store_name",
 ]
 
-#: Seconds of an evaluation; a line for each of many that take less would tell nothing.
+#: An evaluation of fewer seconds gets no line.
 _WORTH_TELLING = 1.0
-#: Bytes of a download that is reported when it is done.
+#: A download of fewer bytes gets no line.
 _WORTH_A_LINE = 1_000_000
-#: Names in a line about what is running.
+#: The most names in a line about running builds.
 _NAMES = 4
 
 #: What Nix says while it tries a download again, as a warning or as an error.
@@ -45,10 +45,10 @@ _RETRY = re.compile(r"(?:warning: )?(?:error: )?(.*); (retrying .*)", re.DOTALL)
 class Line:
     """A line about one event.
 
-    :param text: without a line end.
+    :param text: the line, without its end.
     :param style: how a terminal shows it: ``warning``, ``failed`` or as plain text.
-    :param level: ``always``; ``log``, where no live view shows the same; or ``verbose``, where details
-        are asked for.
+    :param level: ``always``; ``log``, only in logs, because a live view shows the same; or
+        ``verbose``, only in logs with ``--verbose``.
     """
 
     text: str
@@ -60,8 +60,8 @@ class Tracker(Protocol):
     """The progress of one kind of work, in bytes.
 
     :ivar what: the work, in one or two words.
-    :ivar done: bytes until now.
-    :ivar total: bytes altogether; None while nobody knows.
+    :ivar done: the bytes until now.
+    :ivar total: the bytes altogether; None while unknown.
     :ivar doing: the item in work, or an empty string.
     """
 
@@ -71,14 +71,20 @@ class Tracker(Protocol):
     doing: str
 
     def follow(self, event: Any) -> Iterable[Line]:
-        """Take an event into account, and return the lines to print about it."""
+        """Take an event into account, and return the lines to print about it.
+
+        :param event: an event of the work. Others are ignored.
+        """
 
     def summary(self) -> str:
         """One line about the whole work; empty when there is none."""
 
 
 def store_name(path: str) -> str:
-    """The name of a store path without its hash, or the last part of another path."""
+    """The name of a store path without its digest; of another path its last part.
+
+    :param path: the path.
+    """
     name = base_name(path)
     return path_name(path) if BASE_NAME.fullmatch(name) else name
 
@@ -90,26 +96,26 @@ def _warning(text: str) -> Line:
 class _Builders:
     """The computers that build.
 
-    A builder that cannot be used is reported once, as soon as it is known which computer builds instead.
+    A builder that cannot be used is reported once, when the next build starts on another computer.
     When none does, the error of the build reports it.
     """
 
     def __init__(self) -> None:
         self._machines: dict[str, str] = {}
-        self._untold: list[str] = []
+        self._unreported: list[str] = []
         self._seen: set[str] = set()
 
     def follow(self, event: nix.Event) -> Iterator[Line]:
         match event:
             case nix.BuilderUnavailable(machine=machine, words=words) if machine not in self._seen:
                 self._seen.add(machine)
-                self._untold += words[:1]
+                self._unreported += words[:1]
             case nix.BuildStarted(drv=drv, machine=machine):
                 if machine:
                     self._machines[drv] = machine
                 place = f"on {machine}" if machine else "here"
-                untold, self._untold = self._untold, []
-                for text in untold:
+                reasons, self._unreported = self._unreported, []
+                for text in reasons:
                     yield _warning(f"warning: {text}; building {place}")
             case _:
                 pass
@@ -157,7 +163,7 @@ class _Evaluation:
         return self._done >= self._total
 
     def summary(self) -> str:
-        """``evaluating 7/20  machines.web, machines.db``; empty when nothing has to be evaluated."""
+        """``evaluating 7/20  machines.web, machines.db``; empty if nothing has to be evaluated."""
         if self.is_over:
             return f"evaluated {self._total} targets" if self._total else ""
         names = ", ".join(self._running)
@@ -167,7 +173,7 @@ class _Evaluation:
 class PushTracker:
     """A push to a cache.
 
-    :param beside_build: paths come in batches as they are built, so that no batch is worth a line.
+    :param beside_build: paths come in small batches while they are built, so no batch gets a line.
     """
 
     what = "pushing"

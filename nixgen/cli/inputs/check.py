@@ -53,5 +53,5 @@ def check(
             hint="check the network, and run it again",
         )
     if count := states.count("differs"):
-        said = "is not what it should be" if count == 1 else "are not what they should be"
-        raise StaleError(f"{count} of {len(states)} {said}")
+        predicate = "is not what it should be" if count == 1 else "are not what they should be"
+        raise StaleError(f"{count} of {len(states)} {predicate}")

@@ -42,7 +42,7 @@ def options(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Read the options of NixOS into nixos-options.json; infra.py is checked against them from then on."""
+    """Read the options of NixOS into nixos-options.json, against which infra.py is then checked."""
     from nixgen.cli.progress import working
     from nixgen.errors import UsageError
     from nixgen.project.workspace import Workspace
