@@ -1,4 +1,8 @@
-"""Project → expressions, one for each file of the generated tree. Pure: no I/O, no clock, no host paths."""
+"""Turn a project into Nix expressions, one for each file of the generated tree.
+
+The functions are pure: they read no file and no clock, and no path of this computer is in what
+they return.
+"""
 
 from nixgen.lowering.builders import machine_lines
 from nixgen.lowering.kubenix import needs_packages

@@ -1,4 +1,4 @@
-"""Nested data as attribute sets, the way people write them."""
+"""Nested Python data as Nix attribute sets in the form that people write."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ __all__ = ["folded"]
 
 
 def folded(value: Any) -> Expr:
-    """Data with expressions among it, as `nixgen.syntax.quote` takes it. A set of one attribute is written as a path:
+    """Convert nested data to an expression. A set with one attribute becomes a path:
     ``spec.replicas = 1``, not ``spec = { replicas = 1; }``.
+
+    :param value: Data as `nixgen.syntax.quote` takes it; expressions may stand among it.
     """
     if isinstance(value, Mapping):
         return nix.AttrSet(

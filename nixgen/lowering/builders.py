@@ -1,8 +1,10 @@
-"""Builders as Nix's machines file: what the setting ``builders`` and ``/etc/nix/machines`` hold.
+"""Builders in the format of Nix's machines file, for the setting ``builders`` and
+``/etc/nix/machines``.
 
-Format (Nix manual, “Remote Builds”): store address, systems, private key, jobs, speed factor, supported features, mandatory
-features, public host key in base64; words are separated by spaces, ``-`` is an empty one, ``#`` begins a comment. ``;``
-separates machines even inside a comment. The checks of `Builder` keep all of these out of the words.
+A line holds these words (Nix manual, “Remote Builds”): store address, systems, private key, jobs,
+speed factor, supported features, mandatory features, public host key in base64. Spaces separate the
+words, ``-`` is an empty word, and ``#`` begins a comment. ``;`` separates machines even inside a
+comment. The checks of `Builder` keep all of these out of the words.
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ __all__ = ["machine_lines"]
 
 
 def machine_lines(project: Project) -> tuple[str, ...]:
-    """For every builder a comment that is its name, then its line."""
+    """The lines of the file: for each builder a comment with its name, then the builder itself.
+
+    :param project: Project whose builders are written.
+    """
     return tuple(
         line for builder in project.builders for line in (f"# {builder.name}", _machine(builder))
     )
@@ -24,7 +29,7 @@ def machine_lines(project: Project) -> tuple[str, ...]:
 
 def _machine(builder: Builder) -> str:
     key = builder.ssh_key.path if isinstance(builder.ssh_key, Secret) else builder.ssh_key
-    # the comment of a key is no part of it
+    # the comment of a key is not part of the key
     host_key = " ".join(builder.host_key.split(" ")[:2]) if builder.host_key else ""
     return " ".join(
         (
@@ -33,7 +38,7 @@ def _machine(builder: Builder) -> str:
             key or "-",
             str(builder.max_jobs),
             str(builder.speed_factor),
-            # what a machine insists on, it has
+            # a machine also has each feature that it insists on
             _words((*builder.supported_features, *builder.mandatory_features)),
             _words(builder.mandatory_features),
             base64.b64encode(host_key.encode()).decode() or "-",

@@ -1,4 +1,6 @@
-"""The EC2 instance of a machine, and its place in a cluster, as the options of lib/nixos/cluster.nix."""
+"""The EC2 instance of a machine, and its place in a cluster, as the options of
+lib/nixos/cluster.nix.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a machine boots from, as ``boot.*``, ``fileSystems`` and ``swapDevices``, and ``systemd.tmpfiles.rules``."""
+"""The disks of a machine as the NixOS options ``boot.*``, ``fileSystems``, ``swapDevices`` and
+``systemd.tmpfiles.rules``.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,10 @@ __all__ = ["disks"]
 
 
 def disks(machine: Machine) -> dict[tuple[str, ...], Expr]:
+    """The options for the boot loader, the file systems, the swap devices and the temporary files.
+
+    :param machine: Machine to lower.
+    """
     bindings: dict[tuple[str, ...], Expr] = {}
     if machine.boot is not None:
         for path, value in _boot(machine.boot).items():
@@ -66,7 +72,9 @@ def _file_system(system: FileSystem) -> Expr:
 
 
 def _rule(rule: TmpfilesRule) -> str:
-    """A line of tmpfiles.d(5): six words, and an argument that goes to the end of the line."""
+    """Write a rule as a line of tmpfiles.d(5): six words, then an argument up to the end of the
+    line.
+    """
     fields = [rule.type, _word(rule.path)]
     fields += [field or "-" for field in (rule.mode, rule.user, rule.group, rule.age)]
     if rule.argument is not None:
@@ -85,17 +93,17 @@ def _argument(kind: str, text: str) -> str:
     if kind[0] not in _UNESCAPED_ARGUMENTS:
         return text.replace("%", "%%")
     escaped = _escaped(text)
-    # a space would be skipped, and a single dash means that there is no argument
+    # systemd skips a leading space, and reads a single dash as no argument
     is_lost = text.startswith(" ") or text == "-"
     return f"\\x{ord(text[0]):02x}{escaped[1:]}" if is_lost else escaped
 
 
 def _escaped(text: str) -> str:
-    """A percent sign begins a specifier there, and a backslash an escape."""
+    """Escape percent signs, which begin a specifier, and backslashes, which begin an escape."""
     return _SPECIAL.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
 
 
-#: Types whose argument may have C-style escapes; elsewhere a backslash is a backslash.
+#: Types whose argument may have C-style escapes. Elsewhere a backslash stands for itself.
 _UNESCAPED_ARGUMENTS = "fwLC"
 _SPECIAL = re.compile(r'[\0-\x1f\\"%]')
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}

@@ -1,4 +1,7 @@
-"""generated/flake.nix and flake.lock, from the pins. Every input is only a tree, so the lock is exactly the pins."""
+"""The files generated/flake.nix and generated/flake.lock, made from the pins.
+
+No input is a flake itself, so the lock holds the pins and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +21,33 @@ if TYPE_CHECKING:
 
 __all__ = ["flake", "flake_lock", "has_flake"]
 
-#: of what has no machine
+#: The system of a flake without machines.
 _SYSTEM = "x86_64-linux"
 #: https://nix.dev/manual/nix/latest/command-ref/new-cli/nix3-flake#lock-files; Nix 2.4 and newer read it
 _LOCK_VERSION = 7
 
 
 def has_flake(inputs: Inputs) -> bool:
-    """Whether there is anything to make one of: it is the nixpkgs base."""
+    """Decide if the project gets a flake: it needs nixpkgs, on which the flake's outputs are built.
+
+    :param inputs: Pins of the project.
+    """
     return "nixpkgs" in inputs.trees
 
 
 def _pins(inputs: Inputs) -> Mapping[str, Pin]:
-    """What the flake has as inputs. A folder is read where it lies, below the flake: a lock could only name it by a path of
-    one computer.
+    """The pins that are inputs of the flake. A folder is not among them, because a lock could name
+    it only by a path of one computer; the flake reads it where it lies.
     """
     return {name: pin for name, pin in inputs.trees.items() if pin.type != "path"}
 
 
 def flake(project: Project, inputs: Inputs) -> Expr:
-    """The attribute set of flake.nix."""
+    """The attribute set of flake.nix.
+
+    :param project: Project whose machines are outputs.
+    :param inputs: Pins of the project.
+    """
     machines: dict[str, list[str]] = {}
     for machine in project.machines:
         machines.setdefault(machine.system, []).append(machine.name)
@@ -66,7 +76,11 @@ def flake(project: Project, inputs: Inputs) -> Expr:
 
 
 def flake_lock(inputs: Inputs) -> tuple[str, ...]:
-    """The lines of flake.lock, as Nix itself writes it: Nix of any version takes it as it is, and asks nobody."""
+    """The lines of flake.lock, as Nix itself writes the file. Nix of any version reads it
+    unchanged, and asks no server.
+
+    :param inputs: Pins of the project.
+    """
     nodes = {
         name: {"flake": False, "locked": pin.locked, "original": pin.reference}
         for name, pin in _pins(inputs).items()

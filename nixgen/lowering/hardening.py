@@ -1,4 +1,4 @@
-"""A `Hardening` as directives of systemd.exec(5)."""
+"""The sandbox of a service (`Hardening`) as directives of systemd.exec(5)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Sandbox", "sandbox"]
 
 _PROTECT_SYSTEM = {"strict": nix.Str("strict"), "full": nix.Str("full"), "system": nix.Bool(True)}
 _ON = nix.Bool(True)
-#: field of `Hardening` that opens them → directives that are on while it is False
+#: Field of `Hardening` → directives that are on while the field is False.
 _CLOSED_BY_DEFAULT = {
     "home": ("ProtectHome",),
     "devices": ("PrivateDevices",),
@@ -49,8 +49,8 @@ _values = attrgetter(*_FIELDS)
 class Sandbox:
     """The restrictions of a service.
 
-    :param directives: keys of ``serviceConfig`` and their values.
-    :param expression: the same as a set.
+    :param directives: Keys of ``serviceConfig`` and their values.
+    :param expression: The directives as an attribute set.
     """
 
     directives: Mapping[str, Expr]
@@ -58,7 +58,10 @@ class Sandbox:
 
 
 def sandbox(service: Service) -> Sandbox:
-    """The sandbox of a service. Services with equal restrictions get the same object."""
+    """The sandbox of a service. Services with equal restrictions get the same object.
+
+    :param service: Service to restrict.
+    """
     binds = any(port.privileged for port in service.ports)
     return _sandbox(_values(service.hardening), root=service.runs_as_root, binds=binds)
 
@@ -67,8 +70,9 @@ def sandbox(service: Service) -> Sandbox:
 def _sandbox(values: tuple[Any, ...], *, root: bool, binds: bool) -> Sandbox:
     """The sandbox for the values of `_FIELDS`.
 
-    :param root: whether the service runs as root.
-    :param binds: whether it listens on a port that Linux leaves to root.
+    :param values: Values of a `Hardening`.
+    :param root: True when the service runs as root.
+    :param binds: True when the service listens on a port that Linux reserves for root.
     """
     given = dict(zip(_FIELDS, values, strict=True))
     config: dict[str, Expr] = {
@@ -84,7 +88,7 @@ def _sandbox(values: tuple[Any, ...], *, root: bool, binds: bool) -> Sandbox:
     if given["address_families"]:
         config["RestrictAddressFamilies"] = strings(given["address_families"])
     if given["system_calls"]:
-        # a call that is not allowed fails, as on a kernel that does not have it; systemd would kill instead
+        # a refused call returns an error, as on a kernel without the call; by default systemd kills
         config["SystemCallErrorNumber"] = nix.Str("EPERM")
         config["SystemCallArchitectures"] = nix.Str("native")
         config["SystemCallFilter"] = strings(given["system_calls"])

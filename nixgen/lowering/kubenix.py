@@ -1,4 +1,6 @@
-"""An `Application` as a kubenix module, and an `Environment` as modules laid over applications."""
+"""An `Application` as a kubenix module, and the modules that an `Environment` lays over
+applications.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ _DESCRIPTION = "kubernetes.io/description"
 
 
 def application_module(application: Application) -> Expr:
+    """The kubenix module of an application.
+
+    :param application: Application to lower.
+    """
     scope = Scope()
     resources: dict[str, dict[str, Any]] = {}
     namespace = application.own_namespace
     if namespace is not None:
-        # kubenix would put it into itself
+        # kubenix would put the namespace into itself
         metadata = {"labels": _labels(application), "namespace": None}
         resources["namespaces"] = {namespace: {"metadata": metadata}}
     for workload in application.workloads:
@@ -59,7 +65,10 @@ def application_module(application: Application) -> Expr:
 
 
 def needs_packages(application: Application) -> bool:
-    """Whether its manifests may have store paths; any other is rendered without a package set."""
+    """Decide if rendering the manifests takes a package set: they may hold store paths.
+
+    :param application: Application to render.
+    """
     return bool(application.modules) or any(map(mentions_store, application.workloads))
 
 
@@ -73,10 +82,10 @@ def _resources(
         return scope.share(f"{name}-{what}", nix.Mark(folded(value), workload.origin))
 
     labels = shared("labels", own)
-    # never changed by a release, for a Deployment keeps its selector for ever
+    # no release may change these labels, because the selector of a Deployment cannot change
     selector = shared("selector", {key: own[key] for key in (_NAME, _PART_OF)})
     described = {"annotations": {_DESCRIPTION: service.description}} if service.description else {}
-    # two pods cannot have the same storage at a time
+    # two pods cannot use the same storage at a time
     strategy = {} if workload.storage is None else {"strategy": {"type": "Recreate"}}
     yield (
         "deployments",
@@ -113,7 +122,9 @@ def _resources(
 
 
 def _labels(application: Application, workload: Workload | None = None) -> dict[str, str]:
-    """What people said, and what nixgen says, of all that belongs to a workload or just to the application."""
+    """The labels of a workload's resources, or of the application's own when ``workload`` is None:
+    those of the models, and those that nixgen adds.
+    """
     labels = dict(application.labels)
     if workload is not None:
         labels |= {**workload.labels, _NAME: workload.name}
@@ -121,7 +132,11 @@ def _labels(application: Application, workload: Workload | None = None) -> dict[
 
 
 def changes_application(environment: Environment, application: Application) -> bool:
-    """Whether an application is another one in this environment."""
+    """Decide if an environment changes an application.
+
+    :param environment: Environment whose variables are compared.
+    :param application: Application that may have some of these variables.
+    """
     return any(
         name in workload.service.environment
         for workload in application.workloads
@@ -130,7 +145,11 @@ def changes_application(environment: Environment, application: Application) -> b
 
 
 def overlay_application(application: Application, environment: Environment) -> Expr:
-    """What the environment lays over an application that it changes."""
+    """The kubenix module that an environment lays over an application that it changes.
+
+    :param application: Application below the module.
+    :param environment: Environment with the new values.
+    """
     force = nix.Select(nix.Var("lib"), ("mkForce",))
     deployments: dict[str, Any] = {}
     for workload in application.workloads:

@@ -1,4 +1,6 @@
-"""A `Network`, and the ports that services open, as ``networking.*``."""
+"""The `Network` of a machine and the open ports of its services as the NixOS options
+``networking.*``.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,10 @@ _VERSIONS = ((4, "ipv4", "defaultGateway"), (6, "ipv6", "defaultGateway6"))
 
 
 def networking(machine: Machine) -> dict[tuple[str, ...], Expr]:
+    """The options for the host name, the firewall and the interfaces.
+
+    :param machine: Machine to lower.
+    """
     bindings: dict[tuple[str, ...], Expr] = {
         ("networking", "hostName"): nix.Str(machine.name),
         **_open_ports(machine),

@@ -1,4 +1,4 @@
-"""A `Machine` as a NixOS module, and what an `Environment` lays over it as another one."""
+"""A `Machine` as a NixOS module, and the module that an `Environment` lays over it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from nixgen.syntax import Expr
 
 __all__ = ["STATE_VERSION", "changes", "machine_module", "overlay_module"]
 
-#: https://nixos.org/manual/nixos/stable/options#opt-system.stateVersion: the release whose defaults for state
-#: a machine keeps. nixgen's own services declare their state, so one value serves all.
+#: The release whose defaults for state a machine keeps. nixgen's services declare their state, so
+#: one value serves all. https://nixos.org/manual/nixos/stable/options#opt-system.stateVersion
 STATE_VERSION = "25.11"
 
 
@@ -73,7 +73,11 @@ def _imports(scope: Scope, modules: Iterable[NixModule]) -> list[Expr]:
 
 
 def changes(environment: Environment, machine: Machine) -> bool:
-    """Whether a machine is another one in this environment."""
+    """Decide if an environment changes a machine.
+
+    :param environment: Environment with options, modules and variables.
+    :param machine: Machine that they may apply to.
+    """
     return bool(
         environment.options
         or environment.modules
@@ -83,7 +87,7 @@ def changes(environment: Environment, machine: Machine) -> bool:
 
 
 def _replaced(environment: Environment, machine: Machine) -> Iterable[tuple[str, str]]:
-    """Service and variable of each value that is another one."""
+    """The name of the service and of the variable, for each value that the environment replaces."""
     return (
         (service.name, name)
         for service in machine.services
@@ -93,7 +97,11 @@ def _replaced(environment: Environment, machine: Machine) -> Iterable[tuple[str,
 
 
 def overlay_module(machine: Machine, environment: Environment) -> Expr:
-    """What the environment lays over a machine that it `changes`."""
+    """The NixOS module that an environment lays over a machine that it `changes`.
+
+    :param machine: Machine below the module.
+    :param environment: Environment with the new values.
+    """
     scope = Scope(depth=2)
     force = scope.lib("mkForce")
     own: dict[tuple[str, ...], Expr] = {

@@ -1,4 +1,4 @@
-"""An `Image` as an expression that describes one OCI image (docs/contracts.md, image.json)."""
+"""An `Image` as an expression that describes one OCI image (image.json in docs/contracts.md)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ __all__ = ["image_expression"]
 
 
 def image_expression(image: Image) -> Expr:
+    """The function that the base calls to build an image.
+
+    :param image: Image to lower.
+    """
     scope = Scope()
     service = image.service
     command = image.command or (service.command if service else ())
@@ -54,8 +58,8 @@ def image_expression(image: Image) -> Expr:
 
 
 def _files_of_setup(scope: Scope, service: Service) -> Iterator[Expr]:
-    """What the commands that run before the service mention, and nothing of the configuration names. Packages among it
-    are part of the contents.
+    """The files that only the setup commands mention. The configuration of the image does not name
+    them, so they are listed; packages are part of the contents already.
     """
     words = (word for command in service.setup for word in command)
     mentioned = (part for word in words for part in scope.parts(word))

@@ -1,4 +1,4 @@
-"""NixOS options that a model names by path, as definitions in a module."""
+"""NixOS options that a model sets by path, as definitions in a module."""
 
 from __future__ import annotations
 
@@ -14,17 +14,26 @@ from nixgen.syntax import Expr
 __all__ = ["Definitions", "definitions", "forced", "module_body", "value"]
 
 Path = tuple[str, ...]
-#: Path of an option → what it is defined as.
+#: Path of an option → its definition.
 Definitions = Mapping[Path, Expr]
 
 
 def definitions(scope: Scope, options: Iterable[tuple[Path, Any]]) -> Definitions:
-    """Options as they were given, those inside of others put into them."""
+    """Define options. An option inside another one is merged into it.
+
+    :param scope: Scope of the file.
+    :param options: Path and value of each option.
+    """
     return {path: value(scope, content) for path, content in merged(options).items()}
 
 
 def forced(scope: Scope, options: Iterable[tuple[Path, Any]]) -> Definitions:
-    """The same, with single values in ``lib.mkForce``, unless they are properties already."""
+    """Define options in a way that overrides other definitions: single values stand in
+    ``lib.mkForce``. A value that is a property already stays as it is, and lists and sets merge.
+
+    :param scope: Scope of the file.
+    :param options: Path and value of each option.
+    """
     return definitions(
         scope,
         (
@@ -35,7 +44,11 @@ def forced(scope: Scope, options: Iterable[tuple[Path, Any]]) -> Definitions:
 
 
 def value(scope: Scope, content: Any) -> Expr:
-    """A value of an option; a package is the package itself there, and not its path."""
+    """Convert the value of an option. A package stands for the package itself, not for its path.
+
+    :param scope: Scope of the file.
+    :param content: Value as the model holds it.
+    """
     match content:
         case None | bool() | int() | float() | str():
             return nix.quote(content)
@@ -52,8 +65,14 @@ def value(scope: Scope, content: Any) -> Expr:
 
 
 def module_body(own: Definitions, given: Definitions, imports: Iterable[Expr] = ()) -> Expr:
-    """A module's set of definitions: nixgen's own, and the user's, which the module system has to merge where both
-    speak of the same option or of one inside the other.
+    """The set of a module's definitions.
+
+    Where nixgen and the user define the same option, or one inside the other, the user's
+    definitions become an import, and the module system merges the two.
+
+    :param own: Definitions that nixgen makes.
+    :param given: Definitions that the user gave.
+    :param imports: Further modules to import.
     """
     beside = {path: item for path, item in given.items() if not _overlaps(path, own)}
     imported = [*imports]

@@ -1,6 +1,8 @@
-"""The pods of a `Workload`: what systemd does for a service on a machine, said to a cluster.
+"""The pods of a `Workload`: environment, volumes, probes and security, as systemd sets them up for
+the same service on a machine.
 
-What is returned is Python's, as `nixgen.lowering.attributes.folded` takes it, with expressions among it.
+The functions return nested dicts and lists that may contain Nix expressions.
+`nixgen.lowering.attributes.folded` turns them into one expression.
 """
 
 from __future__ import annotations
@@ -28,34 +30,48 @@ from nixgen.syntax import Expr
 
 __all__ = ["container_names", "image_reference", "literal", "mentions_store", "pod"]
 
-#: What lets a user bind ports from a number on; of the pod's own network.
+#: Kernel setting of the pod's network: the first port that a user other than root may bind.
 _LOW_PORTS = "net.ipv4.ip_unprivileged_port_start"
-#: 0440, for manifests have no octal numbers; the group is the pod's own.
+#: 0440, in decimal because manifests have no octal numbers. The group is the pod's own.
 _CREDENTIALS_MODE = 288
 
-# https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/: in commands and
-# variables $(NAME) is replaced, and $$ is one dollar; any other dollar is itself.
+# https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/:
+# in commands and variables $(NAME) is replaced, and $$ is one dollar; any other dollar is itself.
 _DOLLAR = re.compile(r"\$(?=[$(])")
 
 
 def literal(text: str) -> str:
-    """Text of a command or variable that Kubernetes leaves as it is."""
+    """Escape text of a command or variable, so that Kubernetes replaces nothing in it.
+
+    :param text: Text to escape.
+    """
     return _DOLLAR.sub("$$", text)
 
 
 def image_reference(application: Application, image: Image) -> str:
+    """The reference by which a cluster pulls an image: ``registry/name:tag``.
+
+    :param application: Application that names the registry.
+    :param image: Image to refer to.
+    """
     # without a host, engines would look for a stranger's image of that name on Docker Hub
     return f"{application.registry or 'localhost'}/{image.name}:{image.tag}"
 
 
 def container_names(service: Service) -> tuple[str, ...]:
-    """Those of its pods: the service itself, then its setup in order."""
+    """The names of the containers of a service's pods: the service itself, then its setup in order.
+
+    :param service: Service that runs in the pods.
+    """
     stem = "prepare" if service.name.startswith("setup-") else "setup"
     return (service.name, *(f"{stem}-{number + 1}" for number in range(len(service.setup))))
 
 
 def mentions_store(workload: Workload) -> bool:
-    """Whether its manifests have store paths, so that rendering them takes packages."""
+    """Decide if the manifests of a workload hold store paths. Rendering them takes packages then.
+
+    :param workload: Workload to look at.
+    """
     service = workload.service
     words = [word for command in service.setup for word in command]
     if isinstance(service.health, CommandCheck):
@@ -64,7 +80,12 @@ def mentions_store(workload: Workload) -> bool:
 
 
 def pod(scope: Scope, application: Application, workload: Workload) -> dict[str, Any]:
-    """The ``spec`` of its pods."""
+    """The ``spec`` of a workload's pods.
+
+    :param scope: Scope of the file, which binds what several containers share.
+    :param application: Application that the workload is part of.
+    :param workload: Workload to lower.
+    """
     service = workload.service
     _, *setup_names = container_names(service)
     common = {
@@ -85,7 +106,7 @@ def pod(scope: Scope, application: Application, workload: Workload) -> dict[str,
     spec = {
         # nothing here asks the API server
         "automountServiceAccountToken": False,
-        # else a Service called redis gives every pod near it a variable REDIS_PORT
+        # otherwise a Service called redis gives each pod of its namespace a variable REDIS_PORT
         "enableServiceLinks": False,
         "securityContext": _pod_security(service),
         "volumes": {volume: source for volume, _, source in _volumes(workload)},
@@ -110,7 +131,9 @@ def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _variables(workload: Workload) -> Iterator[tuple[str, str]]:
-    """What the manifest states: text. Values with store paths are in the image, which has the paths as well."""
+    """Yield the variables that the manifest holds: those of plain text. Values with store paths are
+    in the image, which has these paths as well.
+    """
     service = workload.service
     # as systemd.exec(5) has them
     for variable, path in (
@@ -131,7 +154,9 @@ def _credentials(service: Service) -> str:
 
 
 def _volumes(workload: Workload) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(name, where it is mounted, what it is): all that can be written to, and secrets."""
+    """Yield each volume as its name, its mount point and its source: the writable folders, and the
+    secrets.
+    """
     service = workload.service
     yield "tmp", "/tmp", {"emptyDir": {}}  # noqa: S108  # in the container
     if service.runtime_directory is not None:
@@ -155,7 +180,8 @@ def _volumes(workload: Workload) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _probes(scope: Scope, service: Service) -> dict[str, Any]:
-    """One check three ways: a minute to come up, then out of the Service while it fails, and a new start when it keeps
+    """The three probes of a service's health check. A pod has one minute to start. Later the
+    Service sends it no requests while the check fails, and it starts again when the check keeps
     failing.
     """
     handler = _handler(scope, service)
@@ -202,7 +228,9 @@ def _word(scope: Scope, word: Any) -> Expr:
 
 
 def _container_security(service: Service) -> dict[str, Any]:
-    """What of a unit's sandbox a container has, too. The rest of `Hardening` is about a host, which a pod does not see."""
+    """The security context of a container: the parts of `Hardening` that concern a container. The
+    other parts protect a host, which a pod does not see.
+    """
     hardening = service.hardening
     security: dict[str, Any] = {"readOnlyRootFilesystem": hardening.filesystem == "strict"}
     if not hardening.new_privileges:
@@ -211,14 +239,14 @@ def _container_security(service: Service) -> dict[str, Any]:
         names = [name.removeprefix("CAP_") for name in hardening.capabilities]
         security["capabilities"] = {"add": names, "drop": ["ALL"]}
     elif not service.runs_as_root:
-        # users have none anyway; and none can be gained
+        # users have no capabilities, and can gain none
         security["capabilities"] = {"drop": ["ALL"]}
     return security
 
 
 def _pod_security(service: Service) -> dict[str, Any]:
     uid, gid = identity(service)
-    # the default forbids new namespaces, beside calls that nobody should need
+    # the default profile forbids new namespaces, as well as calls that no service should need
     confined = service.hardening.system_calls and not service.hardening.namespaces
     security: dict[str, Any] = {
         # volumes belong to the group

@@ -1,4 +1,6 @@
-"""References of one generated file: which Nix expression stands for each, and the ``let`` that binds them."""
+"""The references in one generated file: the Nix expression of each, and the ``let`` that binds
+them.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +40,18 @@ _KEYWORDS = frozenset(
 
 
 def strings(values: Iterable[str]) -> Expr:
+    """A Nix list of strings.
+
+    :param values: The strings, in order.
+    """
     return nix.List(tuple(map(nix.Str, values)))
 
 
 def attribute(package: Package) -> Expr:
-    """``pkgs.nginx``."""
+    """The attribute of a package: ``pkgs.nginx``.
+
+    :param package: Package to refer to.
+    """
     return _pkgs(package.name)
 
 
@@ -57,16 +66,16 @@ def _variable_name(name: str) -> str:
 
 
 class Scope:
-    """Collects, in order of need, the files and sources that one generated file mentions.
+    """The files, sources and packages that one generated file mentions, collected in order of use.
 
-    :param depth: folders between ``generated/`` and the file: 1 for ``machines/web.nix``.
+    :param depth: Folders between ``generated/`` and the file: 1 for ``machines/web.nix``.
     """
 
     def __init__(self, depth: int = 1) -> None:
         self._generated = "/".join([".."] * depth)
         self._uses_lib = False
         self._bound: dict[int, Expr] = {}
-        # kept alive: an id says who somebody is only as long as they live
+        # kept alive: an id names an object only while the object exists
         self._referred: list[Any] = []
         self._names: set[str] = set(_TAKEN)
         self._bindings: dict[str, Expr] = {}
@@ -74,47 +83,78 @@ class Scope:
 
     @property
     def packages(self) -> tuple[Package, ...]:
-        """The packages mentioned so far, by name."""
+        """The packages mentioned so far, ordered by name."""
         return tuple(self._packages[name] for name in sorted(self._packages))
 
     def wrap(self, body: Expr) -> Expr:
-        """``body`` below the ``let`` that it needs, if any."""
+        """Put the ``let`` around an expression, if anything is bound.
+
+        :param body: Expression that uses the variables.
+        """
         return nix.Let(self._bindings, body) if self._bindings else body
 
     def module(self, body: Expr) -> Expr:
-        """The same as a NixOS module, a function of what it uses."""
+        """Make a NixOS module: a function of ``pkgs``, and of ``lib`` when it is used, with the
+        ``let`` around its body.
+
+        :param body: Definitions of the module.
+        """
         formals = ("lib", "pkgs") if self._uses_lib else ("pkgs",)
         return nix.Function(formals, self.wrap(body), ellipsis=True)
 
     def lib(self, name: str) -> Expr:
-        """``lib.mkForce``, in a module."""
+        """A function of nixpkgs' library, in a module: ``lib.mkForce``.
+
+        :param name: Name of the function.
+        """
         self._uses_lib = True
         return nix.Select(nix.Var("lib"), (name,))
 
     def project_path(self, path: str) -> Expr:
-        """A path that is relative to the project's root."""
+        """The path from the generated file to a file of the project.
+
+        :param path: Path relative to the project's root.
+        """
         return nix.Path(posixpath.normpath(f"{self._generated}/../{path}"))
 
     def library_path(self, path: str) -> Expr:
-        """A file of the Nix library beside the generated files."""
+        """The path from the generated file to a file of the Nix library.
+
+        :param path: Path relative to ``generated/lib``.
+        """
         return nix.Path(f"{self._generated}/lib/{path}")
 
     def share(self, name: str, expression: Expr) -> Expr:
-        """A variable for what is said more than once, named after ``name``."""
+        """Bind an expression that is used more than once to a new variable.
+
+        :param name: Name that the variable is named after.
+        :param expression: Expression to bind.
+        :return: The variable.
+        """
         fresh = self._fresh(name)
         self._bindings[fresh] = expression
         return nix.Var(fresh)
 
     def package(self, package: Package) -> Expr:
+        """The attribute of a package, which counts as mentioned.
+
+        :param package: Package to refer to.
+        """
         self._packages.setdefault(package.name, package)
         return attribute(package)
 
     def word(self, value: Any) -> Expr:
-        """A str, `Text` or reference as a Nix string."""
+        """Convert a str, a `Text` or a reference to a Nix string.
+
+        :param value: Value to convert.
+        """
         return nix.Str(value) if isinstance(value, str) else nix.Interpolation(self.parts(value))
 
     def parts(self, value: Any) -> tuple[str | Expr, ...]:
-        """The same as pieces, for text that goes on around them."""
+        """Convert a str, a `Text` or a reference to the parts of a Nix string.
+
+        :param value: Value to convert.
+        """
         if isinstance(value, str):
             return (value,)
         if isinstance(value, Text):
@@ -124,12 +164,16 @@ class Scope:
         return (self.reference(value),)
 
     def reference(self, value: Any) -> Expr:
+        """The expression of a package, source or file. A file or source is bound to a variable.
+
+        :param value: `Package`, `Source` or `ConfigFile`.
+        """
         if isinstance(value, Package):
             self._packages.setdefault(value.name, value)
             return _pkgs(value.name)
         known = self._bound.get(id(value))
         if known is None:
-            # what the value itself mentions is bound first
+            # whatever the value itself mentions is bound first
             expression = self._file(value) if isinstance(value, ConfigFile) else self._source(value)
             name = self._fresh(value.name if isinstance(value, ConfigFile) else value.store_name)
             self._referred.append(value)

@@ -1,4 +1,4 @@
-"""Sources, and the rules by which some of their files are not copied, for ``lib/lib/source.nix``."""
+"""The rules by which files of sources are left out, in the form that ``lib/lib/source.nix`` reads."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from nixgen.syntax import Expr
 
 __all__ = ["IGNORED", "ignored", "rules"]
 
-#: The file that `ignored` is.
+#: Path of the file that `ignored` makes.
 IGNORED = "ignored.nix"
 
 
 def ignored(sources: Iterable[Source], table: IgnoreTable) -> Expr:
-    """Path of each source → what .gitignore files say of it: ``{ place, rules }``, as source.nix takes it.
+    """A set with the rules of .gitignore files for each source, by its path: ``{ place, rules }``.
 
-    :param sources: those for which .gitignore files count.
+    :param sources: Sources for which .gitignore files count.
+    :param table: Rules of the .gitignore files of the project.
     """
     entries: dict[str, Expr] = {}
     for source in sources:
@@ -42,9 +43,12 @@ def _by_folder(tables: Mapping[str, Mapping[str, tuple[Rule, ...]]]) -> dict[str
     }
 
 
-def rules(found: Iterable[Rule]) -> Expr:
-    """In their order, for the last decides."""
-    return nix.List(tuple(map(_rule, found)))
+def rules(given: Iterable[Rule]) -> Expr:
+    """A list of rules. The order is kept, because the last rule that matches decides.
+
+    :param given: The rules, in order.
+    """
+    return nix.List(tuple(map(_rule, given)))
 
 
 def _rule(rule: Rule) -> Expr:

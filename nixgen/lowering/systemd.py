@@ -1,4 +1,4 @@
-"""A `Service` as ``systemd.services.NAME``, in the words a NixOS user would have chosen."""
+"""A `Service` as the option ``systemd.services.NAME``, in the form that NixOS users write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _TRUE = nix.Bool(True)
 def shared_sandboxes(scope: Scope, services: Iterable[Service]) -> Mapping[Sandbox, Expr]:
     """Bind each sandbox that several services share to a variable, as a person would.
 
-    :return: the variable of each shared sandbox.
+    :param scope: Scope of the file.
+    :param services: Services of one machine.
+    :return: The variable of each shared sandbox.
     """
     count = Counter(map(sandbox, services))
     return {
@@ -37,8 +39,10 @@ def unit(
 ) -> Expr:
     """The unit of a service.
 
-    :param beside: the ids of the services of the same machine.
-    :param shared: see `shared_sandboxes`.
+    :param scope: Scope of the file.
+    :param service: Service to lower.
+    :param beside: Ids of the services of the same machine.
+    :param shared: Variables of shared sandboxes, see `shared_sandboxes`.
     """
     local = [f"{needed.name}.service" for needed in service.depends_on if id(needed) in beside]
     local.sort()

@@ -1,4 +1,6 @@
-"""A `Test` as a NixOS test module, and the script that its services imply."""
+"""A `Test` as a NixOS test module. A test without a script gets one from the services of its
+machines.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ def _node(scope: Scope, machine: Machine, *, with_curl: bool, clustered: bool) -
         ("virtualisation", "memorySize"): nix.Int(machine.memory),
     }
     if with_curl and _asks_over_http(machine):
-        # the script asks over HTTP from inside; on NixOS as on Debian, a bare machine has no client
+        # the script sends its requests from inside the machine, which has no HTTP client of its own
         bindings["environment", "systemPackages"] = nix.List((attribute(_CURL),))
     if clustered:
         # nobody has their address on EC2 here; names are those of the test's own networks
@@ -52,7 +54,7 @@ def _node(scope: Scope, machine: Machine, *, with_curl: bool, clustered: bool) -
 
 
 def _derived(scope: Scope, test: Test) -> Iterator[str | Expr]:
-    """Every unit starts, every port opens, every health check passes."""
+    """Yield the derived script: every unit starts, every port opens, every health check passes."""
     yield "start_all()\n"
     for machine in test.machines:
         variable = variable_name(machine)
@@ -100,7 +102,10 @@ def _python_text(literal: str) -> str:
 
 
 def implied_packages(tests: Iterable[Test]) -> tuple[Package, ...]:
-    """Packages that derived scripts use, beside those that the project mentions."""
+    """The packages that derived scripts use beside the packages of the project.
+
+    :param tests: Tests of the project.
+    """
     asks = any(test.script is None and any(map(_asks_over_http, test.machines)) for test in tests)
     return (_CURL,) if asks else ()
 

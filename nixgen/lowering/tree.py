@@ -1,4 +1,4 @@
-"""A whole `Project` as the files of its generated tree."""
+"""A `Project` as the files of its generated tree."""
 
 from __future__ import annotations
 
@@ -40,10 +40,12 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "SHELL", "lower", "target_origins", "target_rows"]
 
-#: The target with the tools of who works on the project. It is no part of the platform, so it must be asked for.
+#: The target with the tools for work on the project. It is not part of the platform, so a command
+#: includes it only by its name.
 SHELL = "shells.default"
 
-#: Kinds of targets, in the order in which people see them, and the field of a project that holds each.
+#: Kinds of targets in the order in which commands list them, and the field of a project that holds
+#: each kind.
 KINDS = {
     "machines": "machines",
     "images": "images",
@@ -85,12 +87,13 @@ def lower(
 ) -> Mapping[str, GeneratedFile]:
     """The files of the generated tree, by their paths below ``generated/``.
 
-    The project is sound (`nixgen.models.require_valid`); lowering has no errors of its own.
+    The project must be sound (`nixgen.models.require_valid`). Lowering raises no errors of its own.
 
-    :param table: what .gitignore files say of the project's sources.
-    :param inputs: of the flake; without a nixpkgs among them there is none.
-    :param own_pins: whether the project has a flake-inputs.json; without one, the pins that nixgen
-        ships are read from ``lib/``.
+    :param project: Project to lower.
+    :param table: Rules of .gitignore files for the project's sources.
+    :param inputs: Pins of the project. Without a nixpkgs among them there is no flake.
+    :param own_pins: True when the project has a flake-inputs.json. Otherwise the tree reads the
+        pins that nixgen ships from ``lib/``.
     """
     pins = "../flake-inputs.json" if own_pins else "./lib/flake-inputs.json"
     files: dict[str, GeneratedFile] = {
@@ -139,7 +142,10 @@ def _builders(project: Project) -> tuple[str, ...]:
 
 
 def target_origins(project: Project) -> Mapping[str, Origin | None]:
-    """Every target of the project, in the project's order, with the place it was written at."""
+    """The targets of a project in its order, each with the place where the user wrote it.
+
+    :param project: Project to read.
+    """
     return {
         f"{kind}.{item.name}": item.origin
         for kind, field in KINDS.items()
@@ -148,14 +154,17 @@ def target_origins(project: Project) -> Mapping[str, Origin | None]:
 
 
 def target_rows(project: Project, environment: str | None) -> Mapping[str, Callable[[], Expr]]:
-    """Target → what makes ``default.nix`` as it would be if the project had this target alone, and no environment but this.
+    """For each target, a function that makes ``default.nix`` as if the project had this target
+    alone, and no other environment. This is all that the target's evaluation reads of the real
+    file.
 
-    That is everything that the target's evaluation reads of the real one.
+    :param project: Project to read.
+    :param environment: Name of the environment; None for the project itself.
     """
     environments = [each for each in project.environments if each.name == environment]
     nothing: dict[str, Any] = dict.fromkeys((*KINDS.values(), "tools"), ())
     empty = attrs.evolve(project, **nothing | {"environments": environments})
-    # they count for every target, used by it or not, for they change the set of all packages
+    # every target depends on them, because they change the set of all packages
     names = _package_names(project)
     shell = attrs.evolve(empty, tools=project.tools)
     rows: dict[str, Callable[[], Expr]] = {SHELL: partial(_default, shell, names)}
@@ -174,10 +183,10 @@ def _default(
     *,
     pins: str = "../flake-inputs.json",
 ) -> Expr:
-    """The entry of the tree: data only. What is done with it is written by hand, in lib/project.nix.
+    """The entry of the tree: data for lib/project.nix, which is written by hand.
 
-    :param names: of packages, see `_package_names`; those of the project when None.
-    :param pins: the path of flake-inputs.json, from ``generated/``.
+    :param names: Names of packages, see `_package_names`. None means those of the project.
+    :param pins: The path of flake-inputs.json, from ``generated/``.
     """
     arguments: list[nix.Inherit | tuple[str, Expr]] = [
         nix.Inherit(("base", "environment", "inputs", "system")),
@@ -265,5 +274,5 @@ def _test(test: Test) -> Expr:
 
 
 def _package_names(project: Project) -> dict[str, Expr]:
-    """Packages whose attribute path on nixpkgs is not their name."""
+    """The packages whose attribute path on nixpkgs differs from their name, with that path."""
     return {name: nix.Str(path) for name, path in renamed_packages(project).items()}

@@ -15,7 +15,12 @@ __all__ = ["command_line", "command_word", "environment_value", "literal", "word
 
 
 def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
-    """The words as one ``ExecStart=`` value that systemd splits into the same words again (systemd.service(5))."""
+    """Join words to a value of ``ExecStart=``. systemd splits it into the same words
+    (systemd.service(5)).
+
+    :param scope: Scope of the file.
+    :param words: Words of the command: str, `Text` or references.
+    """
     pieces: list[str | Expr] = []
     for word in words:
         if pieces:
@@ -31,7 +36,7 @@ def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
 def command_word(text: str) -> str:
     """One word of a command line, in which ``%`` and ``$`` mean nothing (systemd.service(5)).
 
-    :param text: the word.
+    :param text: The word.
     """
     escaped = _escaped(text)
     return f'"{escaped}"' if not text or _NEEDS_QUOTES.search(text) else escaped
@@ -72,12 +77,19 @@ def _string(pieces: Iterable[str | Expr]) -> Expr:
 
 
 def literal(text: str) -> str:
-    """Text where ``%`` would be a specifier (systemd.unit(5))."""
+    """Escape text of a unit file, where ``%`` begins a specifier (systemd.unit(5)).
+
+    :param text: Text to escape.
+    """
     return text.replace("%", "%%")
 
 
 def environment_value(scope: Scope, value: Any) -> Expr:
-    """One value of ``systemd.services.NAME.environment``."""
+    """Convert a value of ``systemd.services.NAME.environment``.
+
+    :param scope: Scope of the file.
+    :param value: str, `Text` or reference.
+    """
     if isinstance(value, str):
         return nix.Str(literal(value))
     return _string(
@@ -86,6 +98,10 @@ def environment_value(scope: Scope, value: Any) -> Expr:
 
 
 def word(text: str) -> str:
-    """One word of a list, such as a path; a dollar has no meaning there (systemd.syntax(7))."""
+    """Escape a word of a list, such as a path. A dollar sign has no meaning there
+    (systemd.syntax(7)).
+
+    :param text: Word to escape.
+    """
     escaped = _escaped(text).replace("$$", "$")
     return f'"{escaped}"' if _NEEDS_QUOTES.search(text) else escaped

@@ -1,4 +1,4 @@
-"""Users of a machine, and those that its services run as, as ``users.*``."""
+"""The users of a machine and of its services as the NixOS options ``users.*``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _values = attrgetter(*_FIELDS)
 def users(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
     """The accounts and groups of a machine, by option path.
 
-    :param scope: of the machine's file.
-    :param machine: its own users and the users of its services have an account each.
+    :param scope: Scope of the machine's file.
+    :param machine: Machine to lower. Its own users and the users of its services get an account.
     """
     bindings: dict[tuple[str, ...], Expr] = {}
     for user in _all(machine):
@@ -48,15 +48,15 @@ def _shell(scope: Scope, user: User) -> Expr | None:
     return scope.reference(user.shell) if is_package else nix.Str(str(user.shell))
 
 
-# Most users stand on many machines: their expressions and lines are made once.
+# The same user often stands on many machines, so an expression and its lines are made once.
 
 
 @lru_cache(maxsize=1024)
 def _account(values: tuple[Any, ...], shell: Expr | None) -> Expr:
     """The account of a user.
 
-    :param values: the values of `_FIELDS`.
-    :param shell: the user's shell.
+    :param values: The values of `_FIELDS`.
+    :param shell: The user's shell.
     """
     given = dict(zip(_FIELDS, values, strict=True))
     bindings: dict[str | tuple[str, ...], Expr] = {

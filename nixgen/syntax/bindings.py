@@ -105,7 +105,7 @@ def _order(
 ) -> tuple[tuple[str, ...], Callable[[tuple[Expr, ...]], tuple[Expr, ...]]]:
     """Order keys by their text. The same few sets of keys fill thousands of files.
 
-    :return: the texts in order, and a function that brings the values of the keys in that order.
+    :return: The texts in order, and a function that brings the values of the keys in that order.
     """
     places: dict[str, int] = {}
     nested: list[tuple[str, ...]] = []

@@ -16,8 +16,8 @@ __all__ = ["GeneratedFile", "NixFile", "PlainFile"]
 class NixFile:
     """A file with one Nix expression.
 
-    :param comment: text above the expression; each line is printed as ``# …``.
-    :param make: makes the expression. It is called once, when the file is printed, so that a large
+    :param comment: Text above the expression; each line is printed as ``# …``.
+    :param make: Makes the expression. It is called once, when the file is printed, so that a large
         project is never in memory as expressions.
     """
 
@@ -29,7 +29,7 @@ class NixFile:
 class PlainFile:
     """A file in a format other than Nix.
 
-    :param make: makes its lines, without line ends. The lowering answers for what is in them.
+    :param make: Makes its lines, without line ends. The lowering answers for what is in them.
     """
 
     make: Callable[[], tuple[str, ...]]

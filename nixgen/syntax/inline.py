@@ -121,7 +121,7 @@ def rank(node: n.Expr) -> int:
 def flat(node: n.Expr, marks: Marks, least: int = LOWEST) -> str | None:
     """The one-line form, or None where several lines are better; then ``marks`` is as before.
 
-    :param least: the rank the surroundings ask for; looser expressions go into parentheses.
+    :param least: The rank the surroundings ask for; looser expressions go into parentheses.
     """
     before = len(marks)
     text = _form(node, marks, least, ALLOWED)

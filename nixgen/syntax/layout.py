@@ -276,7 +276,10 @@ def _paragraphs(page: Page, bindings: n.Bindings) -> None:
         if not first and (block or after_block):
             page.lines.append("")
         first, after_block = False, block
-        _bindings(page, n.Bindings((), ((key, value),)), STEP)
+        if len(key) < _WIDE_KEY:
+            _lay(page, value, STEP, f"{key} = ", ";")
+        else:
+            _wide_binding(page, key, value, STEP)
 
 
 def _is_block(value: n.Expr) -> bool:

@@ -184,7 +184,7 @@ class List(Expr):
 class AttrSet(Expr):
     """``{ … }``. Keys are names or attribute paths; they are kept in printed order.
 
-    :param bindings: a mapping, or pairs of key and value with :class:`Inherit` among them.
+    :param bindings: A mapping, or pairs of key and value with :class:`Inherit` among them.
     """
 
     bindings: Bindings = field(default=Bindings(), converter=to_bindings)
@@ -288,7 +288,7 @@ class BinaryOp(Expr):
 class Constant(Expr):
     """Prints as ``expr``. Its lines are made once, because many files repeat it.
 
-    :param expr: an expression without a `Mark` in it, for its lines belong to no file.
+    :param expr: An expression without a `Mark` in it, for its lines belong to no file.
     """
 
     expr: Expr

@@ -20,7 +20,7 @@ Span = tuple[int, int, object]
 class Page:
     """Lines made so far, the spans over them, and the marks that wait for their line.
 
-    :param spaced: separate the blocks of the outermost set by blank lines.
+    :param spaced: Separate the blocks of the outermost set by blank lines.
     """
 
     __slots__ = ("lines", "marks", "spaced", "spans")
@@ -42,7 +42,8 @@ class Page:
 
     def settle_next(self) -> None:
         """Give the marks of a text to the line after this one, which will hold it."""
-        self.settle(len(self.lines) + 1, len(self.lines) + 1)
+        if self.marks:
+            self.settle(len(self.lines) + 1, len(self.lines) + 1)
 
     def place_flat(self, text: str, pad: str, head: str, tail: str) -> None:
         """A one-line form, below its key if it does not fit beside it."""

@@ -32,7 +32,7 @@ def bare(node: n.Expr) -> n.Expr:
 def unwrapped(node: n.Expr) -> tuple[n.Expr, list[object]]:
     """Take the marks off an expression.
 
-    :return: what is inside of them, and their origins, innermost first.
+    :return: What is inside of them, and their origins, innermost first.
     """
     origins: list[object] = []
     while isinstance(node, n.Mark | n.Constant):

@@ -108,7 +108,7 @@ def fits_indented(skeleton: str) -> bool:
     Nix strips the smallest indentation of all lines that are not blank. The printer indents every
     line alike, so the text survives exactly if one of its lines starts at the margin.
 
-    :param skeleton: the text, with a letter in place of each antiquotation.
+    :param skeleton: The text, with a letter in place of each antiquotation.
     """
     newline = skeleton.find("\n")
     return (
