@@ -1,13 +1,57 @@
-"""Options of NixOS: their paths, and the merge of several definitions."""
+"""Options and modules of NixOS: wrong values, paths, and the merge of several definitions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from faults import assert_only_fault
 
-from nixgen.models import Property, mk_force, option_path
+from nixgen.models import Machine, NixModule, Project, Property, Secret, mk_force, option_path, text
 from nixgen.models.nixos import merged, options_at
+
+
+def machine(**fields: Any) -> Project:
+    return Project("p", machines=[Machine("m", **fields)])
+
+
+FAULTS = {
+    "option path": (machine(options={"services.": True}), "machines.m.options['services.']"),
+    "option path of an address": (
+        machine(options={"networking.hosts.10.0.0.1": []}),
+        "machines.m.options['networking.hosts.10.0.0.1']",
+    ),
+    "option value": (machine(options={"a": {1, 2}}), "machines.m.options['a']"),
+    "option value inside": (
+        machine(options={"a": {"b": [object()]}}),
+        "machines.m.options['a']['b'][0]",
+    ),
+    "option is a secret": (machine(options={"a.b": Secret("x")}), "machines.m.options['a.b']"),
+    "secret in an option's text": (
+        machine(options={"a": {"b": text("${s}", s=Secret("x"))}}),
+        "machines.m.options['a']['b']",
+    ),
+    "option is infinite": (machine(options={"a": float("inf")}), "machines.m.options['a']"),
+    "option is too large": (machine(options={"a": 2**63}), "machines.m.options['a']"),
+    "option name is a number": (machine(options={"a": {1: 2}}), "machines.m.options['a'][1]"),
+    "options are a list": (machine(options=["a"]), "machines.m.options"),
+    "option twice": (machine(options={"a.b": 1, "a": {"b": 2}}), "machines.m.options['a']"),
+    "option inside of a value": (machine(options={"a": 1, "a.b": 2}), "machines.m.options['a.b']"),
+    "secret in a property": (
+        machine(options={"a": mk_force(Secret("x"))}),
+        "machines.m.options['a'].value",
+    ),
+    "module is absolute": (
+        machine(modules=[NixModule("/etc/x.nix")]),
+        "machines.m.modules[0].path",
+    ),
+    "module is text": (machine(modules=["x.nix"]), "machines.m.modules[0]"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
+    assert_only_fault(*FAULTS[name], __file__)
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nixgen import HttpCheck, Machine, Package, Port, Project, Service, User
-from nixgen.errors import ModelError, Problem
+from nixgen import HttpCheck, Machine, Port, Project, Service
+from nixgen.errors import Problem
 from nixgen.models import check
-from nixgen.project.load import load_project
 
 
 def problems(*services: Service, **fields: Any) -> tuple[Problem, ...]:
@@ -72,49 +70,3 @@ def test_a_field_that_is_given_twice_is_a_problem() -> None:
 def test_a_type_error_of_the_user_s_own_code_is_raised() -> None:
     with pytest.raises(TypeError, match="concatenate"):
         Service("s", command=("/bin/" + word for word in ["a", 1] if word + 1))  # type: ignore[operator]
-
-
-def test_loading_reports_also_what_the_project_does_not_refer_to(tmp_path: Path) -> None:
-    (tmp_path / "infra.py").write_text(
-        "from nixgen import Machine, Project, Service\n"
-        "unused = Service('a', comand=['/bin/true'])\n"
-        "project = Project('p', machines=[Machine('m', servces=[])])\n"
-    )
-    for _ in range(2):  # nothing is left of the run before
-        with pytest.raises(ModelError) as caught:
-            load_project(tmp_path)
-        assert [(found.path, found.where) for found in caught.value.problems] == [
-            ("machines.m.servces", "infra.py:3"),
-            ("Service.comand", "infra.py:2"),
-        ]
-
-
-@pytest.mark.parametrize(
-    ("made", "hint"),
-    [
-        (lambda: service(ports=[8000]), "write Port(8000)"),
-        (lambda: service(packages=["jq"]), 'write Package("jq")'),
-        (lambda: service(user="joe"), 'write User("joe")'),
-        (lambda: service(command=["/bin/true", 8000]), 'write "8000"'),
-        (lambda: service(environment={"PORT": 8000}), 'write "8000"'),
-        (lambda: service(ports=[Port("80")]), "write 80"),  # type: ignore[arg-type]
-        (lambda: service(packages=["a b"]), None),
-        (lambda: service(ports=[99999]), None),
-    ],
-)
-def test_a_value_of_another_type_has_the_right_spelling(made: Any, hint: str | None) -> None:
-    assert problems(made())[0].hint == hint
-
-
-@pytest.mark.parametrize(
-    ("made", "allowed"),
-    [
-        (lambda: Service("Web", command=["/bin/true"]), "small letters, digits and dashes"),
-        (lambda: service(user=User("Joe")), "small letters, digits, _ and -"),
-        (lambda: service(environment={"A-B": "1"}), "letters, digits and _"),
-        (lambda: service(ports=[Port(80, name="HTTP")]), "15 at most"),
-        (lambda: service(packages=[Package("a b")]), "for example nginx"),
-    ],
-)
-def test_a_wrong_name_has_the_rule_for_names(made: Any, allowed: str) -> None:
-    assert allowed in (problems(made())[0].hint or "")

@@ -1,0 +1,43 @@
+"""Boot, disks and initial files: wrong values are named with their paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from faults import assert_only_fault
+
+from nixgen.models import Boot, FileSystem, Machine, Project, TmpfilesRule
+
+
+def machine(**fields: Any) -> Project:
+    return Project("p", machines=[Machine("m", **fields)])
+
+
+FAULTS = {
+    "loader": (machine(boot=Boot(loader="lilo")), "machines.m.boot.loader"),
+    "grub without a disk": (machine(boot=Boot(loader="grub")), "machines.m.boot.device"),
+    "disk without grub": (machine(boot=Boot(device="/dev/vda")), "machines.m.boot.device"),
+    "kernel parameter": (
+        machine(boot=Boot(kernel_parameters=["a b"])),
+        "machines.m.boot.kernel_parameters[0]",
+    ),
+    "sysctl": (machine(boot=Boot(sysctl={"vm.x": 1.5})), "machines.m.boot.sysctl['vm.x']"),
+    "mount point": (
+        machine(file_systems=[FileSystem("data", device="/dev/vdb")]),
+        "machines.m.file_systems[0].mount_point",
+    ),
+    "tmpfiles type": (
+        machine(tmpfiles=[TmpfilesRule("/x", type="dir")]),
+        "machines.m.tmpfiles[0].type",
+    ),
+    "tmpfiles mode": (
+        machine(tmpfiles=[TmpfilesRule("/x", mode="rwx")]),
+        "machines.m.tmpfiles[0].mode",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
+    assert_only_fault(*FAULTS[name], __file__)

@@ -1,0 +1,73 @@
+"""Packages, sources, secrets and configuration files: wrong values are named with their paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from faults import assert_only_fault
+
+from nixgen.models import ConfigFile, Machine, Package, Project, Secret, Service, Source, text
+
+TOKEN = Secret("token")
+RUN = ("/bin/true",)
+
+
+def service(name: str = "api", **fields: Any) -> Service:
+    return Service(name, **{"command": RUN, **fields})
+
+
+def with_service(**fields: Any) -> Project:
+    return Project("p", machines=[Machine("m", services=[service(**fields)])])
+
+
+FAULTS = {
+    "secret in a file": (
+        Project("p", machines=[Machine("m", files={"f": ConfigFile("f", text("${t}", t=TOKEN))})]),
+        "machines.m.files['f'].content",
+    ),
+    "source is absolute": (
+        with_service(command=["/x", Source("/etc")]),
+        "machines.m.services.api.command[1].path",
+    ),
+    "a pattern without end": (
+        with_service(command=["/x", Source("app", exclude=["*.log", "[a"])]),
+        "machines.m.services.api.command[1].exclude[1]",
+    ),
+    "a pattern that is a comment": (
+        with_service(command=["/x", Source("app", include=["# all"])]),
+        "machines.m.services.api.command[1].include[0]",
+    ),
+    "a pattern of two lines": (
+        with_service(command=["/x", Source("app", include=["a\nb"])]),
+        "machines.m.services.api.command[1].include[0]",
+    ),
+    "a pattern that Nix cannot say": (
+        with_service(command=["/x", Source("app", exclude=["[éè]"])]),
+        "machines.m.services.api.command[1].exclude[0]",
+    ),
+    "patterns in one text": (
+        with_service(command=["/x", Source("app", include="*.py")]),  # type: ignore[arg-type]
+        "machines.m.services.api.command[1].include",
+    ),
+    "nothing included": (
+        with_service(command=["/x", Source("app", include=[])]),
+        "machines.m.services.api.command[1].include",
+    ),
+    "package name": (Project("p", packages=[Package("a.b")]), "packages.a.b.name"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
+    assert_only_fault(*FAULTS[name], __file__)
+
+
+def test_plain_data_is_never_interpolated() -> None:
+    assert ConfigFile("f", "${pkgs.evil}").content == "${pkgs.evil}"
+
+
+def test_a_secret_does_not_show_its_place_in_text() -> None:
+    assert "token" in repr(TOKEN)
+    with pytest.raises(TypeError, match="secrets="):
+        str.format("{}", TOKEN)
