@@ -25,9 +25,10 @@ _Observe = Callable[[Any], None]
 class Pushing:
     """The push of one command, and its outcome.
 
-    :ivar session: the session, which takes the build's events.
-    :ivar location: the cache.
-    :ivar upstreams: the upstreams that the project sets for the cache.
+    :param session: the session, which takes the build's events.
+    :param location: the cache.
+    :param to: the cache as typed.
+    :param upstreams: the upstreams that the project sets for the cache.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Pushing:
 
     @property
     def failed(self) -> bool:
+        """Whether the push ended with an error."""
         return self._error is not None
 
     def document(self) -> dict[str, Any]:

@@ -58,6 +58,7 @@ _printed: list[str] = []
 
 @cache
 def out() -> Console:
+    """The console of standard output."""
     from rich.console import Console
 
     # in a file or pipe, a table is as wide as its text: rich would fold it at 80 columns
@@ -67,6 +68,7 @@ def out() -> Console:
 
 @cache
 def err() -> Console:
+    """The console of standard error."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
@@ -85,22 +87,34 @@ def _paint(text: str, style: str, stream: Any) -> str:
 
 
 def say(message: str) -> None:
-    """Print one line of the result."""
+    """Print one line of the result.
+
+    :param message: the line, without its end.
+    """
     print(message)
 
 
 def print_text(text: str) -> None:
-    """Print a document as it is, in UTF-8."""
+    """Print a document unchanged, in UTF-8.
+
+    :param text: the document.
+    """
     write_text(text)
 
 
 def note(message: str) -> None:
-    """Print one line that is no part of the result, such as progress."""
+    """Print one line that is no part of the result, such as progress.
+
+    :param message: the line, without its end.
+    """
     print(message, file=sys.stderr)
 
 
 def print_json(document: Any) -> None:
-    """Print the one JSON document of a command."""
+    """Print the one JSON document of a command.
+
+    :param document: the document.
+    """
     _printed.append("json")
     print(json_text(document), end="")
 
@@ -115,13 +129,17 @@ def print_document(schema: str, **members: Any) -> None:
 
 
 def json_text(document: Any) -> str:
-    """A JSON document as nixgen prints and writes it."""
+    """The text of a JSON document as nixgen prints and writes it.
+
+    :param document: the document.
+    """
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def print_manifests(text: str, form: str) -> None:
     """Print manifests: in colours on a terminal, and otherwise byte by byte.
 
+    :param text: the manifests.
     :param form: ``yaml`` or ``json``.
     """
     if _plain(sys.stdout):
@@ -135,7 +153,10 @@ def print_manifests(text: str, form: str) -> None:
 
 
 def print_targets(origins: Mapping[str, str | None]) -> None:
-    """Print targets, each with its ``file:line`` in infra.py."""
+    """Print targets, each with its ``file:line`` in infra.py.
+
+    :param origins: target → its place.
+    """
     width = max(map(len, origins), default=0)
     for attr, where in origins.items():
         print(f"{attr:<{width}}  {_paint(where or '', 'dim', sys.stdout)}".rstrip())
@@ -144,7 +165,10 @@ def print_targets(origins: Mapping[str, str | None]) -> None:
 
 
 def print_options(types: Iterable[tuple[str, str]]) -> None:
-    """Print options with the descriptions of their types, which are cut at 120 characters."""
+    """Print options with the descriptions of their types, which are cut at 120 characters.
+
+    :param types: the path and the description of each option.
+    """
     for option, words in types:
         line = " ".join(words.split())
         short = line if len(line) <= 120 else f"{line[:119]}…"
@@ -152,7 +176,10 @@ def print_options(types: Iterable[tuple[str, str]]) -> None:
 
 
 def print_notes(notes: Iterable[Problem]) -> None:
-    """Print faults that do not stop a command."""
+    """Print faults that do not stop a command.
+
+    :param notes: the faults.
+    """
     for found in notes:
         hint = f"; {found.hint}" if found.hint else ""
         note(f"{_paint('note', 'bold yellow', sys.stderr)}: {found.message}{hint}")
@@ -161,7 +188,10 @@ def print_notes(notes: Iterable[Problem]) -> None:
 
 
 def print_diff(lines: Iterable[str]) -> None:
-    """Print a unified diff."""
+    """Print a unified diff.
+
+    :param lines: its lines.
+    """
     styles = {"+": "green", "-": "red", "@": "cyan"}
     for line in lines:
         text = line.rstrip("\n")
@@ -170,7 +200,10 @@ def print_diff(lines: Iterable[str]) -> None:
 
 
 def print_generated(changes: Changes) -> None:
-    """Print the files of generated/ that were written, removed or left alone."""
+    """Print the files of generated/ that were written, removed or left alone.
+
+    :param changes: the changes that were applied.
+    """
     library = [path for path in changes.written if path.startswith("lib/")]
     for path in changes.written:
         if path not in library:
@@ -188,7 +221,10 @@ def print_generated(changes: Changes) -> None:
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """Print what `nixgen doctor` found, and the command that installs what is missing."""
+    """Print the findings of `nixgen doctor`, and the command that installs everything missing.
+
+    :param findings: the findings.
+    """
     rows = list(findings)
     width = max(len(finding.name) for finding in rows)
     for finding in rows:
@@ -217,7 +253,8 @@ def print_findings(findings: Iterable[Finding]) -> None:
 def print_checked(checked: Checked, width: int) -> None:
     """Print the state of one input, and the command that repairs it.
 
-    :param width: of the column of names.
+    :param checked: the input and its state.
+    :param width: the width of the column of names.
     """
     styles = {"ok": "green", "differs": "bold red", "unreachable": "bold yellow"}
     mark = _paint(f"{checked.state:<11}", styles[checked.state], sys.stdout)
@@ -229,7 +266,13 @@ def print_checked(checked: Checked, width: int) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, footer: str = ""
 ) -> None:
-    """Print a table; columns of numbers are flush right."""
+    """Print a table. Columns of numbers are flush right.
+
+    :param title: the line above; empty for none.
+    :param columns: the heads of the columns.
+    :param rows: the cells of each row.
+    :param footer: the line below; empty for none.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -245,7 +288,10 @@ def print_table(
 
 
 def print_built(built: Built) -> None:
-    """Print a line for each target on standard output, and the time on standard error."""
+    """Print a line for each target on standard output, and the time on standard error.
+
+    :param built: the outcome of a build.
+    """
     width = max((len(result.attr) for result in built.report.results), default=0)
     styles = {"built": "green", "cached": "dim", "failed": "bold red"}
     for result in built.report.results:
@@ -256,7 +302,10 @@ def print_built(built: Built) -> None:
 
 
 def print_planned(built: Built) -> None:
-    """Print a line for each target on standard output: cached, or to be built."""
+    """Print a line for each target on standard output: cached, or to be built.
+
+    :param built: the outcome of a dry run.
+    """
     results = built.report.results
     width = max((len(result.attr) for result in results), default=0)
     for result in results:
@@ -272,7 +321,10 @@ def print_planned(built: Built) -> None:
 
 
 def print_images(reports: Sequence[ImageReport]) -> None:
-    """Print a table of images."""
+    """Print a table of images.
+
+    :param reports: the images that were written.
+    """
     rows = [
         (
             report.ref,
@@ -287,7 +339,10 @@ def print_images(reports: Sequence[ImageReport]) -> None:
 
 
 def print_test(result: TestResult) -> None:
-    """Print the outcome of a test and of its steps."""
+    """Print the outcome of a test and of its steps.
+
+    :param result: the outcome.
+    """
     colour = "green" if result.passed else "bold red"
     first, _, rest = result.text().partition("\n")
     print(_paint(first, colour, sys.stdout))
@@ -295,7 +350,10 @@ def print_test(result: TestResult) -> None:
 
 
 def human_size(count: int) -> str:
-    """A number of bytes with its unit, by powers of ten: ``12.3 MB``."""
+    """A number of bytes with its unit, by powers of ten: ``12.3 MB``.
+
+    :param count: the number.
+    """
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
@@ -309,8 +367,9 @@ def report_error(error: NixgenError, *, as_json: bool = False, folder: str = "."
 
     In a job of GitHub Actions, faults with a place also become annotations of that line.
 
+    :param error: the error.
     :param as_json: print the document nixgen/error/1 too, unless the command has printed its own.
-    :param folder: the project, which places are relative to.
+    :param folder: the folder of the project, which places are relative to.
     """
     if as_json and not _printed:
         print_json(_error_document(error, error.problems))

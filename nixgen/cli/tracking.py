@@ -236,7 +236,10 @@ class BuildTracker:
         self._step = "starting"
 
     def follow(self, event: Any) -> Iterator[Line]:
-        """Take an event into account, and return the lines to print about it."""
+        """Take an event into account, and return the lines to print about it.
+
+        :param event: an event of evaluating, building or pushing. Others are ignored.
+        """
         for part in (self._builders, self._evaluation, self.pushing):
             yield from part.follow(event)
         match event:
@@ -272,7 +275,10 @@ class BuildTracker:
                 pass
 
     def name(self, drv: str) -> str:
-        """A derivation, and its builder when that is another computer."""
+        """The name of a derivation, and of its builder if that is another computer.
+
+        :param drv: the store path of the derivation.
+        """
         return self._builders.name(drv)
 
     @property

@@ -73,6 +73,7 @@ def _stamped(given: dict[str, list[str]], targets: tuple[str, ...]) -> list[stam
 def nothing_to_do(arguments: Sequence[str]) -> bool:
     """Answer ``nixgen build`` when the last build or dry run of the same targets still holds.
 
+    :param arguments: the words behind ``nixgen build``.
     :returns: whether it was answered.
     """
     parsed = _parse(arguments, _BUILD | {_OVERRIDE}, _WITHOUT_EFFECT | {_DRY_RUN})
@@ -103,6 +104,7 @@ def _painted(text: str, status: str) -> str:
 def nothing_to_push(arguments: Sequence[str]) -> bool:
     """Answer ``nixgen cache push`` when an equal push was made, and the cache still has its paths.
 
+    :param arguments: the words behind ``nixgen cache push``.
     :returns: whether it was answered.
     """
     parsed = _parse(arguments, _BUILD | {"--to", "--key"}, _WITHOUT_EFFECT)

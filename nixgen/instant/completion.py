@@ -116,7 +116,7 @@ def complete(words: Sequence[str], word: str) -> tuple[list[_Word], str]:
 
 
 class _Line:
-    """What the words before the cursor mean.
+    """The meaning of the words before the cursor.
 
     :ivar options: of the verb, with their kind of value (None for a flag), help and whether they
         repeat.

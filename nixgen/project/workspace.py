@@ -72,6 +72,7 @@ class Workspace:
 
     @property
     def generated(self) -> Path:
+        """The folder of the generated tree, which is committed."""
         return self.root / "generated"
 
     @property
@@ -81,10 +82,12 @@ class Workspace:
 
     @property
     def lock_path(self) -> Path:
+        """The lock of Debian packages."""
         return self.root / "debian.lock.json"
 
     @property
     def inputs_path(self) -> Path:
+        """The project's own flake-inputs.json, which need not exist."""
         return self.root / INPUTS_FILE
 
     @property
@@ -104,6 +107,7 @@ class Workspace:
 
     @cached_property
     def options(self) -> ProjectOptions:
+        """The options of NixOS that infra.py sets, and the project's list of options."""
         return ProjectOptions(self.root, self.project, lambda: self.inputs)
 
     def write_inputs(self, text: JsonText) -> None:

@@ -48,10 +48,12 @@ class ChannelTarget:
 
     @property
     def kind(self) -> str:
+        """Its kind, such as ``machines``."""
         return self.attr.partition(".")[0]
 
     @property
     def name(self) -> str:
+        """Its name, such as ``web``."""
         return self.attr.partition(".")[2]
 
     @property
@@ -91,6 +93,7 @@ class ChannelText:
 
     @property
     def description(self) -> str:
+        """One line about the channel."""
         within = f", {self.environment}" if self.environment else ""
         return f"The project {self.project}{within}, built by nixgen"
 

@@ -16,6 +16,7 @@ __all__ = ["select_image", "select_images", "select_tests"]
 def select_images(workspace: Workspace, targets: Sequence[str]) -> tuple[str, ...]:
     """The images among the targets of a project.
 
+    :param workspace: the project.
     :param targets: as typed; all images when empty.
     :raises UsageError: a target is no image, or the project has none.
     """
@@ -42,6 +43,7 @@ def select_image(workspace: Workspace, target: str) -> str:
 def select_tests(workspace: Workspace, targets: Sequence[str]) -> tuple[str, ...]:
     """The tests among the targets of a project.
 
+    :param workspace: the project.
     :param targets: as typed; all tests when empty.
     :raises UsageError: a target is no test, or the project has none.
     """
