@@ -1,4 +1,4 @@
-"""examples/shop from nothing to outputs, by the commands that a person types, on the real Nix."""
+"""examples/shop is built on the real Nix with the commands that a person types."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def outputs(results):
     return {target["attr"]: target["outputs"]["out"] for target in results["targets"]}
 
 
-def test_every_target_is_there_and_kept(built):
+def test_every_target_is_built_and_kept(built):
     nixgen, results = built
     assert list(outputs(results)) == TARGETS
     for attr, path in outputs(results).items():
@@ -61,7 +61,7 @@ def test_every_target_is_there_and_kept(built):
 
 
 @pytest.mark.parametrize("how", [(), ("--keep-going",)], ids=["instant", "pipeline"])
-def test_nothing_to_do_starts_no_process(shop, command_line, tmp_path, how):
+def test_a_build_with_nothing_to_do_starts_no_process(shop, command_line, tmp_path, how):
     """Every program that PATH offers says that it was started; `--keep-going` takes the way through the pipeline."""
     log, programs = tmp_path / "log", tmp_path / "bin"
     programs.mkdir()
@@ -88,7 +88,7 @@ def test_nothing_to_do_starts_no_process(shop, command_line, tmp_path, how):
     assert {line.split()[0] for line in second.stdout.splitlines()} == {"cached"}
 
 
-def test_an_edit_rebuilds_what_it_touches_and_nothing_else(shop):
+def test_an_edit_rebuilds_only_the_targets_that_depend_on_it(shop):
     before = outputs(shop.document("build"))
     server = shop.folder / "app/server.js"
     original = server.read_text()
@@ -111,7 +111,7 @@ def test_an_edit_rebuilds_what_it_touches_and_nothing_else(shop):
     assert set(statuses(again).values()) == {"cached"}
 
 
-def test_an_edited_model_rewrites_the_files_that_say_it(shop):
+def test_an_edited_model_rewrites_only_its_files(shop):
     infra = shop.folder / "infra.py"
     infra.write_text(infra.read_text().replace('"Visit counter"', '"Counts visits"'))
     document = shop.document("generate")

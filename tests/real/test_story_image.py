@@ -1,4 +1,4 @@
-"""examples/shop as images: laid out as OCI says, outside the store, the same everywhere, and run by a real engine."""
+"""The images of examples/shop follow OCI, are equal everywhere, and run in a real engine."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def blobs(image):
     return Path(image["layout"], "blobs/sha256")
 
 
-def test_the_layouts_are_what_oci_says(images):
+def test_the_layouts_follow_the_oci_specification(images):
     if not shutil.which("skopeo"):
         pytest.skip("skopeo is not installed")
     assert list(images) == ["api", "redis"]

@@ -1,4 +1,4 @@
-"""``nixgen k8s render`` on examples/shop, as a person types it. No lock, no mirror and no package is needed for it."""
+"""``nixgen k8s render`` on examples/shop, which needs no lock, mirror or package."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def test_yaml_for_kubectl_is_plain_and_complete(shop):
     assert not (shop.folder / ".nixgen").exists()
 
 
-def test_the_same_again_by_every_name(shop):
+def test_every_name_of_an_application_prints_the_same(shop):
     whole = shop("k8s", "render").stdout
     assert shop("k8s", "render", "shop").stdout == whole
     assert shop("k8s", "render", "kubernetes.shop", "shop").stdout == whole
 
 
-def test_an_environment(shop):
+def test_an_environment_changes_its_manifests(shop):
     plain = shop("k8s", "render").stdout.splitlines()
     staging = shop("k8s", "render", "--env", "staging").stdout.splitlines()
     assert [pair for pair in zip(plain, staging, strict=True) if pair[0] != pair[1]] == [
@@ -74,7 +74,7 @@ def test_an_environment(shop):
     ]
 
 
-def test_one_json_list_or_one_document(shop):
+def test_json_is_one_list_or_one_document(shop):
     listed = json.loads(shop("k8s", "render", "--format", "json").stdout)
     assert (listed["kind"], len(listed["items"])) == ("List", 5)
     document = shop.document("k8s", "render", "--env", "staging")
@@ -108,20 +108,20 @@ def test_files_are_written_when_they_change(shop, tmp_path):
         (["--out", "/dev/null/x"], 3, ["cannot write /dev/null/x/shop.yaml"]),
     ],
 )
-def test_bad_words(shop, words, status, says):
+def test_unknown_applications_and_formats_are_refused(shop, words, status, says):
     done = shop("k8s", "render", *words, expect=status)
     assert done.stdout == ""
     for each in says:
         assert each in done.stderr
 
 
-def test_a_project_without_applications(example):
+def test_a_project_without_applications_is_refused(example):
     done = example("hello")("k8s", "render", expect=2)
     assert "the project has no applications" in done.stderr
     assert "Application(…)" in done.stderr
 
 
-def test_an_option_that_this_base_does_not_know(broken):
+def test_an_option_that_the_base_does_not_know_is_refused(broken):
     nixgen = broken("{\n  kubernetes.resources.ingresses.web.spec = { };\n}\n")
     done = nixgen("k8s", "render", expect=1)
     assert done.stdout == ""
@@ -131,7 +131,7 @@ def test_an_option_that_this_base_does_not_know(broken):
     assert f"infra.py:{line_of(nixgen, 'shop = Application(')}" in done.stderr
 
 
-def test_two_values_for_one_option(broken):
+def test_two_values_for_one_option_are_refused(broken):
     nixgen = broken("{ kubernetes.resources.deployments.api.spec.replicas = 3; }")
     error = nixgen.document("k8s", "render", expect=1)
     assert error["schema"] == "nixgen/error/1"

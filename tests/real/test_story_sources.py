@@ -1,4 +1,4 @@
-"""What an edit of a source changes: nothing when git would not see it either, else the derivations that use the source."""
+"""An edit of a source rebuilds the derivations that use it; an edit that git ignores rebuilds none."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ SEEN: dict[str, tuple[Callable[[Path], object], set[str]]] = {
 }
 
 
-def test_what_git_does_not_see_changes_nothing_and_is_not_evaluated(repository: Path) -> None:
+def test_an_edit_of_an_ignored_file_evaluates_nothing(repository: Path) -> None:
     before, asked = derivations(repository)
     assert asked
     for what, edit in UNSEEN.items():
@@ -119,7 +119,7 @@ def test_what_git_does_not_see_changes_nothing_and_is_not_evaluated(repository: 
 
 
 @pytest.mark.slow
-def test_what_is_copied_changes_what_uses_it(repository: Path) -> None:
+def test_an_edit_of_a_copied_file_rebuilds_the_targets_that_use_it(repository: Path) -> None:
     before, _ = derivations(repository)
     for what, (edit, users) in SEEN.items():
         edit(repository)
@@ -130,7 +130,7 @@ def test_what_is_copied_changes_what_uses_it(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [".", ".."])
-def test_what_is_made_from_a_project_is_no_part_of_it(repository: Path, path: str) -> None:
+def test_generated_files_are_no_part_of_a_source(repository: Path, path: str) -> None:
     infra = repository / "infra/infra.py"
     infra.write_text(
         "from nixgen import Machine, Project, Service, Source\n"
@@ -183,7 +183,7 @@ def test_ignored_folders_are_not_read(repository: Path) -> None:
     assert seen == {"", "/.gitignore", "/dist", "/index.html", "/link", "/node_modules", "/run.sh"}
 
 
-def test_a_flake_copies_the_same(repository: Path) -> None:
+def test_a_flake_copies_the_same_files(repository: Path) -> None:
     """In pure evaluation the tree is a store path, and so is all that it names."""
     workspace = Workspace.open(repository / "infra")
     write_generated(workspace)

@@ -1,4 +1,4 @@
-"""The wheel works where there is no checkout: it carries the Nix library, templates and data."""
+"""The wheel works without a checkout: it carries the Nix library, templates and data."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def installed(wheel, tmp_path_factory, command_line):
     return command_line(folder=folder, program=(str(folder / "env/bin/nixgen"),))
 
 
-def test_it_carries_what_it_needs(wheel):
+def test_the_wheel_carries_the_nix_library_and_templates(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     wanted = {
@@ -71,7 +71,7 @@ def test_it_carries_what_it_needs(wheel):
     assert not [name for name in names if name.startswith(("tests/", "bench/", "scripts/"))]
 
 
-def test_it_works_away_from_the_checkout(installed, command_line, monkeypatch):
+def test_the_wheel_works_without_a_checkout(installed, command_line, monkeypatch):
     monkeypatch.delenv("PYTHONPATH", raising=False)  # which may name the checkout
     where = subprocess.run(
         [installed.folder / "env/bin/python", "-c", "import nixgen; print(nixgen.__file__)"],

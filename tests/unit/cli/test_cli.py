@@ -149,7 +149,7 @@ def test_options_that_contradict_each_other_are_refused(
     assert "Traceback" not in done.stderr
 
 
-def test_generate_then_check(project: Path) -> None:
+def test_generated_files_pass_the_check(project: Path) -> None:
     stale = nixgen_("generate", "--check", cwd=project)
     assert stale.returncode == 1
     assert "+++ b/generated/machines/web.nix" in stale.stdout
@@ -163,7 +163,7 @@ def test_generate_then_check(project: Path) -> None:
     assert "machines/app.nix" in document["written"]
 
 
-def test_a_file_of_the_users_is_not_overwritten(project: Path) -> None:
+def test_a_file_of_the_user_is_not_overwritten(project: Path) -> None:
     own = project / "generated/machines/web.nix"
     own.parent.mkdir(parents=True)
     own.write_text("mine")
@@ -174,7 +174,7 @@ def test_a_file_of_the_users_is_not_overwritten(project: Path) -> None:
     assert not (project / "generated/default.nix").exists()
 
 
-def test_no_nix_says_how_to_get_it(project: Path) -> None:
+def test_a_missing_nix_is_reported_with_the_command_that_installs_it(project: Path) -> None:
     done = nixgen_("build", cwd=project, PATH="/nonexistent")
     assert done.returncode == 3
     assert "apt-get install nix-bin" in done.stderr
@@ -255,7 +255,7 @@ def test_help_of_an_unknown_verb_is_wrong_usage(tmp_path: Path) -> None:
         (["cache", "pin"], "Missing argument 'NAME'"),
     ],
 )
-def test_a_usage_error_with_json_is_a_document(
+def test_a_usage_error_with_json_prints_a_document(
     tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     done = nixgen_(*arguments, "--json", cwd=tmp_path)
@@ -277,7 +277,7 @@ os.write(1, b"to the descriptor\\n")
 """
 
 
-def test_what_infra_py_prints_is_not_among_the_results(project: Path) -> None:
+def test_output_of_infra_py_goes_to_standard_error(project: Path) -> None:
     (project / "infra.py").write_text(PRINTS + GOOD)
     done = nixgen_("list", "--json", cwd=project)
     assert json.loads(done.stdout)["schema"] == "nixgen/targets/1"
@@ -325,7 +325,7 @@ def shell(line: str, cwd: Path, **environment: str) -> subprocess.CompletedProce
     ],
 )
 @pytest.mark.parametrize("environment", [{}, {"PYTHONUNBUFFERED": "1"}])
-def test_a_stdout_that_takes_nothing_is_no_traceback(
+def test_a_closed_or_full_stdout_is_no_traceback(
     project: Path,
     words: str,
     to: str,
@@ -339,7 +339,7 @@ def test_a_stdout_that_takes_nothing_is_no_traceback(
     assert done.returncode == status or (status is None and done.returncode in {0, 1})
 
 
-def test_much_output_to_a_reader_that_leaves_is_no_success(project: Path) -> None:
+def test_a_reader_that_leaves_early_makes_exit_status_1(project: Path) -> None:
     (project / "infra.py").write_text(
         "from nixgen import Machine, Project\n"
         'project = Project("p", machines=[Machine(f"m{n}") for n in range(6000)])\n'
@@ -389,7 +389,7 @@ def test_faults_become_annotations_in_a_job_of_github(project: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", [["image", "build"], ["image", "run", "images.web"]])
-def test_images_are_those_of_an_environment(project: Path, verb: list[str]) -> None:
+def test_images_can_be_those_of_an_environment(project: Path, verb: list[str]) -> None:
     (project / "infra.py").write_text(
         "from nixgen import Environment, Image, Project, Service\n"
         'web = Service("web", command=["/bin/true"])\n'

@@ -1,4 +1,4 @@
-"""Completion: its table says what the command line takes, and real shells complete with it."""
+"""Completion: its table equals the command line, and real shells complete with it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ MANIFEST = {
 }
 
 
-def test_the_table_is_what_the_command_line_takes(request: pytest.FixtureRequest) -> None:
+def test_the_table_equals_the_command_line(request: pytest.FixtureRequest) -> None:
     rows = [f"{json.dumps(verb)}: {json.dumps(about)}" for verb, about in table().items()]
     real = "{\n" + ",\n".join(rows) + "\n}\n"
     if request.config.getoption("--regenerate"):
@@ -103,12 +103,14 @@ MACHINES = ["machines.gate", "machines.m1", "machines.web"]
         (["build", "--project", "/nonexistent"], "machines.", []),
     ],
 )
-def test_words(project: Path, before: list[str], word: str, expected: list[str]) -> None:
+def test_the_next_words_are_offered(
+    project: Path, before: list[str], word: str, expected: list[str]
+) -> None:
     assert words(*before, word=word) == expected
 
 
 @pytest.mark.parametrize("option", [["--project", "{}"], ["--project={}"]])
-def test_names_are_those_of_the_project_that_is_meant(
+def test_names_come_from_the_project_of_the_option_project(
     project: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
 ) -> None:
     monkeypatch.chdir("/")
@@ -127,7 +129,9 @@ def test_names_are_those_of_the_project_that_is_meant(
         (["build", "--override-input"], "nix", "nospace"),
     ],
 )
-def test_paths(project: Path, before: list[str], word: str, rest: str) -> None:
+def test_options_with_paths_ask_the_shell_for_them(
+    project: Path, before: list[str], word: str, rest: str
+) -> None:
     assert completion.complete(before, word)[1] == rest
 
 
@@ -141,7 +145,7 @@ def test_a_name_that_a_shell_would_run_is_not_offered(project: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"files": 7}', "\xff\x00"])
-def test_broken_files_are_no_error(
+def test_broken_files_offer_fewer_words_and_no_error(
     project: Path, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
     for file in (
@@ -165,7 +169,7 @@ def test_broken_files_are_no_error(
         (" k8s render ", "=:", "blog\nshop\n"),
     ],
 )
-def test_bash_gets_what_it_replaces(
+def test_bash_gets_the_part_of_the_word_that_it_replaces(
     project: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -338,7 +342,7 @@ def test_installing_adds_one_line_once(
         assert start.read_text() == f"# mine\n{line}\n"
 
 
-def test_the_shell_is_that_of_the_user_and_an_unknown_one_is_refused(
+def test_the_default_is_the_user_s_shell_and_an_unknown_one_is_refused(
     tmp_path: Path, command_line: Callable[..., Any]
 ) -> None:
     done = command_line(folder=tmp_path, environment={"SHELL": "/usr/bin/fish"})(

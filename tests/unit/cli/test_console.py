@@ -1,4 +1,4 @@
-"""What commands print: results on standard output, the rest on standard error, plain where nobody looks."""
+"""Results go to standard output and the rest to standard error, plain without a terminal."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_results_of_a_build_are_a_line_for_each_target(capsys: Capture) -> None:
         (("cached", "cached"), "all 2 targets are there; evaluated in 2.5 s"),
     ],
 )
-def test_a_dry_run_says_what_would_be_built(
+def test_a_dry_run_prints_the_targets_that_would_be_built(
     capsys: Capture, statuses: tuple[Status, Status], summary: str
 ) -> None:
     results = tuple(
@@ -98,7 +98,7 @@ def test_a_dry_run_says_what_would_be_built(
     assert printed.err == f"{summary}\n"
 
 
-def test_a_push_says_what_it_did(capsys: Capture) -> None:
+def test_a_push_prints_its_outcome(capsys: Capture) -> None:
     report = PushReport(
         cache="s3://bucket",
         closure=9,
@@ -210,12 +210,12 @@ def test_differences_are_plain_off_a_terminal(capsys: Capture) -> None:
 MANIFEST = "---\nkind: Namespace\nmetadata:\n  name: shop\n"
 
 
-def test_manifests_are_as_they_are_for_a_program(capsys: Capture) -> None:
+def test_manifests_for_a_program_are_unchanged(capsys: Capture) -> None:
     console.print_manifests(MANIFEST, "yaml")
     assert capsys.readouterr().out == MANIFEST
 
 
-def test_manifests_have_colours_for_a_person_and_no_other_text(
+def test_manifests_on_a_terminal_have_colours_and_the_same_text(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Terminal(io.StringIO):
@@ -251,7 +251,7 @@ def test_findings_of_doctor_end_with_one_command(capsys: Capture) -> None:
     assert shown[-1] == "all at once: apt-get install nix-bin qemu-system-x86"
 
 
-def test_errors_say_where_and_what_next(capsys: Capture) -> None:
+def test_errors_are_printed_with_their_place_and_hint(capsys: Capture) -> None:
     error = ModelError(
         [
             Problem("machines.web.memory", "is too little", where="infra.py:3", hint="give 256"),
@@ -270,7 +270,7 @@ def test_errors_say_where_and_what_next(capsys: Capture) -> None:
         assert part in printed.err
 
 
-def test_an_error_is_the_json_document_unless_there_is_one(capsys: Capture) -> None:
+def test_an_error_is_the_json_document_unless_one_was_printed(capsys: Capture) -> None:
     console.report_error(UsageError("no", hint="yes"), as_json=True)
     printed = capsys.readouterr()
     document = json.loads(printed.out)

@@ -1,4 +1,4 @@
-"""``nixgen inputs options`` as a person runs it, from a documentation's list: no Nix is needed."""
+"""``nixgen inputs options`` with the list of a documentation, which needs no Nix."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def nixgen(tmp_path: Path, command_line: Callable[..., object]) -> object:
     return command_line(folder=tmp_path)
 
 
-def test_from_a_documentation_to_a_refused_option(nixgen, tmp_path: Path) -> None:
+def test_options_of_a_documentation_refuse_a_wrong_option(nixgen, tmp_path: Path) -> None:
     assert nixgen("generate").stdout.startswith("wrote")
     done = nixgen("inputs", "options", "--from", "options.json")
     assert done.stdout == "wrote   nixos-options.json: 2 options\n"
@@ -83,7 +83,7 @@ def test_contradicting_options_are_refused(
     assert "Traceback" not in done.stderr
 
 
-def test_finding_no_option_is_a_note_and_no_failure(nixgen) -> None:
+def test_a_search_without_a_match_is_no_failure(nixgen) -> None:
     nixgen("inputs", "options", "--from", "options.json")
     done = nixgen("inputs", "options", "zzz")
     assert (done.stdout, done.stderr) == ("", "no option has zzz in its path\n")

@@ -1,4 +1,4 @@
-"""Progress: lines where nobody looks, a live view on a terminal, nothing at all when asked to be quiet."""
+"""Progress: lines in a log, a live view on a terminal, and nothing when it should be quiet."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_download_that_nix_tries_again_is_no_error(
         assert "unable to download 'https://x/nar': HTTP error 503" in line
 
 
-def test_a_log_tells_each_minute_what_is_waited_for(
+def test_a_log_gets_a_line_for_each_minute_of_waiting(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     printed: list[str] = []
@@ -175,7 +175,7 @@ EVALUATION = (
 )
 
 
-def test_evaluation_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_evaluation_in_a_log_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.build_progress(quiet=False) as observe:
         feed(observe, EVALUATION)
     assert capsys.readouterr().err.splitlines() == [
@@ -198,7 +198,7 @@ def test_the_live_view_counts_targets(terminal: io.StringIO) -> None:
     assert "trace: [bold]odd[/]" in drawn
 
 
-def test_the_live_view_tells_nothing_while_it_is_locked(
+def test_the_live_view_prints_nothing_while_it_is_locked(
     terminal: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread that draws holds a lock of its own when it asks for the view: both would wait for each other."""
@@ -231,7 +231,7 @@ REMOTE = (
 )
 
 
-def test_builders_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_builders_in_a_log_are_named_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.build_progress(quiet=False, verbose=True) as observe:
         feed(observe, REMOTE[:2])
         assert capsys.readouterr().err == "", "who builds instead is not known yet"
@@ -256,7 +256,7 @@ def test_the_live_view_names_builders(terminal: io.StringIO) -> None:
     assert terminal.getvalue().count("gone (10.0.0.9)") == 1
 
 
-def test_pushes_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_push_in_a_log_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.push_progress(quiet=False) as observe:
         feed(observe, PUSH)
     assert capsys.readouterr() == ("", "2 of 9 paths to push, 12.3 MB\n")
@@ -265,7 +265,7 @@ def test_pushes_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.splitlines()[1:] == ["pushed  curl"]
 
 
-def test_fetches_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_downloads_in_a_log_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.fetch_progress("big", quiet=False) as observe:
         feed(observe, FETCH)
     assert capsys.readouterr().err.splitlines() == [
@@ -274,7 +274,7 @@ def test_fetches_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_images_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_in_a_log_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.image_progress(quiet=False) as observe:
         feed(observe, IMAGES)
     assert capsys.readouterr().err.splitlines() == [
@@ -291,7 +291,7 @@ def test_images_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("serial", [False, True])
-def test_tests_as_lines(capsys: pytest.CaptureFixture[str], *, serial: bool) -> None:
+def test_tests_in_a_log_are_lines(capsys: pytest.CaptureFixture[str], *, serial: bool) -> None:
     with progress.test_progress(quiet=False, serial=serial) as observe:
         feed(observe, TEST)
     assert capsys.readouterr().err.splitlines() == [
@@ -366,7 +366,7 @@ def test_a_terminal_gets_the_live_views(terminal: io.StringIO) -> None:
     assert drawn.count("\x1b[?25l") == drawn.count("\x1b[?25h") == 4
 
 
-def test_a_failure_in_the_middle_puts_the_terminal_right(terminal: io.StringIO) -> None:
+def test_a_failure_in_the_middle_restores_the_terminal(terminal: io.StringIO) -> None:
     def fail() -> None:
         with progress.build_progress(quiet=False) as observe:
             feed(observe, BUILDS[:4])
@@ -387,6 +387,6 @@ def test_a_live_view_needs_a_real_terminal(monkeypatch: pytest.MonkeyPatch) -> N
     assert progress.is_live() is False
 
 
-def test_names_of_store_paths() -> None:
+def test_store_paths_are_named_without_their_digests() -> None:
     assert progress.store_name(PATH) == "curl"
     assert progress.store_name("http://mirror/pool/a.deb") == "a.deb"

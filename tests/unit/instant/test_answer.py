@@ -1,4 +1,4 @@
-"""A build or a dry run that stands is answered from its stamp, however it is asked for; anything else is left to typer."""
+"""A repeated build or dry run is answered from its stamp; other command lines are left to typer."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def test_a_dry_run_that_holds_is_answered(
         [*DRY_RUN, "--env"],
     ],
 )
-def test_other_options_are_left_to_typer(project: Path, arguments: list[str]) -> None:
+def test_a_command_line_with_other_options_is_left_to_typer(
+    project: Path, arguments: list[str]
+) -> None:
     assert not nothing_to_do(arguments)
 
 

@@ -91,7 +91,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_any_change_means_no(project: Path, change: str) -> None:
+def test_any_change_makes_the_stamp_useless(project: Path, change: str) -> None:
     CHANGES[change](project)
     assert stamp.load(str(project), REQUEST) is None
 
@@ -105,7 +105,7 @@ def test_a_variable_that_infra_py_reads_counts(
     assert stamp.load(str(project), REQUEST) is None
 
 
-def test_another_request_means_no(project: Path) -> None:
+def test_another_request_does_not_use_the_stamp(project: Path) -> None:
     def known(
         verb: str = stamp.BUILD,
         targets: tuple[str, ...] = ("machines",),
@@ -126,7 +126,7 @@ def test_another_request_means_no(project: Path) -> None:
     assert not known(verb=stamp.DRY_RUN)
 
 
-def test_a_file_of_this_moment_is_not_trusted(tmp_path: Path) -> None:
+def test_a_file_that_changed_just_now_is_not_trusted(tmp_path: Path) -> None:
     file = tmp_path / "just-now"
     file.write_text("1")
     stamp.save(
@@ -146,7 +146,7 @@ def test_a_file_of_this_moment_is_not_trusted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "made", "stands"), [(60, False, True), (10, False, False), (10, True, True)])  # fmt: skip
-def test_what_was_edited_while_nixgen_ran_is_not_trusted(
+def test_a_file_that_was_edited_while_nixgen_ran_is_not_trusted(
     tmp_path: Path,
     seconds: int,
     made: bool,  # noqa: FBT001
@@ -183,7 +183,7 @@ def test_what_was_edited_while_nixgen_ran_is_not_trusted(
         "import os; os.system('true')",
     ],
 )
-def test_what_cannot_be_watched_is_volatile(
+def test_reads_that_cannot_be_recorded_are_volatile(
     tmp_path: Path, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -193,7 +193,7 @@ def test_what_cannot_be_watched_is_volatile(
     assert reads.volatile
 
 
-def test_what_python_keeps_for_itself_is_not_written_by_the_code(
+def test_compiled_modules_of_python_do_not_count_as_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "only_here.py").write_text("VALUE = 1\n")

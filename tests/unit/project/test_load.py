@@ -1,4 +1,4 @@
-"""infra.py in all the ways it can be wrong, with the user's own line."""
+"""Every fault of infra.py is reported with the user's own line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load(tmp_path: Path, code: str) -> object:
         ("from nixgen import Machin\n", "cannot import name", "infra.py:1"),
     ],
 )
-def test_names_the_fault_and_the_line(
+def test_a_fault_is_reported_with_its_line(
     tmp_path: Path, code: str, message: str, where: str | None
 ) -> None:
     with pytest.raises(ProjectLoadError) as caught:
@@ -54,30 +54,30 @@ def test_names_the_fault_and_the_line(
     assert caught.value.exit_status == 2
 
 
-def test_points_into_a_module_beside_it(tmp_path: Path) -> None:
+def test_a_fault_in_an_imported_module_is_reported_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "helper_of_shop.py").write_text("def make():\n    return 1 / 0\n")
     with pytest.raises(ProjectLoadError) as caught:
         load(tmp_path, "import helper_of_shop\nhelper_of_shop.make()\n")
     assert caught.value.where == "helper_of_shop.py:2"
 
 
-def test_a_missing_file_says_how_to_start(tmp_path: Path) -> None:
+def test_a_missing_infra_py_is_reported_with_nixgen_init(tmp_path: Path) -> None:
     with pytest.raises(ProjectLoadError, match=r"no infra\.py") as caught:
         load_project(tmp_path)
     assert "nixgen init" in (caught.value.hint or "")
 
 
-def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "infra.py").write_bytes(b"# \xff\xfe\n")
     with pytest.raises(ProjectLoadError):
         load_project(tmp_path)
 
 
-def test_any_name_will_do_for_the_only_project(tmp_path: Path) -> None:
+def test_the_only_project_may_have_any_variable_name(tmp_path: Path) -> None:
     assert load(tmp_path, GOOD.replace("project =", "shop =")).name == "p"  # type: ignore[attr-defined]
 
 
-def test_two_projects_with_modules_of_the_same_name(tmp_path: Path) -> None:
+def test_two_projects_may_have_modules_of_the_same_name(tmp_path: Path) -> None:
     path_before = list(sys.path)
     for name in ("one", "two"):
         folder = tmp_path / name
@@ -91,13 +91,13 @@ def test_two_projects_with_modules_of_the_same_name(tmp_path: Path) -> None:
     assert "names_of_it" not in sys.modules
 
 
-def test_problems_are_relative_to_the_project(tmp_path: Path) -> None:
+def test_places_of_problems_are_relative_to_the_project(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         load(tmp_path, GOOD.replace('"m"', '"M"'))
     assert caught.value.problems[0].where == "infra.py:2"
 
 
-def test_a_source_that_is_not_there_is_a_problem_of_the_model(tmp_path: Path) -> None:
+def test_a_missing_source_is_a_problem_of_the_model(tmp_path: Path) -> None:
     (tmp_path / "infra.py").write_text(
         "from nixgen import Machine, Project, Service, Source\n"
         's = Service("s", command=["/bin/s", Source("absent")])\n'
@@ -134,11 +134,13 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     ("folder", "name"),
     [("shop", "shop"), ("My Shop!", "my-shop"), ("9to5", "project-9to5"), ("___", "project")],
 )
-def test_project_names(tmp_path: Path, folder: str, name: str) -> None:
+def test_the_name_of_a_project_is_made_from_its_folder(
+    tmp_path: Path, folder: str, name: str
+) -> None:
     assert project_name(tmp_path / folder) == name
 
 
-def test_unknown_targets_are_told_with_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_target_is_refused_with_the_closest_name(tmp_path: Path) -> None:
     (tmp_path / "infra.py").write_text(GOOD)
     workspace = Workspace.open(tmp_path)
     assert workspace.select(["machines"]) == workspace.select([]) == ("machines.m",)

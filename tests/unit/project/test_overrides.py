@@ -1,4 +1,4 @@
-"""``--override-input``: what it takes, and when the tree behind it is another."""
+"""The words and trees that ``--override-input`` takes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tree(tmp_path: Path) -> Path:
     return tree
 
 
-def test_a_tree_by_its_name(
+def test_an_override_is_an_absolute_path_by_the_name_of_its_input(
     inputs: Inputs, tree: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "link").symlink_to(tree)
@@ -51,7 +51,7 @@ def test_a_tree_by_its_name(
         ("nixpkgs={tmp}", "is no nixpkgs tree: it has no default.nix and no nixos/lib", "checkout"),
     ],
 )
-def test_names_what_is_wrong(
+def test_a_wrong_word_is_refused_with_its_reason(
     inputs: Inputs, tmp_path: Path, word: str, says: str, hint: str
 ) -> None:
     (tmp_path / "file").touch()
@@ -62,7 +62,7 @@ def test_names_what_is_wrong(
     assert not caught.value.details
 
 
-def test_all_that_is_wrong_is_said_at_once(inputs: Inputs, tree: Path) -> None:
+def test_every_wrong_word_is_reported_at_once(inputs: Inputs, tree: Path) -> None:
     words = ["what", "nixpgks=/no/such/tree", f"nixpkgs={tree}", f"nixpkgs={tree}"]
     with pytest.raises(UsageError) as caught:
         parse_overrides(words, inputs)
@@ -77,7 +77,7 @@ def test_all_that_is_wrong_is_said_at_once(inputs: Inputs, tree: Path) -> None:
         assert part in said
 
 
-def test_what_the_base_reads_can_be_given_without_a_pin(tmp_path: Path) -> None:
+def test_an_input_of_the_base_can_be_given_without_a_pin(tmp_path: Path) -> None:
     document = {"schema": "nixgen/inputs/1", "inputs": {}}
     (tmp_path / "flake-inputs.json").write_text(json.dumps(document))
     (tmp_path / "default.nix").touch()

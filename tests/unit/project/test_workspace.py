@@ -1,4 +1,4 @@
-"""Opening a project: what it names must be there."""
+"""A project opens only if the files that it names exist."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_modules_that_are_not_there_are_told_at_their_line(folder: Path) -> None:
+def test_missing_modules_are_reported_with_their_lines(folder: Path) -> None:
     with pytest.raises(ModelError) as caught:
         Workspace.open(folder)
     assert [(found.path, found.message, found.where) for found in caught.value.problems] == [
@@ -44,7 +44,7 @@ def test_modules_that_are_not_there_are_told_at_their_line(folder: Path) -> None
     ]
 
 
-def test_once_they_are_there_the_project_opens(folder: Path) -> None:
+def test_the_project_opens_when_its_modules_exist(folder: Path) -> None:
     (folder / "nix/gone.nix").write_text("{ }\n")
     (folder / "nix/empty/default.nix").write_text("{ }\n")
     assert Workspace.open(folder).project.name == "p"

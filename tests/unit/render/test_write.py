@@ -1,4 +1,4 @@
-"""Writing the generated tree: only what changed, nothing of the user's, whole or not at all."""
+"""Writing the generated tree: only changed files, no file of the user, each whole or not at all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def present(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_writes_everything_once(folder: Path) -> None:
+def test_the_first_run_writes_every_file(folder: Path) -> None:
     assert present(folder) == TREE
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     changes = plan(TREE, folder)
@@ -42,7 +42,7 @@ def test_writes_everything_once(folder: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == times
 
 
-def test_writes_only_what_changed(folder: Path) -> None:
+def test_only_changed_files_are_written(folder: Path) -> None:
     before = (folder / "machines/db.nix").stat().st_mtime_ns
     changes = plan({**TREE, "machines/web.nix": b"3\n"}, folder)
     assert list(changes.written) == ["machines/web.nix"]
@@ -50,7 +50,7 @@ def test_writes_only_what_changed(folder: Path) -> None:
     assert (folder / "machines/db.nix").stat().st_mtime_ns == before
 
 
-def test_removes_what_it_wrote_and_the_empty_folder(folder: Path) -> None:
+def test_files_that_nixgen_wrote_are_removed_with_their_empty_folder(folder: Path) -> None:
     changes = plan({"default.nix": b"{ }\n"}, folder)
     assert changes.removed == ("machines/db.nix", "machines/web.nix")
     apply(changes)
@@ -58,7 +58,7 @@ def test_removes_what_it_wrote_and_the_empty_folder(folder: Path) -> None:
     assert not (folder / "machines").exists()
 
 
-def test_keeps_a_stale_file_that_somebody_edited(folder: Path) -> None:
+def test_a_stale_file_that_was_edited_is_kept(folder: Path) -> None:
     (folder / "machines/db.nix").write_bytes(b"mine now\n")
     changes = plan({"default.nix": b"{ }\n"}, folder)
     assert changes.kept == ("machines/db.nix",)
@@ -66,7 +66,7 @@ def test_keeps_a_stale_file_that_somebody_edited(folder: Path) -> None:
     assert (folder / "machines/db.nix").read_bytes() == b"mine now\n"
 
 
-def test_never_touches_a_file_it_did_not_write(folder: Path) -> None:
+def test_a_file_of_the_user_is_never_touched(folder: Path) -> None:
     (folder / "notes.md").write_bytes(b"mine\n")
     apply(plan({"default.nix": b"x\n"}, folder))
     assert (folder / "notes.md").read_bytes() == b"mine\n"
@@ -81,7 +81,7 @@ def test_never_touches_a_file_it_did_not_write(folder: Path) -> None:
     "damage",
     [b"", b"{", b"[]", b'{"schema": "x"}', b'{"schema": "nixgen/generated/1", "files": 3}'],
 )
-def test_a_damaged_manifest_owns_nothing(folder: Path, damage: bytes) -> None:
+def test_a_damaged_manifest_lists_no_file(folder: Path, damage: bytes) -> None:
     (folder / MANIFEST).write_bytes(damage)
     assert not plan(TREE, folder).stale
     changes = plan({"default.nix": b"other\n"}, folder)
@@ -89,7 +89,7 @@ def test_a_damaged_manifest_owns_nothing(folder: Path, damage: bytes) -> None:
     assert changes.removed == ()
 
 
-def test_a_manifest_cannot_lead_outside(folder: Path, tmp_path: Path) -> None:
+def test_paths_of_a_manifest_outside_the_folder_are_ignored(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes(b"")
     digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     (folder / MANIFEST).write_text(
@@ -100,7 +100,7 @@ def test_a_manifest_cannot_lead_outside(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fails_at", range(1, 6))
-def test_killed_half_way_the_next_run_finishes(
+def test_a_run_after_one_that_was_killed_finishes_its_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
 ) -> None:
     folder = tmp_path / "generated"
@@ -138,7 +138,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
-def test_a_full_disk_loses_nothing(tiny_disk: Path) -> None:
+def test_a_full_disk_loses_no_file(tiny_disk: Path) -> None:
     folder = tiny_disk / "generated"
     apply(plan({"default.nix": b"{ }\n"}, folder))
     with pytest.raises(StoreError, match="No space left"):
@@ -146,7 +146,7 @@ def test_a_full_disk_loses_nothing(tiny_disk: Path) -> None:
     assert present(folder) == {"default.nix": b"{ }\n"}
 
 
-def test_a_read_only_disk_is_said(tiny_disk: Path) -> None:
+def test_a_read_only_disk_is_reported(tiny_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", tiny_disk], check=True)
     with pytest.raises(StoreError, match="Read-only file system") as caught:
         apply(plan(TREE, tiny_disk / "generated"))
@@ -154,7 +154,7 @@ def test_a_read_only_disk_is_said(tiny_disk: Path) -> None:
     assert caught.value.exit_status == 3
 
 
-def test_other_faults_of_the_system_are_not_disguised(
+def test_other_errors_of_the_system_are_not_hidden(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -165,7 +165,7 @@ def test_other_faults_of_the_system_are_not_disguised(
         write.write_atomically(tmp_path / "x", b"")
 
 
-def test_the_difference_reads_as_a_patch(folder: Path) -> None:
+def test_the_difference_is_a_patch(folder: Path) -> None:
     lines = list(difference(plan({"default.nix": b"{ a = 1; }\n", "new.nix": b"n\n"}, folder)))
     assert "--- a/generated/default.nix" in "".join(lines)
     assert "+++ b/generated/new.nix" in "".join(lines)

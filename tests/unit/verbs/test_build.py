@@ -1,4 +1,4 @@
-"""The order of steps of a build: what is checked before anything starts, and one mirror after the other."""
+"""The steps of a build in order: checks before anything starts, then one mirror after the other."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def nix(monkeypatch: pytest.MonkeyPatch) -> Nix:
         ((["machines.wbe"],), "no target 'machines.wbe'"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_starts(
+def test_a_wrong_request_is_refused_before_anything_starts(
     workspace: Workspace, nix: Nix, arguments: tuple[Any, ...], says: str
 ) -> None:
     with pytest.raises(UsageError, match=says) as caught:
@@ -121,19 +121,21 @@ def test_overridden_inputs_reach_the_evaluation_and_its_key(
     assert given == [{}, {"nixpkgs": tree}, {"nixpkgs": tree}]
 
 
-def test_the_first_mirror_is_enough_when_it_has_everything(workspace: Workspace, nix: Nix) -> None:
+def test_only_the_first_mirror_is_used_when_it_has_every_file(
+    workspace: Workspace, nix: Nix
+) -> None:
     built = build.build(workspace).require()
     assert nix.evaluated == ["first"]
     assert built.paths == ["/nix/store/web"]
 
 
-def test_what_one_mirror_lacks_the_next_may_have(workspace: Workspace, nix: Nix) -> None:
+def test_files_that_a_mirror_lacks_come_from_the_next_one(workspace: Workspace, nix: Nix) -> None:
     nix.lacking = {"first", "second"}
     build.build(workspace).require()
     assert nix.evaluated == ["first", "second", "third"]
 
 
-def test_no_mirror_has_it(workspace: Workspace, nix: Nix) -> None:
+def test_a_file_that_no_mirror_has_is_an_error(workspace: Workspace, nix: Nix) -> None:
     nix.lacking = {"first", "second", "third"}
     built = build.build(workspace)
     assert nix.evaluated == ["first", "second", "third"]
@@ -145,7 +147,7 @@ def test_no_mirror_has_it(workspace: Workspace, nix: Nix) -> None:
     assert nix.evaluated[3:] == ["first", "second", "third"]
 
 
-def test_a_failed_build_is_not_a_matter_of_mirrors(workspace: Workspace, nix: Nix) -> None:
+def test_a_failed_build_is_not_tried_with_another_mirror(workspace: Workspace, nix: Nix) -> None:
     nix.lacking, nix.error = {"first"}, BuildError("exit code 1", hint="read the log")
     built = build.build(workspace)
     assert nix.evaluated == ["first"]
@@ -153,7 +155,7 @@ def test_a_failed_build_is_not_a_matter_of_mirrors(workspace: Workspace, nix: Ni
         built.require()
 
 
-def test_mirrors_come_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mirrors_are_offered_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     mirrors = Mirrors(
         debian=("http://a/debian", "http://b/debian"), security=("http://s/debian-security",)
     )

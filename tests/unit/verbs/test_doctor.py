@@ -1,4 +1,4 @@
-"""doctor looks at everything, never raises, and names the command that mends what is missing."""
+"""doctor makes every check, never raises, and names the command that installs a missing program."""
 
 from __future__ import annotations
 
@@ -54,13 +54,15 @@ def test_without_any_program_everything_is_named_and_nothing_raises(nothing: Pat
     assert found["KVM"].ok, "machines boot without it"
 
 
-def test_a_mirror_may_be_named(nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mirror_can_come_from_the_environment(
+    nothing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NIXGEN_DEBIAN_MIRROR", "http://mirror.invalid/debian")
     mirror = by_name(nothing)["Debian mirror"]
     assert (mirror.ok, mirror.mend) == (True, None)
 
 
-def test_moto_without_its_server_is_no_emulator(
+def test_moto_without_its_server_does_not_count_as_an_emulator(
     nothing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Debian's python3-moto leaves it."""
@@ -71,7 +73,7 @@ def test_moto_without_its_server_is_no_emulator(
     assert (emulator.ok, emulator.mend) == (False, "pip install 'nixgen[emulator]'")
 
 
-def test_a_program_that_fails_is_no_nix(nothing: Path) -> None:
+def test_a_nix_that_fails_counts_as_missing(nothing: Path) -> None:
     broken = nothing / "bin/nix-instantiate"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
@@ -112,7 +114,7 @@ def test_a_full_disk_and_a_folder_that_is_gone(
     assert by_name(tmp_path)[f"space in {tmp_path}"].mend == "nix-collect-garbage"
 
 
-def test_what_is_missing_for_everything_is_three(tmp_path: Path) -> None:
+def test_exit_status_is_3_when_a_required_tool_is_missing(tmp_path: Path) -> None:
     done = doctor(cwd=tmp_path, path=str(tmp_path))
     assert done.returncode == 3
     assert "missing Nix" in done.stdout
@@ -120,7 +122,7 @@ def test_what_is_missing_for_everything_is_three(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_json(tmp_path: Path) -> None:
+def test_findings_are_a_json_document(tmp_path: Path) -> None:
     done = doctor("--json", cwd=tmp_path, path=str(tmp_path))
     assert done.returncode == 3
     document = json.loads(done.stdout)
@@ -136,6 +138,6 @@ def test_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-def test_a_computer_that_passes_these_tests_is_well(tmp_path: Path) -> None:
+def test_a_computer_that_runs_these_tests_lacks_nothing_required(tmp_path: Path) -> None:
     done = doctor(cwd=tmp_path, path=os.environ["PATH"])
     assert done.returncode == 0, done.stdout

@@ -1,4 +1,4 @@
-"""Target by target: what is evaluated again after a change, and what is not."""
+"""A change evaluates the targets that depend on it again, and no others."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def test_nothing_changed(project: Project) -> None:
+def test_without_a_change_nothing_is_evaluated(project: Project) -> None:
     assert project.again() == ALL
     assert project.again() == set()
 
@@ -121,7 +121,7 @@ def test_nothing_changed(project: Project) -> None:
         (lambda p: (p.root / "README").write_text(""), set()),
     ],
 )  # fmt: skip
-def test_a_change_evaluates_what_it_reaches(
+def test_a_change_evaluates_the_targets_that_depend_on_it(
     project: Project, change: Callable[[Project], object], evaluated: set[str]
 ) -> None:
     project.again()
@@ -139,7 +139,7 @@ def test_an_environment_changes_its_machines_alone(project: Project) -> None:
     assert project.again() == set()
 
 
-def test_changes_that_are_taken_back_are_remembered(project: Project) -> None:
+def test_after_a_change_is_taken_back_nothing_is_evaluated(project: Project) -> None:
     project.again()
     project.write("app/server.js", "2")
     project.again()
@@ -147,12 +147,12 @@ def test_changes_that_are_taken_back_are_remembered(project: Project) -> None:
     assert project.again() == set()
 
 
-def test_what_is_asked_for_is_evaluated(project: Project) -> None:
+def test_only_the_requested_targets_are_evaluated(project: Project) -> None:
     assert project.again(targets=["images"]) == {"images.web"}
     assert project.again(targets=["machines.web", "images"]) == {"machines.web"}
 
 
-def test_what_is_wrong_is_evaluated_each_time_and_the_others_are_not(project: Project) -> None:
+def test_only_targets_with_errors_are_evaluated_again(project: Project) -> None:
     project.wrong = {"machines.db"}
     assert project.again() == ALL
     assert project.again() == {"machines.db"}
@@ -161,7 +161,7 @@ def test_what_is_wrong_is_evaluated_each_time_and_the_others_are_not(project: Pr
     assert project.again() == set()
 
 
-def test_what_cannot_be_skipped_is_told_once(project: Project) -> None:
+def test_targets_that_are_evaluated_every_time_are_reported_once(project: Project) -> None:
     project.write("modules/shared.nix", "builtins.currentTime")
     assert project.again() == ALL
     assert project.again() == WITH_DB
@@ -171,7 +171,7 @@ def test_what_cannot_be_skipped_is_told_once(project: Project) -> None:
     }
 
 
-def test_a_file_that_is_edited_while_it_is_read(project: Project) -> None:
+def test_an_evaluation_whose_file_is_edited_meanwhile_is_not_remembered(project: Project) -> None:
     """Nobody knows which of both Nix saw, so neither is remembered."""
     project.meanwhile = lambda: project.write("app/server.js", "2")
     assert project.again() == ALL
@@ -181,7 +181,7 @@ def test_a_file_that_is_edited_while_it_is_read(project: Project) -> None:
     assert project.again() == WITH_APP
 
 
-def test_a_change_of_nix_or_of_what_stands_for_an_input(
+def test_another_nix_or_another_override_evaluates_again(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.again()
@@ -206,7 +206,9 @@ class Valid:
         return self.paths & set(paths)
 
 
-def test_a_dry_run_says_what_is_there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_reports_which_outputs_exist(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     there = str(project.root / "outputs/machines.web")
     monkeypatch.setattr(Store, "of_host", lambda: Valid({there}))
     built = build.dry_run(Workspace.open(project.root), request=NIXPKGS)
@@ -218,7 +220,7 @@ def test_a_dry_run_says_what_is_there(project: Project, monkeypatch: pytest.Monk
     assert built.require() is built
 
 
-def test_a_dry_run_tells_of_all_that_is_wrong(project: Project) -> None:
+def test_a_dry_run_reports_every_error(project: Project) -> None:
     project.wrong = {"machines.db", "machines.spare"}
     with pytest.raises(EvaluationError, match="2 of 6 targets cannot be evaluated"):
         build.dry_run(Workspace.open(project.root), request=NIXPKGS)
@@ -255,7 +257,7 @@ def test_a_dry_run_leaves_a_stamp(
         assert {status for _, status, _ in known} == {"cached", "would build"}
 
 
-def test_there_is_no_stamp_for_what_cannot_be_skipped(
+def test_targets_that_are_evaluated_every_time_leave_no_stamp(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stamp, "_RACY_NS", 0)

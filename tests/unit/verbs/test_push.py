@@ -1,4 +1,4 @@
-"""What a push from a project asks of the cache, and when it looks for secrets. Without Nix."""
+"""The requests of a push to the cache, and its search for secrets. Without Nix."""
 
 from __future__ import annotations
 

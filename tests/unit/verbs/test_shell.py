@@ -1,4 +1,4 @@
-"""What ``nixgen shell`` starts, as a value."""
+"""The command that ``nixgen shell`` starts, as a value."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_tools_come_first_and_the_running_nixgen_stays(tools: Path, tmp_path: Pa
     assert path(f"{other}:/bin") == [own, str(other), "/bin"]
 
 
-def test_without_a_path_there_is_the_systems(tools: Path) -> None:
+def test_without_a_path_the_default_of_the_system_is_used(tools: Path) -> None:
     found = shells.environment("shop", tools, program=None, given={})
     assert found["PATH"] == f"{tools}/bin:{os.defpath}"
 
 
-def test_a_command_is_looked_for_in_the_shell(tools: Path) -> None:
+def test_a_command_must_exist_on_the_path_of_the_shell(tools: Path) -> None:
     variables = {shells.NAME: "shop", "PATH": f"{tools}/bin"}
     found = shells.command(["greet", "--json", "a b"], variables)
     assert found.argv == ("greet", "--json", "a b")
@@ -58,7 +58,7 @@ def test_a_command_is_looked_for_in_the_shell(tools: Path) -> None:
     assert "Project(tools=[Package(…)])" in (caught.value.hint or "")
 
 
-def test_bash_says_whose_tools_it_has_whatever_its_own_file_does(
+def test_the_prompt_of_bash_names_the_project_after_the_user_s_own_file(
     tools: Path, tmp_path: Path
 ) -> None:
     (tmp_path / ".bashrc").write_text("PATH=/usr/bin:/bin\nPS1='mine> '\nalias x=y\n")

@@ -1,4 +1,4 @@
-"""Which files of a source count, what that depends on, and what is wrong with a source."""
+"""The files that are copied from a source, what they depend on, and the faults of a source."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def problems(root: Path, *sources: Source) -> list[Problem]:
     )
 
 
-def test_files_of_the_repository_down_to_the_source_and_below_it(make: Make) -> None:
+def test_gitignore_files_count_from_the_repository_down_and_inside_the_source(make: Make) -> None:
     top = make(
         outside={".gitignore": "*"},
         repo={
@@ -66,13 +66,13 @@ def test_files_of_the_repository_down_to_the_source_and_below_it(make: Make) -> 
     assert len(names(project, Source("app", gitignore=False))) == 10
 
 
-def test_without_a_repository_the_files_of_the_project_count(make: Make) -> None:
+def test_without_a_repository_gitignore_files_of_the_project_count(make: Make) -> None:
     top = make(project={".gitignore": "*.o", "app/a.o": "", "app/b": ""})
     (top / ".gitignore").write_text("*")
     assert names(top / "project", Source("app")) == ["b"]
 
 
-def test_a_source_beside_the_project(make: Make) -> None:
+def test_a_source_beside_the_project_follows_its_own_repository(make: Make) -> None:
     files = {"x.o": "", "y.log": "", "z": ""}
     top = make(repo={".gitignore": "*.o"}, **{"repo/infra": {"f": ""}, "repo/app": files})
     assert names(top / "repo/infra", Source("../app")) == ["y.log", "z"]
@@ -88,7 +88,7 @@ def test_a_repository_that_ignores_the_project_does_not_count(make: Make) -> Non
     assert problems(home / "home/src/shop", Source("app")) == []
 
 
-def test_folders_with_nothing_in_them_are_left_out(make: Make) -> None:
+def test_empty_folders_are_left_out(make: Make) -> None:
     top = make(
         app={"empty/": "", "deep/er/": "", "logs/a.log": "", ".gitignore": "*.log", "x/y": ""}
     )
@@ -96,14 +96,14 @@ def test_folders_with_nothing_in_them_are_left_out(make: Make) -> None:
     assert [entry.name for entry in entries] == [b"", b".gitignore", b"x", b"x/y"]
 
 
-def test_version_control_and_what_is_no_file_are_left_out(make: Make) -> None:
+def test_version_control_and_special_files_are_left_out(make: Make) -> None:
     top = make(app={".git/config": "", "sub/.hg/x": "", ".svn/x": "", ".nixgen/x": "", "a": ""})
     os.mkfifo(top / "app/pipe")
     (top / "app/link").symlink_to("/nowhere")
     assert names(top, Source("app", gitignore=False)) == ["a", "link"]
 
 
-def test_the_project_as_a_source_is_without_what_is_made_from_it(make: Make) -> None:
+def test_a_project_as_a_source_is_copied_without_its_generated_files(make: Make) -> None:
     top = make(project={"infra.py": "", "generated/x": "", "src/generated/y": "", "src/result": ""})
     (top / "project/result").symlink_to("/nix/store/x")
     kept = ["infra.py", "src/generated/y", "src/result"]
@@ -126,7 +126,7 @@ def test_the_project_as_a_source_is_without_what_is_made_from_it(make: Make) -> 
         (["*"], ["!ignored.o", "dist"], ["README.md", "a.py", "ignored.o", "test/README.md", "test/b.py"]),
     ],
 )  # fmt: skip
-def test_choosing(
+def test_include_and_exclude_choose_files(
     make: Make, include: list[str] | None, exclude: list[str], expected: list[str]
 ) -> None:
     files = dict.fromkeys(["README.md", "a.py", "dist/x", "ignored.o", "test/README.md", "test/b.py"], "")  # fmt: skip
@@ -134,7 +134,7 @@ def test_choosing(
     assert names(top / "project", Source("app", include=include, exclude=exclude)) == expected
 
 
-def test_ignored_folders_are_not_gone_into(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ignored_folders_are_not_read(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     top = make(app={".gitignore": "node_modules/", "a/b": "", "node_modules/c/.gitignore": "*", "node_modules/c/d/e": ""})  # fmt: skip
     seen = []
     scandir = os.scandir
@@ -146,7 +146,7 @@ def test_ignored_folders_are_not_gone_into(make: Make, monkeypatch: pytest.Monke
     assert [os.path.relpath(path, os.fsencode(top)) for path in seen] == [b"app", b"app/a"]
 
 
-def test_what_is_ignored_changes_neither_rules_nor_digest(make: Make) -> None:
+def test_ignored_files_change_neither_rules_nor_digest(make: Make) -> None:
     source = Source("app")
     top = make(app={".gitignore": "node_modules/\n*.log\n", "a/.gitignore": "x", "a/b": "1"})
 
@@ -176,7 +176,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_changes_are_seen(make: Make, change: str) -> None:
+def test_a_change_of_a_copied_file_changes_a_dependency(make: Make, change: str) -> None:
     """By the digest, if Nix would see them, and by the paths that decide."""
     top = make(project={"app/a": "1", "app/sub/b": "", ".gitignore": "*.log"})
     app = top / "project/app"
@@ -203,7 +203,7 @@ def test_changes_are_seen(make: Make, change: str) -> None:
     assert same == (change == "a repository")
 
 
-def test_rules_are_told_from_the_outermost_folder_that_has_some(make: Make) -> None:
+def test_rules_begin_at_the_outermost_folder_that_has_rules(make: Make) -> None:
     top = make(
         repo={".git/": "", "infra/.gitignore": "# none\n", "infra/app/sub/.gitignore": "*.o\n",
               "infra/app/x": "", "web/y": "", "web/.gitignore": "/dist/\n"},
@@ -231,7 +231,7 @@ def test_rules_are_told_from_the_outermost_folder_that_has_some(make: Make) -> N
     }  # fmt: skip
 
 
-def test_rules_that_nix_cannot_say(make: Make) -> None:
+def test_rules_that_nix_cannot_express_are_refused(make: Make) -> None:
     top = make(project={"app/a": ""})
     project = top / "project"
     (project / ".gitignore").write_bytes(b"fine\ncaf\xe9\n#\xe9\n[\xc3\xa9]x\n")
@@ -245,7 +245,7 @@ def test_rules_that_nix_cannot_say(make: Make) -> None:
     assert ignore_table(Sources(str(project)), [("", Source("app", gitignore=False))]).rules == {}
 
 
-def test_a_source_that_is_one_file(make: Make) -> None:
+def test_a_source_can_be_one_file(make: Make) -> None:
     top = make(project={"a.conf": "1", "b.conf": "", ".gitignore": "b.*"})
     assert names(top / "project", Source("a.conf")) == [""]
     found = problems(top / "project", Source("a.conf"), Source("b.conf"), Source("a.conf", exclude=["x"]))  # fmt: skip
@@ -278,7 +278,7 @@ def test_a_source_that_is_one_file(make: Make) -> None:
         (Source("pipe"), "pipe is neither a file nor a folder"),
     ],
 )
-def test_what_is_wrong(make: Make, source: Source, message: str | None) -> None:
+def test_a_faulty_source_is_reported(make: Make, source: Source, message: str | None) -> None:
     top = make(project={".gitignore": "*.log\n/dist\n", "dist/js/x": "", "logs/x.log": "", "app/a": "", "app/a.log": "", "empty/": ""})  # fmt: skip
     (top / "project/link").symlink_to("app")
     os.mkfifo(top / "project/pipe")
@@ -287,7 +287,7 @@ def test_what_is_wrong(make: Make, source: Source, message: str | None) -> None:
     assert all(problem.hint for problem in found)
 
 
-def test_what_cannot_be_read_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_cannot_be_read_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     top = make(project={".gitignore": "x", "app/a": ""})
 
     def refuse(path: object, *_rest: object) -> object:

@@ -1,4 +1,4 @@
-"""The lock of Debian packages, and the systems of machines that it does not have."""
+"""The lock of Debian packages, and machines with systems that it lacks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.mark.parametrize("targets", [["machines.web", "machines.arm"], ["tests.smoke"]])
-def test_a_machine_whose_system_is_not_pinned_is_told_at_its_line(
+def test_a_machine_whose_system_is_not_pinned_is_reported_with_its_line(
     workspace: Workspace, targets: list[str]
 ) -> None:
     with pytest.raises(ModelError) as caught:
