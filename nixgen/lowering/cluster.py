@@ -27,12 +27,11 @@ def facts(machine: Machine, member: Member | None) -> dict[tuple[str, ...], Expr
 
 def _member(member: Member) -> Expr:
     cluster = member.cluster
-    machines = (cluster.master, *cluster.workers)
     options = {
         "id": member.id,
         "role": member.role,
         "master": cluster.master.name,
-        "members": {each.name: each.ec2.address if each.ec2 else None for each in machines},
+        "members": {each.name: each.ec2.address if each.ec2 else None for each in cluster.machines},
     }
     if cluster.pod_network is not None:
         options["podNetwork"] = cluster.pod_network

@@ -7,7 +7,15 @@ import binascii
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from nixgen.models.checks import CONTROL, TARGET_NAME, instance, pattern, string, whole_number
+from nixgen.models.checks import (
+    CONTROL,
+    TARGET_NAME,
+    every,
+    instance,
+    pattern,
+    string,
+    whole_number,
+)
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, choice, field, list_of, model
 from nixgen.models.files import Secret
@@ -46,21 +54,17 @@ _RESERVED = ("all", "none")
 def _ssh_key(value: Any) -> Iterator[Fault]:
     """Check a private key: a path, or a `Secret` whose file is the key."""
     if isinstance(value, Secret):
-        yield from ((suffix, message, hint) for suffix, message, hint in _PATH(value.path))
+        yield from _PATH(value.path)
     elif isinstance(value, str):
         yield from _PATH(value)
     else:
         yield from instance(str, Secret, what="the path of a private key, or a Secret")(value)
 
 
-def _host_key(value: Any) -> Iterator[Fault]:
+def _host_key(value: str) -> Iterator[Fault]:
     """Check a public host key as in ``/etc/ssh/ssh_host_*_key.pub``: type, base64, comment (RFC
     4253, 6.6).
     """
-    faults = list(string(value))
-    yield from faults
-    if faults:
-        return
     hint = "the first two words of the builder's /etc/ssh/ssh_host_ed25519_key.pub"
     words = value.split(" ")
     if CONTROL.search(value) or len(words) < 2 or words[0] not in _KEY_TYPES:
@@ -119,7 +123,7 @@ class Builder(Model):
     supported_features: ListOf[str] = list_of(_FEATURE, default=())
     mandatory_features: ListOf[str] = list_of(_FEATURE, default=())
     ssh_key: str | Secret | None = field(_ssh_key, default=None)
-    host_key: str | None = field(_host_key, default=None)
+    host_key: str | None = field(every(string, _host_key), default=None)
 
     @property
     def address(self) -> str:

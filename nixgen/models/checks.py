@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import attrs
 
 from nixgen.models.core import Fault, Model, excerpt
+
+_T = TypeVar("_T")
 
 #: Returns the faults of one field's value. An empty collection spares the value a second look,
 #: which a generator always needs.
@@ -237,3 +239,22 @@ def mapping(key: Check, item: Check) -> Check:
         return found
 
     return run
+
+
+def repeated(values: Iterable[_T]) -> Iterator[tuple[int, int, _T]]:
+    """Yield each value that occurs again: its index, the index of its first occurrence, and the
+    value itself. None may occur again, and a value that cannot be hashed is left for its own check
+    to report.
+
+    :param values: Values to compare.
+    """
+    first: dict[_T, int] = {}
+    for index, value in enumerate(values):
+        if value is None:
+            continue
+        try:
+            known = first.setdefault(value, index)
+        except TypeError:
+            continue
+        if known != index:
+            yield index, known, value

@@ -39,6 +39,16 @@ class Cluster(Model):
     pod_network: str | None = field(network_range, default=None)
     ids: Mapping[str, int] = dict_of(string, whole_number(0, 2**31 - 1), default={})
 
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """The master, then the workers."""
+        return (self.master, *self.workers)
+
+    def places(self) -> dict[str, Machine]:
+        """The machines by their place in the cluster: ``master``, ``workers[0]``."""
+        workers = {f"workers[{index}]": each for index, each in enumerate(self.workers)}
+        return {"master": self.master, **workers}
+
 
 class Member(NamedTuple):
     """The place of a machine in its cluster.

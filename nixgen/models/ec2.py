@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from nixgen.models.checks import pattern, whole_number
+from nixgen.models.checks import pattern, repeated, whole_number
 from nixgen.models.core import Fault, Model
 from nixgen.models.disk import DEVICE, MOUNT_POINT, WORD
 from nixgen.models.fields import ListOf, choice, field, flag, list_of, model
@@ -192,12 +192,6 @@ class Ec2(Model):
 
     def faults(self) -> Iterator[Fault]:
         for name in ("device", "mount_point"):
-            first: dict[str, int] = {}
-            for index, volume in enumerate(self.storage):
-                value = getattr(volume, name)
-                if value is not None and first.setdefault(value, index) != index:
-                    yield (
-                        f".storage[{index}].{name}",
-                        f"{value} is also that of storage[{first[value]}]",
-                        None,
-                    )
+            for index, first, value in repeated(getattr(volume, name) for volume in self.storage):
+                message = f"{value} is also that of storage[{first}]"
+                yield f".storage[{index}].{name}", message, None

@@ -62,24 +62,15 @@ class Package(Model, Interpolated):
         return self / f"bin/{self.main or self.name}"
 
 
-def relative_inside(value: Any) -> Iterator[Fault]:
-    faulty = False
-    for fault in string(value):
-        faulty = True
-        yield fault
-    if faulty:
-        return
+def _relative(value: str) -> Iterator[Fault]:
     if not value or value.startswith(("/", "~")):
         yield "", f"{value!r} is not a path relative to the project", 'for example "app"'
 
 
-def _gitignore_pattern(value: Any) -> Iterator[Fault]:
-    faulty = False
-    for fault in string(value):
-        faulty = True
-        yield fault
-    if faulty:
-        return
+relative_inside = every(string, _relative)
+
+
+def _pattern(value: str) -> Iterator[Fault]:
     rule = parse_pattern(value)
     if rule is None:
         hint = (
@@ -91,6 +82,9 @@ def _gitignore_pattern(value: Any) -> Iterator[Fault]:
         _ = rule.posix
     except InexpressibleError as error:
         yield "", f"{value!r} cannot be said in Nix: {error}", "write it otherwise"
+
+
+_gitignore_pattern = every(string, _pattern)
 
 
 def _some(value: Any) -> Iterator[Fault]:

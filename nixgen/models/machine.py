@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from nixgen.models.checks import LABEL, LABEL_RULE, pattern, whole_number
+from nixgen.models.checks import LABEL, LABEL_RULE, pattern, repeated, whole_number
 from nixgen.models.core import Fault, Model
 from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
 from nixgen.models.ec2 import Ec2
@@ -76,11 +76,6 @@ class Machine(Model):
     disk: int = field(whole_number(64, 2**24), default=1024)
 
     def faults(self) -> Iterator[Fault]:
-        first: dict[str, int] = {}
-        for index, system in enumerate(self.file_systems):
-            if first.setdefault(system.mount_point, index) != index:
-                yield (
-                    f".file_systems[{index}].mount_point",
-                    f"{system.mount_point} is also where file_systems[{first[system.mount_point]}] is mounted",
-                    None,
-                )
+        for index, first, path in repeated(each.mount_point for each in self.file_systems):
+            message = f"{path} is also where file_systems[{first}] is mounted"
+            yield f".file_systems[{index}].mount_point", message, None

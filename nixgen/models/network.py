@@ -6,7 +6,17 @@ import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nixgen.models.checks import Check, boolean, each, mapping, pattern, string, whole_number
+from nixgen.models.checks import (
+    Check,
+    boolean,
+    each,
+    every,
+    mapping,
+    pattern,
+    repeated,
+    string,
+    whole_number,
+)
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import (
     Converted,
@@ -36,12 +46,6 @@ _INTERFACE = pattern(
 
 def _parsed(parse: Callable[[str], object], what: str, example: str) -> Check:
     def run(value: Any) -> Iterator[Fault]:
-        faulty = False
-        for fault in string(value):
-            faulty = True
-            yield fault
-        if faulty:
-            return
         try:
             parse(value)
         except ValueError as error:
@@ -49,7 +53,7 @@ def _parsed(parse: Callable[[str], object], what: str, example: str) -> Check:
             reason = ": it has host bits set" if "has host bits" in str(error) else ""
             yield "", f"{value!r} is not {what}{reason}", f"for example {example}"
 
-    return run
+    return every(string, run)
 
 
 def _with_prefix(value: str) -> object:
@@ -137,36 +141,26 @@ class Network(Model):
         )
 
     def faults(self) -> Iterator[Fault]:
-        versions: dict[int, int] = {}
-        for index, gateway in enumerate(self.gateways):
-            version = ipaddress.ip_address(gateway).version
-            if versions.setdefault(version, index) != index:
-                yield (
-                    f".gateways[{index}]",
-                    f"is a second one for IPv{version}, beside gateways[{versions[version]}]",
-                    "keep one; other routes are options of networking.interfaces",
-                )
-        yield from self._interface_faults()
-
-    def _interface_faults(self) -> Iterator[Fault]:
-        names: dict[str, int] = {}
-        owners: dict[str, int] = {}
-        for index, interface in enumerate(self.interfaces):
-            if names.setdefault(interface.name, index) != index:
-                yield (
-                    f".interfaces[{index}].name",
-                    f"{interface.name!r} is also the name of interfaces[{names[interface.name]}]",
-                    "describe each interface once, with all its addresses",
-                )
-            for position, text in enumerate(interface.addresses):
-                own = str(ipaddress.ip_interface(text).ip) if _is_sound(text) else text
-                if owners.setdefault(own, index) != index:
-                    yield (
-                        f".interfaces[{index}].addresses[{position}]",
-                        f"{own} is also an address of interfaces[{owners[own]}]",
-                        None,
-                    )
-
-
-def _is_sound(text: str) -> bool:
-    return not any(_ADDRESS_ON_NETWORK(text))
+        versions = [ipaddress.ip_address(gateway).version for gateway in self.gateways]
+        for index, first, version in repeated(versions):
+            yield (
+                f".gateways[{index}]",
+                f"is a second one for IPv{version}, beside gateways[{first}]",
+                "keep one; other routes are options of networking.interfaces",
+            )
+        for index, first, name in repeated(interface.name for interface in self.interfaces):
+            yield (
+                f".interfaces[{index}].name",
+                f"{name!r} is also the name of interfaces[{first}]",
+                "describe each interface once, with all its addresses",
+            )
+        places = [
+            (index, position, str(ipaddress.ip_interface(text).ip))
+            for index, interface in enumerate(self.interfaces)
+            for position, text in enumerate(interface.addresses)
+            if not any(_ADDRESS_ON_NETWORK(text))
+        ]
+        for again, first, own in repeated(own for _, _, own in places):
+            index, position, _ = places[again]
+            message = f"{own} is also an address of interfaces[{places[first][0]}]"
+            yield f".interfaces[{index}].addresses[{position}]", message, None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from nixgen.models.checks import string
+from nixgen.models.checks import every, string
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import choice, field, model
 from nixgen.models.files import Secret, relative_inside
@@ -48,14 +48,13 @@ def option_path(text: str) -> tuple[str, ...] | None:
     return None
 
 
-def _path_faults(value: Any) -> Iterator[Fault]:
-    faulty = False
-    for fault in string(value):
-        faulty = True
-        yield fault
-    if not faulty and option_path(value) is None:
+def _path_form(value: str) -> Iterator[Fault]:
+    if option_path(value) is None:
         hint = f"{_EXAMPLE}: names with dots between, in quotes when they are more than letters, digits, _ and -"
         yield "", f"{value!r} is not the path of an option", hint
+
+
+_path_faults = every(string, _path_form)
 
 
 def as_options(value: Any) -> Any:

@@ -14,6 +14,7 @@ from nixgen.models.checks import (
     instance,
     one_line,
     pattern,
+    repeated,
     string,
     whole_number,
 )
@@ -322,22 +323,12 @@ class Service(Model):
             )
 
     def _port_faults(self) -> Iterator[Fault]:
-        seen: dict[tuple[int, str], int] = {}
-        names: dict[str, int] = {}
-        for index, port in enumerate(self.ports):
-            first = seen.setdefault((port.number, port.protocol), index)
-            if first != index:
-                yield (
-                    f".ports[{index}]",
-                    f"repeats ports[{first}]: {port.number}/{port.protocol}",
-                    None,
-                )
-            if port.name is not None and names.setdefault(port.name, index) != index:
-                yield (
-                    f".ports[{index}].name",
-                    f"{port.name!r} is also the name of ports[{names[port.name]}]",
-                    None,
-                )
+        numbers = [(port.number, port.protocol) for port in self.ports]
+        for index, first, (number, protocol) in repeated(numbers):
+            yield f".ports[{index}]", f"repeats ports[{first}]: {number}/{protocol}", None
+        for index, first, name in repeated(port.name for port in self.ports):
+            message = f"{name!r} is also the name of ports[{first}]"
+            yield f".ports[{index}].name", message, None
         if isinstance(self.health, (HttpCheck, TcpCheck)):
             checked_port = self.health_port()
             if checked_port is None:

@@ -18,22 +18,10 @@ _APART = "choose networks that have no address in common"
 
 
 def _members(project: Project) -> Iterator[Problem]:
-    known = set(project.machines)
     first: dict[Machine, tuple[Cluster, str]] = {}
     for cluster in project.clusters:
-        places = {
-            "master": cluster.master,
-            **{f"workers[{index}]": worker for index, worker in enumerate(cluster.workers)},
-        }
-        for place, machine in places.items():
+        for place, machine in cluster.places().items():
             path, where = f"clusters.{cluster.name}.{place}", at(cluster)
-            if machine not in known:
-                yield Problem(
-                    path,
-                    f"the machine {machine.name!r} is not one of the project's machines",
-                    where=where,
-                    hint="add it to Project(machines=[…])",
-                )
             other, its_place = first.setdefault(machine, (cluster, place))
             if other is not cluster:
                 yield Problem(
@@ -63,7 +51,7 @@ def _ids(project: Project) -> Iterator[Problem]:
                 hint="give each master, and each worker, a number of its own",
             )
     for cluster in project.clusters:
-        names = dict.fromkeys(each.name for each in (cluster.master, *cluster.workers))
+        names = dict.fromkeys(each.name for each in cluster.machines)
         for name in cluster.ids:
             if name not in names:
                 yield Problem(

@@ -5,25 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nixgen.errors import Problem
-from nixgen.models.core import at
-from nixgen.models.environment import Overlay
+from nixgen.models.checks import repeated
+from nixgen.models.core import Model, at
+from nixgen.models.machine import Machine
 from nixgen.models.project import Project
 from nixgen.models.rules.kubernetes import workloads_of
 
 __all__ = ["RULES"]
 
 
-def _tests_use_known_machines(project: Project) -> Iterator[Problem]:
-    known = set(map(id, project.machines))
+def _known_machines(project: Project) -> Iterator[Problem]:
+    """Yield a problem for each machine that a cluster, a test or an overlay names, and that is not
+    one of the project's machines.
+    """
+    uses: list[tuple[str, Machine, Model]] = []
+    for cluster in project.clusters:
+        for place, machine in cluster.places().items():
+            uses.append((f"clusters.{cluster.name}.{place}", machine, cluster))
     for test in project.tests:
         for index, machine in enumerate(test.machines):
-            if id(machine) not in known:
-                yield Problem(
-                    f"tests.{test.name}.machines[{index}]",
-                    f"the machine {machine.name!r} is not one of the project's machines",
-                    where=at(test),
-                    hint="add it to Project(machines=[…])",
-                )
+            uses.append((f"tests.{test.name}.machines[{index}]", machine, test))
+    for environment in project.environments:
+        for index, overlay in enumerate(environment.overlays):
+            path = f"environments.{environment.name}.overlays[{index}]"
+            uses.append((path, overlay.machine, overlay))
+    known = set(project.machines)
+    for path, machine, user in uses:
+        if machine not in known:
+            yield Problem(
+                path,
+                f"the machine {machine.name!r} is not one of the project's machines",
+                where=at(user),
+                hint="add it to Project(machines=[…])",
+            )
 
 
 def _environments_change_something(project: Project) -> Iterator[Problem]:
@@ -43,31 +57,16 @@ def _environments_change_something(project: Project) -> Iterator[Problem]:
                 )
 
 
-def _overlays_have_machines(project: Project) -> Iterator[Problem]:
-    known = set(map(id, project.machines))
+def _one_overlay_a_machine(project: Project) -> Iterator[Problem]:
     for environment in project.environments:
-        first: dict[int, Overlay] = {}
-        for index, overlay in enumerate(environment.overlays):
-            path = f"environments.{environment.name}.overlays[{index}]"
-            if id(overlay.machine) not in known:
-                yield Problem(
-                    path,
-                    f"the machine {overlay.machine.name!r} is not one of the project's machines",
-                    where=at(overlay),
-                    hint="add it to Project(machines=[…])",
-                )
-            other = first.setdefault(id(overlay.machine), overlay)
-            if other is not overlay:
-                yield Problem(
-                    path,
-                    f"is a second one for {overlay.machine.name!r}, beside the one at {at(other)}",
-                    where=at(overlay),
-                    hint="put both into one Overlay",
-                )
+        overlays = environment.overlays
+        for index, first, machine in repeated(overlay.machine for overlay in overlays):
+            yield Problem(
+                f"environments.{environment.name}.overlays[{index}]",
+                f"is a second one for {machine.name!r}, beside the one at {at(overlays[first])}",
+                where=at(overlays[index]),
+                hint="put both into one Overlay",
+            )
 
 
-RULES = (
-    _tests_use_known_machines,
-    _environments_change_something,
-    _overlays_have_machines,
-)
+RULES = (_known_machines, _environments_change_something, _one_overlay_a_machine)

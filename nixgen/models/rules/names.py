@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from nixgen.errors import Problem
-from nixgen.models.builders import Builder
+from nixgen.models.checks import repeated
 from nixgen.models.core import at
 from nixgen.models.project import Project
 
@@ -30,32 +30,27 @@ def _unique_names(project: Project) -> Iterator[Problem]:
 
 
 def _duplicates(path: str, items: tuple[Any, ...]) -> Iterator[Problem]:
-    first: dict[str, tuple[int, Any]] = {}
-    for index, item in enumerate(items):
-        place, other = first.setdefault(item.name, (index, item))
-        if place != index:
-            yield Problem(
-                f"{path}[{index}]",
-                f"the name {item.name!r} is taken by the one at {at(other)}",
-                where=at(item),
-                hint="give each its own name",
-            )
+    for index, first, name in repeated(item.name for item in items):
+        yield Problem(
+            f"{path}[{index}]",
+            f"the name {name!r} is taken by the one at {at(items[first])}",
+            where=at(items[index]),
+            hint="give each its own name",
+        )
 
 
 def _builder_addresses(project: Project) -> Iterator[Problem]:
     """Yield a problem for each address that two builders share. Nix tells its builders apart by the
     address alone.
     """
-    first: dict[str, Builder] = {}
-    for builder in project.builders:
-        other = first.setdefault(builder.address, builder)
-        if other is not builder:
-            yield Problem(
-                f"builders.{builder.name}",
-                f"has the address of the builder {other.name!r} at {at(other)}",
-                where=at(builder),
-                hint="describe each computer once, with all its systems and features",
-            )
+    for index, first, _ in repeated(builder.address for builder in project.builders):
+        builder, other = project.builders[index], project.builders[first]
+        yield Problem(
+            f"builders.{builder.name}",
+            f"has the address of the builder {other.name!r} at {at(other)}",
+            where=at(builder),
+            hint="describe each computer once, with all its systems and features",
+        )
 
 
 RULES = (_unique_names, _builder_addresses)

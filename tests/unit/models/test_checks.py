@@ -6,21 +6,29 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from faults import assert_only_fault
 
 from nixgen.errors import Problem
 from nixgen.models import (
     Boot,
+    Ec2,
+    FileSystem,
     Hardening,
+    Interface,
     Machine,
+    Network,
     Package,
     Port,
     Project,
     Secret,
     Service,
+    Subnet,
     TmpfilesRule,
     User,
+    Volume,
     check,
 )
+from nixgen.models.checks import repeated
 
 
 def problems(*services: Service, **fields: Any) -> tuple[Problem, ...]:
@@ -110,3 +118,31 @@ def test_a_control_character_is_refused_at_its_field(
     assert problem.path == path
     assert repr(end) in problem.message or "is not" in problem.message
     assert (problem.where or "").startswith(f"{__file__}:")
+
+
+SUBNET = Subnet("subnet-0a1b2c3d")
+
+
+@pytest.mark.parametrize(
+    ("machine", "path"),
+    [
+        (Machine("m", file_systems=[FileSystem(["/"], device="/dev/vda")]), "file_systems[0].mount_point"),
+        (described(ports=[Port([80])]), "services.s.ports[0].number"),
+        (described(ports=[Port(80, name=["http"])]), "services.s.ports[0].name"),
+        (Machine("m", network=Network(interfaces=[Interface(["eth0"])])), "network.interfaces[0].name"),
+        (
+            Machine("m", network=Network(interfaces=[Interface("eth0", addresses=[["10.0.0.1/8"]])])),
+            "network.interfaces[0].addresses[0]",
+        ),
+        (
+            Machine("m", ec2=Ec2("m5.large", region="eu-central-1", subnet=SUBNET, storage=[Volume(["/dev/xvdf"], size=1)])),
+            "ec2.storage[0].device",
+        ),
+    ],
+)  # fmt: skip
+def test_a_list_where_values_are_compared_is_one_problem(machine: Machine, path: str) -> None:
+    assert_only_fault(Project("p", machines=[machine]), f"machines.m.{path}", __file__)
+
+
+def test_repeated_values_are_told_with_their_first_place() -> None:
+    assert list(repeated(["a", None, "b", "a", None, [1], [1], "a"])) == [(3, 0, "a"), (7, 0, "a")]
