@@ -1,4 +1,5 @@
-"""The Nix language: expressions as values, and their text. Nothing else in nixgen writes Nix.
+"""The Nix language: expressions as values, and the printer that writes them. No other part of
+nixgen writes Nix.
 
 >>> from nixgen import syntax as nix
 >>> print(nix.print_expr(nix.AttrSet({("services", "nginx"): nix.quote({"enable": True})})))

@@ -1,4 +1,4 @@
-"""Bindings: what stands between the braces of a set or after ``let``, every attribute once."""
+"""The bindings of a set or a ``let``, with each attribute defined once."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ Key = str | tuple[str, ...]
 
 
 class Expr:
-    """Any Nix expression."""
+    """The base of all Nix expressions."""
 
     __slots__ = ()
 
 
 def identifier(_node: object, _attribute: object, value: str) -> None:
+    """Refuse a name that no variable can have. For fields of attrs classes.
+
+    :raises UnprintableError: The name is no identifier, or a keyword.
+    """
     if not is_identifier(value):
         raise UnprintableError(
             f"{value!r} is not a Nix identifier",
@@ -40,12 +44,17 @@ def identifier(_node: object, _attribute: object, value: str) -> None:
 
 
 def to_path(names: Key) -> tuple[str, ...]:
+    """Convert a name or several names to an attribute path.
+
+    :param names: One name, or the names of a path.
+    :raises UnprintableError: There is no name, or Nix strings cannot hold one of them.
+    """
     path = (names,) if isinstance(names, str) else tuple(names)
     if not path:
         raise UnprintableError(
             "an attribute path needs at least one name", hint='write ("name",) or "name"'
         )
-    attr_path(path)  # refuses what no name can hold
+    attr_path(path)  # refuses names that Nix strings cannot hold
     return path
 
 
@@ -55,7 +64,12 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
 
 @frozen
 class Inherit:
-    """``inherit a b;`` or ``inherit (source) a b;``, among the bindings of a set or a ``let``."""
+    """``inherit a b;`` or ``inherit (source) a b;``, among the bindings of a set or a ``let``.
+
+    :param names: Names to inherit; they are kept in alphabetical order.
+    :param source: Expression in parentheses. None (the default) inherits from the surrounding
+        scope.
+    """
 
     names: tuple[str, ...] = field(converter=_names)
     source: Expr | None = None
@@ -71,11 +85,14 @@ class Inherit:
 
 @frozen
 class Bindings:
-    """What stands between the braces of a set, or after ``let``."""
+    """The bindings of a set or a ``let``.
+
+    :param inherits: The ``inherit`` statements, which are printed first.
+    :param pairs: Printed attribute paths in alphabetical order, with their values.
+    """
 
     inherits: tuple[Inherit, ...] = ()
     pairs: tuple[tuple[str, Expr], ...] = ()
-    """Attribute paths as they are printed, in that order, with their values."""
 
     def __bool__(self) -> bool:
         return bool(self.pairs or self.inherits)
@@ -84,7 +101,11 @@ class Bindings:
 def to_bindings(
     given: Bindings | Mapping[Any, Expr] | Iterable[Inherit | tuple[Key, Expr]],
 ) -> Bindings:
-    """Order the bindings, and check that every attribute is defined once."""
+    """Order bindings, and check that each attribute is defined once.
+
+    :param given: A mapping, or pairs of key and value with `Inherit` among them.
+    :raises UnprintableError: An attribute is defined twice, or one lies inside another one.
+    """
     if isinstance(given, Bindings):
         return given
     if type(given) is dict or isinstance(given, Mapping):
@@ -103,8 +124,11 @@ def to_bindings(
 def _order(
     keys: tuple[Key, ...], inherited: tuple[str, ...]
 ) -> tuple[tuple[str, ...], Callable[[tuple[Expr, ...]], tuple[Expr, ...]]]:
-    """Order keys by their text. The same few sets of keys fill thousands of files.
+    """Order keys by their text. The result is cached, because the same few sets of keys fill
+    thousands of files.
 
+    :param keys: Keys of the bindings.
+    :param inherited: Names of the ``inherit`` statements.
     :return: The texts in order, and a function that brings the values of the keys in that order.
     """
     places: dict[str, int] = {}
@@ -136,6 +160,10 @@ def _order(
 
 
 def defined_twice(name: str) -> UnprintableError:
+    """The error for an attribute with two definitions.
+
+    :param name: Printed name of the attribute.
+    """
     return UnprintableError(
         f"the attribute {name} is defined twice", hint="keep one of the two definitions"
     )

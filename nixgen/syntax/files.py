@@ -1,4 +1,6 @@
-"""A generated file before it is printed: one Nix expression below a comment, or lines of another format."""
+"""A generated file before it is printed: one Nix expression below a comment, or lines of another
+format.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ __all__ = ["GeneratedFile", "NixFile", "PlainFile"]
 class NixFile:
     """A file with one Nix expression.
 
-    :param comment: Text above the expression; each line is printed as ``# …``.
-    :param make: Makes the expression. It is called once, when the file is printed, so that a large
-        project is never in memory as expressions.
+    :param comment: Text above the expression. Each line is printed as ``# …``.
+    :param make: Makes the expression. The printer calls it once for each file, so that the
+        expressions of a large project are never in memory together.
     """
 
     comment: str
@@ -29,7 +31,7 @@ class NixFile:
 class PlainFile:
     """A file in a format other than Nix.
 
-    :param make: Makes its lines, without line ends. The lowering answers for what is in them.
+    :param make: Makes the lines, without line ends. The lowering is responsible for their content.
     """
 
     make: Callable[[], tuple[str, ...]]

@@ -1,8 +1,8 @@
-"""Expressions on one line, and where they need parentheses.
+"""The one-line form of expressions, and their parentheses.
 
-:func:`flat` answers None for what belongs on several lines, by kind and not by length: sets with more
-than one binding, lists with more than one item, ``let``, text of several lines. :func:`compact` always
-answers, without comments; antiquotations are printed with it.
+`flat` returns None for an expression that belongs on several lines. Its kind decides, not its
+length: sets with more than one binding, lists with more than one item, ``let``, and text of several
+lines. `compact` always returns a line, without comments; antiquotations are printed with it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
 
 
 class Lines(Enum):
-    """Whether an expression that reads better on several lines may have them."""
+    """Whether an expression may take several lines where these are easier to read."""
 
     ALLOWED = 1
     REFUSED = 2
@@ -55,11 +55,13 @@ ALLOWED: Final = Lines.ALLOWED
 REFUSED: Final = Lines.REFUSED
 
 Marks = list[object]
-"""Origins on the line being made; whoever places the line turns them into spans."""
+"""The origins on the line that is being made. `Page` turns them into spans when it places the
+line.
+"""
 
-# How tightly things bind, as in Nix's parser.y. An expression goes into parentheses where its
-# surroundings ask for more.
-LOWEST: Final = 0  # if, let, functions: they reach as far to the right as they can
+# Ranks: how tightly expressions bind, as in Nix's parser.y. An expression goes into parentheses
+# where its surroundings ask for a higher rank.
+LOWEST: Final = 0  # if, let, functions: they reach as far to the right as possible
 NOT: Final = 7
 HAS: Final = 11
 NEGATIVE: Final = 12
@@ -67,7 +69,7 @@ CALL: Final = 13
 SELECT: Final = 14
 ATOM: Final = 15
 
-# operator: its own rank, the least rank of its left and of its right operand
+# operator: its own rank, then the least rank of its left and of its right operand
 OPERATORS: Final = {
     "->": (1, 2, 1),
     "||": (2, 2, 3),
@@ -97,13 +99,17 @@ RANKS: Final[dict[type, int]] = {
 
 
 def rank(node: n.Expr) -> int:
+    """How tightly an expression binds, from `LOWEST` to 15.
+
+    :param node: Expression to print.
+    """
     fixed = RANKS.get(type(node))
     if fixed is not None:
         return fixed
     match node:
         case n.Constant() | n.Mark() | n.Commented():
             return rank(node.expr)
-        # -5 is an operator and an operand; -2^63 comes with its own parentheses.
+        # -5 is an operator with an operand; -2^63 is printed with parentheses of its own
         case n.Int():
             return NEGATIVE if INT_MIN < node.value < 0 else ATOM
         case n.Float():
@@ -119,9 +125,13 @@ def rank(node: n.Expr) -> int:
 
 
 def flat(node: n.Expr, marks: Marks, least: int = LOWEST) -> str | None:
-    """The one-line form, or None where several lines are better; then ``marks`` is as before.
+    """The one-line form of an expression. None where several lines are better; ``marks`` is
+    unchanged then.
 
-    :param least: The rank the surroundings ask for; looser expressions go into parentheses.
+    :param node: Expression to print.
+    :param marks: Gets the origins of the expression.
+    :param least: Rank that the surroundings ask for. An expression with a lower rank goes into
+        parentheses.
     """
     before = len(marks)
     text = _form(node, marks, least, ALLOWED)
@@ -131,6 +141,12 @@ def flat(node: n.Expr, marks: Marks, least: int = LOWEST) -> str | None:
 
 
 def compact(node: n.Expr, marks: Marks, least: int = LOWEST) -> str:
+    """The one-line form of any expression, without its comments.
+
+    :param node: Expression to print.
+    :param marks: Gets the origins of the expression.
+    :param least: Rank that the surroundings ask for.
+    """
     text = _form(node, marks, least, REFUSED)
     if text is None:
         raise AssertionError(node)
@@ -150,7 +166,7 @@ def _join(
     least: int,
     lines: Lines,
 ) -> str | None:
-    """Expressions side by side."""
+    """The forms of several expressions with spaces between them."""
     texts = []
     for item in items:
         text = _form(item, marks, least, lines)
@@ -196,14 +212,17 @@ ATOMS: Final[dict[type, Callable[..., str]]] = {
     n.Var: _var,
     n.Path: _path,
 }
-"""Nodes that look the same everywhere."""
+"""The forms of expressions that are printed the same way everywhere."""
 
 
 # --- strings ---
 
 
 def on_lines(parts: tuple[str | n.Expr, ...]) -> bool:
-    """Whether a string with antiquotations is to be printed over several lines."""
+    """Decide if a string with antiquotations is printed over several lines.
+
+    :param parts: Texts and expressions of the string.
+    """
     for part in parts:
         if type(part) is str and "\n" in part:
             break
@@ -223,7 +242,7 @@ def _interpolation(node: n.Interpolation, marks: Marks, lines: Lines) -> str | N
     if lines is ALLOWED and on_lines(node.parts):
         return None
     last = len(node.parts) - 1
-    # Texts are never neighbours, so whatever follows a text is an antiquotation.
+    # texts are never neighbours, so an antiquotation follows each text but the last
     body = [
         escape_quoted(part, before_antiquotation=position < last)
         if isinstance(part, str)
@@ -237,10 +256,13 @@ def _interpolation(node: n.Interpolation, marks: Marks, lines: Lines) -> str | N
 
 
 def selectable(node: n.Select) -> bool:
-    """Whether the base of a selection stands before the dot without parentheses.
+    """Decide if the base of a selection stands before the dot without parentheses.
 
-    A number would take the dot, a path the name. ``(a.b).c or d`` fails without ``a.b``, while
-    ``a.b.c or d`` is ``d``, so that selections are only joined where there is no default.
+    A number would take the dot for its own, and a path the name. Two selections are joined only
+    where neither has a default: ``(a.b).c or d`` fails without ``a.b``, while ``a.b.c or d`` is
+    ``d``.
+
+    :param node: Selection to print.
     """
     base = node.expr
     if type(base) is n.Var:  # nearly always
@@ -290,7 +312,9 @@ def _attr_set(node: n.AttrSet, marks: Marks, lines: Lines) -> str | None:
 
 
 def _is_plain(bindings: n.Bindings) -> bool:
-    """Whether ``{ … }`` is easy to read on one line: one binding, and neither set nor list in it."""
+    """Decide if a set is easy to read on one line: it has one binding, whose value is no set and no
+    list.
+    """
     if bindings.inherits or len(bindings.pairs) != 1:
         return not bindings.pairs and len(bindings.inherits) == 1
     value = bindings.pairs[0][1]
@@ -306,6 +330,11 @@ def _bindings(bindings: n.Bindings, marks: Marks) -> str:
 
 
 def inherit_words(node: n.Inherit, marks: Marks) -> list[str]:
+    """The words of an ``inherit``: the keyword with its source, then the names.
+
+    :param node: Statement to print.
+    :param marks: Gets the origins of the source.
+    """
     source = "" if node.source is None else f" ({compact(node.source, marks)})"
     return [f"inherit{source}", *map(attr_name, node.names)]
 
@@ -321,6 +350,11 @@ def _let(node: n.Let, marks: Marks, lines: Lines) -> str | None:
 
 
 def formal_texts(node: n.Function, marks: Marks) -> list[str]:
+    """The formals of a function, each with its default, and ``...`` at the end.
+
+    :param node: Function to print.
+    :param marks: Gets the origins of the defaults.
+    """
     texts = [
         formal.name
         if formal.default is None
@@ -331,6 +365,10 @@ def formal_texts(node: n.Function, marks: Marks) -> list[str]:
 
 
 def formals_text(formals: list[str]) -> str:
+    """The set pattern of a function on one line: ``{ a, b, ... }:``.
+
+    :param formals: Texts as `formal_texts` returns them.
+    """
     return f"{{ {', '.join(formals)} }}:" if formals else "{ }:"
 
 

@@ -1,8 +1,10 @@
-"""The layout of Nix text: two spaces, 100 columns, as RFC 166 and nixfmt have it.
+"""The layout of Nix text, as RFC 166 and nixfmt define it: two spaces of indentation, 100 columns.
 
-Every node is laid out by one function ``(page, node, pad, head, tail)``. It appends whole lines; the
-first starts with ``pad + head``, the last ends with ``tail``. A binding is thus its value with the head
-``key = `` and the tail ``;``, and nothing that was printed is ever touched or copied again.
+Each kind of node has one function ``(page, node, pad, head, tail)``. It appends whole lines: the
+first begins with ``pad + head``, the last ends with ``tail``. So a binding is its value with the
+head ``key = `` and the tail ``;``. No line is changed or copied after it is appended.
+
+The forms follow nixfmt's ``src/Nixfmt/Pretty.hs``, whose names stand in the comments here.
 """
 
 from __future__ import annotations
@@ -49,19 +51,25 @@ from nixgen.syntax.text import (
 
 __all__ = ["layout"]
 
-#: More inherited names than this stand on lines of their own.
+#: More inherited names than this stand on a line each.
 _INHERITED_ON_A_LINE: Final = 3
 _FORMALS_ON_A_LINE: Final = 2
-#: Operators that make one set, list or text of two.
+#: Operators that join two sets, lists or texts.
 _COMBINING: Final = frozenset({"++", "//", "+"})
-#: Keys of at most this many plain names are short: what stands beside them stays there, however long it is.
+#: Keys of at most this many plain names are short: a value beside them stays there, however long
+#: the line becomes (``absorbRHS``).
 _SHORT_KEY: Final = 4
-#: Keys of fewer letters leave place for what stands beside them.
+#: A key of fewer columns leaves room for the beginning of any value beside it.
 _WIDE_KEY: Final = WIDTH - len(" = rec {")
 
 
 def layout(page: Page, expr: n.Expr, pad: str) -> None:
-    """Append the lines of an expression; ``pad`` stands in front of each."""
+    """Append the lines of an expression.
+
+    :param page: Page to append to.
+    :param expr: Expression to print.
+    :param pad: Indentation of each line.
+    """
     _LAYOUTS[type(expr)](page, expr, pad, "", "")
 
 
@@ -72,7 +80,7 @@ def _lay(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
 def _operand(  # noqa: PLR0917 (the layout signature and a rank)
     page: Page, node: n.Expr, least: int, pad: str, head: str, tail: str
 ) -> None:
-    """An expression of at least a rank, in parentheses if it is looser."""
+    """Lay out an expression, in parentheses if its rank is lower than ``least``."""
     if rank(node) < least:
         _parenthesised(page, node, pad, head, tail)
     else:
@@ -101,7 +109,7 @@ def _atom(form: Callable[[Any], str]) -> Callable[[Page, Any, str, str, str], No
 
 
 def _path(page: Page, node: n.Path, pad: str, head: str, tail: str) -> None:
-    # not every path is one literal
+    # some paths are a literal and a string
     place = _beside if is_simple(node) else Page.place_flat
     place(page, compact(node, page.marks), pad, head, tail)
 
@@ -122,7 +130,9 @@ def _str(page: Page, node: n.Str, pad: str, head: str, tail: str) -> None:
 
 
 def _beside(page: Page, text: str, pad: str, head: str, tail: str) -> None:
-    """Beside a short key however long it is: a line break would not make it much shorter."""
+    """Place text beside a short key, however long it is: a line break would shorten the line by few
+    columns only.
+    """
     if _is_long(head):
         page.place_flat(text, pad, head, tail)
     else:
@@ -213,7 +223,9 @@ def _attr_set(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> No
 
 
 def _laid_out(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
-    """As `_lay`, but a set or list that holds something takes lines of its own, however short it is."""
+    """Lay out an expression as `_lay` does, but spread a set or list over several lines, however
+    short it is.
+    """
     begin = len(page.lines) + 1
     node, origins = unwrapped(node)
     if isinstance(node, n.AttrSet) and node.bindings:
@@ -245,7 +257,9 @@ def _bindings(page: Page, bindings: n.Bindings, pad: str) -> None:
 
 
 def _wide_binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
-    """Lay out a binding; below a long key that leaves no place for ``{``, the value begins a line."""
+    """Lay out a binding with a wide key. Below a long key that leaves no room for the beginning of
+    the value, the value stands on lines of its own.
+    """
     node, origins = unwrapped(value)
     operation = node if isinstance(node, n.BinaryOp) and node.operator in _COMBINING else None
     opening = is_collection(chain(operation)[0][1] if operation else node)
@@ -258,7 +272,7 @@ def _wide_binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
     if isinstance(node, n.AttrSet):
         _laid_out(page, node, pad + STEP, "", ";")
     elif operation:
-        # sets and lists that are put together begin below the key, like their brackets
+        # sets and lists that an operator joins are not indented below their key
         _operation(page, operation, pad if opening else pad + STEP, "", ";", under_key=True)
     else:
         _lay(page, node, pad + STEP, "", ";")
@@ -266,7 +280,9 @@ def _wide_binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
 
 
 def _paragraphs(page: Page, bindings: n.Bindings) -> None:
-    """The outermost set of a file: blank lines after inherits and around bindings of several lines."""
+    """Lay out the bindings of the outermost set of a file, with blank lines after ``inherit`` and
+    around bindings of several lines.
+    """
     for inherit in bindings.inherits:
         _inherit(page, inherit, STEP)
     first = not bindings.inherits
@@ -326,7 +342,7 @@ def _function(page: Page, node: n.Function, pad: str, head: str, tail: str) -> N
         )
         page.lines.append(f"{pad}}}:")
     if isinstance(bare(node.body), n.AttrSet):
-        # nobody reads a module on one line
+        # a module is hard to read on one line
         _laid_out(page, node.body, pad, "", tail)
     else:
         _lay(page, node.body, pad, "", tail)
@@ -339,7 +355,7 @@ def _lambda(page: Page, node: n.Lambda, pad: str, head: str, tail: str) -> None:
     while isinstance(body, n.Lambda):
         parameters, body = f"{parameters} {body.parameter}:", body.body
     if head[-3:] == " = " and isinstance(body, n.Call):
-        # below a key, what is called begins on a line of its own
+        # below a key, the called function begins a line
         pad = page.below(pad, head)
         page.place(f"{pad}{parameters}")
         _lay(page, body, pad, "", tail)
@@ -348,9 +364,11 @@ def _lambda(page: Page, node: n.Lambda, pad: str, head: str, tail: str) -> None:
 
 
 def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
-    """On one line, or with the last argument opening at the end of the line, or one per line."""
+    """Lay out a call on one line, or with the last argument opening at the end of the line, or with
+    the last argument on lines of its own (``prettyApp``).
+    """
     *leading, last = node.arguments
-    # text on lines, as of pkgs.writeText: asked first, because it leaves no form on one line
+    # text of several lines, as of pkgs.writeText, has no form on one line: no need to try
     spread = is_spread_text(last)
     if not spread and page.place_if_flat(node, pad, head, tail):
         return
@@ -424,7 +442,9 @@ def _binary(page: Page, node: n.BinaryOp, pad: str, head: str, tail: str) -> Non
 def _operation(
     page: Page, node: n.BinaryOp, pad: str, head: str, tail: str, *, under_key: bool
 ) -> None:
-    """On one line, or one operand per line, operators first; a list or set opens beside its key, alone or as ``a // {``."""
+    """Lay out an operation on one line, or with one operand on each line behind its operator.
+    Beside a key, a list or set opens on the line of the key, alone or as ``a // {`` (``prettyOp``).
+    """
     operands = chain(node)
     combined = under_key and len(operands) == 2 and node.operator in _COMBINING
     last = bare(operands[-1][1]) if combined else None
@@ -456,7 +476,7 @@ def _operation(
 
 
 def _is_too_wide(operand: Operand, tail: str) -> bool:
-    """Whether an operand that takes no line breaks reaches over the width."""
+    """Decide if an operand without line breaks inside it is too wide for a line."""
     operator, node, _ = operand
     node = bare(node)
     text = flat(node, []) if isinstance(node, n.Select | n.Str | n.Interpolation) else None
@@ -464,7 +484,9 @@ def _is_too_wide(operand: Operand, tail: str) -> bool:
 
 
 def _after(page: Page, operands: list[Operand], pad: str, head: str, tail: str) -> bool:
-    """``key = a // {`` and what the set or list holds on lines of its own, if ``a`` fits there."""
+    """Place ``key = a // {`` and the content of the set or list below it. False, with nothing
+    placed, when ``a`` does not fit there.
+    """
     (_, first, least), (operator, second, _) = operands
     text = None if is_collection(first) else flat(first, page.marks, least)
     if text is None or len(f"{head}{text} {operator} {{") > WIDTH:

@@ -1,4 +1,4 @@
-"""From Python values, as JSON has them, to Nix literals."""
+"""Conversion of Python values, of the types that JSON has, to Nix literals."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def quote(value: Any) -> Expr:
-    """The literal of None, a bool, int, float or str, or a list, tuple or mapping of such.
+    """Convert a value to a Nix literal.
 
-    Nodes may stand among the values and are kept.
-
-    :raises UnprintableError: NUL, lone surrogates, inf, nan, subnormal floats, integers beyond 64 bits,
-        keys that are no strings, and anything else that Nix cannot say; the message tells where.
+    :param value: None, a bool, int, float or str, or a list, tuple or mapping of these. Expressions
+        may stand among the values, and are kept.
+    :raises UnprintableError: Nix has no literal for a value: NUL, lone surrogates, inf, nan,
+        subnormal floats, integers beyond 64 bits, keys that are not strings, other types. The
+        message names the place of the value.
     """
     path: list[str | int] = []
     try:
@@ -38,7 +39,10 @@ def quote(value: Any) -> Expr:
 
 
 def _place(path: list[str | int]) -> str:
-    """``value.services[3]["a b"]`` from the innermost step outwards."""
+    """Write the place of a value, ``value.services[3]["a b"]``.
+
+    :param path: Keys and indices, the innermost first.
+    """
     steps = []
     for step in reversed(path):
         plain = isinstance(step, str) and _PLAIN_KEY.fullmatch(step)
@@ -92,7 +96,7 @@ def _mapping(value: Mapping[Any, Any], path: list[str | int]) -> Expr:
         for key, item in value.items():
             if not isinstance(key, str):
                 _refuse_key(key)
-            attr_name(key)  # refuses it here, where the place is known
+            attr_name(key)  # refuses the key here, where its place is known
             bindings.append((str.__str__(key), _quote(item, path)))
     except UnprintableError:
         path.append(key if isinstance(key, str) else repr(key))
@@ -128,7 +132,7 @@ _BY_TYPE: dict[type, Callable[[Any, list[str | int]], Expr]] = {
     tuple: _list,
     dict: _mapping,
 }
-# Subclasses, such as members of a StrEnum or a mappingproxy.
+# Subclasses, such as the members of a StrEnum, and mappingproxy.
 _BY_BASE: tuple[tuple[type, Callable[[Any, list[str | int]], Expr]], ...] = (
     (Expr, _node),
     (str, _str),

@@ -1,7 +1,7 @@
-"""Nix expressions as values: what can be said, not how it is laid out.
+"""Nix expressions as values, without their layout.
 
-Every node is checked when it is made, so that whatever exists can be printed. Names, paths of names
-and texts are plain Python strings; the printer quotes and escapes.
+Each node is checked when it is made, so that every node can be printed. Names, attribute paths and
+texts are plain Python strings; the printer quotes and escapes them.
 """
 
 from __future__ import annotations
@@ -76,16 +76,26 @@ def _exprs(nodes: Iterable[Expr]) -> tuple[Expr, ...]:
 
 @frozen
 class Null(Expr):
-    pass
+    """``null``."""
 
 
 @frozen
 class Bool(Expr):
+    """``true`` or ``false``.
+
+    :param value: The boolean.
+    """
+
     value: bool
 
 
 @frozen
 class Int(Expr):
+    """An integer of 64 bits.
+
+    :param value: The number, -2^63 to 2^63-1.
+    """
+
     value: int = field()
 
     @value.validator
@@ -99,7 +109,10 @@ class Int(Expr):
 
 @frozen
 class Float(Expr):
-    """A finite, normal double. Negative zero is printed as zero."""
+    """A finite, normal double.
+
+    :param value: The number. Negative zero is printed as zero.
+    """
 
     value: float = field()
 
@@ -110,11 +123,16 @@ class Float(Expr):
 
 @frozen
 class Str(Expr):
+    """A string without antiquotations.
+
+    :param value: Text of the string, not escaped.
+    """
+
     value: str = field(validator=_text)
 
 
 def _parts(parts: Iterable[str | Expr]) -> tuple[str | Expr, ...]:
-    """Neighbouring texts are joined: only then is it known that a ``$`` stands before a ``{``."""
+    """Join neighbouring texts. Only then is it known whether a ``$`` stands before a ``{``."""
     joined: list[str | Expr] = []
     for given in parts:
         part = given.value if isinstance(given, Str) else given
@@ -131,14 +149,20 @@ def _parts(parts: Iterable[str | Expr]) -> tuple[str | Expr, ...]:
 
 @frozen
 class Interpolation(Expr):
-    """A string with antiquotations: texts and expressions, in order."""
+    """A string with antiquotations.
+
+    :param parts: Texts and expressions of the string, in order.
+    """
 
     parts: tuple[str | Expr, ...] = field(converter=_parts)
 
 
 @frozen
 class Path(Expr):
-    """A path relative to the file that it is printed in: ``../app``, ``./a b/c``."""
+    """A path.
+
+    :param value: Path relative to the file that it is printed in: ``../app``, ``./a b/c``.
+    """
 
     value: str = field()
 
@@ -152,12 +176,22 @@ class Path(Expr):
 
 @frozen
 class Var(Expr):
+    """A variable.
+
+    :param name: Name of the variable.
+    """
+
     name: str = field(validator=identifier)
 
 
 @frozen
 class Select(Expr):
-    """``expr.path``, or ``expr.path or default``."""
+    """``expr.path``, or ``expr.path or default``.
+
+    :param expr: Expression to select from.
+    :param path: Name or names of the attribute.
+    :param default: Value for a missing attribute. None (the default) makes that an error.
+    """
 
     expr: Expr
     path: tuple[str, ...] = field(converter=to_path)
@@ -166,7 +200,11 @@ class Select(Expr):
 
 @frozen
 class HasAttr(Expr):
-    """``expr ? path``."""
+    """``expr ? path``.
+
+    :param expr: Expression to look into.
+    :param path: Name or names of the attribute.
+    """
 
     expr: Expr
     path: tuple[str, ...] = field(converter=to_path)
@@ -177,14 +215,21 @@ class HasAttr(Expr):
 
 @frozen
 class List(Expr):
+    """``[ … ]``.
+
+    :param items: Items of the list, in order; none unless given.
+    """
+
     items: tuple[Expr, ...] = field(default=(), converter=_exprs)
 
 
 @frozen
 class AttrSet(Expr):
-    """``{ … }``. Keys are names or attribute paths; they are kept in printed order.
+    """``{ … }``.
 
-    :param bindings: A mapping, or pairs of key and value with :class:`Inherit` among them.
+    :param bindings: A mapping, or pairs of key and value with `Inherit` among them; none unless
+        given. A key is a name or an attribute path. Keys are printed in alphabetical order.
+    :param recursive: True for ``rec { … }``.
     """
 
     bindings: Bindings = field(default=Bindings(), converter=to_bindings)
@@ -193,6 +238,12 @@ class AttrSet(Expr):
 
 @frozen
 class Let(Expr):
+    """``let … in body``.
+
+    :param bindings: Bindings as `AttrSet` takes them.
+    :param body: Expression that uses the variables.
+    """
+
     bindings: Bindings = field(converter=to_bindings)
     body: Expr
 
@@ -202,7 +253,11 @@ class Let(Expr):
 
 @frozen
 class Formal:
-    """One name of a function's set pattern, with ``? default``."""
+    """One name of a function's set pattern.
+
+    :param name: Name of the argument.
+    :param default: Value of a missing argument. None (the default) makes the argument mandatory.
+    """
 
     name: str = field(validator=identifier)
     default: Expr | None = None
@@ -214,7 +269,12 @@ def _formals(formals: Iterable[str | Formal]) -> tuple[Formal, ...]:
 
 @frozen
 class Function(Expr):
-    """``{ formals, ... }: body``. The order of the formals is kept."""
+    """``{ formals, ... }: body``.
+
+    :param formals: Names of the arguments, or `Formal` objects. Their order is kept.
+    :param body: Result of the function.
+    :param ellipsis: True for ``...``, which allows further arguments.
+    """
 
     formals: tuple[Formal, ...] = field(converter=_formals)
     body: Expr
@@ -230,7 +290,11 @@ class Function(Expr):
 
 @frozen
 class Lambda(Expr):
-    """``parameter: body``."""
+    """``parameter: body``.
+
+    :param parameter: Name of the argument.
+    :param body: Result of the function.
+    """
 
     parameter: str = field(validator=identifier)
     body: Expr
@@ -238,7 +302,11 @@ class Lambda(Expr):
 
 @frozen
 class Call(Expr):
-    """``function argument argument …``."""
+    """``function argument argument …``.
+
+    :param function: Expression to call.
+    :param arguments: Arguments, one at least.
+    """
 
     function: Expr
     arguments: tuple[Expr, ...] = field(converter=_exprs)
@@ -256,6 +324,13 @@ class Call(Expr):
 
 @frozen
 class If(Expr):
+    """``if condition then … else …``.
+
+    :param condition: Expression that decides.
+    :param then: Result when the condition is true.
+    :param otherwise: Result when the condition is false.
+    """
+
     condition: Expr
     then: Expr
     otherwise: Expr
@@ -263,11 +338,23 @@ class If(Expr):
 
 @frozen
 class Not(Expr):
+    """``!expr``.
+
+    :param expr: Expression to negate.
+    """
+
     expr: Expr
 
 
 @frozen
 class BinaryOp(Expr):
+    """``left operator right``.
+
+    :param operator: One of `OPERATORS`.
+    :param left: Left operand.
+    :param right: Right operand.
+    """
+
     operator: str = field()
     left: Expr
     right: Expr
@@ -286,21 +373,27 @@ class BinaryOp(Expr):
 
 @frozen(eq=False)
 class Constant(Expr):
-    """Prints as ``expr``. Its lines are made once, because many files repeat it.
+    """An expression that many files repeat. Its lines are made once.
 
-    :param expr: An expression without a `Mark` in it, for its lines belong to no file.
+    :param expr: Expression to print. It holds no `Mark`, because its lines belong to no single
+        file.
     """
 
     expr: Expr
     lines: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict, init=False, repr=False)
-    """The text in front of it and behind it → its lines between these, without indentation."""
+    """The lines without indentation, by the text in front of them and behind them."""
     words: dict[bool, str | None] = field(factory=dict, init=False, repr=False)
-    """Whether several lines are allowed → its text on one line, or None where these are better."""
+    """The text on one line, or None where several lines are better, by whether these are allowed.
+    """
 
 
 @frozen
 class Mark(Expr):
-    """Prints as ``expr``; the printer reports the lines it took as coming from ``origin``."""
+    """An expression with a known origin. The printer reports which lines it took.
+
+    :param expr: Expression to print.
+    :param origin: Place in the user's files, or anything else that the caller wants back.
+    """
 
     expr: Expr
     origin: object = field(eq=False)
@@ -308,7 +401,12 @@ class Mark(Expr):
 
 @frozen
 class Commented(Expr):
-    """``expr`` with ``# …`` lines above the line on which it starts (a binding's key included)."""
+    """An expression below a comment. The comment stands above the line on which the expression
+    begins, above the key if the expression is the value of a binding.
+
+    :param comment: Text of the comment. Each line is printed as ``# …``.
+    :param expr: Expression to print.
+    """
 
     comment: str
     expr: Expr

@@ -1,4 +1,4 @@
-"""Where text is laid out: lines, the spans over them, and whether something fits."""
+"""The page that text is laid out on: its lines, and the spans of lines with a known origin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nixgen.syntax.nodes import Expr
 
 __all__ = ["STEP", "WIDTH", "Page", "Span"]
 
-#: Columns of a line, without its indentation: as nixfmt counts.
+#: Columns of a line without its indentation, as nixfmt counts them.
 WIDTH: Final = 100
 STEP: Final = "  "
 
@@ -18,9 +18,9 @@ Span = tuple[int, int, object]
 
 
 class Page:
-    """Lines made so far, the spans over them, and the marks that wait for their line.
+    """The lines made so far, the spans over them, and the marks that wait for their line.
 
-    :param spaced: Separate the blocks of the outermost set by blank lines.
+    :param spaced: True to separate the blocks of the outermost set by blank lines.
     """
 
     __slots__ = ("lines", "marks", "spaced", "spans")
@@ -32,21 +32,36 @@ class Page:
         self.spaced = spaced
 
     def place(self, line: str) -> None:
+        """Append a line, which gets the waiting marks.
+
+        :param line: Line with its indentation.
+        """
         self.lines.append(line)
         if self.marks:
             self.settle(len(self.lines), len(self.lines))
 
     def settle(self, first: int, last: int) -> None:
+        """Turn the waiting marks into spans.
+
+        :param first: First line of the spans, counted from 1.
+        :param last: Last line of the spans.
+        """
         self.spans.extend((first, last, origin) for origin in self.marks)
         self.marks.clear()
 
     def settle_next(self) -> None:
-        """Give the marks of a text to the line after this one, which will hold it."""
+        """Give the waiting marks to the next line, which will hold their text."""
         if self.marks:
             self.settle(len(self.lines) + 1, len(self.lines) + 1)
 
     def place_flat(self, text: str, pad: str, head: str, tail: str) -> None:
-        """A one-line form, below its key if it does not fit beside it."""
+        """Append a one-line form; below its key if it does not fit beside the key.
+
+        :param text: One-line form of an expression.
+        :param pad: Indentation of the line.
+        :param head: Text before the form, such as ``key = ``.
+        :param tail: Text behind the form.
+        """
         line = f"{pad}{head}{text}{tail}"
         if len(line) - len(pad) > WIDTH and head[-3:] == " = ":
             self.lines.append(pad + head[:-1])
@@ -56,7 +71,14 @@ class Page:
             self.settle(len(self.lines), len(self.lines))
 
     def place_if_flat(self, node: Expr, pad: str, head: str, tail: str) -> bool:
-        """Place the one-line form if there is one that fits."""
+        """Append the one-line form of an expression if it has one that fits.
+
+        :param node: Expression to print.
+        :param pad: Indentation of the line.
+        :param head: Text before the form.
+        :param tail: Text behind the form.
+        :return: True when the line was appended.
+        """
         text = flat(node, self.marks)
         if text is not None:
             line = f"{pad}{head}{text}{tail}"
@@ -67,7 +89,12 @@ class Page:
         return False
 
     def below(self, pad: str, head: str) -> str:
-        """Leave the head on a line of its own; what follows gets the returned padding."""
+        """Append the head as a line of its own, if there is one.
+
+        :param pad: Indentation of the line.
+        :param head: Text of the line.
+        :return: The indentation of the lines below it.
+        """
         if not head:
             return pad
         self.place(pad + head.rstrip())

@@ -1,4 +1,4 @@
-"""Printing: an expression, or a file with a map from its lines to where they come from."""
+"""The printer: the text of an expression, or of a file with the origins of its lines."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ __all__ = ["Printed", "print_expr", "print_file"]
 
 @frozen
 class Printed:
-    """A file's text, and which of its lines come from where, outer spans first."""
+    """A printed file.
+
+    :param text: Text of the file.
+    :param spans: First line, last line and origin of each marked expression, outer spans first.
+    """
 
     text: str
     spans: tuple[Span, ...]
 
     def origin(self, line: int) -> object | None:
-        """The origin of the innermost span around a line (from 1)."""
+        """The origin of the innermost span around a line. None when no span holds the line.
+
+        :param line: Number of the line, counted from 1.
+        """
         found = None
         for first, last, origin in self.spans:
             if first > line:
@@ -32,22 +39,26 @@ class Printed:
 
 
 def print_expr(expr: Expr, indent: int = 0) -> str:
-    """The text of an expression, every line indented by ``indent`` spaces, without a final newline.
+    """The text of an expression, without a final newline.
 
+    :param expr: Expression to print.
+    :param indent: Number of spaces before each line; none unless given.
     :raises UnprintableError: the expression is nested too deeply.
     """
     return "\n".join(_lay_out(Page(spaced=False), expr, " " * indent).lines)
 
 
 def print_file(expr: Expr, *, comment: str = "") -> Printed:
-    """The text of a file that holds one expression, below ``comment`` as ``# …`` lines.
+    """The text of a file that holds one expression.
 
+    :param expr: Expression to print.
+    :param comment: Text above the expression. Each line is printed as ``# …``.
     :raises UnprintableError: the expression is nested too deeply.
     """
     page = Page(spaced=True)
     page.lines.extend(comment_lines(comment))
     _lay_out(page, expr, "")
-    # Spans are made when their last line is; of two over the same lines, the inner one comes first.
+    # a span is made with its last line: of two over the same lines, the inner one comes first
     page.spans.reverse()
     page.spans.sort(key=lambda span: (span[0], -span[1]))
     return Printed("\n".join(page.lines) + "\n", tuple(page.spans))

@@ -1,4 +1,4 @@
-"""What can be told of a node before it is laid out, and decides where its lines begin."""
+"""Properties of expressions that decide where their lines begin."""
 
 from __future__ import annotations
 
@@ -19,20 +19,25 @@ __all__ = [
 
 _WORDS = (n.Null, n.Bool, n.Var, n.Str, n.Interpolation)
 
-#: Operator in front, the operand itself, the least rank that needs no parentheses.
+#: Operator in front of an operand, the operand, and the least rank that needs no parentheses.
 Operand = tuple[str, n.Expr, int]
 
 
 def bare(node: n.Expr) -> n.Expr:
+    """Take the wrappers off an expression.
+
+    :param node: Expression, perhaps in a `Mark` or `Constant`.
+    """
     while isinstance(node, n.Mark | n.Constant):
         node = node.expr
     return node
 
 
 def unwrapped(node: n.Expr) -> tuple[n.Expr, list[object]]:
-    """Take the marks off an expression.
+    """Take the wrappers off an expression.
 
-    :return: What is inside of them, and their origins, innermost first.
+    :param node: Expression, perhaps in a `Mark` or `Constant`.
+    :return: The expression inside, and the origins of its marks, innermost first.
     """
     origins: list[object] = []
     while isinstance(node, n.Mark | n.Constant):
@@ -43,6 +48,10 @@ def unwrapped(node: n.Expr) -> tuple[n.Expr, list[object]]:
 
 
 def is_collection(node: n.Expr) -> bool:
+    """Decide if an expression is a list or set that is not empty.
+
+    :param node: Expression to look at.
+    """
     node = bare(node)
     return (isinstance(node, n.List) and bool(node.items)) or (
         isinstance(node, n.AttrSet) and bool(node.bindings)
@@ -51,7 +60,9 @@ def is_collection(node: n.Expr) -> bool:
 
 def is_simple(node: n.Expr) -> bool:
     """Decide if nixfmt breaks no line inside an expression, however long it is: a word, or a
-    function with one or two simple arguments.
+    function with one or two simple arguments (``isSimple``).
+
+    :param node: Expression to look at.
     """
     node = bare(node)
     match node:
@@ -70,7 +81,11 @@ def is_simple(node: n.Expr) -> bool:
 
 
 def opens(node: n.Expr) -> bool:
-    """Whether a node's first line may stand at the end of another, as ``{`` and ``[`` may."""
+    """Decide if the first line of an expression may stand at the end of another line, as ``{`` and
+    ``[`` may.
+
+    :param node: Expression to look at.
+    """
     node = bare(node)
     if is_collection(node):
         return True
@@ -87,7 +102,10 @@ def opens(node: n.Expr) -> bool:
 
 
 def is_spread_text(node: n.Expr) -> bool:
-    """Whether a node is a string that is printed over several lines."""
+    """Decide if an expression is a string that is printed over several lines.
+
+    :param node: Expression to look at.
+    """
     node = bare(node)
     if isinstance(node, n.Str):
         return fits_indented(node.value)
@@ -95,7 +113,11 @@ def is_spread_text(node: n.Expr) -> bool:
 
 
 def chain(node: n.BinaryOp) -> list[Operand]:
-    """``a ++ b ++ c`` as its operands, however it associates: operator in front, operand, least rank."""
+    """The operands of a chain of one operator, such as ``a ++ b ++ c``, whichever way it
+    associates.
+
+    :param node: Outermost operation of the chain.
+    """
     _, least_left, least_right = OPERATORS[node.operator]
     operands: list[Operand] = []
     current: n.Expr = node

@@ -1,8 +1,8 @@
-"""The lexical level: how a string, a name, a number, a path or a comment is spelled in Nix.
+"""The spelling of strings, names, numbers, paths and comments in Nix.
 
-Everything here was checked against the lexers of Nix 2.8, 2.26 and 2.34 by ``tests/property``.
-Two forms of a string exist: ``"…"`` can hold anything but NUL; ``''…''`` reads better over several
-lines but strips indentation, so :func:`fits_indented` decides when it means the same.
+``tests/property`` checked all of it against the lexers of Nix 2.8, 2.26 and 2.34. A string has two
+forms. ``"…"`` holds any text without NUL. ``''…''`` is easier to read over several lines, but
+strips indentation; `fits_indented` decides when it means the same text.
 """
 
 from __future__ import annotations
@@ -45,11 +45,20 @@ _SAFE_PATH = re.compile(r"\.\.?(?:/[A-Za-z0-9._+-]+)+")
 
 @lru_cache(maxsize=8192)
 def is_identifier(name: str) -> bool:
+    """Decide if a name is printed without quotes.
+
+    :param name: Name of a variable or an attribute.
+    """
     return _IDENTIFIER.fullmatch(name) is not None and name not in KEYWORDS
 
 
 def check_text(text: str) -> None:
-    """Refuse what no Nix string can hold: NUL (Nix 2.8 cuts the string there) and lone surrogates."""
+    """Refuse text that no Nix string can hold: NUL, where Nix 2.8 cuts the string, and lone
+    surrogates.
+
+    :param text: Text to check.
+    :raises UnprintableError: The text holds one of these; the message names its index.
+    """
     if text.isascii() and "\0" not in text:
         return
     found = _UNPRINTABLE.search(text)
@@ -65,12 +74,12 @@ def check_text(text: str) -> None:
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "$": "\\$"}
 _QUOTED = re.compile(r'["\\\n\r\t]|\$(?=\{)')
-# A text in front of an antiquotation: its last `$` would turn `${` into the literal `$${`.
+# Text in front of an antiquotation: a `$` at its end would turn `${` into the literal `$${`.
 _QUOTED_BEFORE = re.compile(r'["\\\n\r\t]|\$(?=\{|\Z)')
 
 
 has_escapes = _QUOTED.search
-"""Whether the ``"…"`` form of a text differs from the text."""
+"""Finds the first character of a text that has an escape in the form ``"…"``."""
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -78,37 +87,45 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """The ``"…"`` form of a checked text."""
+    """The form ``"…"`` of a text.
+
+    :param text: Text that `check_text` accepts.
+    """
     if _QUOTED.search(text) is None:
         return f'"{text}"'
     return f'"{_QUOTED.sub(_escape, text)}"'
 
 
 def escape_quoted(text: str, *, before_antiquotation: bool) -> str:
-    """A part of a ``"…"`` string, without the quotes."""
+    """Escape a part of a string in the form ``"…"``. The result has no quotes.
+
+    :param text: Text of the part.
+    :param before_antiquotation: True when ``${`` follows the part.
+    """
     return (_QUOTED_BEFORE if before_antiquotation else _QUOTED).sub(_escape, text)
 
 
 # --- ''…'' ---
 
 _INDENTED = {"''": "'''", "'": "''\\'", "$": "''$"}
-# Left to right, so that `'''` is a pair and a lone quote. The lone quote only needs its escape where
-# what follows starts with a quote: an escaped `${` or `$`, or the end of the string.
+# Matched from left to right, so that `'''` is a pair and a lone quote. The lone quote needs an
+# escape only before another quote: that of an escaped `${` or `$`, or that at the end of the string.
 _INDENTED_LAST = re.compile(r"''|'(?=\$\{|\Z)|\$(?=\{)")
 _INDENTED_BEFORE = re.compile(r"''|'(?=\$\{|\$?\Z)|\$(?=\{|\Z)")
-# Controls other than tab and newline, and blanks at the end of a line: the lexer would keep most of
-# them, but an editor, git or a careless eye would not.
+# Controls other than tab and newline, and blanks at the end of a line: the lexer keeps most of
+# them, but editors and git change them, and readers overlook them.
 _UNFIT = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]|[ \t](?:\n|\Z)")
 _FLUSH_LINE = re.compile(r"^[^ \n]", re.MULTILINE)
 
 
 def fits_indented(skeleton: str) -> bool:
-    """Whether ``''…''`` holds a text and reads better than ``"…"``.
+    """Decide if the form ``''…''`` can hold a text and is easier to read than ``"…"``.
 
-    Nix strips the smallest indentation of all lines that are not blank. The printer indents every
-    line alike, so the text survives exactly if one of its lines starts at the margin.
+    Nix strips the smallest indentation of all lines that are not blank. The printer indents all
+    lines by the same number of spaces, so the text stays the same if one of its lines has no
+    indentation.
 
-    :param skeleton: The text, with a letter in place of each antiquotation.
+    :param skeleton: Text, with a letter in place of each antiquotation.
     """
     newline = skeleton.find("\n")
     return (
@@ -123,7 +140,11 @@ def _escape_indented(found: re.Match[str]) -> str:
 
 
 def escape_indented(text: str, *, before_antiquotation: bool) -> str:
-    """A part of a ``''…''`` string, without the quotes and not yet indented."""
+    """Escape a part of a string in the form ``''…''``. The result has no quotes and no indentation.
+
+    :param text: Text of the part.
+    :param before_antiquotation: True when ``${`` follows the part.
+    """
     return (_INDENTED_BEFORE if before_antiquotation else _INDENTED_LAST).sub(
         _escape_indented, text
     )
@@ -134,7 +155,11 @@ def escape_indented(text: str, *, before_antiquotation: bool) -> str:
 
 @lru_cache(maxsize=8192)
 def attr_name(name: str) -> str:
-    """An attribute name, bare where Nix allows it. The same few names fill thousands of files."""
+    """The text of an attribute name, without quotes where Nix allows it. The result is cached,
+    because the same few names fill thousands of files.
+
+    :param name: Name of the attribute.
+    """
     if is_identifier(name):
         return name
     check_text(name)
@@ -143,6 +168,10 @@ def attr_name(name: str) -> str:
 
 @lru_cache(maxsize=8192)
 def attr_path(names: tuple[str, ...]) -> str:
+    """The text of an attribute path.
+
+    :param names: Names of the path.
+    """
     return ".".join(map(attr_name, names))
 
 
@@ -150,16 +179,25 @@ def attr_path(names: tuple[str, ...]) -> str:
 
 
 def print_int(value: int) -> str:
-    """-2^63 has no literal: Nix reads ``-x`` as the negation of an ``x`` that would overflow."""
+    """The text of an integer. -2^63 has no literal, because Nix reads ``-x`` as the negation of an
+    ``x`` that would overflow.
+
+    :param value: Number from -2^63 to 2^63-1.
+    """
     if value > INT_MIN:
         return str(value)
     return f"({value + 1} - 1)"
 
 
 def print_float(value: float) -> str:
-    """The shortest text that reads back as the same double. Nix wants a dot: ``1e-06`` is a variable.
+    """The shortest text that Nix reads as the same double. It has a dot, because Nix reads
+    ``1e-06`` as ``1`` and a variable ``e-06``.
 
-    Nix has no negative zero (``-0.0`` is ``0 - 0.0``); it compares equal to zero and is written so.
+    Nix has no negative zero, as ``-0.0`` is ``0 - 0.0``. It is written as zero, to which it is
+    equal.
+
+    :param value: Number to print.
+    :raises UnprintableError: The number is infinite, not a number, or subnormal.
     """
     if not math.isfinite(value) or 0.0 < abs(value) < sys.float_info.min:
         raise UnprintableError(
@@ -178,9 +216,12 @@ def print_float(value: float) -> str:
 
 @lru_cache(maxsize=1024)
 def path_literal(path: str) -> tuple[str, str | None]:
-    """A relative path as a literal and the rest that no literal can spell.
+    """Split a relative path into a literal and the rest that no literal can spell: ``./a b`` is
+    printed as ``./. + "/a b"``.
 
-    ``("./. ", "/a b")`` is to be printed as ``./. + "/a b"``.
+    :param path: Path relative to the file that it is printed in.
+    :return: The literal, and the text that is added to it; None when the literal is the whole path.
+    :raises UnprintableError: The path is absolute, or no Nix string can hold it.
     """
     check_text(path)
     if path.startswith("/"):
@@ -204,7 +245,11 @@ def path_literal(path: str) -> tuple[str, str | None]:
 
 
 def comment_lines(text: str) -> list[str]:
-    """``# …`` lines that cannot end early or hide anything: controls and surrogates become ``?``."""
+    """The lines of a comment, each as ``# …``. Controls and surrogates become ``?``, so that the
+    comment ends where it seems to end.
+
+    :param text: Text of the comment.
+    """
     return [
         f"# {''.join(c if c.isprintable() else '?' for c in line)}".rstrip()
         for line in text.expandtabs(2).splitlines()
