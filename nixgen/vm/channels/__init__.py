@@ -1,1 +1,1 @@
-"""Connections to a machine: console, shell, QEMU's monitor, and the network switch."""
+"""Connections to a machine: its console, its shell, QEMU's monitor, and its network."""

@@ -1,4 +1,4 @@
-"""The serial console of one boot: read in a thread, kept for the report and for `wait`."""
+"""The serial console of one boot. A thread reads it; the lines are kept for reports and for `wait`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_c])")
 
 
 class Console:
-    """Reads until the other end closes; ``on_line`` gets each line, without colours, from the thread."""
+    """A serial console that is read until its other end closes.
+
+    :param connection: the host's end of the console.
+    :param on_line: called with each line, without colours, from the thread that reads.
+    """
 
     def __init__(self, connection: socket.socket, on_line: Callable[[str], None]) -> None:
         self._socket = connection
@@ -29,12 +33,19 @@ class Console:
         self._thread.start()
 
     def tail(self, count: int = _TAIL_LINES) -> tuple[str, ...]:
+        """The last lines.
+
+        :param count: how many at most.
+        """
         with self._changed:
             return tuple(self._lines[-count:])
 
     def wait(self, pattern: str, timeout: float | None) -> bool:
-        """Wait until ``pattern`` matches lines that no earlier call has consumed; False on a timeout
-        or when the machine ended without printing it.
+        """Wait for text. A match consumes its lines, and all lines before it, for later calls.
+
+        :param pattern: a regular expression; it may span lines.
+        :param timeout: seconds; None waits until the machine ends.
+        :returns: False when the time is up, or the machine has ended without printing the text.
         """
         expression = re.compile(pattern)
         end = None if timeout is None else time.monotonic() + timeout
@@ -54,11 +65,14 @@ class Console:
                 self._changed.wait(1.0 if left is None else min(left, 1.0))
 
     def send(self, text: str) -> None:
-        """Type on the console."""
+        """Type on the console.
+
+        :param text: sent as UTF-8.
+        """
         self._socket.sendall(text.encode())
 
     def close(self) -> None:
-        """Read what is left, then close. Call after the machine ended."""
+        """Read the last lines, then close. To be called when the machine has ended."""
         self._thread.join(timeout=5)
         self._socket.close()
 

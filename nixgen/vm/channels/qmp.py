@@ -1,4 +1,7 @@
-"""A small client of the QEMU Machine Protocol (docs/interop/qmp-spec in QEMU's manual)."""
+"""A client of the QEMU Machine Protocol, which controls a running QEMU.
+
+Source: docs/interop/qmp-spec in QEMU's manual.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _TIMEOUT_SECONDS = 30.0
 
 
 class Qmp:
-    """One connection over a stream socket that is open already; events are skipped."""
+    """A connection to one QEMU. Its events are skipped.
+
+    :param connection: an open stream socket, whose other end QEMU inherits.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -25,8 +31,11 @@ class Qmp:
         self._negotiated = False
 
     def execute(self, command: str, **arguments: object) -> Any:
-        """The command's ``return`` value.
+        """Run a command.
 
+        :param command: of the protocol, such as ``query-status``.
+        :param arguments: of the command.
+        :returns: the ``return`` value of the answer.
         :raises EngineError: QEMU refused the command, or ended.
         """
         with self._lock:
@@ -37,10 +46,15 @@ class Qmp:
             return self._call(command, arguments)
 
     def human(self, line: str) -> str:
-        """Run a line of QEMU's human monitor and return what it prints."""
+        """Run a command of QEMU's human monitor.
+
+        :param line: as a person types it.
+        :returns: the text that the monitor prints.
+        """
         return str(self.execute("human-monitor-command", **{"command-line": line}))
 
     def close(self) -> None:
+        """Close the connection."""
         self._socket.close()
 
     def _call(self, command: str, arguments: dict[str, object]) -> Any:

@@ -1,7 +1,7 @@
-"""Commands in a guest, over the plain root shell on its virtio port.
+"""Commands in a guest, over the root shell on its virtio port.
 
-The guest prints one line, ``NIXGEN-SHELL-READY``, and is then a bash that reads commands. Each command is
-sent with a fresh random mark; its answer is::
+The guest prints one line, ``NIXGEN-SHELL-READY``, and is then a bash that reads commands. Each
+command is sent with a fresh random mark. Its answer is::
 
     <mark>{
     base64 of standard output …
@@ -9,8 +9,8 @@ sent with a fresh random mark; its answer is::
     base64 of standard error's end …
     <mark>.
 
-Anything between answers is skipped, such as a late one. No command ever holds the port itself: its output is
-a pipe to base64, so a daemon it leaves behind cannot chatter into an answer.
+Text between answers is skipped, such as a late answer. A command's output is a pipe to base64, not
+the port itself, so a daemon that a command leaves behind cannot write into a later answer.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ __all__ = ["READY", "Reply", "Shell", "ShellClosed"]
 
 READY = b"NIXGEN-SHELL-READY"
 
-# How long the guest may take to answer after its watchdog should have ended the command.
+# The time that the guest has for its answer after its watchdog should have ended the command.
 _GRACE_SECONDS = 60.0
 _STDERR_TAIL = 16384
-# Named by the guest's shell, whose process id nobody else's is.
+# The name has the process id of the guest's shell, so no other shell uses the file.
 _ERRORS = '"${TMPDIR:-/tmp}/.nixgen-stderr-$$"'
 _FILE_SECONDS = 900.0
 _POLL_SECONDS = 1.0
 
 
 class ShellClosed(Exception):  # noqa: N818 - a state, not always an error
-    """The guest is gone: powered off, crashed, or QEMU ended. ``output`` is what had come until then."""
+    """The guest is gone: powered off, crashed, or QEMU ended.
+
+    :param output: the output of the command up to that moment.
+    """
 
     def __init__(self, output: bytes = b"") -> None:
         super().__init__("the machine's shell closed")
@@ -50,7 +53,12 @@ class ShellClosed(Exception):  # noqa: N818 - a state, not always an error
 
 @frozen(kw_only=True)
 class Reply:
-    """Exit status (124 when the timeout ended the command), output, end of errors."""
+    """The result of a command.
+
+    :param status: exit status; 124 when the timeout ended the command.
+    :param stdout: standard output, whole.
+    :param stderr: the last 16 KiB of standard error.
+    """
 
     status: int
     stdout: bytes
@@ -58,7 +66,11 @@ class Reply:
 
 
 class Shell:
-    """The host's end of the channel. One command at a time; safe to use from several threads."""
+    """The host's end of the shell. It runs one command at a time; any thread may use it.
+
+    :param connection: the host's end of the port.
+    :param name: of the machine, for errors.
+    """
 
     def __init__(self, connection: socket.socket, name: str) -> None:
         self._socket = connection
@@ -67,8 +79,10 @@ class Shell:
         self._lock = threading.Lock()
 
     def wait_ready(self, timeout: float) -> bool:
-        """Wait for the guest's greeting; False when it does not come in time.
+        """Wait for the guest's greeting.
 
+        :param timeout: seconds.
+        :returns: False when it does not come in time.
         :raises ShellClosed: the guest ended before.
         """
         with self._lock:
@@ -81,40 +95,50 @@ class Shell:
                     return True
 
     def run(self, command: str, *, timeout: float | None) -> Reply:
-        """Run ``command`` under ``bash -euo pipefail`` with empty standard input.
+        """Run a command under ``bash -euo pipefail`` with empty standard input.
 
-        :param timeout: seconds, kept by the guest; None waits for ever.
+        :param command: text for bash.
+        :param timeout: seconds, measured by the guest; None waits without limit.
         :raises ShellClosed: the guest ended meanwhile.
-        :raises EngineError: no answer although the timeout has passed: the channel is unusable.
+        :raises EngineError: the guest does not answer although the time is up; the shell cannot be
+            used any more.
         """
-        # A subshell of the shell that is there: no second bash to load, which an emulated CPU feels.
+        # A subshell of the running shell: on an emulated processor, loading a second bash takes long.
         body = f"eval {shlex.quote(f'set -euo pipefail; {command}')}"
         if timeout is not None:
             return self._transact(_limited(body, max(1, round(timeout))), timeout)
         return self._transact(f"( {body} ) </dev/null", None)
 
     def write_file(self, content: bytes, target: str) -> Reply:
-        """Write ``content`` to the guest's file ``target``, byte for byte."""
-        # The bytes follow the command on the same channel and `head` takes exactly as many. The last `cat`
-        # takes those that could not be written: a full disk must not turn them into shell commands.
+        """Write a file in the guest.
+
+        :param content: all bytes of the file.
+        :param target: path in the guest.
+        """
+        # The bytes follow the command on the same channel, and `head` takes exactly as many. The last
+        # `cat` takes the bytes that could not be written: a full disk must not turn them into commands.
         drain = "{ cat >" + shlex.quote(target) + "; status=$?; cat >/dev/null; exit $status; }"
         command = f"( head -c {len(content)} | {drain} )"
         return self._transact(command, _FILE_SECONDS, payload=content)
 
     def send(self, line: str) -> None:
-        """Send a command whose answer is not wanted, such as one that ends the machine."""
+        """Send a command without waiting for an answer, such as one that ends the machine.
+
+        :param line: text for bash.
+        """
         with self._lock:
             self._send(f"( eval {shlex.quote(line)} ) </dev/null >/dev/null\n".encode())
 
     def close(self) -> None:
+        """Close the host's end."""
         self._socket.close()
 
     def _transact(self, command: str, timeout: float | None, *, payload: bytes = b"") -> Reply:
         if "\0" in command:
             raise TestError("a command cannot contain a NUL character", hint="write it to a file")
         mark = secrets.token_hex(8)
-        # The errors' file is emptied, not removed, and appended to: no process to start for it, and a daemon
-        # that keeps it open writes no holes.
+        # The file of errors is emptied and appended to, not removed: that needs no process, and a daemon
+        # that keeps the file open writes no holes.
         wrapped = (
             f": >{_ERRORS}; printf '\\n%s\\n' {mark}{{; {{ {command}; }} 2>>{_ERRORS} | base64; "
             f"printf '\\n%s %s\\n' {mark}}} \"${{PIPESTATUS[0]}}\"; "
@@ -137,7 +161,7 @@ class Shell:
         return Reply(status=int(status), stdout=_decode(output), stderr=_decode(errored))
 
     def _until(self, mark: str, end: float | None, lines: list[bytes]) -> str:
-        """Collect lines until one starts with ``mark``; what follows the mark on it."""
+        """Collect lines until one starts with ``mark``, and return the rest of that line."""
         wanted = mark.encode()
         while True:
             line = self._line(end)
@@ -183,9 +207,9 @@ class Shell:
 
 
 def _limited(body: str, seconds: int) -> str:
-    """``body`` in a process group of its own, which a watchdog ends after ``seconds`` with status 124.
+    """Run ``body`` in its own process group, which a watchdog ends after ``seconds`` with status 124.
 
-    Not timeout(1): busybox's ends one process and leaves the others, which keep the output open.
+    timeout(1) is no help: that of busybox ends one process, and its children keep the output open.
     """
     return (
         "( set -m; SECONDS=0; "
@@ -194,7 +218,7 @@ def _limited(body: str, seconds: int) -> str:
         ">/dev/null 3>&- & watchdog=$!; "
         "wait $command; status=$?; kill -s KILL -- -$watchdog; "
         f"[ $status -le 128 ] || [ $SECONDS -lt {seconds} ] || status=124; "
-        # Bash's own words about its jobs are nobody's business.
+        # Bash's messages about its jobs are no part of the output.
         "exit $status ) 3>&2 2>/dev/null"
     )
 
@@ -203,6 +227,6 @@ def _decode(lines: list[bytes]) -> bytes:
     try:
         return base64.b64decode(b"".join(lines), validate=False)
     except binascii.Error:
-        # Cut off in the middle by a machine that ended: keep the whole quanta.
+        # The machine ended in the middle: decode the whole groups of four characters.
         joined = b"".join(lines)
         return base64.b64decode(joined[: len(joined) // 4 * 4])

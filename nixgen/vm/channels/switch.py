@@ -1,8 +1,8 @@
-"""A virtual network switch in one thread: no root, no ports, no multicast.
+"""A virtual network switch in one thread. It needs no root and no ports of the host.
 
-Each network card of each node is one end of an ``AF_UNIX`` datagram pair; QEMU writes one Ethernet frame
-per datagram (``-netdev dgram``). The switch learns source addresses and forwards or floods, as IEEE
-802.1D bridges do, without spanning tree: the network is a star.
+Each network card is one end of an ``AF_UNIX`` datagram pair; QEMU writes one Ethernet frame per
+datagram (``-netdev dgram``). The switch learns source addresses, and forwards or floods frames as
+bridges of IEEE 802.1D do. It has no spanning tree, because the network is a star.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ _BUFFER = 1 << 20
 
 
 class Link:
-    """One cable. ``remote`` is the end a machine (QEMU) owns; `unplug` and `plug` pull the cable."""
+    """A cable between a machine and a switch.
+
+    :param node: name of the machine. QEMU inherits the end ``remote``.
+    """
 
     def __init__(self, node: str) -> None:
         self.node = node
@@ -31,24 +34,30 @@ class Link:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
 
     def unplug(self) -> None:
+        """Stop all frames, in both directions."""
         self.plugged = False
 
     def plug(self) -> None:
+        """Undo `unplug`."""
         self.plugged = True
 
     def drain(self) -> None:
-        """Forget frames that wait for a machine which is about to start again."""
+        """Drop the frames that wait for a machine, before it starts again."""
         with contextlib.suppress(BlockingIOError):
             while self.remote.recv(_FRAME, socket.MSG_DONTWAIT):
                 pass
 
     def close(self) -> None:
+        """Close both ends."""
         self.local.close()
         self.remote.close()
 
 
 class Switch:
-    """The switch of one vlan. Start it by entering its context; leaving it ends the thread."""
+    """The switch of one vlan. It runs as long as its ``with`` block.
+
+    :param vlan: number of the network.
+    """
 
     def __init__(self, vlan: int) -> None:
         self.vlan = vlan
@@ -60,7 +69,10 @@ class Switch:
         self._thread = threading.Thread(target=self._run, name=f"vlan{vlan}", daemon=True)
 
     def connect(self, node: str) -> Link:
-        """A new cable for ``node``; call before entering the context."""
+        """Connect a machine. To be called before the ``with`` block begins.
+
+        :param node: name of the machine.
+        """
         link = Link(node)
         self._links.append(link)
         self._selector.register(link.local, selectors.EVENT_READ, link)
@@ -84,7 +96,7 @@ class Switch:
             for key, _ in self._selector.select():
                 if key.data is None:
                     return
-                # A machine that crashed or has not started refuses frames; so does an unplugged cable.
+                # A machine that crashed or has not started yet refuses frames.
                 with contextlib.suppress(BlockingIOError, ConnectionError):
                     self._forward(key.data, key.data.local.recv(_FRAME))
 

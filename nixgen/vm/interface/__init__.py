@@ -1,1 +1,1 @@
-"""The NixOS test driver's interface for test scripts."""
+"""The interface of test scripts: the names and methods of the NixOS test driver."""

@@ -1,7 +1,7 @@
-"""Running commands on a machine: the part of the test driver's interface everything else stands on.
+"""The commands of a machine: the base class of the test driver's interface.
 
-Names, signatures and meaning are those of NixOS' test driver (nixos/lib/test-driver in nixpkgs), so that
-its test scripts run unchanged. Times are in seconds.
+Names, signatures and behaviour are those of the NixOS test driver (nixos/lib/test-driver in nixpkgs),
+so its test scripts run unchanged. Times are in seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PAUSE = 1.0
 
 
 class Guest(Protocol):
-    """The booted side of a machine: its process and its channels."""
+    """A machine's process and channels, as `Commands` needs them; `QemuGuest` is one."""
 
     name: str
 
@@ -49,11 +49,11 @@ class Guest(Protocol):
 
 
 def retry(fn: Callable[[bool], bool], timeout_seconds: float = 900) -> None:
-    """Call ``fn(False)`` until it returns True; when time is up ``fn(True)`` is the last chance.
+    """Call a function until it returns True. The pauses grow from 0.1 s to 1 s.
 
-    The pauses grow from 0.1 s to 1 s.
-
-    :raises TestError: the last chance was lost too.
+    :param fn: called with False; when the time is up, once more with True.
+    :param timeout_seconds: the time.
+    :raises TestError: the last call returned False, too.
     """
     end = time.monotonic() + timeout_seconds
     pause = _FIRST_PAUSE
@@ -67,7 +67,11 @@ def retry(fn: Callable[[bool], bool], timeout_seconds: float = 900) -> None:
 
 
 class Commands:
-    """A machine one can run commands on; boots it at the first command."""
+    """A machine that runs commands. The first command boots it.
+
+    :param guest: the machine's process and channels.
+    :param journal: records the steps.
+    """
 
     def __init__(self, guest: Guest, journal: Journal) -> None:
         self.name = guest.name
@@ -78,12 +82,18 @@ class Commands:
         return f"<Machine {self.name!r}>"
 
     def log(self, msg: str) -> None:
-        """A line in the report."""
+        """Write a line into the report.
+
+        :param msg: the line.
+        """
         self._journal.log(msg, self.name)
 
     @contextlib.contextmanager
     def nested(self, msg: str) -> Iterator[Step]:
-        """Group what happens inside under ``msg`` in the report."""
+        """Group the steps of a ``with`` block in the report.
+
+        :param msg: the title of the group.
+        """
         with self._journal.step("action", msg, self.name) as step:
             yield step
 
@@ -94,15 +104,18 @@ class Commands:
         check_output: bool = True,  # noqa: FBT001, FBT002 - the driver's signature
         timeout: float | None = 900,
     ) -> tuple[int, str]:
-        """Run ``command`` in bash under ``set -euo pipefail``; its exit status and standard output.
+        """Run a command in bash under ``set -euo pipefail``.
 
-        124 is a command that took longer than ``timeout``. Without ``check_return`` the status is -1,
-        and the machine may end meanwhile; without ``check_output`` nothing is awaited at all.
+        The end of its standard output is awaited, so a command that stays in the background must
+        close it (``>&2``).
 
-        A command that detaches must close its standard output (``>&2``), which is awaited.
-
+        :param command: text for bash.
+        :param check_return: False returns the status -1, and the machine may end meanwhile.
+        :param check_output: False awaits nothing, and returns the status -2.
+        :param timeout: seconds; a command that takes longer ends with the status 124.
+        :returns: exit status and standard output.
         :raises TestError: the machine ended while the command ran.
-        :raises EngineError: it never came up, or stopped answering.
+        :raises EngineError: the machine never came up, or stopped answering.
         """
         self._connected()
         with self._journal.step("command", command, self.name) as step:
@@ -119,29 +132,49 @@ class Commands:
             return (reply.status if check_return else -1), output
 
     def succeed(self, *commands: str, timeout: float | None = None) -> str:
-        """Run the commands in order; their outputs joined.
+        """Run commands in order; each must succeed.
 
+        :param commands: texts for bash.
+        :param timeout: seconds for each command; None waits without limit.
+        :returns: their outputs, joined.
         :raises TestError: one of them failed; the details are its output and errors.
         """
         return "".join(self._expect(command, "succeed", timeout) for command in commands)
 
     def fail(self, *commands: str, timeout: float | None = None) -> str:
-        """Like `succeed`, but every command must fail."""
+        """Run commands in order; each must fail.
+
+        :param commands: texts for bash.
+        :param timeout: seconds for each command; None waits without limit.
+        :returns: their outputs, joined.
+        :raises TestError: one of them succeeded; the details are its output and errors.
+        """
         return "".join(self._expect(command, "fail", timeout) for command in commands)
 
     def wait_until_succeeds(self, command: str, timeout: float = 900) -> str:
-        """Repeat ``command`` until it succeeds; its output then.
+        """Repeat a command until it succeeds.
 
-        :raises TestError: it did not within ``timeout``; the details are its last output.
+        :param command: text for bash.
+        :param timeout: seconds for all attempts.
+        :returns: the output of the successful attempt.
+        :raises TestError: it did not succeed in time; the details are its last output.
         """
         return self._repeat(command, f"success: {command}", lambda status: status == 0, timeout)
 
     def wait_until_fails(self, command: str, timeout: float = 900) -> str:
-        """Repeat ``command`` until it fails; its output then. Errors as for `wait_until_succeeds`."""
+        """Repeat a command until it fails; errors as for `wait_until_succeeds`.
+
+        :param command: text for bash.
+        :param timeout: seconds for all attempts.
+        :returns: the output of the attempt that failed.
+        """
         return self._repeat(command, f"failure: {command}", lambda status: status != 0, timeout)
 
     def ended(self, when: str) -> TestError:
-        """The error for a machine that went off by itself."""
+        """The error about a machine that powered off by itself.
+
+        :param when: ends the sentence, such as "while it ran: true".
+        """
         self._guest.wait_exit(5)
         return TestError(
             f"{self.name} ended {when}",

@@ -1,4 +1,4 @@
-"""Characters as keys of a US keyboard, in the names of QEMU's ``sendkey``."""
+"""The keys of a US keyboard, by the names that QEMU's ``sendkey`` uses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _SHIFTED = dict(zip('_+{}:"~|<>?!@#$%^&*()', "-=[];'`\\,./1234567890", strict=Tr
 
 
 def key_name(key: str) -> str:
-    """``A`` → ``shift-a``, a space → ``spc``; names such as ``ctrl-alt-delete`` stay."""
+    """The name of the key for a character: ``A`` → ``shift-a``, a space → ``spc``.
+
+    :param key: a character, or a name such as ``ctrl-alt-delete``, which stays as it is.
+    """
     if key in _SHIFTED:
         return f"shift-{key_name(_SHIFTED[key])}"
     if len(key) == 1 and key.isalpha() and key.isupper():

@@ -1,4 +1,4 @@
-"""A machine as test scripts see it: NixOS' test driver's interface (see `nixgen.vm.interface.commands`)."""
+"""A machine in a test script, with the interface of the NixOS test driver; see `Commands`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ __all__ = ["Machine"]
 
 
 class Machine(Units):
-    """One machine of a test; `nixgen.vm.interface.script` gives them to the script by name.
+    """A machine of a test. Scripts have it under its name; see `nixgen.vm.interface.script`.
 
+    :param guest: the machine's process and channels.
+    :param journal: records the steps.
     :param links: its network cables, for `block`.
-    :param out_dir: where `copy_from_vm` and `screenshot` put files.
+    :param out_dir: the folder for the files of `copy_from_vm` and `screenshot`.
     """
 
     def __init__(
@@ -38,38 +40,43 @@ class Machine(Units):
     # Power
 
     def start(self, allow_reboot: bool = False) -> None:  # noqa: FBT001, FBT002 - as NixOS
-        """Start the machine without waiting for its boot; a reboot ends it unless allowed."""
+        """Start the machine, without waiting for its boot.
+
+        :param allow_reboot: False makes a reboot end the machine.
+        """
         if not self._guest.running:
             with self.nested("start"):
                 self._guest.start(allow_reboot=allow_reboot)
 
     def connect(self) -> None:
-        """Wait until commands can be run; every command does this by itself."""
+        """Wait until the machine can run commands. Every command does this by itself."""
         self._connected()
 
     def is_up(self) -> bool:
-        """Whether the machine runs and has answered."""
+        """Whether the machine runs, and has answered."""
         return self._guest.connected
 
     @property
     def booted(self) -> bool:
+        """Whether the machine has been started, and still runs."""
         return self._guest.running
 
     @property
     def connected(self) -> bool:
+        """Whether the machine runs, and has answered."""
         return self._guest.connected
 
     @property
     def pid(self) -> int | None:
-        """Of its QEMU; None when it is off."""
+        """The process id of its QEMU; None when it is off."""
         return self._guest.pid
 
     def shutdown(self) -> None:
-        """Power off in order and wait for the end."""
+        """Power off as the guest's own `poweroff` does, and wait for the end."""
         if self._guest.running:
             with self.nested("shut down"):
                 self._connected()
-                # A guest's `poweroff` may be busybox's, to which systemd does not listen.
+                # The guest's `poweroff` may be that of busybox, to which systemd does not listen.
                 self._guest.shell.send("systemctl poweroff 2>/dev/null || poweroff")
                 self._guest.wait_exit(None)
 
@@ -80,7 +87,10 @@ class Machine(Units):
                 self._guest.power_off()
 
     def reboot(self) -> None:
-        """Press Ctrl+Alt+Delete; needs ``start(allow_reboot=True)``. The next command waits for the boot."""
+        """Press Ctrl+Alt+Delete. The next command waits for the boot.
+
+        The machine must have been started with ``start(allow_reboot=True)``.
+        """
         with self.nested("reboot"):
             self.send_key("ctrl-alt-delete")
             self._guest.disconnect()
@@ -91,7 +101,7 @@ class Machine(Units):
             self._guest.wait_exit(None)
 
     def switch_root(self) -> None:
-        """From the initrd to the system, for an initrd that runs systemd and the shell."""
+        """Go on from the initrd to the system, in an initrd with systemd and the test's shell."""
         self.wait_for_unit("initrd.target")
         self.execute(
             "systemctl isolate --no-block initrd-switch-root.target >/dev/null 2>&1",
@@ -118,7 +128,12 @@ class Machine(Units):
     # Files
 
     def copy_from_host(self, source: str, target: str) -> None:
-        """Copy a file or directory to ``target``, keeping permission bits; the owner becomes root."""
+        """Copy a file or directory into the machine. It keeps its mode; its owner becomes root.
+
+        :param source: path on the host.
+        :param target: path in the machine.
+        :raises TestError: the host has no ``source``, or the machine cannot write ``target``.
+        """
         path = Path(source)
         if not path.exists():
             raise TestError(f"copy_from_host: no {source} on the host")
@@ -133,13 +148,22 @@ class Machine(Units):
             self.succeed(f"mkdir -p {parent} && tar -C {parent} -xf {temporary}; rm -f {temporary}")
 
     def copy_from_host_via_shell(self, source: str, target: str) -> None:
-        """Copy one file's contents to ``target``."""
+        """Copy the content of one file into the machine.
+
+        :param source: path on the host.
+        :param target: path in the machine.
+        """
         with self.nested(f"copy {source} to {target}"):
             self.succeed(f"mkdir -p {shlex.quote(str(PurePosixPath(target).parent))}")
             self._write(Path(source).read_bytes(), target)
 
     def copy_from_vm(self, source: str, target_dir: str = "") -> None:
-        """Copy a file or directory into the test's output directory, under ``target_dir``."""
+        """Copy a file or directory out of the machine.
+
+        :param source: path in the machine.
+        :param target_dir: a folder in the output directory of the test.
+        :raises TestError: ``target_dir`` leaves the output directory.
+        """
         with self.nested(f"copy {source} from the machine"):
             path = PurePosixPath(source)
             target = (self.out_dir / target_dir).resolve()
@@ -166,7 +190,12 @@ class Machine(Units):
     # Console, keyboard, screen
 
     def wait_for_console_text(self, regex: str, timeout: float | None = None) -> None:
-        """Wait until ``regex`` matches on the serial console, in lines no earlier call has consumed."""
+        """Wait for text on the serial console, in lines that no earlier call has consumed.
+
+        :param regex: a regular expression.
+        :param timeout: seconds; None waits until the machine ends.
+        :raises TestError: the text did not appear.
+        """
         self.start()
         with self.nested(f"wait for {regex} on the console"):
             if not self._guest.console.wait(regex, timeout):
@@ -176,11 +205,19 @@ class Machine(Units):
                 )
 
     def send_console(self, chars: str) -> None:
-        """Type on the serial console."""
+        """Type on the serial console.
+
+        :param chars: the text.
+        """
         self._guest.console.send(chars)
 
     def send_key(self, key: str, delay: float | None = 0.01, log: bool | None = True) -> None:  # noqa: FBT001, FBT002 - as NixOS
-        """Press a key, such as ``"a"`` or ``"ctrl-alt-delete"`` (names of QEMU's ``sendkey``)."""
+        """Press a key.
+
+        :param key: a character, or a name of QEMU's ``sendkey`` such as ``"ctrl-alt-delete"``.
+        :param delay: seconds to wait afterwards.
+        :param log: whether the report gets a line about it.
+        """
         if log:
             self.log(f"press {key!r}")
         self._guest.monitor.human(f"sendkey {key_name(key)}")
@@ -188,18 +225,29 @@ class Machine(Units):
             time.sleep(delay)
 
     def send_chars(self, chars: str, delay: float | None = 0.01) -> None:
-        """Type on the keyboard."""
+        """Type on the keyboard.
+
+        :param chars: the text.
+        :param delay: seconds to wait after each key.
+        """
         with self.nested(f"type {chars!r}"):
             for char in chars:
                 self.send_key(char, delay, log=False)
 
     def send_monitor_command(self, command: str) -> str:
-        """A line for QEMU's monitor; what it answers."""
+        """Run a command of QEMU's monitor.
+
+        :param command: as a person types it.
+        :returns: the text that the monitor prints.
+        """
         with self.nested(f"monitor: {command}"):
             return self._guest.monitor.human(command)
 
     def screenshot(self, filename: str) -> None:
-        """Write the screen as PNG; a bare name goes to the test's output directory."""
+        """Write the screen to a PNG file.
+
+        :param filename: a path; a name without a folder goes to the output directory of the test.
+        """
         file = Path(filename if "." in filename else f"{filename}.png")
         if len(file.parts) == 1:
             file = self.out_dir / file
@@ -207,12 +255,20 @@ class Machine(Units):
             self._guest.monitor.execute("screendump", filename=str(file.absolute()), format="png")
 
     def get_tty_text(self, tty: str) -> str:
-        """The visible text of the virtual terminal ``tty``."""
+        """The visible text of a virtual terminal.
+
+        :param tty: its number.
+        """
         columns = f"$(stty -F /dev/tty{tty} size | cut -d' ' -f2)"
         return self.execute(f"fold -w{columns} /dev/vcs{tty}")[1]
 
     def wait_until_tty_matches(self, tty: str, regexp: str, timeout: float = 900) -> None:
-        """Wait until ``regexp`` matches what is visible on the terminal."""
+        """Wait for visible text on a virtual terminal.
+
+        :param tty: its number.
+        :param regexp: a regular expression.
+        :param timeout: seconds.
+        """
 
         def matches(last_try: bool) -> bool:  # noqa: FBT001 - called by `retry`
             text = self.get_tty_text(tty)
@@ -224,7 +280,10 @@ class Machine(Units):
             retry(matches, timeout)
 
     def sleep(self, secs: float) -> None:
-        """Sleep in the guest's time."""
+        """Sleep, by the clock of the guest.
+
+        :param secs: seconds.
+        """
         self.succeed(f"sleep {secs}")
 
 
@@ -235,7 +294,7 @@ def _root_owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _extract(archive: tarfile.TarFile, target: Path) -> None:
-    """Files and directories only: a guest is not trusted to stay inside ``target``."""
+    """Extract files and directories, and nothing else, below ``target``; the guest is not trusted."""
     for member in archive:
         name = PurePosixPath(member.name)
         if name.is_absolute() or ".." in name.parts:

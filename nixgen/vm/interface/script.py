@@ -1,4 +1,4 @@
-"""Running a test script: plain Python text, with the names NixOS' test driver gives it."""
+"""Runs a test script: Python text, with the global names of the NixOS test driver."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ _FILENAME = "<test script>"
 
 
 class Driver:
-    """The script's ``driver``: all machines and what concerns them together."""
+    """The ``driver`` of a script: all machines together.
+
+    :param machines: in the order of their names.
+    :param journal: records the steps.
+    """
 
     def __init__(self, machines: tuple[Machine, ...], journal: Journal) -> None:
         self.machines = list(machines)
         self._journal = journal
 
     def start_all(self) -> None:
-        """Start every machine; they boot at the same time, and commands wait for their own."""
+        """Start every machine. They boot at the same time; a command waits for its own machine."""
         with self._journal.step("action", "start all machines"):
             for machine in self.machines:
                 machine.start()
@@ -43,21 +47,24 @@ class Driver:
 
     @contextlib.contextmanager
     def subtest(self, name: str) -> Iterator[None]:
-        """A named part of the test, a case of its own in reports."""
+        """A part of the test, which is a case of its own in reports.
+
+        :param name: of the part.
+        """
         with self._journal.step("subtest", name):
             yield
 
     def serial_stdout_on(self) -> None:
-        """Show the machines' consoles to the observer's reader again."""
+        """Show the consoles of the machines again, after `serial_stdout_off`."""
         self._journal.show_console = True
 
     def serial_stdout_off(self) -> None:
-        """Keep the consoles out of sight; they are still recorded."""
+        """Hide the consoles of the machines while the test runs. They are still recorded."""
         self._journal.show_console = False
 
 
 class _Log:
-    """The script's ``log``."""
+    """The ``log`` of a script."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -74,11 +81,15 @@ class _Log:
 
 
 class _Assertions(unittest.TestCase):
-    """The script's ``t``: unittest's assertions."""
+    """The ``t`` of a script: the assertions of unittest."""
 
 
 def compile_script(script: str) -> CodeType:
-    """:raises TestError: it is not Python; ``where`` and the details show the line."""
+    """Compile a test script.
+
+    :param script: its text.
+    :raises TestError: it is not Python; the details show the line.
+    """
     try:
         return compile(script, _FILENAME, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -91,7 +102,11 @@ def compile_script(script: str) -> CodeType:
 
 
 def symbols(driver: Driver, journal: Journal) -> dict[str, Any]:
-    """The script's global names; a machine hides a general name."""
+    """The global names of a script. The name of a machine replaces a general name.
+
+    :param driver: all machines.
+    :param journal: records the steps.
+    """
     names: dict[str, Any] = {
         "driver": driver,
         "start_all": driver.start_all,
@@ -115,9 +130,14 @@ def symbols(driver: Driver, journal: Journal) -> dict[str, Any]:
 
 
 def run_script(script: str, code: CodeType, driver: Driver, journal: Journal) -> Failure | None:
-    """Execute the compiled script; None when it passes.
+    """Run a script.
 
-    Whatever the script raises becomes a `Failure`; Ctrl-C and the run's own timeout pass through.
+    :param script: its text, for reports.
+    :param code: the compiled script.
+    :param driver: all machines.
+    :param journal: records the steps.
+    :returns: None when the script passes; otherwise its error as a `Failure`. Ctrl-C and the time
+        limit of the run pass through.
     """
     try:
         exec(code, symbols(driver, journal))  # noqa: S102 - running the user's test is the purpose
@@ -135,7 +155,12 @@ def run_script(script: str, code: CodeType, driver: Driver, journal: Journal) ->
 
 
 def script_lines(script: str, error: BaseException) -> tuple[tuple[int, str], ...]:
-    """The script's lines that ``error`` came through, outermost first: ``(number, source)``."""
+    """The lines of a script that were running when an error was raised.
+
+    :param script: its text.
+    :param error: the error.
+    :returns: (line number, text) of each line, outermost first.
+    """
     source = script.splitlines()
     return tuple(
         (frame.lineno, source[frame.lineno - 1].strip())

@@ -1,4 +1,4 @@
-"""systemd units, ports, files: waiting for what a machine's services do. Interface as in NixOS' driver."""
+"""Waiting for a machine's systemd units, ports, sockets and files. Interface as in the NixOS driver."""
 
 from __future__ import annotations
 
@@ -12,15 +12,27 @@ __all__ = ["Units"]
 
 
 class Units(Commands):
+    """A machine with systemd."""
+
     def systemctl(self, q: str, user: str | None = None) -> tuple[int, str]:
-        """``systemctl <q>``, or ``systemctl --user <q>`` as ``user``; status and output."""
+        """Run systemctl.
+
+        :param q: its arguments, as text for bash.
+        :param user: runs ``systemctl --user`` as this user; None means the system's units.
+        :returns: exit status and output.
+        """
         if user is None:
             return self.execute(f"systemctl {q}")
         inner = f"XDG_RUNTIME_DIR=/run/user/$(id -u) systemctl --user {q}"
         return self.execute(f"su -l {user} --shell /bin/sh -c {shlex.quote(inner)}")
 
     def get_unit_info(self, unit: str, user: str | None = None) -> dict[str, str]:
-        """Every property of the unit, as ``systemctl show`` prints them."""
+        """All properties of a unit, as ``systemctl show`` prints them.
+
+        :param unit: its name.
+        :param user: whose unit; None means the system's.
+        :raises TestError: systemctl fails.
+        """
         status, lines = self.systemctl(f"--no-pager show {shlex.quote(unit)}", user)
         if status != 0:
             raise TestError(f"{self.name}: systemctl show {unit} failed with exit status {status}")
@@ -28,7 +40,13 @@ class Units(Commands):
         return {key: value for key, found, value in pairs if key and found}
 
     def get_unit_property(self, unit: str, property: str, user: str | None = None) -> str:  # noqa: A002 - as NixOS
-        """One property of the unit."""
+        """One property of a unit.
+
+        :param unit: its name.
+        :param property: the name of the property.
+        :param user: whose unit; None means the system's.
+        :raises TestError: the unit has no such property.
+        """
         status, line = self.systemctl(
             f"--no-pager show {shlex.quote(unit)} --property={shlex.quote(property)}", user
         )
@@ -38,10 +56,13 @@ class Units(Commands):
         return value
 
     def wait_for_unit(self, unit: str, user: str | None = None, timeout: float = 900) -> None:
-        """Wait until the unit is active.
+        """Wait until a unit is active.
 
-        :raises TestError: it failed, it is inactive and nothing is going to start it, or time is up.
-            The details are the end of its journal.
+        :param unit: its name.
+        :param user: whose unit; None means the system's.
+        :param timeout: seconds.
+        :raises TestError: the unit failed, or it is inactive and no job is going to start it, or the
+            time is up. The details are the end of its journal.
         """
 
         def active(last_try: bool) -> bool:  # noqa: FBT001 - called by `retry`
@@ -64,33 +85,55 @@ class Units(Commands):
             retry(active, timeout)
 
     def require_unit_state(self, unit: str, require_state: str = "active") -> None:
-        """:raises TestError: the unit is in another state now."""
+        """Check the state of a unit, without waiting.
+
+        :param unit: its name.
+        :param require_state: such as ``active``.
+        :raises TestError: it is in another state.
+        """
         with self.nested(f"check that unit {unit} is {require_state}"):
             state = self.get_unit_property(unit, "ActiveState")
             if state != require_state:
                 self._give_up(unit, None, f"is {state}, not {require_state}")
 
     def start_job(self, jobname: str, user: str | None = None) -> tuple[int, str]:
+        """Run ``systemctl start``; parameters and result as for `systemctl`."""
         return self.systemctl(f"start {jobname}", user)
 
     def stop_job(self, jobname: str, user: str | None = None) -> tuple[int, str]:
+        """Run ``systemctl stop``; parameters and result as for `systemctl`."""
         return self.systemctl(f"stop {jobname}", user)
 
     def wait_for_job(self, jobname: str) -> None:
+        """Wait until a unit is active; see `wait_for_unit`."""
         self.wait_for_unit(jobname)
 
     def wait_for_file(self, filename: str, timeout: float = 900) -> None:
-        """Wait until ``filename`` (a shell word: patterns work) exists."""
+        """Wait until a file exists.
+
+        :param filename: a word of bash, which may be a pattern.
+        :param timeout: seconds.
+        """
         self._wait(f"file {filename}", f"test -e {filename}", timeout)
 
     def wait_for_open_port(self, port: int, addr: str = "localhost", timeout: float = 900) -> None:
-        """Wait until something listens on the TCP port."""
+        """Wait until a TCP port accepts connections.
+
+        :param port: its number.
+        :param addr: the address, as the machine reaches it.
+        :param timeout: seconds.
+        """
         self._wait(f"TCP port {port} on {addr}", _port_probe(port, addr), timeout)
 
     def wait_for_closed_port(
         self, port: int, addr: str = "localhost", timeout: float = 900
     ) -> None:
-        """Wait until nothing listens on the TCP port."""
+        """Wait until a TCP port accepts no connections.
+
+        :param port: its number.
+        :param addr: the address, as the machine reaches it.
+        :param timeout: seconds.
+        """
         self._wait(f"TCP port {port} on {addr} to close", f"! {_port_probe(port, addr)}", timeout)
 
     def wait_for_open_unix_socket(
@@ -99,7 +142,12 @@ class Units(Commands):
         is_datagram: bool = False,  # noqa: FBT001, FBT002 - the driver's signature
         timeout: float = 900,
     ) -> None:
-        """Wait until a process listens on the Unix socket at the path ``addr``."""
+        """Wait until a process listens on a Unix socket.
+
+        :param addr: its path.
+        :param is_datagram: whether it is a datagram socket.
+        :param timeout: seconds.
+        """
         # /proc/net/unix, proc(5): flags (10000: listening), type, state, inode, path.
         kind = "[0-9A-F]+ 0002" if is_datagram else "00010000 0001"
         pattern = shlex.quote(f": [0-9A-F]+ [0-9A-F]+ {kind} [0-9]+ +[0-9]+ {addr}$")
@@ -122,5 +170,5 @@ class Units(Commands):
 
 
 def _port_probe(port: int, addr: str) -> str:
-    # bash's own redirection: a guest needs no netcat.
+    # Bash opens the connection itself, so that a guest needs no netcat.
     return f"(: </dev/tcp/{shlex.quote(addr)}/{port:d})"

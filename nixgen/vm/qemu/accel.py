@@ -1,8 +1,8 @@
-"""Which accelerator really boots something on this machine.
+"""Finds out whether KVM works on this computer.
 
-``/dev/kvm`` is not a promise: on hosts without nested virtualisation it opens, even creates a VM, and
-then runs nothing, or runs a boot sector but no kernel. So the processor must say that it virtualises,
-and a boot sector that asks QEMU to exit is booted once; the answer is kept.
+A host without nested virtualisation may have ``/dev/kvm``. It opens, and even creates a machine, but
+then it runs nothing, or runs a boot sector and no kernel. So the processor must list the extension,
+and a boot sector that makes QEMU exit is booted once; the result is kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ __all__ = ["KVM", "TCG", "Acceleration", "choose_acceleration"]
 
 @frozen(kw_only=True)
 class Acceleration:
-    """``name`` for people, ``arguments`` for QEMU, ``patience`` as the factor for waiting times."""
+    """A way for QEMU to run the guest's code.
+
+    :param name: for people.
+    :param arguments: for QEMU.
+    :param patience: factor for the times that are waited for a machine.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -56,8 +61,8 @@ _ANSWER = Format(
     hint="delete it; the probe runs again",
 )
 
-# mov al,0x10; mov dx,0x501; out dx,al; hlt; jmp $-1 — then the mark of a boot sector. The write to QEMU's
-# isa-debug-exit port ends the emulator with status (0x10 << 1) | 1.
+# mov al,0x10; mov dx,0x501; out dx,al; hlt; jmp $-1 — and the mark of a boot sector. The write to the
+# port of QEMU's isa-debug-exit ends the emulator with status (0x10 << 1) | 1.
 _BOOT_SECTOR = bytes.fromhex("b010ba0105eef4ebfd").ljust(510, b"\0") + b"\x55\xaa"
 _BOOTED = (0x10 << 1) | 1
 _PROBE_SECONDS = 5.0
@@ -71,11 +76,15 @@ def choose_acceleration(
     device: Path = Path("/dev/kvm"),
     cpuinfo: Path = Path("/proc/cpuinfo"),
 ) -> Acceleration:
-    """KVM when a guest of ``system`` was seen to boot under it, else QEMU's own emulation.
+    """Choose KVM if a guest boots under it, else QEMU's own emulation.
 
-    The answer is kept in ``cache_dir`` until the host's kernel or boot changes.
-
+    :param runner: runs the probe.
+    :param system: Nix's name of the guest's platform, such as ``x86_64-linux``.
+    :param cache_dir: keeps the result until the host's kernel changes, or the host boots again.
+    :param device: of KVM.
+    :param cpuinfo: the kernel's description of the processors.
     :raises MissingToolError: QEMU is not installed.
+    :raises StoreError: the result cannot be written.
     """
     if system != f"{platform.machine()}-linux" or not os.access(device, os.R_OK | os.W_OK):
         return TCG

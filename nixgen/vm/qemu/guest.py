@@ -1,4 +1,4 @@
-"""One booted node: its QEMU process and the channels to it. `nixgen.vm.interface.machine` gives it the script's interface."""
+"""A machine as a QEMU process, and the channels to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,16 @@ _POLL_SECONDS = 0.5
 
 @frozen(kw_only=True)
 class Host:
-    """The parts of the host that all machines of a run share."""
+    """The parts of the host that all machines of a run share.
+
+    :param system: Nix's name of the guests' platform.
+    :param acceleration: of every guest.
+    :param store_image: the disk with the closure.
+    :param scratch_dir: folder for the machines' own disks.
+    :param log_dir: folder for the logs of consoles and of QEMU.
+    :param journal: records the events.
+    :param hypervisor: starts the processes.
+    """
 
     system: str
     acceleration: Acceleration
@@ -45,7 +54,12 @@ class Host:
 
 
 class QemuGuest:
-    """A node under QEMU. Off until `start`; can be started again after it ended, with its disk kept."""
+    """A machine under QEMU. It is off until `start`. Started again after its end, it has the same disk.
+
+    :param node: the machine's description.
+    :param host: the parts of the host that all machines share.
+    :param links: its network cables, in the order of its networks.
+    """
 
     def __init__(self, node: NodeSpec, host: Host, links: tuple[Link, ...]) -> None:
         self.node = node
@@ -63,42 +77,59 @@ class QemuGuest:
 
     @property
     def running(self) -> bool:
+        """Whether its QEMU runs."""
         return self._child is not None and self._child.poll() is None
 
     @property
     def connected(self) -> bool:
+        """Whether its shell has answered since the boot."""
         return self.running and self._connected
 
     @property
     def pid(self) -> int | None:
+        """The process id of its QEMU; None when it is off."""
         return self._child.pid if self._child is not None and self.running else None
 
     @property
     def console(self) -> Console:
-        """Of this boot, or of the last."""
+        """The serial console of this boot, or of the last one.
+
+        :raises TestError: it was never started.
+        """
         if self._console is None:
             raise self._off()
         return self._console
 
     @property
     def shell(self) -> Shell:
+        """The root shell.
+
+        :raises TestError: the machine is not connected.
+        """
         if self._shell is None or not self._connected:
             raise self._off()
         return self._shell
 
     @property
     def monitor(self) -> Qmp:
+        """QEMU's monitor.
+
+        :raises TestError: the machine is off.
+        """
         if self._qmp is None or not self.running:
             raise self._off()
         return self._qmp
 
     def console_tail(self) -> tuple[str, ...]:
+        """The last lines of the console; empty when it was never started."""
         return () if self._console is None else self._console.tail()
 
     def start(self, *, allow_reboot: bool = False) -> None:
-        """Start QEMU; the guest boots on its own. Nothing when it runs already.
+        """Start QEMU, without waiting for the guest's boot. A running machine stays as it is.
 
+        :param allow_reboot: False makes a reboot end QEMU.
         :raises EngineError: QEMU refused to start; the details are its messages.
+        :raises StoreError: the machine's own disk cannot be made.
         """
         if self.running:
             return
@@ -148,9 +179,9 @@ class QemuGuest:
         self._host.journal.emit(MachineStarted(machine=self.name, pid=self._child.pid))
 
     def connect(self) -> None:
-        """Start if need be and wait for the root shell.
+        """Wait for the root shell. A machine that is off is started.
 
-        :raises EngineError: it never came; the details are the console's end.
+        :raises EngineError: the shell did not answer; the details are the end of the console.
         """
         if self.connected:
             return
@@ -171,12 +202,16 @@ class QemuGuest:
         self._host.journal.emit(MachineUp(machine=self.name, seconds=seconds))
 
     def disconnect(self) -> None:
-        """Expect a new greeting before the next command: the guest is restarting."""
+        """Wait for a new greeting before the next command, because the guest restarts."""
         self._connected = False
         self._started = time.monotonic()
 
     def wait_exit(self, timeout: float | None) -> bool:
-        """Wait for QEMU to end, then release its channels; False when it still runs."""
+        """Wait for the end of QEMU, then close its channels.
+
+        :param timeout: seconds; None waits without limit.
+        :returns: False when it still runs.
+        """
         child = self._child
         if child is None:
             return True
@@ -197,7 +232,7 @@ class QemuGuest:
         return True
 
     def power_off(self) -> None:
-        """Pull the plug."""
+        """End QEMU at once, as if the power failed."""
         if self.running:
             with contextlib.suppress(NixgenError):
                 self.monitor.execute("quit")
@@ -206,7 +241,7 @@ class QemuGuest:
         self.wait_exit(None)
 
     def cut(self) -> None:
-        """Kill QEMU and do nothing else; safe from another thread, whose waiting then ends."""
+        """Kill QEMU, and do nothing else. Another thread that waits for the machine then goes on."""
         child = self._child
         if child is not None and child.poll() is None:
             child.kill()

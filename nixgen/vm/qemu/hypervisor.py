@@ -1,7 +1,8 @@
-"""Starting QEMU so that it cannot outlive its test, whatever ends the test.
+"""Starts QEMU in such a way that it ends with its test, whatever ends the test.
 
-QEMU is started through setpriv(1), which asks the kernel for SIGKILL on the death of the parent. Linux
-means the *thread* that forked, so every QEMU of a run is forked by one thread that lives as long as the run.
+QEMU is started through setpriv(1), which asks the kernel for SIGKILL when the parent dies. For Linux
+the parent is the *thread* that forked. So one thread, which lives as long as the run, forks every QEMU
+of a run.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["Hypervisor"]
 
 
 class Hypervisor:
-    """Owns the QEMU processes of one run; leaving its context ends those that still live."""
+    """The QEMU processes of one run. The end of its ``with`` block ends them."""
 
     def __init__(self) -> None:
         self._forker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qemu")
@@ -39,8 +40,11 @@ class Hypervisor:
     def launch(
         self, command: Command, *, descriptors: Iterable[int], log: Path
     ) -> subprocess.Popen[bytes]:
-        """Start ``command`` with ``descriptors`` inherited; what it prints goes to ``log``.
+        """Start a process.
 
+        :param command: the program and its arguments.
+        :param descriptors: open files that it inherits.
+        :param log: file for the text that it prints.
         :raises MissingToolError: QEMU is not installed.
         """
         if shutil.which(command.program) is None:
@@ -56,7 +60,7 @@ class Hypervisor:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=tuple(descriptors),
-                # Ctrl-C on the terminal is for us; we end QEMU in order.
+                # Ctrl-C on the terminal goes to nixgen alone, which then ends QEMU.
                 process_group=0,
             ).result()
         self._children.append(child)

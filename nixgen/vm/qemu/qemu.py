@@ -1,9 +1,9 @@
-"""One node as a QEMU command. Pure: every file descriptor and path is given.
+"""The QEMU command of a machine, as a value.
 
-The devices keep the order of docs/contracts.md §5: the closure is ``/dev/vda``, a blank disk
-``/dev/vdb``, one network card per vlan in order, and the port ``nixgen.shell``. Channels are inherited
-descriptors, not files: nothing to name, nothing to clean up, no limit of 107 bytes on a socket's path.
-Options: qemu-system-x86_64(1) of QEMU 7.2, the oldest version this writes for.
+The devices have the order of docs/contracts.md §5: the closure is ``/dev/vda``, a blank disk
+``/dev/vdb``; then come one network card for each vlan, and the port ``nixgen.shell``. Channels are
+inherited descriptors, not files, so there is nothing to name and to remove, and no limit of 107 bytes
+for the path of a socket. Options: qemu-system-x86_64(1) of QEMU 7.2, the oldest supported version.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ _BOARDS = {"x86_64-linux": "q35", "aarch64-linux": "virt"}
 
 @frozen(kw_only=True)
 class Channels:
-    """Descriptors QEMU inherits: stream sockets, and a datagram socket per network card."""
+    """The descriptors that QEMU inherits.
+
+    :param shell: stream socket of the root shell.
+    :param qmp: stream socket of QEMU's monitor.
+    :param console: stream socket of the serial console.
+    :param networks: a datagram socket for each network card.
+    """
 
     shell: int
     qmp: int
@@ -35,11 +41,16 @@ class Channels:
 
     @property
     def all(self) -> tuple[int, ...]:
+        """All descriptors."""
         return (self.shell, self.qmp, self.console, *self.networks)
 
 
 def mac_address(vlan: int, number: int) -> str:
-    """The NixOS test driver's numbering in QEMU's own range: node ``number`` on ``vlan``."""
+    """The address of a network card: numbered as in the NixOS test driver, in QEMU's own range.
+
+    :param vlan: number of the network.
+    :param number: of the machine, from 1.
+    """
     return f"52:54:00:12:{vlan:02x}:{number:02x}"
 
 
@@ -53,12 +64,16 @@ def qemu_command(
     channels: Channels,
     allow_reboot: bool = False,
 ) -> Command:
-    """The command that boots ``node``.
+    """The command that boots a machine.
 
-    :param store_image: the squashfs of the closure, shared read-only by all nodes.
-    :param scratch_disk: a raw file, writable, the node's own; None for no second disk.
-    :param allow_reboot: a guest that reboots starts again instead of ending QEMU.
-    :raises EngineError: a system that no QEMU of ours emulates.
+    :param node: the machine.
+    :param system: Nix's name of its platform.
+    :param acceleration: how QEMU runs the guest's code.
+    :param store_image: the squashfs of the closure, shared read-only by all machines.
+    :param scratch_disk: the machine's own disk, a raw file; None for no second disk.
+    :param channels: the descriptors that QEMU inherits.
+    :param allow_reboot: a guest that reboots starts again, instead of ending QEMU.
+    :raises EngineError: no QEMU for ``system`` is supported.
     """
     if system not in PROGRAMS:
         raise EngineError(
@@ -82,11 +97,11 @@ def qemu_command(
         argv += _disk("scratch", scratch_disk, writable=True)
     argv += ["-device", "virtio-serial-pci", "-chardev", f"socket,id=shell,fd={channels.shell}"]
     argv += ["-device", f"virtserialport,chardev=shell,name={SHELL_PORT}"]
-    # Without entropy a guest's first TLS handshake or sshd key may wait for minutes.
+    # Without entropy, the first TLS handshake or sshd key of a guest may take minutes.
     argv += ["-device", "virtio-rng-pci", "-device", "VGA"]
     for vlan, descriptor in zip(node.vlans, channels.networks, strict=True):
         argv += ["-netdev", f"dgram,id=vlan{vlan},local.type=fd,local.str={descriptor}"]
-        # No option ROM: network boot is never wanted and costs a second under emulation.
+        # No option ROM: nothing boots from the network, and the ROM takes a second under emulation.
         mac = mac_address(vlan, node.number)
         argv += ["-device", f"virtio-net-pci,netdev=vlan{vlan},mac={mac},romfile="]
     if not allow_reboot:
@@ -99,7 +114,7 @@ def _disk(name: str, file: Path, *, writable: bool) -> list[str]:
     backend = (
         f"driver=raw,node-name={name},read-only={access},cache.no-flush=on",
         f"file.driver=file,file.filename={_options(str(file))}",
-        # Every node reads the same image, and another run may too.
+        # All machines read the same image, and another run may read it at the same time.
         f"file.read-only={access},file.locking=off",
     )
     return ["-blockdev", ",".join(backend), "-device", f"virtio-blk-pci,drive={name}"]

@@ -1,8 +1,8 @@
-"""The closure of a test as one read-only disk: an uncompressed, reproducible squashfs, made once.
+"""The closure of a test as one read-only disk, which all its machines share.
 
-Squashfs and not 9p or virtiofs: no daemon, no root, the page cache of the host shared by all nodes, and the
-same bytes on every host. Uncompressed, because under emulation the guest's decompression costs more
-than the host's disk.
+The disk is a squashfs, not 9p or virtiofs: that needs no daemon and no root, all machines share the
+host's page cache, and the bytes are the same on every host. It is not compressed, because under
+emulation the guest's decompression takes longer than the host's disk.
 """
 
 from __future__ import annotations
@@ -28,14 +28,21 @@ _DEADLINE_SECONDS = 900.0
 
 
 def closure_hash(closure: Iterable[ClosurePath]) -> str:
-    """32 hex digits that change when any path or its contents do; order does not matter."""
+    """The key of a closure: 32 hex digits that follow from its paths and their contents.
+
+    :param closure: the paths, in any order.
+    """
     lines = sorted(f"{path.path} {path.nar_hash}\n" for path in closure)
-    # The prefix changes when the layout of the image does.
+    # The first line is to change with the layout of the image.
     return hashlib.sha256("".join(["nixgen squashfs 1\n", *lines]).encode()).hexdigest()[:32]
 
 
 def mksquashfs_command(sources: Iterable[str], target: Path) -> Command:
-    """The image's command: base names of ``sources`` at the top, everything owned by root, no clock."""
+    """The command that makes an image. Its bytes do not depend on the host or the time.
+
+    :param sources: the paths; the image has each at its top, under its last name.
+    :param target: the image.
+    """
     return Command(
         argv=(
             "mksquashfs",
@@ -45,8 +52,8 @@ def mksquashfs_command(sources: Iterable[str], target: Path) -> Command:
             *("-noI", "-noId", "-noD", "-noF", "-noX"),
             *("-all-root", "-root-mode", "755"),
         ),
-        # Times of the image and of every file after it become 1, as in the Nix store; mksquashfs refuses its
-        # own time options beside this variable, which a caller's environment may carry.
+        # All times become 1, as in the Nix store. mksquashfs refuses its options of the same meaning
+        # beside this variable, which the environment may have.
         env={"SOURCE_DATE_EPOCH": "1"},
         deadline=_DEADLINE_SECONDS,
     )
@@ -55,10 +62,15 @@ def mksquashfs_command(sources: Iterable[str], target: Path) -> Command:
 def store_image(
     closure: tuple[ClosurePath, ...], *, cache_dir: Path, runner: Runner, observe: Observer
 ) -> Path:
-    """The image of ``closure`` in ``cache_dir``, made when it is not there yet.
+    """The image of a closure. It is made unless it exists.
 
-    Appears under its name only when complete. The newest few images are kept, older ones removed.
+    An image has its name only when it is complete. The four newest images are kept.
 
+    :param closure: the paths.
+    :param cache_dir: folder of the images.
+    :param runner: runs mksquashfs.
+    :param observe: receives `StoreImageReady`.
+    :returns: path of the image.
     :raises StoreError: a path of the closure is missing, or the disk is full or read-only.
     :raises MissingToolError: squashfs-tools are not installed.
     """
@@ -67,7 +79,7 @@ def store_image(
     cached = target.exists()
     try:
         if cached:
-            os.utime(target)  # the newest stay
+            os.utime(target)  # the newest images are kept
         else:
             cache_dir.mkdir(parents=True, exist_ok=True)
             _build(closure, target, runner)
@@ -115,7 +127,7 @@ def _prune(cache_dir: Path, *, keep: Path) -> None:
     images = sorted(cache_dir.glob("*.squashfs"), key=lambda file: file.stat().st_mtime)
     for file in images[:-_KEEP]:
         if file != keep:
-            # Another run may have removed it; one that has it open keeps reading it.
+            # Another run may have removed it. A run that has it open can still read it.
             with contextlib.suppress(OSError):
                 file.unlink()
 

@@ -1,4 +1,4 @@
-"""The events of a running test, as a closed union. Only `nixgen.cli.progress` draws them."""
+"""The events of a running test. `nixgen.cli.progress` draws them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ __all__ = [
 
 @frozen(kw_only=True)
 class TestStarted:
-    """``acceleration`` is ``kvm`` or ``tcg`` (no hardware help: expect seconds, not milliseconds)."""
+    """The machines are about to boot.
+
+    :param test: name of the test.
+    :param machines: their names.
+    :param acceleration: ``kvm``; or ``tcg``, which is emulation and takes seconds for milliseconds.
+    """
 
     __test__ = False
 
@@ -34,7 +39,13 @@ class TestStarted:
 
 @frozen(kw_only=True)
 class StoreImageReady:
-    """The disk with the nodes' closure; ``size`` in bytes."""
+    """The disk with the closure of all machines exists.
+
+    :param paths: number of store paths on it.
+    :param size: bytes.
+    :param seconds: the time it took.
+    :param cached: whether an earlier run made it.
+    """
 
     paths: int
     size: int
@@ -44,13 +55,23 @@ class StoreImageReady:
 
 @frozen(kw_only=True)
 class MachineStarted:
+    """QEMU runs.
+
+    :param machine: name of the machine.
+    :param pid: process id of QEMU.
+    """
+
     machine: str
     pid: int
 
 
 @frozen(kw_only=True)
 class MachineUp:
-    """A command found its root shell ready, ``seconds`` after QEMU started."""
+    """The root shell of a machine answers.
+
+    :param machine: name of the machine.
+    :param seconds: from the start of QEMU.
+    """
 
     machine: str
     seconds: float
@@ -58,12 +79,22 @@ class MachineUp:
 
 @frozen(kw_only=True)
 class MachineStopped:
+    """QEMU has ended.
+
+    :param machine: name of the machine.
+    """
+
     machine: str
 
 
 @frozen(kw_only=True)
 class ConsoleLine:
-    """A line of the serial console; ``shown`` follows ``serial_stdout_off()`` and ``_on()``."""
+    """A line of a serial console.
+
+    :param machine: name of the machine.
+    :param text: the line, without colours.
+    :param shown: False between ``serial_stdout_off()`` and ``serial_stdout_on()`` of the script.
+    """
 
     machine: str
     text: str
@@ -72,7 +103,13 @@ class ConsoleLine:
 
 @frozen(kw_only=True)
 class StepStarted:
-    """``depth`` is 0 for the script's own steps and grows inside subtests and waiting loops."""
+    """A step begins.
+
+    :param kind: of the step.
+    :param machine: name of the machine; None for a step of no machine.
+    :param title: such as the command.
+    :param depth: 0 for a step of the script itself, more inside subtests and waiting loops.
+    """
 
     kind: Literal["subtest", "action", "command", "log"]
     machine: str | None
@@ -82,7 +119,17 @@ class StepStarted:
 
 @frozen(kw_only=True)
 class StepFinished:
-    """``output`` is the end of what the step printed, empty for most; ``status`` is a command's."""
+    """A step has ended.
+
+    :param kind: of the step.
+    :param machine: name of the machine; None for a step of no machine.
+    :param title: such as the command.
+    :param depth: as in `StepStarted`.
+    :param seconds: the time it took.
+    :param ok: whether the script went on.
+    :param status: exit status of a command.
+    :param output: the end of a command's output.
+    """
 
     kind: Literal["subtest", "action", "command", "log"]
     machine: str | None

@@ -1,4 +1,4 @@
-"""The record of a run: a tree of steps with their durations, built while the script runs."""
+"""The journal of a run: a tree of steps with their durations, made while the script runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _OUTPUT_TAIL = 4000
 
 
 class Step:
-    """A step under way; `note` what it printed before it ends."""
+    """A step that has not ended yet.
+
+    :param kind: of the step.
+    :param title: such as the command.
+    """
 
     def __init__(self, kind: Literal["subtest", "action", "command", "log"], title: str) -> None:
         self.kind = kind
@@ -28,12 +32,18 @@ class Step:
         self.children: list[Entry] = []
 
     def note(self, output: str) -> None:
-        """Keep the end of ``output`` for the report."""
+        """Keep the last 4,000 characters of an output for the report.
+
+        :param output: of the step.
+        """
         self.output = output[-_OUTPUT_TAIL:]
 
 
 class Journal:
-    """Collects entries and tells the observer. Each thread has its own place in the tree."""
+    """Collects steps, and passes events on. Each thread has its own place in the tree.
+
+    :param observe: receives the events.
+    """
 
     def __init__(self, observe: Observer) -> None:
         self._observe = observe
@@ -45,18 +55,27 @@ class Journal:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the journal began."""
+        """Seconds since the journal was made."""
         return time.monotonic() - self._started
 
     def emit(self, event: Event) -> None:
+        """Pass an event on; only one at a time.
+
+        :param event: the event.
+        """
         with self._lock:
             self._observe(event)
 
     def console(self, machine: str, text: str) -> None:
+        """Pass on a line of a console.
+
+        :param machine: name of the machine.
+        :param text: the line.
+        """
         self.emit(ConsoleLine(machine=machine, text=text, shown=self.show_console))
 
     def entries(self) -> tuple[Entry, ...]:
-        """The finished top-level entries, oldest first."""
+        """The steps at the top of the tree that have ended, oldest first."""
         return tuple(self._roots)
 
     @contextlib.contextmanager
@@ -66,7 +85,14 @@ class Journal:
         title: str,
         machine: str | None = None,
     ) -> Iterator[Step]:
-        """Record a step. An exception passing through marks it as failed, but for a successful `sys.exit`."""
+        """Record a step, which is the ``with`` block.
+
+        It fails when an exception leaves the block. `sys.exit` with 0 or None is no failure.
+
+        :param kind: of the step.
+        :param title: such as the command.
+        :param machine: name of the machine; None for a step of no machine.
+        """
         stack = self._stack()
         depth = len(stack)
         step = Step(kind, title)
@@ -109,6 +135,11 @@ class Journal:
             )
 
     def log(self, text: str, machine: str | None = None) -> None:
+        """Record a line of text, as a step of its own.
+
+        :param text: the line.
+        :param machine: name of the machine; None for a line about no machine.
+        """
         with self.step("log", text, machine):
             pass
 

@@ -1,7 +1,7 @@
-"""The result of a test run as values, and as text, JSON and JUnit XML.
+"""The result of a run, and its forms: text, JSON and JUnit XML.
 
-JUnit follows the schema that Jenkins and GitLab read: a ``failure`` is a test that failed, an ``error`` is a
-driver that broke.
+The XML follows the schema that Jenkins and GitLab read: a ``failure`` is a test that failed, an
+``error`` is a fault of the driver.
 """
 
 from __future__ import annotations
@@ -27,9 +27,17 @@ _SHOWN_CONSOLE = 25
 
 @frozen(kw_only=True)
 class Entry:
-    """One step. ``start`` and ``seconds`` count from the start of the script.
+    """A step that has ended.
 
-    ``status`` is a command's exit status; ``ok`` whether the script was content with it.
+    :param kind: of the step.
+    :param title: such as the command.
+    :param machine: name of the machine; None for a step of no machine.
+    :param start: seconds from the start of the script.
+    :param seconds: the time it took.
+    :param ok: whether the script went on.
+    :param status: exit status of a command.
+    :param output: the end of a command's output.
+    :param children: the steps inside it.
     """
 
     kind: Literal["subtest", "action", "command", "log"]
@@ -45,11 +53,14 @@ class Entry:
 
 @frozen(kw_only=True)
 class Failure:
-    """Why a run did not pass.
+    """The reason why a run did not pass.
 
-    :param kind: ``failed``: the machines or the script did something wrong; ``broken``: the driver, QEMU
-        or the host did.
-    :param lines: the script's lines that were running, outermost first: ``(number, source)``.
+    :param kind: ``failed`` for a fault of the script or its machines, ``broken`` for a fault of the
+        driver, of QEMU or of the host.
+    :param message: what happened.
+    :param lines: (number, text) of the script's lines that were running, outermost first.
+    :param hint: what to do next.
+    :param details: further lines, such as the output of a command.
     """
 
     kind: Literal["failed", "broken"]
@@ -61,8 +72,12 @@ class Failure:
 
 @frozen(kw_only=True)
 class MachineReport:
-    """``boot_seconds``: from QEMU's start until the script's first command found the machine ready; None for
-    one that no command was run on, or that never answered.
+    """A machine of a run.
+
+    :param name: of the machine.
+    :param boot_seconds: from the start of QEMU until the shell answered. None when the script ran no
+        command on the machine, or it never answered.
+    :param console_tail: the last lines of its console.
     """
 
     name: str
@@ -72,14 +87,14 @@ class MachineReport:
 
 @frozen(kw_only=True)
 class TestResult:
-    """One run of one test.
+    """The result of a run.
 
-    :param name: the name of the test.
-    :param seconds: the time of the whole run.
+    :param name: of the test.
+    :param seconds: the time that the run took.
     :param acceleration: ``kvm`` or ``tcg``; ``nix`` for a test that ran inside a build.
     :param entries: the steps of the script.
     :param machines: the machines that the test booted.
-    :param failure: why it did not pass; None if it passed.
+    :param failure: None for a run that passed.
     """
 
     __test__ = False
@@ -93,22 +108,24 @@ class TestResult:
 
     @property
     def passed(self) -> bool:
+        """Whether the run passed."""
         return self.failure is None
 
     @property
     def outcome(self) -> Literal["passed", "failed", "broken"]:
+        """The result in a word; see `Failure`."""
         return "passed" if self.failure is None else self.failure.kind
 
     @property
     def subtests(self) -> tuple[tuple[str, Entry], ...]:
-        """Every subtest with its path, such as ``("api / answers", entry)``, in order."""
+        """All subtests, in order, each with its path, such as ``("api / answers", entry)``."""
         return tuple(_subtests(self.entries, ()))
 
     def check(self) -> None:
-        """Nothing for a passed run.
+        """Raise an error, unless the run passed.
 
         :raises TestError: the test failed; the details are the report.
-        :raises EngineError: the driver broke.
+        :raises EngineError: the driver, QEMU or the host has a fault.
         """
         if self.failure is None:
             return
@@ -122,7 +139,7 @@ class TestResult:
         )
 
     def text(self) -> str:
-        """The report for people: the tree of subtests, then for a failure the line and what led to it."""
+        """The report for people: the subtests, and for a failure the line and the steps before it."""
         lines = [
             f"{self.name}: {self.outcome} in {self.seconds:.1f} s ({self.acceleration})",
             *_tree(self.entries, 1),
@@ -132,7 +149,7 @@ class TestResult:
         return "\n".join(lines) + "\n"
 
     def to_json(self) -> dict[str, Any]:
-        """Schema ``nixgen/test-result/1``; durations in seconds."""
+        """The document, of schema ``nixgen/test-result/1``; durations are in seconds."""
         failure = self.failure
         return document(
             "nixgen/test-result/1",
@@ -161,7 +178,7 @@ class TestResult:
 
     def _trail(self) -> Iterator[str]:
         steps = [entry for entry in _flat(self.entries) if entry.kind in ("command", "log")]
-        # Waiting repeats one command many times: the last one stands for all of them.
+        # Waiting repeats a command many times; the last time stands for all.
         runs = [
             list(same) for _, same in groupby(steps, key=lambda e: (e.machine, e.title, e.status))
         ]
@@ -177,19 +194,24 @@ class TestResult:
                 yield from (f"{'':13}{line}" for line in last.output.splitlines()[-_SHOWN_OUTPUT:])
         details = () if self.failure is None else self.failure.details
         for machine in self.machines:
-            # The failure may have shown the same lines already.
+            # The failure may have the same lines.
             if machine.console_tail and machine.console_tail[-1:] != details[-1:]:
                 yield f"console of {machine.name}, its last lines:"
                 yield from (f"  {line}" for line in machine.console_tail[-_SHOWN_CONSOLE:])
 
 
 def junit_xml(results: Iterable[TestResult]) -> bytes:
-    """One ``testsuite`` per test, one ``testcase`` per subtest and one for the whole script."""
+    """The results as a JUnit file.
+
+    It has a ``testsuite`` for each test, with a ``testcase`` for each subtest and one for the script.
+
+    :param results: of the tests.
+    """
     root = ET.Element("testsuites", name="nixgen")
     for result in results:
         failure = result.failure
         cases = result.subtests
-        # A script may catch what a subtest raised; then neither counts.
+        # A script may catch the error of a subtest; then the subtest does not count as failed.
         faults = 0 if failure is None else 1 + sum(not entry.ok for _, entry in cases)
         suite = ET.SubElement(
             root,

@@ -1,1 +1,1 @@
-"""Running a test: machines booted, script run, result kept."""
+"""The run of a test: its machines, its script and its result."""

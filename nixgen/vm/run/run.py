@@ -1,4 +1,4 @@
-"""One run of a test: boot, script, time limit, report."""
+"""The run of a test: machines, script, time limit and result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nixgen.vm.spec import TestSpec
 
 __all__ = ["DEFAULT_TIMEOUT", "run_test"]
 
-#: Seconds for a script whose test says nothing else.
+#: Seconds for the script of a test that sets no time limit.
 DEFAULT_TIMEOUT = 1800.0
 # When time is up, the script is interrupted again and again: its `finally` may hang, too, or start a
 # machine.
@@ -36,7 +36,7 @@ def run_test(
     runner: Runner | None = None,
     acceleration: Acceleration | None = None,
 ) -> TestResult:
-    """Boot the test's machines, run its script, and report; everything started is ended again.
+    """Boot the machines of a test, and run its script. Every started process is ended again.
 
     :param spec: the test.
     :param state_dir: as for `session`.
@@ -45,7 +45,7 @@ def run_test(
     :param timeout: seconds for the script.
     :param runner: as for `session`.
     :param acceleration: as for `session`.
-    :returns: passed, failed or broken; `TestResult.check` turns the last two into errors.
+    :returns: passed, failed or broken; `TestResult.check` raises an error for the last two.
     :raises TestError: the script is not Python; nothing was started.
     :raises NixgenError: as `session`.
     """
@@ -66,7 +66,7 @@ def run_test(
             failure = _timed_out(timeout, script_lines(spec.script, error))
         else:
             if failure is not None and journal.elapsed >= timeout:
-                # Off the main thread: what failed is whatever waited for a machine that was cut off.
+                # Not in the main thread: the step that failed waited for a machine that was killed.
                 failure = _timed_out(timeout, failure.lines)
         return TestResult(
             name=spec.name,
@@ -88,15 +88,15 @@ def _timed_out(seconds: float, lines: tuple[tuple[int, str], ...]) -> Failure:
 
 
 class _TimeUpError(BaseException):
-    """Not an Exception, so that a script's own ``except`` does not swallow it."""
+    """The time is up. No `Exception`, so that no ``except`` of the script catches it."""
 
 
 @contextlib.contextmanager
 def _time_limit(seconds: float, guests: tuple[QemuGuest, ...]) -> Iterator[None]:
     """End the block after ``seconds``.
 
-    In the main thread a signal interrupts anything, an endless loop of the script too. Elsewhere the
-    machines are cut off, which ends any step that waits for one.
+    In the main thread a signal interrupts it, even in an endless loop. In another thread the machines
+    are killed, which ends every step that waits for one.
     """
     if threading.current_thread() is not threading.main_thread():
         ended = threading.Event()

@@ -1,4 +1,4 @@
-"""The machines of one test: cabled and ready to boot, and nothing left of them afterwards."""
+"""The machines of a test, connected and ready to boot. Nothing of them outlives the session."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ __all__ = ["Session", "session"]
 
 @frozen(kw_only=True)
 class Session:
-    """A test's machines, off until something starts them. Made by `session`.
+    """The machines of a test, which are off at first; `session` makes one.
 
-    :param driver: all machines together, as a script sees them.
+    :param driver: all machines together, for a script.
     :param journal: records the steps of the script.
     :param guests: the machines as processes, in the order of the nodes.
     :param acceleration: of every guest.
@@ -48,11 +48,11 @@ class Session:
     acceleration: Acceleration
 
     def symbols(self) -> dict[str, Any]:
-        """The global names of a script; an interactive session takes them as its local names."""
+        """The global names of a script, which are also the names of an interactive session."""
         return symbols(self.driver, self.journal)
 
     def reports(self) -> tuple[MachineReport, ...]:
-        """Boot times and the last console lines of all machines."""
+        """The boot times and last console lines of all machines."""
         return tuple(
             MachineReport(
                 name=guest.name, boot_seconds=guest.boot_seconds, console_tail=guest.console_tail()
@@ -71,15 +71,15 @@ def session(
     runner: Runner | None = None,
     acceleration: Acceleration | None = None,
 ) -> Iterator[Session]:
-    """The machines of a test, for the block and no longer.
+    """The machines of a test, for one ``with`` block.
 
     :param spec: the test.
     :param state_dir: for files that outlive a run: ``store/`` (disks of closures) and ``out/TEST/``
         (console logs, screenshots, copied files; emptied when the test starts again).
-    :param observe: told of every step and every console line.
+    :param observe: receives every step and every console line.
     :param keep: leave the machines' own disks in ``out/TEST/``.
-    :param runner: of QEMU's probe and of squashfs-tools.
-    :param acceleration: None finds out which one works.
+    :param runner: runs the probe of QEMU, and squashfs-tools.
+    :param acceleration: of all machines; None finds out which one works.
     :raises StoreError: a store path is missing, or the disks cannot be written.
     :raises MissingToolError: QEMU or squashfs-tools are not installed.
     """
@@ -94,7 +94,7 @@ def session(
     out_dir = _fresh(state_dir / "out" / spec.name)
     journal = Journal(observe)
     with contextlib.ExitStack() as stack:
-        # Left in reverse: machines end before their cables and disks go.
+        # The stack unwinds in reverse: machines end before their cables and disks are removed.
         scratch = out_dir if keep else stack.enter_context(_scratch(state_dir))
         links = _cabling(spec, stack)
         host = Host(
@@ -117,7 +117,7 @@ def session(
 
 
 def _cabling(spec: TestSpec, stack: contextlib.ExitStack) -> dict[str, tuple[Link, ...]]:
-    """A switch per vlan, running, and each node's cables in the order of its vlans."""
+    """Start a switch for each vlan, and connect the machines, in the order of their vlans."""
     vlans = {vlan for node in spec.nodes for vlan in node.vlans}
     switches = {vlan: Switch(vlan) for vlan in sorted(vlans)}
     links = {
@@ -136,7 +136,7 @@ def _power_off(guests: tuple[QemuGuest, ...]) -> None:
 
 @contextlib.contextmanager
 def _scratch(state_dir: Path) -> Iterator[Path]:
-    """A directory for the machines' disks; those of runs that were killed are removed."""
+    """A folder for the machines' disks. The folders of killed runs are removed."""
     for left in state_dir.glob("run-*-*"):
         owner = left.name.split("-")[1]
         if owner.isdecimal() and not Path("/proc", owner).exists():
@@ -150,7 +150,7 @@ def _scratch(state_dir: Path) -> Iterator[Path]:
 def _fresh(directory: Path) -> Path:
     try:
         if directory.exists():
-            # Renamed first: a run that is killed here must not leave half of the old results.
+            # Renamed first, because a run may be killed here, and half of the results would mislead.
             old = directory.with_name(f".{directory.name}.{os.getpid()}.{time.monotonic_ns()}")
             directory.rename(old)
             shutil.rmtree(old, ignore_errors=True)
