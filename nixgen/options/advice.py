@@ -36,7 +36,9 @@ _WORDS = ("example", "1", "0", "a", "00:00", "2026-01-01", "example.service", "h
 
 
 def advice(value: Any, wanted: Type) -> str | None:
-    """``write 5432``, ``did you mean 'debug'?`` or ``for example [True]``; None when nothing comes to mind."""
+    """``write 5432``, ``did you mean 'debug'?`` or ``for example [True]``; None when nothing comes
+    to mind.
+    """
     for written, converted in _conversions(value):
         if answer(converted, wanted).verdict is Verdict.FITS:
             return f"write {written}"

@@ -27,8 +27,8 @@ _WORDS = 200
 class Findings:
     """The faults that a check found.
 
-    :param problems: values that NixOS would refuse.
-    :param notes: values that NixOS accepts with a warning, such as options with a new name.
+    :param problems: Values that NixOS would refuse.
+    :param notes: Values that NixOS accepts with a warning, such as options with a new name.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -38,8 +38,8 @@ class Findings:
 def check_definitions(definitions: Iterable[Definition], stub: Stub) -> Findings:
     """Every certain fault, in the order of the definitions.
 
-    :param definitions: the options that the project sets.
-    :param stub: the list of options.
+    :param definitions: The options that the project sets.
+    :param stub: The list of options.
     """
     problems: list[Problem] = []
     notes: list[Problem] = []

@@ -26,7 +26,7 @@ Names = tuple[str, ...]
 class _Way:
     """A path through the tree of options.
 
-    :param cost: how much the path differs from the given one; 0 if every name is the same.
+    :param cost: How much the path differs from the given one; 0 if every name is the same.
     """
 
     cost: float
@@ -40,8 +40,8 @@ def closest(path: Sequence[str], root: Node) -> tuple[str, ...]:
     ``services.postgres.enable`` has a misspelt name, ``postgresql.enable`` lacks its beginning, and
     ``services.openssh.port`` lies further down in the tree.
 
-    :param path: the names in the path of an option that does not exist.
-    :param root: the top of the tree of options.
+    :param path: The names in the path of an option that does not exist.
+    :param root: The top of the tree of options.
     """
     names = tuple(path)
     ways: Iterable[Names] = ()

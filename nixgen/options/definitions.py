@@ -18,14 +18,14 @@ _Layer = Machine | Environment | Overlay
 class Definition:
     """One option that the project sets.
 
-    :param model_path: the model path of the value, such as
+    :param model_path: The model path of the value, such as
         ``machines.web.options['services.nginx.enable']``.
-    :param path: the names in the path of the option, without quotes.
-    :param value: the value that the project gives.
-    :param where: the user's ``file:line`` at which the model with the option begins.
-    :param keys: the keys that lead from the model to the value, as written.
-    :param extended: the machine has Nix modules that are missing from the list of options, so it may
-        have further options.
+    :param path: The names in the path of the option, without quotes.
+    :param value: The value that the project gives.
+    :param where: The user's ``file:line`` at which the model with the option begins.
+    :param keys: The keys that lead from the model to the value, as written.
+    :param extended: The machine has Nix modules that are missing from the list of options, so it
+        may have further options.
     """
 
     model_path: str
@@ -39,7 +39,7 @@ class Definition:
 def modules(project: Project) -> tuple[str, ...]:
     """The paths of all Nix modules of a project, sorted.
 
-    :param project: the project.
+    :param project: The project.
     """
     layers: list[_Layer] = [
         *project.machines,
@@ -54,8 +54,8 @@ def definitions(
 ) -> Iterator[Definition]:
     """Every option that machines, environments and overlays set.
 
-    :param project: the project.
-    :param knows: whether the list of options has the options that a module declares.
+    :param project: The project.
+    :param knows: Whether the list of options has the options that a module declares.
     """
 
     def extended(*layers: _Layer) -> bool:

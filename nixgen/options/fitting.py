@@ -1,7 +1,8 @@
-"""Whether a value fits an option, with three answers: it does, it does not, that cannot be said.
+"""Check whether a value fits an option. There are three verdicts: it fits, it differs, or it is not
+certain.
 
-What lib/types.nix of nixpkgs checks is checked here, less where the descriptions do not tell everything. Only what is
-certain to be refused gets the second answer.
+The checks are those of lib/types.nix of nixpkgs, as far as the descriptions of the types tell them.
+A value differs only when NixOS is certain to refuse it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ __all__ = ["Answer", "Misfit", "Reason", "Verdict", "answer", "answer_at"]
 
 
 class Verdict(enum.IntEnum):
-    """Of several alternatives the highest counts, of several parts the lowest."""
+    """A verdict on a value. Among the alternatives of a type the highest verdict counts, among the
+    parts of a value the lowest.
+    """
 
     DIFFERS = 0
     UNSURE = 1
@@ -49,21 +52,29 @@ class Verdict(enum.IntEnum):
 
 
 class Reason(enum.Enum):
-    """Why something cannot be set to a value."""
+    """The reason why an option cannot have a value."""
 
+    #: The value has another type.
     TYPE = enum.auto()
-    #: there is no such option
+    #: No option has this name.
     UNKNOWN = enum.auto()
-    #: it is a set of options, or has none below it
+    #: The path leads to a set of options, or to a place below an option without suboptions.
     PLACE = enum.auto()
+    #: Only NixOS itself sets the option.
     READ_ONLY = enum.auto()
+    #: The option existed in older releases.
     REMOVED = enum.auto()
 
 
 @attrs.frozen
 class Misfit:
-    """:param at: the way from where the value was given: names, and positions in lists.
-    :param type: what is wanted there, for `Reason.TYPE` and for a place below an option.
+    """A part of a value that an option refuses.
+
+    :param reason: The reason of the refusal.
+    :param at: Names and list indices that lead from the given value to the part.
+    :param value: The refused part.
+    :param type: Type of the option there, for `Reason.TYPE` and for a place below an option.
+    :param node: Option or set of options that the part was given to.
     """
 
     reason: Reason
@@ -75,8 +86,11 @@ class Misfit:
 
 @attrs.frozen
 class Answer:
-    """:param misfits: all of them when the value does not fit, none otherwise.
-    :param renamed: the ways to options that were set by an old name, with the new one.
+    """The verdict on a value, with its reasons.
+
+    :param verdict: Verdict on the whole value.
+    :param misfits: All refused parts when the value differs, otherwise none.
+    :param renamed: Place and new name of each option that was set by an old name.
     """
 
     verdict: Verdict
@@ -86,13 +100,18 @@ class Answer:
 
 _FITS = Answer(Verdict.FITS)
 _UNSURE = Answer(Verdict.UNSURE)
-#: for an alternative, whose misfit is told of the whole type
+#: The answer of an alternative, whose misfit is reported for the whole type.
 _DIFFERS = Answer(Verdict.DIFFERS)
 _ANSWERS = {True: _FITS, None: _UNSURE, False: _DIFFERS}
 
 
 def answer_at(value: Any, node: Node, at: tuple[str | int, ...] = ()) -> Answer:
-    """Whether ``value`` can be given to what ``node`` is: an option, or a set of options."""
+    """Check a value against an option, or a set against a set of options.
+
+    :param value: Value that was given.
+    :param node: Option or set of options.
+    :param at: Place of the value within the given one.
+    """
     value = bare(value)
     if node.removed is not None:
         return Answer(Verdict.DIFFERS, (Misfit(Reason.REMOVED, at, value, node=node),))
@@ -113,16 +132,19 @@ def answer_at(value: Any, node: Node, at: tuple[str | int, ...] = ()) -> Answer:
 def answer(
     value: Any, wanted: Type, node: Node | None = None, at: tuple[str | int, ...] = ()
 ) -> Answer:
-    """Whether ``value`` is of a type.
+    """Check a value against a type.
 
-    :param node: has the options below, when the type is one of submodules.
+    :param value: Value that was given.
+    :param wanted: Type that it should have.
+    :param node: Option of that type. It holds the suboptions when the type has submodules.
+    :param at: Place of the value within the given one.
     """
     value = bare(value)
-    answers = [_of(alternative, value, node, at) for alternative in wanted.alternatives]
+    answers = [_fit(alternative, value, node, at) for alternative in wanted.alternatives]
     best = max(answers, key=lambda found: found.verdict, default=_DIFFERS)
     if best.verdict is not Verdict.DIFFERS:
         return best
-    # a fault inside says more than that the whole is wrong, if it is clear which alternative was meant
+    # a fault inside is more precise than a fault of the whole, if only one alternative can be meant
     inner = [found for found in answers if found.misfits]
     if len({tuple(misfit.at for misfit in found.misfits) for found in inner}) == 1:
         return inner[0]
@@ -136,7 +158,7 @@ def _all(answers: Iterable[Answer]) -> Answer:
     return Answer(verdict, misfits, tuple(name for one in found for name in one.renamed))
 
 
-def _of(
+def _fit(
     alternative: Alternative, value: Any, node: Node | None, at: tuple[str | int, ...]
 ) -> Answer:
     here = kind(value)
@@ -177,7 +199,7 @@ def _of(
             return _tagged(value, here, choices, node, at)
 
 
-# what has parts
+# values with parts
 
 
 def _list(
@@ -194,7 +216,7 @@ def _list(
 
 
 def _set(value: Any, here: Kind, member: Callable[[str, Any], Answer]) -> Answer:
-    if here is Kind.DERIVATION:  # is a set, too
+    if here is Kind.DERIVATION:  # a derivation is a set, too
         return _UNSURE
     if here is not Kind.SET:
         return _DIFFERS
@@ -246,9 +268,9 @@ def _declared(
     freeform: Type | None = None,
     module: bool = False,
 ) -> Answer:
-    """Each member by what is declared for it, and the rest by the freeform type.
+    """Check each member against its option, and the others against the freeform type.
 
-    :param module: may have what modules have beside the values of options.
+    :param module: True when the value may have the parts of a module, such as ``imports``.
     """
     answers, rest = _apart(value, node, at)
     if module and _STRUCTURE & set(rest):
@@ -264,7 +286,9 @@ def _declared(
 def _apart(
     value: Mapping[str, Any], node: Node, at: tuple[str | int, ...]
 ) -> tuple[list[Answer], dict[str, Any]]:
-    """The answers of what is declared, and what is not, wherever it lies below sets of options."""
+    """The answers of the members that are options, and the other members, also those in sets of
+    options.
+    """
     answers: list[Answer] = []
     rest: dict[str, Any] = {}
     for name, content in value.items():

@@ -1,8 +1,9 @@
-"""Reading what NixOS says of a type: ``null or list of string``, ``attribute set of (submodule)``.
+"""Parse NixOS's descriptions of types: ``null or list of string``, ``attribute set of
+(submodule)``.
 
-Descriptions are put together by lib/types.nix of nixpkgs. Since 22.11 it writes parentheses where phrases would be
-ambiguous, and no plurals; before, ``list of null or strings`` may be a list or not. So every reading is collected, and
-a description with none is `Unknown` as a whole.
+lib/types.nix of nixpkgs composes the descriptions. Since 22.11 it writes parentheses where phrases
+would be ambiguous, and no plurals. Before, ``list of null or strings`` has two readings: a list, or
+null or a list. So the parser collects all readings. A description without any is `Unknown`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Alternatives = tuple[Alternative, ...]
 _INTEGER = Number(integers=True)
 _FLOAT = Number(floats=True)
 _NUMBER = Number(integers=True, floats=True)
-# lib.types.singleLineStr takes away one newline at the end
+# lib.types.singleLineStr removes one newline at the end
 _SINGLE_LINE = String(pattern="[^\n\r]*\n?")
 
 _NOUNS: dict[str, Alternative] = {
@@ -88,7 +89,7 @@ _NOUNS: dict[str, Alternative] = {
     "attribute-tagged union": Tagged(),
     "submodule": Submodule(),
     "impossible (empty enum)": Enum(values=()),
-    # data of any shape; a set of them may hold packages, too
+    # data of any shape; a set of these may hold packages, too
     "CDN value": Anything(),
     "JSON value": Anything(),
     "Json value": Anything(),
@@ -97,7 +98,7 @@ _NOUNS: dict[str, Alternative] = {
     "YAML value": Anything(),
     "Yaml value": Anything(),
     "TOML value": NoNull(),
-    # known as one phrase, not as a type
+    # known phrases for types that cannot be checked
     **dict.fromkeys(
         (
             "Elixir value",
@@ -136,14 +137,18 @@ _IDENTIFIER = r'[A-Za-z_][\w\'-]*|"[^"]*"'
 
 @cache
 def parse(words: str) -> Type:
-    """What a description allows. Parentheses around all of it say nothing, and are left out."""
+    """Parse a description. Parentheses around the whole description have no meaning and are left
+    out.
+
+    :param words: The description.
+    """
     inner = _inside(words)
     return Type(words, _read(words) or (Unknown(),)) if inner is None else parse(inner)
 
 
 @cache
 def _read(words: str) -> Alternatives | None:
-    """The alternatives of every reading; None when there is none."""
+    """The alternatives of all readings; None when there is no reading."""
     noun = _NOUNS.get(words)
     if noun is not None:
         return (noun,)
@@ -157,7 +162,9 @@ def _read(words: str) -> Alternatives | None:
 
 
 def _disjunctions(words: str) -> Iterator[Alternative]:
-    """``A or B``, and ``A or B convertible to it``, at each ``or`` outside of parentheses and quotes."""
+    """Read ``A or B`` and ``A or B convertible to it``, at each ``or`` outside of parentheses and
+    quotes.
+    """
     body = words.removesuffix(" convertible to it")
     for place in _places_of_or(body):
         left = _read(body[:place].removesuffix(","))
@@ -183,12 +190,12 @@ def _places_of_or(words: str) -> Iterator[int]:
                 places.append(at)
     if depth == 0 and not quoted:
         yield from places
-    else:  # a pattern has a lone one of them
+    else:  # a pattern holds a lone parenthesis or quote
         yield from (found.start() for found in re.finditer(" or ", words))
 
 
 def _element(words: str) -> Iterator[Type]:
-    """What follows ``of``: trees before 22.11 add an s to it, whatever it is."""
+    """Read the type after ``of``. Trees before 22.11 add an s to any type there."""
     for phrase in (words, words.removesuffix("s")):
         if _read(phrase):
             yield parse(phrase)
@@ -233,7 +240,7 @@ def _parenthesised(match: re.Match[str]) -> Alternatives:
 
 
 def _inside(words: str) -> str | None:
-    """What a pair of parentheses around all of the words holds."""
+    """The words inside a pair of parentheses around all of the words; None without such a pair."""
     if not words.startswith("(") or not words.endswith(")") or words in _NOUNS:
         return None
     depth = 0
@@ -279,7 +286,7 @@ def _between(**kinds: bool) -> Callable[[re.Match[str]], Alternatives]:
 
 
 def _atom(match: re.Match[str]) -> Alternatives:
-    """``atom (null, bool or string)``, and what pkgs-lib/formats.nix says after it."""
+    """Read ``atom (null, bool or string)``, with the suffixes of pkgs-lib/formats.nix."""
     words = re.split(r", or |, | or ", match[1])
     if not all(word in _WORDS for word in words):
         return ()
@@ -292,7 +299,7 @@ def _atom(match: re.Match[str]) -> Alternatives:
 
 
 def _without_separators(match: re.Match[str]) -> Alternatives:
-    """lib.types.passwdEntry."""
+    """Read the description of ``lib.types.passwdEntry``."""
     match _read(match[1]):
         case (String(pattern=None),):
             return (String(pattern="[^\n:]*"),)

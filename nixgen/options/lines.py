@@ -13,10 +13,10 @@ __all__ = ["line_of"]
 def line_of(where: str, keys: Sequence[str | int]) -> str:
     """The ``file:line`` of the innermost key that the call at ``where`` has as a literal string.
 
-    :param where: the ``file:line`` at which the call of a model's constructor begins.
-    :param keys: the keys from the outermost dict to the value. Each key is searched behind the key
+    :param where: The ``file:line`` at which the call of a model's constructor begins.
+    :param keys: The keys from the outermost dict to the value. Each key is searched behind the key
         before it, and positions in lists are skipped.
-    :returns: the place of the key; ``where`` itself if no key is found.
+    :returns: The place of the key; ``where`` itself if no key is found.
     """
     file, _, number = where.rpartition(":")
     try:

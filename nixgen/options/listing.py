@@ -1,4 +1,6 @@
-"""Lists of options: what option-list.nix finds in a tree, and the options.json of NixOS's documentation."""
+"""Readers of option lists: the output of option-list.nix, and the options.json of NixOS's
+documentation.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from nixgen.errors import InputError
 from nixgen.options.stub import Declaration
 from nixgen.options.tree import ITEM, is_placeholder
 
-__all__ = ["of_documentation", "of_tree", "option_list_nix"]
+__all__ = ["documented_options", "option_list_nix", "options_of_tree"]
 
 # lib.modules.doRename, in DocBook until 22.05, and in Markdown
 _ALIAS = re.compile(r"Alias of (?:<option>(.*)</option>|\{option\}`(.*)`)\.\s*", re.DOTALL)
@@ -25,12 +27,15 @@ _ANYTHING = "unspecified value"
 
 
 def option_list_nix() -> Path:
-    """The function in Nix that lists a tree's options."""
+    """Path of the Nix function that lists the options of a tree."""
     return Path(__file__).with_name("option-list.nix")
 
 
-def of_tree(document: Mapping[str, Any]) -> Iterator[Declaration]:
-    """From the output of option-list.nix."""
+def options_of_tree(document: Mapping[str, Any]) -> Iterator[Declaration]:
+    """Read the output of option-list.nix.
+
+    :param document: The output, parsed.
+    """
     reasons = {
         found[1]: " ".join(found[2].split())
         for text in document["reasons"]
@@ -50,10 +55,12 @@ def of_tree(document: Mapping[str, Any]) -> Iterator[Declaration]:
         yield Declaration(path=tuple(place["path"]), freeform=place["type"])
 
 
-def of_documentation(path: Path) -> tuple[Declaration, ...]:
-    """From an options.json, as nixos/release.nix builds it: an object of options by name, or a list of them.
+def documented_options(path: Path) -> tuple[Declaration, ...]:
+    """Read an options.json, as nixos/release.nix builds it: an object of options by name, or a list
+    of options.
 
-    :raises InputError: it cannot be read, or is something else.
+    :param path: Path of the file.
+    :raises InputError: The file cannot be read, or is no list of options.
     """
     try:
         options = json.loads(path.read_bytes())
@@ -88,7 +95,9 @@ def of_documentation(path: Path) -> tuple[Declaration, ...]:
 
 
 def _open_places(options: list[Declaration]) -> Iterator[Declaration]:
-    """Until 22.05, descriptions do not tell which submodules take more than they declare. So all of them may."""
+    """Declare all submodules open when the list is of 22.05 or older: its descriptions do not say
+    which submodules accept members that they do not declare.
+    """
     if any(option.type and "open submodule" in option.type for option in options):
         return
     paths = {option.path for option in options}
@@ -103,7 +112,7 @@ def _open_places(options: list[Declaration]) -> Iterator[Declaration]:
 
 
 def _end_of_choices(path: tuple[str, ...], start: int) -> int:
-    """Where the names and positions end that the user chooses, from ``start`` on."""
+    """The index behind the names and list positions that the user chooses, from ``start`` on."""
     while start < len(path) and (path[start] == ITEM or is_placeholder(path[start])):
         start += 1
     return start

@@ -1,7 +1,8 @@
-"""POSIX extended regular expressions, as Nix's ``builtins.match`` reads them, said in Python's own.
+"""Match POSIX extended regular expressions as Nix's ``builtins.match`` does, by Python's engine.
 
-Nix uses std::regex of libstdc++ on bytes: a dot also matches a newline, a backslash in brackets is a backslash, and the
-whole text has to match. What the two engines might read differently is refused, not guessed.
+Nix uses std::regex of libstdc++ on bytes: a dot also matches a newline, a backslash in brackets is
+a backslash, and the whole text has to match. Patterns that the two engines may read differently are
+not translated.
 """
 
 from __future__ import annotations
@@ -31,12 +32,16 @@ _BOUNDS = re.compile(r"\{\d+(,\d*)?\}")
 _NAMED = re.compile(r"\[:(\w+):\]")
 
 
-class _UnsaidError(Exception):
-    """The pattern has something that is not certain to mean the same in Python."""
+class _AmbiguousError(Exception):
+    """A pattern has a part that may mean something else in Python."""
 
 
 def matches(pattern: str, text: str) -> bool | None:
-    """Whether the whole of ``text`` matches; None when that cannot be said."""
+    """Decide if a pattern matches a whole text; None when Nix may decide differently.
+
+    :param pattern: POSIX extended regular expression.
+    :param text: Text to match.
+    """
     compiled = _compiled(pattern)
     if compiled is None:
         return None
@@ -50,7 +55,7 @@ def matches(pattern: str, text: str) -> bool | None:
 def _compiled(pattern: str) -> re.Pattern[bytes] | None:
     try:
         return re.compile(_translated(pattern).encode(), re.DOTALL)
-    except (_UnsaidError, re.error):
+    except (_AmbiguousError, re.error):
         return None
 
 
@@ -64,31 +69,31 @@ def _translated(pattern: str) -> str:
 
 
 def _piece(pattern: str, at: int) -> tuple[str, int]:
-    """One element of the pattern as Python writes it, and where the next begins."""
+    """Translate one element of a pattern. The second value is the index of the next element."""
     character = pattern[at]
     if character == "[":
         return _bracket(pattern, at)
     if character == "\\":
         escaped = pattern[at + 1 : at + 2]
         if not escaped or escaped.isalnum():  # \d and \w are Perl's, \1 refers back
-            raise _UnsaidError
+            raise _AmbiguousError
         return re.escape(escaped), at + 2
     if character == "{":
         bounds = _BOUNDS.match(pattern, at)
         if bounds is None:
-            raise _UnsaidError
+            raise _AmbiguousError
         return bounds[0], bounds.end()
     if character in _ANCHORS:
         return _ANCHORS[character], at + 1
     if pattern[at : at + 2] in {"(?", "*?", "+?", "??", "**", "++", "*+", "?+"}:
-        raise _UnsaidError
+        raise _AmbiguousError
     if character in ".()|*+?":
         return character, at + 1
     return re.escape(character), at + 1
 
 
 def _bracket(pattern: str, at: int) -> tuple[str, int]:
-    """``[…]``: in it only ``]``, ``-``, ``^`` and ``[:class:]`` are special."""
+    """Translate ``[…]``, in which only ``]``, ``-``, ``^`` and ``[:class:]`` are special."""
     at += 1
     members = ["["]
     if pattern[at : at + 1] == "^":
@@ -102,22 +107,22 @@ def _bracket(pattern: str, at: int) -> tuple[str, int]:
         if character == "[":
             named = _NAMED.match(pattern, at)
             if named is None and pattern[at + 1 : at + 2] in {".", "=", ":"}:
-                raise _UnsaidError
+                raise _AmbiguousError
             if named is not None:
                 if named[1] not in _CLASSES:
-                    raise _UnsaidError
+                    raise _AmbiguousError
                 members.append(_CLASSES[named[1]])
                 at = named.end()
                 continue
         end = pattern[at + 2 : at + 3]
         if pattern[at + 1 : at + 2] == "-" and end and end != "]":
             if end == "[" or character == "-" or character > end or not end.isascii():
-                raise _UnsaidError
+                raise _AmbiguousError
             members.append(f"{re.escape(character)}-{re.escape(end)}")
             at += 3
             continue
         if not character.isascii():  # several bytes, each a member
-            raise _UnsaidError
+            raise _AmbiguousError
         members.append(re.escape(character))
         at += 1
-    raise _UnsaidError
+    raise _AmbiguousError

@@ -32,9 +32,9 @@ _INPUT = "nixpkgs"
 class ProjectOptions:
     """The list of options of one project.
 
-    :param root: the folder of the project.
-    :param project: the models of the project.
-    :param inputs: a function that reads the pins, called only when they are needed.
+    :param root: The folder of the project.
+    :param project: The models of the project.
+    :param inputs: A function that reads the pins, called only when they are needed.
     """
 
     root: Path
@@ -49,7 +49,7 @@ class ProjectOptions:
     def stub(self) -> Stub | None:
         """The list of options; None if the project has no list.
 
-        :raises LockError: the list is unreadable.
+        :raises LockError: The list is unreadable.
         """
         from nixgen.options.stub import Stub
 
@@ -58,9 +58,9 @@ class ProjectOptions:
     def write(self, stub: Stub) -> bool:
         """Write the list of options beside infra.py.
 
-        :param stub: the new list.
-        :returns: whether the file changed.
-        :raises StoreError: the disk is full, read-only or not ours.
+        :param stub: The new list.
+        :returns: Whether the file changed.
+        :raises StoreError: The disk is full, read-only or not ours.
         """
         text = stub.text().encode()
         changed = not self.path.exists() or self.path.read_bytes() != text
@@ -92,7 +92,7 @@ class ProjectOptions:
 
         The result is empty without a list, and for a list that was made from NixOS's documentation.
 
-        :raises LockError: the list or flake-inputs.json is missing or wrong.
+        :raises LockError: The list or flake-inputs.json is missing or wrong.
         """
         if self.stub is None or not self.stub.provenance.complete:
             return ()
@@ -100,7 +100,9 @@ class ProjectOptions:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The values that NixOS would refuse, with places relative to the project; empty without a list."""
+        """The values that NixOS would refuse, with places relative to the project; empty without a
+        list.
+        """
         return tuple(map(self._placed, self._findings.problems)) if self._findings else ()
 
     @property
@@ -111,7 +113,7 @@ class ProjectOptions:
     def require_sound(self) -> None:
         """Report problems now, and not only after an evaluation.
 
-        :raises ModelError: there are problems.
+        :raises ModelError: There are problems.
         """
         problems = self.problems
         if problems:

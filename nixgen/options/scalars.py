@@ -1,4 +1,7 @@
-"""Whether a value that has no parts is of a type: True, False, or None when that cannot be said."""
+"""Check values without parts against types: True, False, or None when it is not certain.
+
+Each function takes a value, its kind, and the wanted type.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ __all__ = ["has_null", "is_member", "is_number", "is_package", "is_path", "is_st
 
 
 def is_number(value: Any, here: Kind, wanted: Number) -> bool:
+    """Decide if a value is a number in the wanted range."""
     allowed = {Kind.INTEGER: wanted.integers, Kind.FLOAT: wanted.floats}
     return (
         allowed.get(here, False)
@@ -22,16 +26,18 @@ def is_number(value: Any, here: Kind, wanted: Number) -> bool:
 
 
 def is_string(value: Any, here: Kind, wanted: String) -> bool | None:
+    """Decide if a value is a string that the wanted pattern matches."""
     if here is Kind.STRING:
         if wanted.vague:
             return None
         return wanted.pattern is None or posix.matches(wanted.pattern, value)
     if here is Kind.TEXT:
         return None if wanted.vague or wanted.pattern is not None else True
-    return None if here is Kind.STORE_PATH else False  # Nix may have a path there, or its text
+    return None if here is Kind.STORE_PATH else False  # it may be a path in Nix, or text
 
 
 def is_member(value: Any, here: Kind, wanted: Enum) -> bool | None:
+    """Decide if a value is one of the wanted values."""
     for member in wanted.values:
         if member == value and isinstance(member, bool) == isinstance(value, bool):
             return True
@@ -50,6 +56,7 @@ def is_member(value: Any, here: Kind, wanted: Enum) -> bool | None:
 
 
 def is_path(value: Any, here: Kind, wanted: Path) -> bool | None:
+    """Decide if a value is a path of the wanted kind."""
     if here in {Kind.STRING, Kind.TEXT}:
         slash = starts_with_slash(value)
         if wanted.absolute is not None and wanted.absolute != slash:
@@ -61,9 +68,10 @@ def is_path(value: Any, here: Kind, wanted: Path) -> bool | None:
 
 
 def is_package(value: Any, here: Kind) -> bool | None:
+    """Decide if a value is a package."""
     if here in {Kind.DERIVATION, Kind.STORE_PATH}:
         return True
-    if here is Kind.TEXT:  # the path of a file in a package is none
+    if here is Kind.TEXT:  # the path of a file in a package is no package
         return len(value.parts) == 1 and not isinstance(value.parts[0], str)
     if here is Kind.STRING:
         return None if starts_with_slash(value) else False
@@ -71,7 +79,7 @@ def is_package(value: Any, here: Kind) -> bool | None:
 
 
 def _coerces(value: Any, here: Kind) -> bool | None:
-    """Whether Nix may make a path of a list (as trees before 23.05 do) or a set."""
+    """Decide if Nix may convert a list to a path, as trees before 23.05 do, or a set."""
     if here is Kind.LIST and value:
         first = bare(value[0])
         return None if starts_with_slash(first) or kind(first) is Kind.DERIVATION else False
@@ -81,7 +89,10 @@ def _coerces(value: Any, here: Kind) -> bool | None:
 
 
 def has_null(value: Any) -> bool:
-    """Whether there is a null anywhere in it."""
+    """Decide if a value is null or holds a null.
+
+    :param value: Value with all its parts.
+    """
     value = bare(value)
     match kind(value):
         case Kind.NULL:

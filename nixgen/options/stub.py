@@ -1,8 +1,9 @@
-"""nixos-options.json: the options of a tree, committed beside the project (schema ``nixgen/options/1``).
+"""The file nixos-options.json: the options of a NixOS tree, committed beside the project (schema
+``nixgen/options/1``).
 
-The tree of options is nested as in Nix. A leaf is the number of its type; an option with options below it is an object
-that has its type under the empty name. Numbers come from the descriptions themselves, so that a new type in one release
-changes no other line.
+The options are nested as in Nix. A leaf is the number of its type. An option with suboptions is an
+object that has its type under the empty name. The numbers are hashes of the descriptions, so a new
+type in one release changes no other line.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ __all__ = ["SCHEMA", "Declaration", "Provenance", "Stub"]
 
 SCHEMA = "nixgen/options/1"
 
-#: for errors; `nixgen.options.project` says where it is
+#: The name in errors; `nixgen.options.project` knows the path.
 _NAME = "nixos-options.json"
-#: names that no option has, for what an object says of itself
+#: Names that no option has, for the types of an object itself.
 _TYPE = ""
 _FREEFORM = "..."
-#: objects longer than this have a line for each member
+#: Longer objects have a line for each member.
 _LINE = 320
 
 
@@ -42,12 +43,18 @@ def _frozen(value: Mapping[str, str]) -> Mapping[str, str]:
 
 @attrs.frozen(kw_only=True)
 class Declaration:
-    """An option, as a list of options tells of it.
+    """An option in a list of options.
 
-    :param path: with ``<name>`` and ``*`` for what the user chooses.
-    :param type: its description; None for the freeform type of a submodule at that path, when ``freeform`` is given.
-    :param removed: why there is no such option any more; empty when nobody says.
-    :param renamed: the path of the option that this is an old name of.
+    :param path: Path of the option, with ``<name>`` and ``*`` for names and positions that the user
+        chooses.
+    :param type: Description of the type. None when this declares only the freeform type of a
+        submodule.
+    :param freeform: Description of the submodule's freeform type. None (the default) when it has
+        none.
+    :param read_only: True when only NixOS itself sets the option. False is the default.
+    :param removed: Reason why the option was removed; empty when the list gives none. None (the
+        default) for an option that exists.
+    :param renamed: Path of the option's new name. None (the default) when this is no old name.
     """
 
     path: tuple[str, ...]
@@ -60,12 +67,15 @@ class Declaration:
 
 @attrs.frozen(kw_only=True)
 class Provenance:
-    """Where a list of options comes from.
+    """The source of a list of options.
 
-    :param release: of the tree, such as ``20.09``; None when the list does not say.
-    :param pin: the hash or revision of the project's nixpkgs that was read; None for another tree, or a file.
-    :param complete: it has internal and old options, too; a documentation's list has not.
-    :param modules: file of the project → SHA-256, of the Nix modules that were read with the tree.
+    :param release: Release of the tree, such as ``20.09``. None when the list does not name it.
+    :param pin: Hash or revision of the project's nixpkgs that was read. None for another tree, or a
+        file.
+    :param complete: True (the default) when the list has internal and old options, too. The list of
+        NixOS's documentation has none.
+    :param modules: SHA-256 of each Nix module of the project that was read with the tree, by its
+        path.
     """
 
     release: str | None = None
@@ -74,10 +84,10 @@ class Provenance:
     modules: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen, hash=False)
 
     def stale(self, pin: str | None, modules: Mapping[str, str]) -> tuple[str, ...]:
-        """Why the list may be another one than that of what is pinned now; empty when it is the same.
+        """The reasons why the list may not be that of the pinned nixpkgs. Empty when it is.
 
-        :param pin: of nixpkgs, as it was given for ``pin``.
-        :param modules: the project's Nix modules as they are, as in ``modules``.
+        :param pin: Hash or revision of the pinned nixpkgs.
+        :param modules: SHA-256 of each Nix module of the project now, by its path.
         """
         reasons = []
         if self.pin is None:
@@ -96,7 +106,16 @@ class Provenance:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Stub:
-    """The options that a project's values are checked against."""
+    """The options that the values of a project are checked against.
+
+    :param provenance: Source of the list.
+    :param count: Number of options.
+    :param types: Description of each type, by its number.
+    :param tree: Types of the options, nested as the options are.
+    :param read_only: Printed paths of the options that only NixOS sets.
+    :param renamed: New name of each old option.
+    :param removed: Reason of each removal, by the printed path.
+    """
 
     provenance: Provenance
     count: int
@@ -108,7 +127,11 @@ class Stub:
 
     @classmethod
     def of(cls, declarations: Iterable[Declaration], provenance: Provenance) -> Stub:
-        """What later declarations say of the same path does not count."""
+        """Make the document of a list of options. The first declaration of a path counts.
+
+        :param declarations: The options.
+        :param provenance: Source of the list.
+        """
         known = tuple(declarations)
         numbers = _numbers(
             words for item in known for words in (item.type, item.freeform) if words is not None
@@ -132,9 +155,10 @@ class Stub:
 
     @classmethod
     def read(cls, path: Path) -> Stub | None:
-        """None when there is no such file.
+        """Read a document. None when the file does not exist.
 
-        :raises LockError: it is not JSON, or of another schema.
+        :param path: Path of the file.
+        :raises LockError: The file is not JSON, or has another schema.
         """
         try:
             with paused_collector():
@@ -163,7 +187,7 @@ class Stub:
             raise _unreadable(path, f"is incomplete: {error}") from error
 
     def text(self) -> str:
-        """The document: sorted, and with lines of a length that a diff can show."""
+        """The text of the document: sorted, in lines short enough for a diff."""
         source = attrs.asdict(
             self.provenance, filter=lambda _, value: value not in (None, {}, True), recurse=False
         )
@@ -189,7 +213,8 @@ class Stub:
     def described(self, number: int) -> str:
         """The description of a type.
 
-        :raises LockError: the file was edited, or merged badly.
+        :param number: Number of the type.
+        :raises LockError: The document has no such type: it was edited, or merged badly.
         """
         try:
             return self.types[str(number)]
@@ -197,7 +222,9 @@ class Stub:
             raise _unreadable(Path(_NAME), f"has no type {number}") from None
 
     def options(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        """The path of every option that still is one, and the description of its type; sorted."""
+        """Yield the path of each option that was not removed, with the description of its type. The
+        paths are sorted.
+        """
         for path, number in _walk(self.tree, ()):
             if show(path) not in self.removed:
                 yield path, self.described(number)
@@ -205,7 +232,7 @@ class Stub:
 
 @attrs.frozen(eq=False)
 class _Place:
-    """A `Node` of the document."""
+    """An option or a set of options of the document, as a `Node`."""
 
     _stub: Stub
     _content: Mapping[str, Any] | int
@@ -279,7 +306,7 @@ def _unreadable(path: Path, why: str) -> LockError:
 
 
 def _numbers(descriptions: Iterable[str]) -> Mapping[str, int]:
-    """Each description with a number of at most five digits."""
+    """Give each description a number of at most five digits."""
     taken: set[int] = set()
     numbers = {}
     for words in sorted(set(descriptions)):
@@ -292,14 +319,14 @@ def _numbers(descriptions: Iterable[str]) -> Mapping[str, int]:
 
 
 def _put(tree: dict[str, Any], path: tuple[str, ...], number: int) -> bool:
-    """Whether there was nothing."""
+    """Put a number at a path, if the path is free. True when it was free."""
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
     return tree.setdefault(path[-1], number) is number
 
 
 def _folded(tree: dict[str, Any]) -> Any:
-    """Sorted, with a bare number for what has nothing below it."""
+    """Sort a tree, and replace each option without suboptions by its number."""
     if tree.keys() == {_TYPE}:
         return tree[_TYPE]
     return {
@@ -319,7 +346,7 @@ def _any(_name: str) -> bool:
 def _walk(
     tree: Mapping[str, Any], path: tuple[str, ...], *, follow: Callable[[str], bool] = _any
 ) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Every option with the number of its type, sorted by where they lie."""
+    """Yield each option with the number of its type, in the order of the tree."""
     rest = [(path, tree)]
     while rest:
         at, members = rest.pop()
@@ -336,7 +363,7 @@ def _walk(
 
 
 def _lines(value: Any, indent: str) -> Iterator[str]:
-    """JSON whose objects are split over lines as far as they are too long for one."""
+    """Yield lines of JSON. Objects that are too long for one line are split."""
     short = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     split = isinstance(value, dict) and value and (len(indent) < 2 or len(short) > _LINE)
     if not split:

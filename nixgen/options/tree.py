@@ -20,7 +20,7 @@ _KEYWORDS = frozenset({"assert", "else", "if", "in", "inherit", "let", "or", "re
 def is_placeholder(name: str) -> bool:
     """Whether a name has the form ``<name>``, which matches any name in a set.
 
-    :param name: the name.
+    :param name: The name.
     """
     return name.startswith("<") and name.endswith(">")
 
@@ -28,7 +28,7 @@ def is_placeholder(name: str) -> bool:
 def show(path: tuple[str, ...]) -> str:
     """A path as Nix writes it, such as ``services.nginx.virtualHosts."example.org".root``.
 
-    :param path: the names in the path, without quotes.
+    :param path: The names in the path, without quotes.
     """
     return ".".join(map(_part, path))
 
@@ -73,7 +73,7 @@ class Node(Protocol):
     def child(self, name: str) -> Node | None:
         """The node below with exactly this name, or None.
 
-        :param name: the name.
+        :param name: The name.
         """
         ...
 

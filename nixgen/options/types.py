@@ -1,8 +1,9 @@
 """Types of NixOS options, as far as their descriptions tell.
 
-A description such as ``null or list of string`` becomes a `Type`: alternatives, of which a value has to fit one. A
-description that can be read in more than one way (trees before 22.11 write no parentheses) has the alternatives of every
-reading, so that nothing is called wrong that one of them allows.
+A description such as ``null or list of string`` becomes a `Type`: alternatives, of which a value
+has to fit one. A description that can be read in more than one way (trees before 22.11 write no
+parentheses) has the alternatives of every reading, so that nothing is called wrong that one of them
+allows.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ __all__ = [
 class Type:
     """The type of an option.
 
-    :param words: the description that NixOS gives.
-    :param alternatives: a value has to fit one of them.
+    :param words: The description that NixOS gives.
+    :param alternatives: A value has to fit one of them.
     """
 
     words: str
@@ -86,8 +87,8 @@ class Number:
 
 @attrs.frozen(kw_only=True)
 class String:
-    """:param pattern: a POSIX extended regular expression that the whole string matches.
-    :param vague: there are further conditions, which the description does not say exactly.
+    """:param pattern: A POSIX extended regular expression that the whole string matches.
+    :param vague: There are further conditions, which the description does not say exactly.
     """
 
     pattern: str | None = None
@@ -96,7 +97,7 @@ class String:
 
 @attrs.frozen(kw_only=True)
 class Path:
-    """:param absolute: whether it has to be; None when both are right. Likewise ``in_store``."""
+    """:param absolute: Whether it has to be; None when both are right. Likewise ``in_store``."""
 
     absolute: bool | None = None
     in_store: bool | None = None
@@ -109,7 +110,9 @@ class Package:
 
 @attrs.frozen(kw_only=True)
 class Enum:
-    """:param unsaid: kinds of values, in Nix's words, of which some are allowed that the description does not name."""
+    """:param unsaid: Kinds of values, in Nix's words, of which some are allowed that the
+    description does not name.
+    """
 
     values: tuple[str | int | bool, ...]
     unsaid: frozenset[str] = frozenset()
@@ -131,7 +134,7 @@ class AttrsOf:
 class Submodule:
     """Options of its own, which the option list has below this one.
 
-    :param freeform: the type of a set of all that is not declared, when such is allowed.
+    :param freeform: The type of a set of all that is not declared, when such is allowed.
     """
 
     freeform: Type | None = None
@@ -153,7 +156,7 @@ class Function:
 class Perhaps:
     """A type whose values NixOS converts, so only NixOS can tell whether the result fits.
 
-    :param type: the type of the values before they are converted.
+    :param type: The type of the values before they are converted.
     """
 
     type: Type

@@ -33,7 +33,7 @@ class Kind(enum.Enum):
 def kind(value: Any) -> Kind:
     """The kind of a value.
 
-    :param value: a value of a model.
+    :param value: A value of a model.
     """
     match value:
         case None:
@@ -63,7 +63,7 @@ def kind(value: Any) -> Kind:
 def bare(value: Any) -> Any:
     """A value without the properties around it, such as `mk_force`, which no type looks at.
 
-    :param value: a value of a model.
+    :param value: A value of a model.
     """
     while isinstance(value, Property):
         value = value.value
@@ -73,7 +73,7 @@ def bare(value: Any) -> Any:
 def starts_with_slash(value: Any) -> bool:
     """Whether a string or `Text` begins like an absolute path. Every reference does.
 
-    :param value: a value of a model.
+    :param value: A value of a model.
     """
     if isinstance(value, Text):
         first = value.parts[0] if value.parts else ""
@@ -84,7 +84,7 @@ def starts_with_slash(value: Any) -> bool:
 def value_text(value: Any) -> str:
     """A value with its type, short enough for a message, such as ``str 'yes'``.
 
-    :param value: a value of a model.
+    :param value: A value of a model.
     """
     match value:
         case None | bool():

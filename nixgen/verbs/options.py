@@ -15,7 +15,7 @@ import attrs
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate.values import json_value
 from nixgen.errors import EvaluationError, UsageError
-from nixgen.options.listing import of_documentation, of_tree, option_list_nix
+from nixgen.options.listing import documented_options, option_list_nix, options_of_tree
 from nixgen.options.project import FILE
 from nixgen.options.stub import Provenance, Stub
 from nixgen.options.tree import show
@@ -79,7 +79,7 @@ def read_tree(
             pin=None if _INPUT in overrides else pin,
             modules=workspace.options.modules,
         )
-        return Stub.of(of_tree(found), provenance)
+        return Stub.of(options_of_tree(found), provenance)
 
     try:
         return ask(reasons=True)
@@ -94,7 +94,7 @@ def read_documentation(file: Path) -> Stub:
     :param file: its options.json.
     :raises InputError: the file is no options.json.
     """
-    return Stub.of(of_documentation(file), Provenance(complete=False))
+    return Stub.of(documented_options(file), Provenance(complete=False))
 
 
 @attrs.frozen

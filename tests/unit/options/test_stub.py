@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nixgen.errors import InputError, LockError
-from nixgen.options.listing import of_documentation, of_tree
+from nixgen.options.listing import documented_options, options_of_tree
 from nixgen.options.stub import Declaration, Provenance, Stub
 
 DECLARATIONS = [
@@ -147,7 +147,7 @@ def test_no_file_is_no_stub(tmp_path: Path) -> None:
 
 
 def test_a_tree() -> None:
-    found = of_tree(
+    found = options_of_tree(
         {
             "release": "20.09",
             "options": [
@@ -195,7 +195,7 @@ OLD = [
 def test_a_documentation(tmp_path: Path, *, as_list: bool) -> None:
     path = tmp_path / "options.json"
     path.write_text(json.dumps(OLD if as_list else {".".join(o["loc"]): o for o in OLD}))
-    found = of_documentation(path)
+    found = documented_options(path)
     assert [item.path for item in found if item.type] == [
         ("a", "list"),
         ("a", "list", "*", "x"),
@@ -220,7 +220,7 @@ def test_a_newer_documentation_tells_which_submodules_are_open(tmp_path: Path) -
             [*OLD, entry("o", "open submodule of attribute set of string"), entry("o.x", "path")]
         )
     )
-    assert not any(item.freeform for item in of_documentation(path))
+    assert not any(item.freeform for item in documented_options(path))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_other_files_are_refused(tmp_path: Path, name: str, content: str, said: 
     path = tmp_path / name
     path.write_text(content)
     with pytest.raises(InputError) as caught:
-        of_documentation(path)
+        documented_options(path)
     assert said in f"{caught.value.message} {caught.value.hint}"
     with pytest.raises(InputError, match="cannot read"):
-        of_documentation(tmp_path / "missing.json")
+        documented_options(tmp_path / "missing.json")
