@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,8 +35,6 @@ VERBS = (
     "completion",
 )
 
-
-_INTERRUPTED = 130
 
 # Newer versions of typer have a click of their own, so the exception is taken from typer's exports.
 _ClickException: Any = typer.BadParameter.__mro__[2]
@@ -114,15 +111,15 @@ def _command_status(arguments: Sequence[str]) -> int:
     except _ClickException as error:
         return _report(_usage_error(error), own, as_json=as_json)
     except (typer.Abort, KeyboardInterrupt):
-        return _interrupted()
+        return streams.print_interrupted()
     except NixgenError as error:
         if debug:
             import traceback
 
             traceback.print_exception(error)
         return _report(error, own, as_json=as_json)
-    if result == _INTERRUPTED:  # newer versions of typer catch Ctrl-C themselves
-        return _interrupted()
+    if result == streams.INTERRUPTED:  # newer versions of typer catch Ctrl-C themselves
+        return streams.print_interrupted()
     return result if isinstance(result, int) else 0
 
 
@@ -184,11 +181,3 @@ class _Interruption:
             os.write(2, b"cleaning up; once more to leave everything as it is\n")
         else:
             raise KeyboardInterrupt
-
-
-def _interrupted() -> int:
-    print(
-        "interrupted; everything finished so far is kept, run the command again to go on",
-        file=sys.stderr,
-    )
-    return _INTERRUPTED

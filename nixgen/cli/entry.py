@@ -19,11 +19,7 @@ def main() -> None:
     try:
         status = _run(sys.argv[1:])
     except KeyboardInterrupt:  # while still loading
-        print(
-            "interrupted; everything finished so far is kept, run the command again to go on",
-            file=sys.stderr,
-        )
-        status = 130
+        status = streams.print_interrupted()
     sys.exit(streams.finish(status))
 
 

@@ -10,11 +10,20 @@ import io
 import os
 import sys
 
-__all__ = ["finish", "prepare", "stdout_is_broken", "write_text"]
+__all__ = [
+    "INTERRUPTED",
+    "finish",
+    "prepare",
+    "print_interrupted",
+    "stdout_is_broken",
+    "write_text",
+]
 
 #: The work may be done, but its result did not reach its reader.
 _CUT_OFF = 1
 _OUTSIDE = 3
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C or SIGTERM ended."""
 
 
 def prepare() -> None:
@@ -77,6 +86,15 @@ def finish(status: int) -> int:
         print(f"error: cannot write to standard output: {error.strerror}", file=sys.stderr)
         return status or _OUTSIDE
     return status
+
+
+def print_interrupted() -> int:
+    """Print that the command was interrupted, and return its exit status."""
+    print(
+        "interrupted; everything finished so far is kept, run the command again to go on",
+        file=sys.stderr,
+    )
+    return INTERRUPTED
 
 
 def _discard() -> None:

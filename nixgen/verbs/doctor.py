@@ -27,17 +27,19 @@ class Finding:
     """The result of one check.
 
     :param name: what was checked.
-    :param ok: whether it can be used.
     :param detail: what was found, or what is wrong.
     :param needed_for: what does not work without it. Required things say ``everything``.
     :param mend: the command that repairs it; None when nothing is wrong.
+    :ivar ok: whether nothing is wrong.
     """
 
     name: str
-    ok: bool
     detail: str
     needed_for: str
     mend: str | None = None
+    ok: bool = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.mend is None, takes_self=True)
+    )
 
     @property
     def required(self) -> bool:
@@ -75,7 +77,6 @@ def _version(*argv: str) -> str | None:
 def _python(_folder: Path) -> Iterator[Finding]:
     yield Finding(
         name="Python",
-        ok=sys.version_info >= (3, 11),
         detail=sys.version.split()[0],
         needed_for=EVERYTHING,
         mend=None if sys.version_info >= (3, 11) else "apt-get install python3",
@@ -87,18 +88,16 @@ def _nix(_folder: Path) -> Iterator[Finding]:
     if version is None:
         yield Finding(
             name="Nix",
-            ok=False,
             detail="not found",
             needed_for=EVERYTHING,
             mend="apt-get install nix-bin",
         )
         return
-    yield Finding(name="Nix", ok=True, detail=version, needed_for=EVERYTHING)
+    yield Finding(name="Nix", detail=version, needed_for=EVERYTHING)
     refused = access.refusal()
     how = "written directly" if access.writes_directly() else "through the daemon"
     yield Finding(
         name="Nix store",
-        ok=refused is None,
         detail=refused.message if refused else how,
         needed_for=EVERYTHING,
         mend=refused.remedy if refused else None,
@@ -109,18 +108,17 @@ def _mirror(_folder: Path) -> Iterator[Finding]:
     given = os.environ.get("NIXGEN_DEBIAN_MIRROR")
     lists = list(Path("/var/lib/apt/lists").glob("*_Packages*"))
     apt = shutil.which("apt-get")
+    mend = None
     if given:
-        detail, ok, mend = "from NIXGEN_DEBIAN_MIRROR", True, None
+        detail = "from NIXGEN_DEBIAN_MIRROR"
     elif not apt:
-        detail, ok = "no apt, and NIXGEN_DEBIAN_MIRROR is not set", False
+        detail = "no apt, and NIXGEN_DEBIAN_MIRROR is not set"
         mend = "export NIXGEN_DEBIAN_MIRROR=<the URL of a Debian mirror, ending in /debian>"
     elif not lists:
-        detail, ok, mend = "apt has no package lists yet", False, "apt-get update"
+        detail, mend = "apt has no package lists yet", "apt-get update"
     else:
-        detail, ok, mend = f"from apt ({len(lists)} package lists)", True, None
-    yield Finding(
-        name="Debian mirror", ok=ok, detail=detail, needed_for="the debian base", mend=mend
-    )
+        detail = f"from apt ({len(lists)} package lists)"
+    yield Finding(name="Debian mirror", detail=detail, needed_for="the debian base", mend=mend)
 
 
 def _programs(_folder: Path) -> Iterator[Finding]:
@@ -129,7 +127,6 @@ def _programs(_folder: Path) -> Iterator[Finding]:
         version = path and (_version(program, "--version") or _version(program, "-version"))
         yield Finding(
             name=program,
-            ok=path is not None,
             detail=version or path or "not found",
             needed_for=purpose,
             mend=None if path else f"apt-get install {APT_PACKAGES[program]}",
@@ -144,7 +141,6 @@ def _formatter(_folder: Path) -> Iterator[Finding]:
         trouble = error.message
     yield Finding(
         name="nixfmt",
-        ok=trouble is None,
         detail=trouble or _version("nixfmt", "--version") or "of RFC 166",
         needed_for="nixgen fmt",
         mend="nix profile install nixpkgs#nixfmt" if trouble else None,
@@ -158,30 +154,19 @@ def _acceleration(_folder: Path) -> Iterator[Finding]:
         flags = []
     usable = os.access("/dev/kvm", os.R_OK | os.W_OK) and bool({"vmx", "svm"} & set(flags))
     yield Finding(
-        name="KVM",
-        ok=True,  # machines boot without it, about ten times slower
+        name="KVM",  # nothing is wrong without it: machines boot, about ten times slower
         detail="looks usable" if usable else "not usable: machines run under software emulation",
         needed_for="faster tests",
     )
 
 
 def _engine(_folder: Path) -> Iterator[Finding]:
-    for engine in ("podman", "docker"):
-        path = shutil.which(engine)
-        if path:
-            yield Finding(
-                name="container engine",
-                ok=True,
-                detail=_version(engine, "--version") or path,
-                needed_for="running images",
-            )
-            return
+    path = shutil.which("podman") or shutil.which("docker")
     yield Finding(
         name="container engine",
-        ok=False,
-        detail="neither podman nor docker",
+        detail=(_version(path, "--version") or path) if path else "neither podman nor docker",
         needed_for="running images",
-        mend="apt-get install podman",
+        mend=None if path else "apt-get install podman",
     )
 
 
@@ -191,7 +176,6 @@ def _emulator(_folder: Path) -> Iterator[Finding]:
     ok = installed()
     yield Finding(
         name="S3 emulator",
-        ok=ok,
         detail="moto" if ok else "not installed",
         needed_for="nixgen cache serve --embedded",
         mend=None if ok else "pip install 'nixgen[emulator]'",
@@ -208,7 +192,6 @@ def _builders(folder: Path) -> Iterator[Finding]:
     if path is None:
         yield Finding(
             name="ssh",
-            ok=False,
             detail="not found",
             needed_for=_REMOTE,
             mend=f"apt-get install {APT_PACKAGES['ssh']}",
@@ -233,9 +216,7 @@ def _unusable_key(machine: BuildMachine) -> Finding | None:
         if not shared:
             return None
         wrong, mend = f"others can read {machine.key}", f"chmod 600 {machine.key}"
-    return Finding(
-        name=f"builder {machine.name}", ok=False, detail=wrong, needed_for=_REMOTE, mend=mend
-    )
+    return Finding(name=f"builder {machine.name}", detail=wrong, needed_for=_REMOTE, mend=mend)
 
 
 def _answer(machine: BuildMachine) -> Finding:
@@ -249,7 +230,6 @@ def _answer(machine: BuildMachine) -> Finding:
             detail = done.text.strip() if ok else machine.error(done.stderr_tail()).message
     return Finding(
         name=f"builder {machine.name}",
-        ok=ok,
         detail=detail,
         needed_for=_REMOTE,
         mend=None if ok else machine.trial,
@@ -258,21 +238,15 @@ def _answer(machine: BuildMachine) -> Finding:
 
 def _space(folder: Path) -> Iterator[Finding]:
     for place in dict.fromkeys((Path("/nix") if Path("/nix").exists() else Path("/"), folder)):
+        mend: str | None = f"mkdir -p {place}"
         try:
             free = shutil.disk_usage(place).free
         except OSError as error:
-            yield Finding(
-                name=f"space in {place}", ok=False, detail=str(error), needed_for=EVERYTHING
-            )
-            continue
-        enough = free > 2 * _GIB
-        yield Finding(
-            name=f"space in {place}",
-            ok=enough,
-            detail=f"{free / _GIB:.1f} GiB free",
-            needed_for=EVERYTHING,
-            mend=None if enough else "nix-collect-garbage",
-        )
+            detail = str(error)
+        else:
+            detail = f"{free / _GIB:.1f} GiB free"
+            mend = None if free > 2 * _GIB else "nix-collect-garbage"
+        yield Finding(name=f"space in {place}", detail=detail, needed_for=EVERYTHING, mend=mend)
 
 
 _LOOKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (

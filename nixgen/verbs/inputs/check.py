@@ -14,7 +14,7 @@ from nixgen.documents.inputs import DEBIAN, Pin, described, missing_marks
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.messages.events import Event
 from nixgen.driver.tools.fetching import Fetched, fetch_tree
-from nixgen.errors import LockError, MissingToolError, NixgenError, OutsideError
+from nixgen.errors import LockError, MissingToolError, OutsideError
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.generate import plan_generated
 from nixgen.project.workspace import Workspace
@@ -88,12 +88,11 @@ def check_flake(workspace: Workspace) -> Checked | None:
 
 
 def _debian(workspace: Workspace, pin: Pin) -> Checked:
-    update = f"nixgen inputs update {pin.name}"
     try:
         if gaps := lacking(workspace, pin):
-            return Checked(name=pin.name, state="differs", detail="; ".join(gaps), mend=update)
+            return _differing(pin, *gaps)
     except LockError as error:
-        return Checked(name=pin.name, state="differs", detail=error.message, mend=update)
+        return _differing(pin, error.message)
     locked = lock_summary(workspace)
     counts = ", ".join(f"{counted['packages']} packages of {of}" for of, counted in locked.items())
     return Checked(
@@ -103,8 +102,7 @@ def _debian(workspace: Workspace, pin: Pin) -> Checked:
 
 def _tree(workspace: Workspace, pin: Pin, cache: Path, observe: Callable[[Event], None]) -> Checked:
     if not pin.is_locked:
-        update = f"nixgen inputs update {pin.name}"
-        return Checked(name=pin.name, state="differs", detail="it is not pinned yet", mend=update)
+        return _differing(pin, "it is not pinned yet")
     reference = {k: v for k, v in pin.locked.items() if k not in {"narHash", "lastModified"}}
     try:
         found = fetch_tree(
@@ -119,26 +117,19 @@ def _tree(workspace: Workspace, pin: Pin, cache: Path, observe: Callable[[Event]
     except MissingToolError:
         raise  # this computer lacks something; the input may be sound
     except (OutsideError, LockError) as error:
-        return _unreachable(pin, error)
-    commit = pin.fields.get("rev")
-    to = f" --to {commit}" if commit else ""
-    wrong = [*_differences(pin, found)]
-    if wrong:
-        return Checked(
-            name=pin.name,
-            state="differs",
-            detail="; ".join(wrong),
-            mend=f"nixgen inputs update {pin.name}{to}",
-        )
+        detail = ": ".join([error.message, *error.details[-1:]])
+        return Checked(name=pin.name, state="unreachable", detail=detail)
+    if wrong := [*_differences(pin, found)]:
+        return _differing(pin, *wrong, to=pin.fields.get("rev"))
     return Checked(name=pin.name, state="ok", detail=described(pin.fields))
 
 
-def _unreachable(pin: Pin, error: NixgenError) -> Checked:
+def _differing(pin: Pin, *differences: str, to: str | None = None) -> Checked:
     return Checked(
         name=pin.name,
-        state="unreachable",
-        detail=": ".join([error.message, *error.details[-1:]]),
-        mend=None,
+        state="differs",
+        detail="; ".join(differences),
+        mend=f"nixgen inputs update {pin.name}{f' --to {to}' if to else ''}",
     )
 
 

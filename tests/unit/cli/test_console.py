@@ -235,14 +235,13 @@ def test_findings_of_doctor_end_with_one_command(capsys: Capture) -> None:
     missing = [
         Finding(
             name=name,
-            ok=False,
             detail="not found",
             needed_for="everything",
             mend=f"apt-get install {package}",
         )
         for name, package in (("Nix", "nix-bin"), ("QEMU", "qemu-system-x86"))
     ]
-    fine = Finding(name="Python", ok=True, detail="3.11.2", needed_for="everything")
+    fine = Finding(name="Python", detail="3.11.2", needed_for="everything")
     console.print_findings([fine, *missing])
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "ok      Python  3.11.2"
