@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from nixgen.driver.build.builders import Builders, BuildMachine, ask_version
+from nixgen.driver.build.builders import Builders, BuildMachine
 from nixgen.driver.commands import access
 from nixgen.driver.tools.formatting import Formatter
 from nixgen.errors import NixgenError
@@ -222,7 +222,7 @@ def _unusable_key(machine: BuildMachine) -> Finding | None:
 def _answer(machine: BuildMachine) -> Finding:
     with tempfile.TemporaryDirectory(prefix="nixgen-doctor-") as known:
         try:
-            done = SubprocessRunner().run(ask_version(machine, Path(known)))
+            done = SubprocessRunner().run(machine.ask_version(Path(known)))
         except NixgenError as error:
             detail, ok = error.message, False
         else:

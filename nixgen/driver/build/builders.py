@@ -22,7 +22,7 @@ from attrs import frozen
 from nixgen.errors import BuilderError, UsageError, closest
 from nixgen.programs.command import Command
 
-__all__ = ["BuildMachine", "Builders", "ask_version"]
+__all__ = ["BuildMachine", "Builders"]
 
 _ADDRESS = re.compile(
     r"(?:(?:ssh|ssh-ng)://)?(?P<destination>(?:[^@/\s]+@)?(?P<host>[^@:/?\s]+))(?::(?P<port>[0-9]+))?(?:\?.*)?"
@@ -148,9 +148,27 @@ class BuildMachine:
     @property
     def trial(self) -> str:
         """A shell command that tests the connection, for a person to run."""
+        return shlex.join(self._ssh())
+
+    def _ssh(self, *options: str) -> tuple[str, ...]:
+        """The command that logs in and asks for Nix's version."""
         key = ("-i", self.key) if self.key else ()
         port = ("-p", str(self.port)) if self.port else ()
-        return shlex.join(("ssh", *key, *port, self.destination, "nix-store", "--version"))
+        return ("ssh", *options, *key, *port, self.destination, "nix-store", "--version")
+
+    def ask_version(self, folder: Path) -> Command:
+        """The command that logs in as Nix does, and asks for Nix's version.
+
+        :param folder: a folder for the file of known hosts, which must exist as long as the command
+            runs.
+        """
+        options = ["-x", "-a", *os.environ.get("NIX_SSHOPTS", "").split(), *_SSH_OPTIONS]
+        if self.host_key:
+            known = folder / "known_hosts"
+            known.write_text(f"{self.name} {self.host_key}\n")
+            options += [f"-oUserKnownHostsFile={known}", f"-oHostKeyAlias={self.name}"]
+        # The deadline is for a login that hangs. ssh itself gives up on a machine that is away.
+        return Command(argv=self._ssh(*options), deadline=120)
 
     def error(self, words: Iterable[str], *, where: str = "") -> BuilderError:
         """The error of a machine that cannot be used.
@@ -281,26 +299,3 @@ def _ssh_host(machine: BuildMachine) -> str:
     if machine.host_key:
         lines.append(f"  HostKeyAlias {name}")
     return "\n".join((*lines, ""))
-
-
-def ask_version(machine: BuildMachine, folder: Path) -> Command:
-    """The command that logs in as Nix does, and asks for Nix's version.
-
-    :param machine: the remote builder.
-    :param folder: a folder for the file of known hosts, which must exist as long as the command runs.
-    """
-    words = os.environ.get("NIX_SSHOPTS", "").split()
-    if machine.host_key:
-        known = folder / "known_hosts"
-        known.write_text(f"{machine.name} {machine.host_key}\n")
-        words += [f"-oUserKnownHostsFile={known}", f"-oHostKeyAlias={machine.name}"]
-    if machine.key:
-        words += ["-i", machine.key]
-    if machine.port:
-        words += ["-p", str(machine.port)]
-    return Command(
-        argv=(
-            "ssh", "-x", "-a", *words, *_SSH_OPTIONS, machine.destination, "nix-store", "--version",
-        ),
-        deadline=120,  # for a login that hangs; ssh gives up by itself when the machine is away
-    )  # fmt: skip

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from attrs import frozen
 
@@ -23,6 +24,7 @@ __all__ = [
     "MIRRORS_VARIABLE",
     "NixOptions",
     "add_root",
+    "evaluate",
     "evaluate_function",
     "is_noise",
     "path_info",
@@ -135,6 +137,20 @@ def _group_exists(name: str) -> bool:
     return True
 
 
+def evaluate(
+    options: NixOptions, *words: str, variables: Mapping[str, str] = MappingProxyType({})
+) -> Command:
+    """Evaluate an expression completely, and print its value.
+
+    :param options: the settings of Nix.
+    :param words: further words of the command line.
+    :param variables: additions to the environment.
+    """
+    # --show-trace costs nothing as long as nothing fails; only the trace names targets and lines
+    argv = ("nix-instantiate", "--eval", "--strict", *options.arguments, "--show-trace", *words)
+    return Command(argv=argv, env=variables)
+
+
 def evaluate_function(
     options: NixOptions, *, file: Path, arguments: Mapping[str, object]
 ) -> Command:
@@ -144,23 +160,12 @@ def evaluate_function(
     :param file: a Nix file whose value is a function.
     :param arguments: its argument.
     """
-    return Command(
-        argv=(
-            "nix-instantiate",
-            "--eval",
-            "--strict",
-            "--json",
-            "--show-trace",  # costs nothing as long as nothing fails
-            *options.arguments,
-            "--argstr",
-            "file",
-            str(file.absolute()),
-            "--argstr",
-            "arguments",
-            json.dumps(dict(arguments), ensure_ascii=False),
-            "--expr",
-            "{ file, arguments }: import (/. + file) (builtins.fromJSON arguments)",
-        )
+    return evaluate(
+        options,
+        "--json",
+        *("--argstr", "file", str(file.absolute())),
+        *("--argstr", "arguments", json.dumps(dict(arguments), ensure_ascii=False)),
+        *("--expr", "{ file, arguments }: import (/. + file) (builtins.fromJSON arguments)"),
     )
 
 

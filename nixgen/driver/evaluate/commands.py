@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.commands.nix import NixOptions, evaluate
 from nixgen.driver.evaluate.tree import Tree
 from nixgen.programs.command import Command
 
@@ -37,19 +37,12 @@ def report_targets(
     :param token: a word that no other trace contains.
     :param variables: additions to the environment, beside those of the tree.
     """
-    return Command(
-        argv=(
-            "nix-instantiate",
-            "--eval",
-            "--strict",
-            "--read-write-mode",
-            *options.arguments,
-            # costs nothing as long as nothing is wrong
-            "--show-trace",
-            *tree_call("report.nix", tree, attrs),
-            *("--argstr", "token", token),
-        ),
-        env={**tree.variables, **variables},
+    return evaluate(
+        options,
+        "--read-write-mode",
+        *tree_call("report.nix", tree, attrs),
+        *("--argstr", "token", token),
+        variables={**tree.variables, **variables},
     )
 
 

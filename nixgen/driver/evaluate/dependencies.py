@@ -20,10 +20,12 @@ from nixgen.driver.evaluate.mentions import Mentions, find_mentions
 
 __all__ = ["Dependencies", "DependencyGraph"]
 
-#: A folder with more than this is no part of a project, but a home directory or somebody's nixpkgs.
+#: The largest folder that counts with its content. A larger one is no part of a project, but a home
+#: directory or a nixpkgs.
 _MOST_ENTRIES = 10_000
 _MOST_BYTES = 1 << 29
-#: A file larger than this counts by its size and time: reading it would take longer than to evaluate.
+#: The largest file that counts with its content. A larger one counts by its size and time, because
+#: reading it would take longer than the evaluation.
 _LARGE_FILE = 1 << 26
 
 
@@ -121,7 +123,7 @@ class DependencyGraph:
             _add(digest, f"{node.kind} {self._relative(node.name)}", visit.digest)
             doubts += visit.doubts
         if any(node.kind == "nix" and not _is_in(node.name, self.generated) for node in visits):
-            # A file written by hand can ask for its own path, as in `toString ./.`; a generated one does not.
+            # A file written by hand may use its own path, as in `toString ./.`; a generated one does not.
             _add(digest, "root", os.fsencode(self.root))
         return Dependencies(
             digest=digest.digest(),
@@ -275,7 +277,7 @@ def _paths(visits: Mapping[_Node, _Visit]) -> frozenset[str]:
 
 
 def _resolved(path: str, folder: str) -> str:
-    # by its letters, as Nix does: a/../b is b, whatever a is
+    # as text, like Nix: a/../b is b even if a is a link
     return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))  # noqa: PTH111, PTH118
 
 

@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.commands.nix import NixOptions, evaluate
 from nixgen.driver.evaluate import Blame, Ending, Tree, refusal
 from nixgen.driver.evaluate.commands import tree_call
-from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
 
 __all__ = ["evaluate_documents"]
@@ -34,20 +33,8 @@ def evaluate_documents(
     :raises EvaluationError: Nix rejects one; with ``where`` as far as it can be known.
     :raises MissingToolError: there is no Nix.
     """
-    command = Command(
-        argv=(
-            "nix-instantiate",
-            "--eval",
-            "--strict",
-            "--json",
-            *options.arguments,
-            # costs nothing as long as nothing is wrong; only the trace names the target and lines
-            "--show-trace",
-            *tree_call("documents.nix", tree, attrs),
-        ),
-        env=tree.variables,
-    )
-    done = runner.run(command)
+    words = ("--json", *tree_call("documents.nix", tree, attrs))
+    done = runner.run(evaluate(options, *words, variables=tree.variables))
     if not done.ok:
         raise refusal(None, done.stderr, Ending.of_status(done.status), blame=blame)
     return tuple(json.loads(done.stdout))

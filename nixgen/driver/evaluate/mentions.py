@@ -30,15 +30,16 @@ _CODE = re.compile(
     rb"|[^a-zA-Z0-9_\#/\"'<~.+\-{}$]+|.".replace(b"SEGMENT", _SEGMENT),
     re.DOTALL,
 )
-# What starts nothing of the above, but for words and, outside of interpolations, braces: most of a file, in one step.
-# Only single characters are repeated possessively: before Python 3.11.5, a group is not repeated rightly (gh-106052).
+# Text in which none of these tokens begins, except words and, outside of interpolations, braces. It
+# skips most of a file in one step. Only single characters have possessive quantifiers: before Python
+# 3.11.5, those of groups are wrong (gh-106052).
 _DULL = (
     rb"(?:[a-zA-Z0-9_.+\-][a-zA-Z0-9_.+\-']*+(?![/:])|[^a-zA-Z0-9_.+\-/\"'<~\#$EXCEPT]++"
     rb"|\"(?:[^\"\\$/][^\"\\$]*+)?\"|\#[^\r\n]*+)*"
 )
 _DULL_OUTSIDE = re.compile(_DULL.replace(b"EXCEPT", b""))
 _DULL_INSIDE = re.compile(_DULL.replace(b"EXCEPT", b"{}"))
-# up to the end of the string, or to what is put into it
+# up to the end of the string, or to an interpolation
 _STRING = re.compile(rb"(?:[^\"\\$]|\\.|\$[^{\"\\]|\$(?=[\"\\]))*", re.DOTALL)
 _BLOCK = re.compile(rb"(?:[^'$]|\$[^{']|\$(?!\{)|''\$|'''|''\\.|'(?!'))*", re.DOTALL)
 _REST_OF_PATH = re.compile(rb"(?:SEGMENT|/)*".replace(b"SEGMENT", _SEGMENT))
@@ -57,7 +58,7 @@ _UNKNOWABLE = {
     b"importNative": "runs native code",
     b"nixPath": "reads the search path NIX_PATH",
 }
-#: common words, which mean Nix's own function only as ``builtins.exec``
+#: Common words, which are functions of Nix only after ``builtins.``.
 _QUALIFIED = frozenset({b"exec", b"fetchurl", b"path"})
 _READS_FOLDERS = frozenset({b"filterSource", b"path", b"readDir"})
 _TELLING = re.compile(

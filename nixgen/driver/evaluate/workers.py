@@ -147,7 +147,7 @@ class _Process:
         try:
             return self._evaluate(attrs, heap)
         except _NoHeap:
-            # Something limits the address space (`ulimit -v`, strict overcommitment), and not the memory alone.
+            # The address space is limited, too, by `ulimit -v` or strict overcommitment.
             return self._evaluate(attrs, {})
 
     def _evaluate(self, attrs: tuple[str, ...], heap: Mapping[str, str]) -> bool:

@@ -31,8 +31,6 @@ from nixgen.driver.messages.events import (
 from nixgen.driver.messages.refusals import (
     Blocked,
     DerivationFailed,
-    MachineUnavailable,
-    NoMachine,
     planned_builds,
     read_refusal,
 )
@@ -266,12 +264,12 @@ class EventParser:
         self.planned = self.planned or planned_builds(text)
         refusal = read_refusal(text, error=level == Level.ERROR)
         match refusal:
-            case MachineUnavailable(machine, reason):
+            case BuilderUnavailable(machine, reason):
                 words = (*filter(None, self.ssh_lines), *reason)
                 self.ssh_lines.clear()
                 return (BuilderUnavailable(machine, words),)
-            case NoMachine(drv, system, features):
-                return (BuilderMismatch(drv, system, features),)
+            case BuilderMismatch():
+                return (refusal,)
             case DerivationFailed():
                 return self._failure(refusal)
             case Blocked() | None:

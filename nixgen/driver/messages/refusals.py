@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 from attrs import frozen
 
+from nixgen.driver.messages.events import BuilderMismatch, BuilderUnavailable
+
 __all__ = [
     "Blocked",
     "DerivationFailed",
-    "MachineUnavailable",
-    "NoMachine",
     "Refusal",
     "planned_builds",
     "read_refusal",
@@ -41,32 +41,6 @@ _MISMATCH = re.compile(
 
 
 @frozen
-class MachineUnavailable:
-    """A remote builder cannot be used.
-
-    :param machine: its address.
-    :param reason: the lines of Nix.
-    """
-
-    machine: str
-    reason: tuple[str, ...]
-
-
-@frozen
-class NoMachine:
-    """No machine can build a derivation.
-
-    :param drv: the base name of the derivation.
-    :param system: the system that it needs.
-    :param features: the system features that it needs.
-    """
-
-    drv: str
-    system: str
-    features: tuple[str, ...]
-
-
-@frozen
 class DerivationFailed:
     """A derivation failed by itself.
 
@@ -90,7 +64,7 @@ class Blocked:
     drv: str
 
 
-Refusal: TypeAlias = MachineUnavailable | NoMachine | DerivationFailed | Blocked
+Refusal: TypeAlias = BuilderUnavailable | BuilderMismatch | DerivationFailed | Blocked
 
 
 def read_refusal(text: str, *, error: bool) -> Refusal | None:
@@ -100,10 +74,10 @@ def read_refusal(text: str, *, error: bool) -> Refusal | None:
     :param error: whether Nix calls it an error. Nix tells of machines at other levels.
     """
     if unavailable := _UNAVAILABLE.match(text):
-        return MachineUnavailable(unavailable[1], tuple(unavailable[2].splitlines()))
+        return BuilderUnavailable(unavailable[1], tuple(unavailable[2].splitlines()))
     if mismatch := _MISMATCH.match(text):
         drv, system, features = mismatch.groups()
-        return NoMachine(drv, system, tuple(filter(None, features.strip("[]").split(", "))))
+        return BuilderMismatch(drv, system, tuple(filter(None, features.strip("[]").split(", "))))
     failed = _FAILED.search(text) if error else None
     if failed is None:
         return None

@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import frozen
 
-from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.commands.nix import NixOptions, evaluate
 from nixgen.driver.messages.events import Event, Message
 from nixgen.driver.messages.faults import input_fault, store_fault
 from nixgen.driver.messages.inference import EventParser
@@ -64,22 +64,15 @@ def tree_command(
     :param options: the settings of Nix.
     :param cache: see `fetch_tree`.
     """
-    return Command(
-        argv=(
-            "nix-instantiate",
-            "--eval",
-            "--strict",
-            "--json",
-            "--read-write-mode",
-            *options.arguments,
-            # Ask each time which commit a branch has, and give up soon on a host that does not answer.
-            *("--option", "tarball-ttl", "0", "--option", "connect-timeout", "15"),
-            *("--log-format", "internal-json", "-v"),
-            *("--argstr", "reference", json.dumps(dict(reference), ensure_ascii=False)),
-            "--expr",
-            _EXPRESSION,
-        ),
-        env={} if cache is None else {"XDG_CACHE_HOME": str(cache)},
+    return evaluate(
+        options,
+        *("--json", "--read-write-mode"),
+        # Ask each time which commit a branch has, and give up soon on a host that does not answer.
+        *("--option", "tarball-ttl", "0", "--option", "connect-timeout", "15"),
+        *("--log-format", "internal-json", "-v"),
+        *("--argstr", "reference", json.dumps(dict(reference), ensure_ascii=False)),
+        *("--expr", _EXPRESSION),
+        variables={} if cache is None else {"XDG_CACHE_HOME": str(cache)},
     )
 
 
