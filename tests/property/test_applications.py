@@ -1,4 +1,4 @@
-"""Any sound application, on the Debian base: what a cluster would read is what the models said."""
+"""Manifests of random applications on the Debian base: a cluster reads the values of the models."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_every_application_renders_to_a_document(
             assert kinds.index("Namespace") == 0 if "Namespace" in kinds else True
 
 
-def test_programs_get_the_variables_that_were_said(
+def test_programs_get_the_variables_of_the_models(
     samples: list[Project], rendered: list[dict[str, Any]]
 ) -> None:
     for _, workload, resources in pairs(samples, rendered):
@@ -94,7 +94,7 @@ def test_programs_get_the_variables_that_were_said(
             assert set(got) - set(said) <= {"CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY", "STATE_DIRECTORY"}  # fmt: skip
 
 
-def test_what_refers_to_something_refers_to_what_is_there(
+def test_references_between_resources_lead_to_a_resource(
     samples: list[Project], rendered: list[dict[str, Any]]
 ) -> None:
     for application, workload, resources in pairs(samples, rendered):

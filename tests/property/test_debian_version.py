@@ -1,4 +1,4 @@
-"""Our order against dpkg's own, on random versions."""
+"""The order of random Debian versions is that of dpkg."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def dpkg_says(one: str, relation: str, other: str) -> bool:
 
 @settings(max_examples=120, deadline=None)
 @given(_versions, _versions)
-def test_same_order_as_dpkg(one: str, other: str) -> None:
+def test_versions_have_the_order_of_dpkg(one: str, other: str) -> None:
     assert (version_key(one) < version_key(other)) == dpkg_says(one, "lt", other)
     assert (version_key(one) == version_key(other)) == dpkg_says(one, "eq", other)

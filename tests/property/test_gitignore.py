@@ -1,4 +1,4 @@
-"""What git would add, what Python counts and what Nix copies are the same, for any tree with any .gitignore files."""
+"""git, Python and Nix choose the same files of random trees with random .gitignore files."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_git_python_and_nix_agree(holds, agree):
     holds(source_trees.CASES, lambda cases: agree(cases, with_git=True))
 
 
-def test_python_and_nix_agree_on_what_is_chosen(holds, agree):
+def test_python_and_nix_choose_the_same_files(holds, agree):
     holds(source_trees.CHOOSING_CASES, lambda cases: agree(cases, with_git=False))
 
 

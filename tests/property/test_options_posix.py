@@ -1,4 +1,4 @@
-"""The law of patterns: what `nixgen.options.posix` says of one, Nix's ``builtins.match`` says too."""
+"""`nixgen.options.posix` and Nix's ``builtins.match`` decide the same for random patterns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ PATTERNS = st.recursive(
 CASES = st.tuples(PATTERNS, st.text(CHARACTERS, max_size=5))
 
 
-def test_nix_says_the_same(holds, nix):
+def test_nix_decides_the_same(holds, nix):
     def law(cases):
         pairs = [
             syntax.AttrSet({"pattern": syntax.Str(pattern), "text": syntax.Str(text)})
@@ -65,7 +65,7 @@ def test_nix_says_the_same(holds, nix):
     holds(CASES, law)
 
 
-def test_most_can_be_said(holds):
+def test_most_patterns_are_decided(holds):
     holds(
         CASES.filter(lambda case: "\n" not in case[1]),
         lambda cases: [matches(*case) is not None for case in cases],

@@ -1,6 +1,7 @@
-"""Types put together as lib/types.nix does, described as it describes them, and any data: the answer is the type's own.
+"""Random types, described as lib/types.nix describes them, and random data: the answer is that of the
+type itself.
 
-Trees before 22.11 write descriptions that can be read in two ways; of those only that nothing right is called wrong.
+Trees before 22.11 write descriptions with two readings. For these, no value that fits may differ.
 """
 
 from __future__ import annotations
@@ -151,14 +152,14 @@ def test_since_22_11_the_answer_is_exact(shape: Shape, value: Any) -> None:
 
 @settings(max_examples=800)
 @given(SHAPES, DATA)
-def test_before_nothing_right_is_called_wrong(shape: Shape, value: Any) -> None:
+def test_before_22_11_no_fitting_value_differs(shape: Shape, value: Any) -> None:
     if shape.accepts(value):
         assert answer(value, parse(shape.old)).verdict is not Verdict.DIFFERS
 
 
 @settings(max_examples=300)
 @given(SHAPES, DATA)
-def test_what_differs_has_faults_and_nothing_else_has(shape: Shape, value: Any) -> None:
+def test_exactly_the_values_that_differ_have_faults(shape: Shape, value: Any) -> None:
     found = answer(value, parse(shape.new))
     assert bool(found.misfits) == (found.verdict is Verdict.DIFFERS)
     for misfit in found.misfits:

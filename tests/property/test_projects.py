@@ -1,4 +1,6 @@
-"""Any sound project, with hostile text in every free field, generates files that real Nix reads as what was meant."""
+"""Random sound projects with hostile text in every free field: real Nix reads the text of the models
+in the generated files.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +129,7 @@ def evaluated(tree: dict[str, bytes]) -> dict[str, object]:
 @pytest.mark.real
 @settings(max_examples=40, deadline=None)
 @given(projects())
-def test_text_stays_text(project: Project) -> None:
+def test_text_of_models_stays_text(project: Project) -> None:
     assert check(project) == ()
     tree, _ = render(lower(project))
     found = evaluated(dict(tree))
@@ -150,7 +152,7 @@ def test_text_stays_text(project: Project) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(projects())
-def test_generation_depends_on_nothing_else(project: Project) -> None:
+def test_generation_depends_on_the_models_alone(project: Project) -> None:
     first, _ = render(lower(project))
     second, _ = render(lower(project))
     assert first == second

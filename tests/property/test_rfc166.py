@@ -1,4 +1,4 @@
-"""The law of form: whatever modules are made of, nixfmt leaves it as it was printed."""
+"""nixfmt leaves random printed modules unchanged."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ MODULES = sets(st.recursive(LEAVES, extend, max_leaves=10), 1).map(
 )
 
 
-def test_modules(holds, tmp_path):
+def test_modules_have_the_form_of_nixfmt(holds, tmp_path):
     def law(modules):
         texts = [syntax.print_file(module).text for module in modules]
         formed = rfc166.formatted(texts, tmp_path / "formed")

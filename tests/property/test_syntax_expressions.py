@@ -1,7 +1,7 @@
-"""The law of parentheses: a printed expression is parsed as the tree it was printed from.
+"""Nix parses a printed expression as the tree that was printed.
 
-The reference is a printer that puts everything into parentheses and everything on one line. Nix parses both
-and shows the trees; only where they are equal did the real printer leave out none that matter.
+The reference is a printer that puts each expression into parentheses, on one line. Nix parses both
+texts and shows the trees. They are equal only if the real printer left out no parentheses that matter.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def closed(text):
     return f"{{ {', '.join(VARIABLES)} }}:\n{text}\n"
 
 
-def test_parsed_as_meant(nix, holds):
+def test_nix_parses_the_tree_that_was_printed(nix, holds):
     def law(expressions):
         texts = []
         for expression in expressions:
@@ -159,7 +159,7 @@ def test_parsed_as_meant(nix, holds):
     holds(EXPRESSIONS, law)
 
 
-def test_every_pair_of_operators(nix):
+def test_nix_parses_every_pair_of_operators_as_printed(nix):
     """Chance seldom meets the one pair whose ranks are wrong, so all of them: in each place of each other."""
     a, b, c = (syntax.Var(name) for name in ("a", "b", "pkgs"))
     inner = [
@@ -200,7 +200,7 @@ def test_every_pair_of_operators(nix):
     assert wrong == []
 
 
-def test_lines_are_clean(holds):
+def test_no_line_ends_in_a_blank(holds):
     """No tabs or blanks at a line's end, one final newline, and spans inside of the file."""
 
     def clean(expression):

@@ -1,4 +1,4 @@
-"""The law of literals: what Nix reads is what Python said."""
+"""Nix reads each printed literal as the value that Python had."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a workload becomes: text that a cluster leaves alone, and settings that follow from the service."""
+"""Workloads as manifests: escaped text, and the settings that follow from the service."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ def expanded(template: str, variables: dict[str, str]) -> str:
 
 
 @given(DOLLARS)
-def test_kubernetes_reads_the_text_that_was_meant(value: str) -> None:
+def test_kubernetes_reads_escaped_text_as_it_was_written(value: str) -> None:
     assert expanded(literal(value), {"A": "replaced"}) == value
 
 
-def test_only_dollars_that_would_be_read_are_doubled() -> None:
+def test_a_dollar_is_doubled_only_before_a_dollar_or_a_parenthesis() -> None:
     assert literal("$HOME costs 5$ ${x}") == "$HOME costs 5$ ${x}"
     assert literal("$(HOME) $$") == "$$(HOME) $$$"
 
 
 @given(st.lists(DOLLARS, min_size=1, max_size=4))
-def test_words_with_store_paths_are_read_as_they_were_meant(literals: list[str]) -> None:
+def test_words_with_store_paths_are_escaped(literals: list[str]) -> None:
     """Also where a dollar ends one piece and a parenthesis begins the next."""
     word = Text(parts=(Package("p"), *literals))
     spec = spec_of(Service("s", command=["/s"], health=CommandCheck([word])))
@@ -98,7 +98,7 @@ def spec_of(service: Service, **fields: Any) -> Spec:
     return Spec(service, **fields)
 
 
-def test_a_service_without_a_user_is_nobody_and_may_nothing() -> None:
+def test_a_service_without_a_user_runs_as_nobody_without_capabilities() -> None:
     spec = spec_of(Service("s", command=["/s"]))
     assert spec.value["securityContext"] == {
         "fsGroup": 65534,
@@ -127,7 +127,7 @@ def test_a_service_without_a_user_is_nobody_and_may_nothing() -> None:
         (User("toor", uid=0, gid=5), (0, 5)),
     ],
 )
-def test_a_pod_runs_as_its_image_does(user: User | None, ids: tuple[int, int]) -> None:
+def test_a_pod_has_the_user_of_its_image(user: User | None, ids: tuple[int, int]) -> None:
     service = Service("s", command=["/s"], user=user)
     assert identity(service) == ids
     security = spec_of(service).value["securityContext"]
@@ -138,7 +138,7 @@ def test_a_pod_runs_as_its_image_does(user: User | None, ids: tuple[int, int]) -
     assert f'User = "{ids[0]}:{ids[1]}"' in printed
 
 
-def test_what_hardening_opens_is_open_in_a_cluster_as_far_as_there_is_such_a_thing() -> None:
+def test_openings_of_hardening_apply_to_containers() -> None:
     opened = Service("s", command=["/s"], user=User("root"), hardening=Hardening.off())
     spec = spec_of(opened)
     assert spec.container["securityContext"] == {"readOnlyRootFilesystem": False}
@@ -157,7 +157,7 @@ def test_what_hardening_opens_is_open_in_a_cluster_as_far_as_there_is_such_a_thi
     assert spec_of(nested).value["securityContext"]["seccompProfile"] == {"type": "Unconfined"}
 
 
-def test_low_ports_are_the_pods_own_and_not_roots() -> None:
+def test_low_ports_are_allowed_by_a_setting_of_the_pod() -> None:
     low = Service("s", command=["/s"], ports=[Port(443), Port(80), Port(8080)])
     assert spec_of(low).value["securityContext"]["sysctls"] == {
         "net.ipv4.ip_unprivileged_port_start": {"value": "80"}
@@ -169,7 +169,7 @@ def test_low_ports_are_the_pods_own_and_not_roots() -> None:
         assert "sysctls" not in spec_of(service).value["securityContext"]
 
 
-def test_variables_are_stated_unless_the_image_alone_can_know_them() -> None:
+def test_manifests_hold_the_variables_of_plain_text() -> None:
     service = Service(
         "s",
         command=["/s"],
@@ -197,7 +197,7 @@ def test_variables_are_stated_unless_the_image_alone_can_know_them() -> None:
     assert replaced.container["env"]["SITE"] == {"value": "/srv"}
 
 
-def test_a_variable_that_systemd_sets_is_the_services_own_when_it_says_so() -> None:
+def test_a_service_may_replace_a_variable_of_systemd() -> None:
     own = Service(
         "s", command=["/s"], environment={"RUNTIME_DIRECTORY": Source("x")}, runtime_directory="z"
     )
@@ -205,7 +205,7 @@ def test_a_variable_that_systemd_sets_is_the_services_own_when_it_says_so() -> N
     assert "env" not in spec_of(own).container
 
 
-def test_images_are_pulled_from_the_registry_or_not_at_all() -> None:
+def test_images_without_a_registry_are_never_pulled() -> None:
     service = Service("s", command=["/s"])
     image = Image("api", service=service, tag="1.2")
     workload = Workload(service, image=image)
@@ -237,7 +237,7 @@ def application(service: Service, **fields: Any) -> Project:
         ({"setup": [["/bin/x", ConfigFile("c", "")]]}, True),
     ],
 )
-def test_packages_are_asked_for_only_where_a_manifest_names_one(
+def test_a_module_takes_packages_only_if_a_manifest_names_one(
     fields: dict[str, Any],
     packages: bool,  # noqa: FBT001
 ) -> None:
@@ -247,13 +247,13 @@ def test_packages_are_asked_for_only_where_a_manifest_names_one(
     assert printed.startswith("{ kubenix, pkgs, ... }:" if packages else "{ kubenix, ... }:")
 
 
-def test_a_module_of_the_projects_own_may_ask_for_packages() -> None:
+def test_an_application_with_a_module_takes_packages() -> None:
     project = application(Service("s", command=["/s"]), modules=[NixModule("k8s/more.nix")])
     assert needs_packages(project.applications[0])
     assert "../../k8s/more.nix" in nix.print_file(lower(project)["kubernetes/a.nix"].make()).text
 
 
-def test_containers_of_a_pod_have_their_own_names() -> None:
+def test_containers_of_a_pod_have_different_names() -> None:
     setup = [["/bin/a"], ["/bin/b"]]
     for name in ("s", "setup-1", "prepare-1"):
         names = container_names(Service(name, command=["/s"], setup=setup))
@@ -297,7 +297,7 @@ def test_environments_change_only_applications_that_declare_the_variable() -> No
     assert "environments/dev/kubernetes/loud.nix" not in files
 
 
-def test_sets_of_one_are_written_as_paths() -> None:
+def test_a_set_of_one_attribute_is_written_as_a_path() -> None:
     value = {"a": {"b": {"c": 1}}, "d": {"e": 1, "f": {}}, "g": [{"h": {"i": None}}], "j": {}}
     assert nix.print_expr(folded(value)) == (
         "{\n  a.b.c = 1;\n  d = {\n    e = 1;\n    f = { };\n  };\n  g = [ { h.i = null; } ];\n  j = { };\n}"

@@ -1,4 +1,4 @@
-"""What models become: command lines that systemd splits back, names that collide with nothing, scripts that are Python."""
+"""Models as expressions: command lines for systemd, names of variables, derived test scripts."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def split(line: str) -> list[str]:
 
 
 @given(st.lists(SAFE, min_size=1, max_size=5))
-def test_systemd_reads_the_words_that_were_meant(words: list[str]) -> None:
+def test_systemd_splits_a_command_line_into_its_words(words: list[str]) -> None:
     line = command_line(Scope(), ["/bin/x", *words])
     assert isinstance(line, nix.Str)
     assert split(line.value) == ["/bin/x", *words]
@@ -92,7 +92,7 @@ def test_words_with_references_stay_one_word(literals: list[list[str]]) -> None:
 
 
 @given(SAFE)
-def test_environment_values_have_no_specifiers(value: str) -> None:
+def test_percent_signs_of_environment_values_are_doubled(value: str) -> None:
     lowered = environment_value(Scope(), value)
     assert isinstance(lowered, nix.Str)
     assert lowered.value.replace("%%", "") == value.replace("%", "")
@@ -108,7 +108,9 @@ def test_environment_values_have_no_specifiers(value: str) -> None:
         (["Upper.Case.TXT"], ["upperCaseTXT"]),
     ],
 )
-def test_let_names_are_readable_and_their_own(names: list[str], bound: list[str]) -> None:
+def test_variables_of_files_have_readable_and_different_names(
+    names: list[str], bound: list[str]
+) -> None:
     scope = Scope()
     found = [scope.reference(ConfigFile(name, "")) for name in names]
     assert [item.name for item in found if isinstance(item, nix.Var)] == bound
@@ -123,7 +125,7 @@ def printed(project: Project, path: str) -> str:
     return nix.print_file(lower(require_valid(project))[path].make()).text
 
 
-def test_order_only_between_services_of_one_machine() -> None:
+def test_units_are_ordered_only_after_services_of_their_machine() -> None:
     db = Service("db", command=["/bin/db"])
     near = Service("near", command=["/bin/near"], depends_on=[db])
     far = Service("far", command=["/bin/far"], depends_on=[db])
@@ -134,7 +136,7 @@ def test_order_only_between_services_of_one_machine() -> None:
     assert "db.service" not in printed(project, "machines/two.nix")
 
 
-def test_the_firewall_opens_only_what_is_public() -> None:
+def test_the_firewall_opens_public_ports_only() -> None:
     service = Service(
         "s", command=["/bin/s"], ports=[Port(80), Port(81, public=False), Port(53, protocol="udp")]
     )
@@ -213,7 +215,7 @@ def test_a_health_check_fails_unless_the_answer_contains_the_text(wanted: str) -
         run(wanted[1:])
 
 
-def test_curl_is_implied_by_derived_tests_alone() -> None:
+def test_only_derived_tests_need_curl() -> None:
     service = Service("web", command=["/bin/web"], ports=[Port(80)], health=HttpCheck("/"))
     machine = Machine("m", services=[service])
     assert [package.name for package in implied_packages([Test("t", machines=[machine])])] == [
@@ -228,7 +230,7 @@ def test_a_derived_test_without_an_http_check_implies_no_package() -> None:
     assert implied_packages([Test("t", machines=[machine])]) == ()
 
 
-def test_images_run_as_somebody_and_say_where_they_listen() -> None:
+def test_images_have_a_user_and_exposed_ports() -> None:
     own = Service(
         "own",
         command=["/bin/s"],
@@ -245,7 +247,7 @@ def test_images_run_as_somebody_and_say_where_they_listen() -> None:
     assert 'User = "65534:65534"' in second
 
 
-def test_environments_change_only_who_declares_the_variable() -> None:
+def test_environments_change_only_machines_that_declare_the_variable() -> None:
     loud = Service("loud", command=["/bin/s"], environment={"LEVEL": "1", "OTHER": "x"})
     quiet = Service("quiet", command=["/bin/s"])
     project = Project(
@@ -259,7 +261,7 @@ def test_environments_change_only_who_declares_the_variable() -> None:
     assert "environments/prod/b.nix" not in lower(project)
 
 
-def test_rules_of_gitignore_files_stand_once_and_where_they_are_read() -> None:
+def test_rules_of_gitignore_files_are_written_once() -> None:
     shared = tuple(parse(b"*.log\n!keep.log\n/build/\n"))
     table = IgnoreTable(
         rules={".": {"": shared, "web/css": tuple(parse(b"/a b.css"))}},
@@ -310,7 +312,7 @@ in
 }"""
 
 
-def test_targets_are_told_with_their_place() -> None:
+def test_targets_have_their_origin() -> None:
     machine = Machine("m")
     origins = target_origins(Project("p", machines=[machine], packages=[Package("x")]))
     assert list(origins) == ["machines.m", "packages.x"]
@@ -325,7 +327,7 @@ def test_the_path_of_a_secret_keeps_its_percent_signs() -> None:
     assert 'LoadCredential = [ "token:/run/keys/%%n/50%%" ];' in text
 
 
-def test_an_environment_with_nothing_but_modules_changes_every_machine() -> None:
+def test_an_environment_with_modules_alone_changes_every_machine() -> None:
     environment = Environment("prod", modules=[NixModule("hosts/prod.nix")])
     files = lower(Project("p", machines=[Machine("web")], environments=[environment]))
     text = nix.print_expr(files["environments/prod/web.nix"].make())

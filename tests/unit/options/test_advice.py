@@ -1,4 +1,4 @@
-"""What to write instead of a value of the wrong type, in Python."""
+"""Hints with the Python to write instead of a value of the wrong type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""POSIX extended regular expressions. The verdicts of the table are those of Nix's ``builtins.match``, as tests/property asks it."""
+"""POSIX extended regular expressions. The table holds the answers of Nix's ``builtins.match``, which
+tests/property compares.
+"""
 
 from __future__ import annotations
 
@@ -54,5 +56,5 @@ def test_matches(pattern: str, text: str, *, verdict: bool) -> None:
         ("^a", "a\n"),
     ],
 )
-def test_what_the_engines_may_read_differently_is_not_guessed(pattern: str, text: str) -> None:
+def test_ambiguous_patterns_are_not_decided(pattern: str, text: str) -> None:
     assert matches(pattern, text) is None

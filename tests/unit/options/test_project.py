@@ -1,4 +1,4 @@
-"""A project and its list of options: what is checked, against which, and which line is blamed."""
+"""A project and its list of options: the checks, the list they use, and the lines they name."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def problems(folder: Path) -> list[tuple[str, str, str | None]]:
     return [(found.path, found.message, found.where) for found in caught.value.problems]
 
 
-def test_everything_that_sets_options_is_checked_and_its_line_named(tmp_path: Path) -> None:
+def test_problems_of_options_name_their_line(tmp_path: Path) -> None:
     assert problems(make(tmp_path)) == [
         (
             "machines.web.options['services.web.enabel']",
@@ -107,7 +107,7 @@ project = Project("p", machines=[web])
 """
 
 
-def test_old_names_are_noted(tmp_path: Path) -> None:
+def test_old_names_are_reported_as_notes(tmp_path: Path) -> None:
     [note] = Workspace.open(make(tmp_path, SOUND)).options.notes
     assert note.message == "services.http.enable is an old name of services.web.enable"
     assert note.where == "infra.py:2"
@@ -120,7 +120,7 @@ def test_without_a_list_nothing_is_checked(tmp_path: Path) -> None:
     assert state(Workspace.open(tmp_path)) is None
 
 
-def test_who_reads_the_list_anew_is_not_stopped_by_the_old_one(tmp_path: Path) -> None:
+def test_an_outdated_list_does_not_stop_a_command_that_renews_it(tmp_path: Path) -> None:
     workspace = Workspace.open(make(tmp_path), check_options=False)
     assert len(workspace.options.problems) == 4
     more = [*DECLARATIONS, Declaration(path=("services", "web", "enabel"), type="boolean")]
@@ -129,7 +129,7 @@ def test_who_reads_the_list_anew_is_not_stopped_by_the_old_one(tmp_path: Path) -
     assert not workspace.options.write(Stub.of(more, Provenance(release="25.05", pin=PIN)))
 
 
-def test_a_list_of_another_pin_is_doubted_once(tmp_path: Path) -> None:
+def test_problems_have_one_hint_when_the_list_is_of_another_pin(tmp_path: Path) -> None:
     make(tmp_path, pin="sha256-other")
     with pytest.raises(ModelError) as caught:
         Workspace.open(tmp_path)
@@ -154,7 +154,7 @@ project = Project("p", machines=[web, db], environments=[one, two])
 """
 
 
-def test_modules_that_the_list_does_not_know_may_declare_anything(tmp_path: Path) -> None:
+def test_unknown_modules_may_declare_any_option(tmp_path: Path) -> None:
     make(tmp_path, MODULES)
     (tmp_path / "mine.nix").write_text("{ }")
     unknown = [path for path, _, _ in problems(tmp_path)]
@@ -186,7 +186,7 @@ def test_modules_that_the_list_does_not_know_may_declare_anything(tmp_path: Path
         ({"complete": False, "release": None}, None, "4 options, of a documentation"),
     ],
 )
-def test_whether_the_list_is_that_of_the_pin(
+def test_the_command_tells_if_the_list_is_outdated(
     tmp_path: Path, *, provenance: dict[str, object], current: bool | None, detail: str
 ) -> None:
     found = state(Workspace.open(make(tmp_path, SOUND, **provenance)))
@@ -194,7 +194,7 @@ def test_whether_the_list_is_that_of_the_pin(
     assert (found.current, found.detail) == (current, detail)
 
 
-def test_looking_for_options(tmp_path: Path) -> None:
+def test_options_are_found_by_a_word(tmp_path: Path) -> None:
     workspace = Workspace.open(make(tmp_path, SOUND))
     assert [match.option for match in find(workspace, ["WEB", "port"])] == [
         "services.web.sites.<name>.port"
@@ -244,14 +244,14 @@ def test_a_tree_is_evaluated_once(tmp_path: Path) -> None:
     assert arguments["reasons"] is True
 
 
-def test_another_tree_is_not_taken_for_the_pinned_one(tmp_path: Path) -> None:
+def test_another_tree_is_recorded_without_a_pin(tmp_path: Path) -> None:
     workspace = Workspace.open(make(tmp_path, SOUND))
     runner = ScriptedRunner.of((ASK, Completed(status=0, stdout=json.dumps(FOUND).encode())))
     stub = read_tree(workspace, overrides={"nixpkgs": tmp_path}, runner=runner)
     assert stub.provenance.pin is None
 
 
-def test_reasons_for_removals_are_asked_for_but_not_needed(tmp_path: Path) -> None:
+def test_reasons_for_removals_are_optional(tmp_path: Path) -> None:
     workspace = Workspace.open(make(tmp_path, SOUND))
     runner = ScriptedRunner.of(
         (ASK, Completed(status=1, stderr=b"error: an assertion needs more\n")),
@@ -260,7 +260,7 @@ def test_reasons_for_removals_are_asked_for_but_not_needed(tmp_path: Path) -> No
     assert read_tree(workspace, runner=runner).count == 1
 
 
-def test_what_cannot_be_evaluated_is_told_with_the_option_and_the_line(tmp_path: Path) -> None:
+def test_a_failed_evaluation_names_the_option_and_the_line(tmp_path: Path) -> None:
     workspace = Workspace.open(make(tmp_path, SOUND))
     trace = (
         "error: attribute 'foo' missing\n\n"
@@ -276,7 +276,7 @@ def test_what_cannot_be_evaluated_is_told_with_the_option_and_the_line(tmp_path:
     assert caught.value.details == ("while reading the option services.mine.enable",)
 
 
-def test_without_a_pin_there_is_nothing_to_read(tmp_path: Path) -> None:
+def test_a_project_without_a_pin_has_no_list_to_read(tmp_path: Path) -> None:
     make(tmp_path, SOUND)
     (tmp_path / "flake-inputs.json").write_text('{"schema": "nixgen/inputs/1", "inputs": {}}')
     with pytest.raises(UsageError, match="pins no nixpkgs"):

@@ -31,7 +31,7 @@ def stub() -> Stub:
     return Stub.of(DECLARATIONS, PROVENANCE)
 
 
-def test_what_is_written_is_read(stub: Stub, tmp_path: Path) -> None:
+def test_a_document_is_read_as_it_was_written(stub: Stub, tmp_path: Path) -> None:
     path = tmp_path / "nixos-options.json"
     path.write_text(stub.text())
     assert Stub.read(path) == stub
@@ -47,7 +47,7 @@ def test_what_is_written_is_read(stub: Stub, tmp_path: Path) -> None:
     ]
 
 
-def test_the_order_of_a_list_makes_no_difference(stub: Stub) -> None:
+def test_the_order_of_the_declarations_makes_no_difference(stub: Stub) -> None:
     assert Stub.of(reversed(DECLARATIONS), PROVENANCE).text() == stub.text()
 
 
@@ -110,7 +110,7 @@ def _document(**fields: Any) -> str:
         (_document(options=[]), "has no object options"),
     ],
 )
-def test_a_wrong_file_says_what_to_do(tmp_path: Path, text: str, said: str) -> None:
+def test_the_error_for_a_wrong_file_has_a_hint(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "nixos-options.json"
     path.write_text(text)
     with pytest.raises(LockError, match=r"nixos-options\.json") as caught:
@@ -119,7 +119,7 @@ def test_a_wrong_file_says_what_to_do(tmp_path: Path, text: str, said: str) -> N
     assert "nixgen inputs options" in str(caught.value.hint)
 
 
-def test_a_type_that_is_not_in_the_table(tmp_path: Path, stub: Stub) -> None:
+def test_a_number_without_a_type_is_refused(tmp_path: Path, stub: Stub) -> None:
     path = tmp_path / "nixos-options.json"
     document = json.loads(stub.text())
     document["types"] = {}
@@ -130,7 +130,7 @@ def test_a_type_that_is_not_in_the_table(tmp_path: Path, stub: Stub) -> None:
         list(read.options())
 
 
-def test_what_is_no_option(tmp_path: Path) -> None:
+def test_a_value_that_is_no_option_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "nixos-options.json"
     path.write_text(_document(options={"services": {"web": "boolean"}}))
     read = Stub.read(path)
@@ -139,14 +139,14 @@ def test_what_is_no_option(tmp_path: Path) -> None:
         read.root.child("services").child("web")  # type: ignore[union-attr]
 
 
-def test_no_file_is_no_stub(tmp_path: Path) -> None:
+def test_a_missing_file_is_none(tmp_path: Path) -> None:
     assert Stub.read(tmp_path / "nixos-options.json") is None
 
 
 # where the options come from
 
 
-def test_a_tree() -> None:
+def test_options_of_a_tree_are_read() -> None:
     found = options_of_tree(
         {
             "release": "20.09",
@@ -192,7 +192,7 @@ OLD = [
 
 
 @pytest.mark.parametrize("as_list", [True, False])
-def test_a_documentation(tmp_path: Path, *, as_list: bool) -> None:
+def test_options_of_a_documentation_are_read(tmp_path: Path, *, as_list: bool) -> None:
     path = tmp_path / "options.json"
     path.write_text(json.dumps(OLD if as_list else {".".join(o["loc"]): o for o in OLD}))
     found = documented_options(path)

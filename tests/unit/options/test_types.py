@@ -1,6 +1,6 @@
-"""Descriptions of option types, as nixpkgs from 20.09 to 26.11 writes them, and what fits them.
+"""Descriptions of option types, as nixpkgs from 20.09 to 26.11 writes them, and values that fit them.
 
-Whether the real types agree is asked in tests/nixpkgs/test_options.py, of every option of a tree.
+tests/nixpkgs/test_options.py compares the answers with the real types, for each option of a tree.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ TABLE: dict[str, tuple[list[Any], list[Any]]] = {
 
 
 @pytest.mark.parametrize("words", TABLE)
-def test_what_fits_and_what_does_not(words: str) -> None:
+def test_values_that_fit_and_values_that_differ(words: str) -> None:
     fitting, others = TABLE[words]
     wanted = parse(words)
     for value in fitting:
@@ -240,25 +240,25 @@ def test_what_fits_and_what_does_not(words: str) -> None:
         ("boolean", object()),
     ],
 )
-def test_what_cannot_be_said(words: str, value: Any) -> None:
+def test_values_that_are_not_certain(words: str, value: Any) -> None:
     assert answer(value, parse(words)).verdict is not Verdict.DIFFERS
     if not isinstance(value, dict) or "_type" not in value:
         assert answer(value, parse(words)).verdict is Verdict.UNSURE
 
 
 @pytest.mark.parametrize("words", ["systemd option", "list of (nixpkgs overlay)"])
-def test_a_list_in_parentheses_is_one_whatever_is_in_it(words: str) -> None:
+def test_a_list_in_parentheses_is_read_as_a_list(words: str) -> None:
     verdict = answer(1, parse(words)).verdict
     assert verdict is (Verdict.DIFFERS if words.startswith("list") else Verdict.UNSURE)
 
 
-def test_properties_do_not_count() -> None:
+def test_properties_are_taken_off_before_a_check() -> None:
     assert answer(mk_force(["a"]), parse("list of string")).verdict is Verdict.FITS
     assert answer({"a": mk_force(1)}, parse("attribute set of string")).verdict is Verdict.DIFFERS
     assert answer(mk_force(None), parse("TOML value")).verdict is Verdict.DIFFERS
 
 
-def test_a_fault_is_told_where_it_is() -> None:
+def test_a_fault_inside_a_value_has_its_place() -> None:
     found = answer({"a": ["x", 1], "b": None}, parse("attribute set of list of string"))
     assert [(misfit.at, misfit.type and misfit.type.words) for misfit in found.misfits] == [
         (("a", 1), "string"),
@@ -266,7 +266,7 @@ def test_a_fault_is_told_where_it_is() -> None:
     ]
 
 
-def test_of_several_alternatives_the_one_of_the_same_shape_was_meant() -> None:
+def test_the_alternative_of_the_same_shape_gives_the_fault() -> None:
     [misfit] = answer(["x", 1], parse("null or string or list of string")).misfits
     assert misfit.at == (1,)
     [misfit] = answer(5, parse("null or string or list of string")).misfits
@@ -274,7 +274,7 @@ def test_of_several_alternatives_the_one_of_the_same_shape_was_meant() -> None:
     assert misfit.type == parse("null or string or list of string")
 
 
-def test_long_descriptions_are_read_in_no_time() -> None:
+def test_long_descriptions_are_read() -> None:
     many = "attribute set of " * 30 + "string" + "s" * 30
     assert answer({}, parse(many)).verdict is Verdict.FITS
     either = " or ".join(["list of string or signed integers"] * 12)

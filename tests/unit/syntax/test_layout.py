@@ -1,4 +1,4 @@
-"""How Nix text looks: one case per decision of the layout."""
+"""The form of Nix text: one case for each decision of the layout."""
 
 from __future__ import annotations
 
@@ -399,7 +399,7 @@ class TestSpans:
             None, None, None, "outer", "outer", "inner", "outer", None,
         ]  # fmt: skip
 
-    def test_of_the_same_lines_the_inner_mark_wins(self):
+    def test_the_inner_of_two_marks_on_the_same_lines_wins(self):
         printed = nix.print_file(nix.Mark(nix.Mark(A, "inner"), "outer"))
         assert printed.spans == ((1, 1, "outer"), (1, 1, "inner"))
         assert printed.origin(1) == "inner"
@@ -412,7 +412,7 @@ class TestSpans:
 
 
 @pytest.mark.parametrize("depth", [2_000, 100_000])
-def test_depth_is_an_error_of_ours(depth):
+def test_an_expression_nested_too_deeply_is_refused(depth):
     node = nix.Int(1)
     for _ in range(depth):
         node = nix.List((node, A))

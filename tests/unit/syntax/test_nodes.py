@@ -1,4 +1,4 @@
-"""What cannot be said is refused where it is said, with the place."""
+"""Nodes and values that Nix cannot express are refused when they are made, with their place."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_quote(value, node):
         ({"a": b"bytes"}, r"^value\.a: bytes has no Nix literal"),
     ],
 )
-def test_quote_says_where_and_what(value, message):
+def test_a_refused_value_is_named_with_its_place(value, message):
     with pytest.raises(nix.UnprintableError, match=message) as caught:
         nix.quote(value)
     assert isinstance(caught.value, InputError)
@@ -66,7 +66,7 @@ def test_quote_says_where_and_what(value, message):
     assert caught.value.hint
 
 
-def test_quote_of_a_value_that_contains_itself():
+def test_a_value_that_contains_itself_is_refused():
     value = []
     value.append(value)
     with pytest.raises(nix.UnprintableError, match="contains itself"):
@@ -117,7 +117,7 @@ def test_variables_are_identifiers(name):
         lambda: nix.Inherit(("a b",)),
     ],
 )
-def test_what_exists_can_be_printed(make):
+def test_nodes_that_cannot_be_printed_are_refused(make):
     with pytest.raises(nix.UnprintableError) as caught:
         make()
     assert caught.value.hint
