@@ -1,4 +1,4 @@
-"""``nixgen build``"""
+"""The words and the output of ``nixgen build``."""
 
 from __future__ import annotations
 

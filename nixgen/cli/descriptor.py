@@ -1,4 +1,4 @@
-"""``nixgen descriptor check|write``"""
+"""The words and the output of ``nixgen descriptor check|write``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nixgen doctor``"""
+"""The words and the output of ``nixgen doctor``."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""``nixgen fmt``"""
+"""The words and the output of ``nixgen fmt``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ import typer
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
 
 if TYPE_CHECKING:
-    from nixgen.driver.tools.formatting import Report
+    from nixgen.verbs.fmt import Report
 
 app = verb()
 
@@ -41,20 +41,14 @@ def fmt(
 ) -> None:
     """Format hand-written Nix files with nixfmt, as RFC 166 asks."""
     from nixgen.cli import console
-    from nixgen.driver.tools.formatting import Formatter, Report, format_files
-    from nixgen.programs.runner import SubprocessRunner
+    from nixgen.verbs.fmt import format_project, format_text
 
-    runner = SubprocessRunner()
     if files and "-" in files:
         _require_alone(files, json=json)
-        report = Report((Formatter.find(runner).format("<stdin>", sys.stdin.buffer.read()),))
+        report = format_text(sys.stdin.buffer.read())
         _print_text(report, check=check)
     else:
-        chosen = tuple(_chosen(files or (), project))
-        # nixfmt is needed only when there is a file to format
-        report = (
-            format_files(chosen, Formatter.find(runner), write=not check) if chosen else Report(())
-        )
+        report = format_project(project, files or (), write=not check)
         if json:
             console.print_json(report.document())
         else:
@@ -71,30 +65,9 @@ def _require_alone(files: Sequence[str], *, json: bool) -> None:
         raise UsageError("what - prints is the formatted text", hint="leave --json away")
 
 
-def _chosen(files: Iterable[str], project: Path) -> Iterator[tuple[str, Path]]:
-    """The files to format, each with the name that messages use for it."""
-    from nixgen.errors import UsageError
-    from nixgen.project.sources import hand_written
-
-    named = [Path(file) for file in files]
-    missing = [str(path) for path in named if not path.exists()]
-    if missing:
-        raise UsageError(
-            f"there is no {' and no '.join(missing)}",
-            hint="paths are relative to the current folder",
-        )
-    if not named:
-        yield from ((name, project / name) for name in hand_written(project))
-    for path in named:
-        if path.is_dir():
-            yield from ((str(path / name), path / name) for name in hand_written(path))
-        else:
-            yield str(path), path
-
-
 def _print_text(report: Report, *, check: bool) -> None:
     from nixgen.cli import console
-    from nixgen.driver.tools.formatting import Formatted
+    from nixgen.verbs.fmt import Formatted
 
     for result in report.results:
         if isinstance(result, Formatted):

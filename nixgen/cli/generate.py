@@ -1,4 +1,4 @@
-"""``nixgen generate``"""
+"""The words and the output of ``nixgen generate``."""
 
 from __future__ import annotations
 

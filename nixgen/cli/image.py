@@ -1,4 +1,4 @@
-"""``nixgen image build|run``"""
+"""The words and the output of ``nixgen image build|run``."""
 
 from __future__ import annotations
 
@@ -74,12 +74,13 @@ def _build(
 ) -> tuple[ImageReport, ...]:
     """Build all images. They share layers, and the layers must not depend on the targets given."""
     from nixgen.cli.progress import build_progress, image_progress
-    from nixgen.verbs import build, images
+    from nixgen.verbs import build
+    from nixgen.verbs.image import build_images
 
     with build_progress(quiet=quiet, verbose=verbose) as observe:
         built = build.build(workspace, ("images",), request, observe=observe).require()
     with image_progress(quiet=quiet, verbose=verbose) as observe_images:
-        return images.build_images(workspace, built, out=out, observe=observe_images)
+        return build_images(workspace, built, out=out, observe=observe_images)
 
 
 def _document(report: ImageReport) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def run(
     """
     from nixgen.cli import console
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import images
+    from nixgen.verbs.image import running
     from nixgen.verbs.select import select_image
 
     workspace = Workspace.open(project)
@@ -136,7 +137,7 @@ def run(
     )
     reports = _build(workspace, request, quiet=False, verbose=verbose)
     report = next(report for report in reports if f"images.{report.name}" == attr)
-    with images.running(workspace, report) as container:
+    with running(workspace, report) as container:
         console.note(
             f"{report.ref} runs in {container.engine}, on this computer's network; stop with Ctrl-C"
         )

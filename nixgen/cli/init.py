@@ -1,4 +1,4 @@
-"""``nixgen init``"""
+"""The words and the output of ``nixgen init``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nixgen k8s``"""
+"""The words and the output of ``nixgen k8s render``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nixgen list``"""
+"""The words and the output of ``nixgen list``."""
 
 from __future__ import annotations
 

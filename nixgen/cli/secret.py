@@ -1,4 +1,4 @@
-"""``nixgen secret``"""
+"""The words and the output of ``nixgen secret scan``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nixgen.cli import options
 
 if TYPE_CHECKING:
-    from nixgen.verbs.secrets import SecretScan
+    from nixgen.verbs.secret import SecretScan
 
 app = options.verb(
     "Look for the values of secrets where everybody can read them.",
@@ -40,7 +40,8 @@ def scan(
     from nixgen.cli.progress import build_progress
     from nixgen.errors import OutsideError
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import build, secrets
+    from nixgen.verbs import build
+    from nixgen.verbs import secret as secret_verb
 
     workspace = Workspace.open(project)
     with build_progress(quiet=json, verbose=verbose) as observe:
@@ -50,7 +51,7 @@ def scan(
             options.make_request(workspace, base=base, env=env, debug=debug),
             observe=observe,
         )
-    found = secrets.scan(workspace, built.require().paths)
+    found = secret_verb.scan(workspace, built.require().paths)
     if json:
         console.print_json(found.document())
     else:

@@ -1,4 +1,4 @@
-"""``nixgen shell``"""
+"""The words and the output of ``nixgen shell``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nixgen test list|run``"""
+"""The words and the output of ``nixgen test list|run``."""
 
 from __future__ import annotations
 
@@ -73,8 +73,9 @@ def run(
     from nixgen.cli.progress import build_progress, test_progress
     from nixgen.files.write import write_atomically
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs import build, tests
+    from nixgen.verbs import build
     from nixgen.verbs.select import select_tests
+    from nixgen.verbs.test import results_of_nix, run_test
     from nixgen.vm.record.report import junit_xml
 
     workspace = Workspace.open(project)
@@ -93,14 +94,12 @@ def run(
     for target in built.require().targets if base == "debian" else ():
         with test_progress(quiet=json, serial=console_output) as observe_test:
             results.append(
-                tests.run_test(
-                    workspace, target, timeout=timeout, accel=accel, observe=observe_test
-                )
+                run_test(workspace, target, timeout=timeout, accel=accel, observe=observe_test)
             )
         if not json:
             console.print_test(results[-1])
     if base == "nixpkgs":
-        results += tests.results_of_nix(built)
+        results += results_of_nix(built)
         for result in () if json else results:
             console.print_test(result)
     if junit is not None:

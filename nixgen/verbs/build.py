@@ -1,8 +1,8 @@
 """``nixgen build``: generate, evaluate and realise the targets of a project.
 
 Each function takes a `Workspace`, returns a value, and reports progress to ``observe``; nothing is
-printed. Images and tests, which are made of built targets, are `nixgen.verbs.images` and
-`nixgen.verbs.tests`; pushes are `nixgen.verbs.push`.
+printed. Images and tests, which are made of built targets, are `nixgen.verbs.image` and
+`nixgen.verbs.test`; pushes are `nixgen.verbs.push`.
 """
 
 from __future__ import annotations

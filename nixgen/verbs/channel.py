@@ -93,7 +93,7 @@ def publish_channel(
     """
     from nixgen.cache.bucket.bucket import Bucket
     from nixgen.cache.serve import channel
-    from nixgen.verbs import secrets
+    from nixgen.verbs import secret
 
     channel.require_name(name)
     files = moving_files(workspace, [each.attr for each in built.targets], built.environment)
@@ -120,7 +120,7 @@ def publish_channel(
     )
     with channel.unpacked(archive) as folder:
         _require_equal(built, folder / name / text.tree / "default.nix")
-    secrets.refuse_leaks_in(workspace, f"the channel {name}", archive)
+    secret.refuse_leaks_in(workspace, f"the channel {name}", archive)
     urls = channel.channel_urls(url, name)
     with Bucket(location) as bucket:
         channel.keep(

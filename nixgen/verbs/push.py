@@ -55,7 +55,7 @@ def push(
         uploaded then.
     """
     from nixgen.cache.push import push as pushing
-    from nixgen.verbs import secrets
+    from nixgen.verbs import secret
 
     logs = settings is not None and settings.logs
     return pushing.push(
@@ -70,7 +70,7 @@ def push(
         root=root,
         check=None
         if workspace is None
-        else partial(secrets.refuse_leaks, workspace, paths, logs=logs),
+        else partial(secret.refuse_leaks, workspace, paths, logs=logs),
     )
 
 

@@ -1,4 +1,4 @@
-"""``nixgen inputs check``"""
+"""The words and the output of ``nixgen inputs check``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nixgen inputs options``"""
+"""The words and the output of ``nixgen inputs options``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nixgen inputs show``"""
+"""The words and the output of ``nixgen inputs show``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nixgen inputs update``"""
+"""The words and the output of ``nixgen inputs update``."""
 
 from __future__ import annotations
 
