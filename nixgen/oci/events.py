@@ -1,4 +1,4 @@
-"""The events of building images, delivered in order on the caller's thread."""
+"""The events of building images. They come in order, on the caller's thread."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ __all__ = [
 
 @frozen(kw_only=True)
 class LayersPlanned:
-    """The joint layering is known.
+    """The layers of all images are planned.
 
+    :param images: names of the images, sorted.
     :param layers: distinct layers of all images.
     :param size: sum of their NAR sizes, bytes.
     """
@@ -33,7 +34,11 @@ class LayersPlanned:
 
 @frozen(kw_only=True)
 class LayerReused:
-    """A finished layer of an earlier build is used as it is."""
+    """A layer that an earlier build made is used.
+
+    :param digest: of the layer.
+    :param size: compressed bytes.
+    """
 
     digest: str
     size: int
@@ -41,16 +46,22 @@ class LayerReused:
 
 @frozen(kw_only=True)
 class LayerStarted:
-    """A layer of these store paths is about to be written."""
+    """The writing of a layer begins.
+
+    :param paths: its store paths.
+    """
 
     paths: tuple[str, ...]
 
 
 @frozen(kw_only=True)
 class LayerWritten:
-    """A layer lies in the state directory.
+    """A layer is complete in the state directory.
 
-    :param tar_size: uncompressed bytes; ``size`` compressed.
+    :param digest: of the layer.
+    :param tar_size: uncompressed bytes.
+    :param size: compressed bytes.
+    :param seconds: the time it took.
     """
 
     digest: str
@@ -61,7 +72,12 @@ class LayerWritten:
 
 @frozen(kw_only=True)
 class ImageWritten:
-    """The layout of ``image`` is complete; ``changed`` is False when it already was what it should be."""
+    """The layout of an image is complete.
+
+    :param image: name of the image.
+    :param digest: of its manifest.
+    :param changed: whether any of its files was written.
+    """
 
     image: str
     digest: str

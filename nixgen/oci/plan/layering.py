@@ -1,18 +1,19 @@
-"""Which store paths share a layer: one joint decision for all images of a project.
+"""Divides the store paths of all images of a project into layers.
 
-1. Paths used by exactly the same images form a group. Layers never cross groups, so a path is stored once
-   for the whole project and no image carries a path it does not use.
-2. Within a group, adjacent runs are merged as long as a layer saved is worth more than the bytes that will be
-   pulled again for nothing. A layer of S bytes that changes with weight W costs S·W per release, so merging two costs
-   S₁·W₂ + S₂·W₁ and saves one layer. Runs are taken in the order of W/S: for costs of this form the best
-   partition is made of runs in that order (moving one path between two layers changes the cost linearly in (S, W)).
-3. While an image has more layers than the bound, the cheapest merge of any of its groups is done. When every
-   group is one layer and there are still too many, the image's smallest layers become one of its own.
+1. Paths that exactly the same images use form a group. A layer has paths of one group only, so the
+   whole project stores each path once, and no image has a path that it does not use.
+2. In a group, neighbouring runs of paths are merged as long as one layer less is worth more than the
+   bytes that a client will download again without need. A layer of S bytes with a change of
+   likelihood W costs S·W per release, so to merge two layers costs S₁·W₂ + S₂·W₁. Runs are in the
+   order of W/S, because the best division for such costs consists of runs in this order (moving one
+   path between two layers changes the cost linearly in S and W).
+3. While an image has more layers than the bound allows, the cheapest merge in any of its groups is
+   done. When every group is one layer, and there are still too many, the smallest layers of the image
+   are joined.
 
-The weight of a path: a Nix path changes when anything it is built from changes, so it grows with the number
-of paths in its closure; what nothing refers to is the user's own program and changes with every release.
-
-Pure: no store, no files.
+The weight of a path is its likelihood of a change. A Nix path changes when anything that it was built
+from changes, so its weight grows with its closure. A path that no other refers to is the user's own
+program, which changes with every release.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from nixgen.oci.plan.spec import PathEntry
 
 __all__ = ["MAX_LAYERS", "LayerPlan", "plan_layers"]
 
-#: Store layers of one image. Overlay mounts end at 127 layers, and others build on top of an image.
+#: The most store layers of an image. Overlay mounts allow 127, and other images are built on top.
 MAX_LAYERS = 99
 
-# Share of releases in which one package of the base changes; and bytes of pull that one more layer is worth
-# (a request and its latency, about 100 KB on a fast link).
+# The share of releases in which one package of the base changes; and the bytes of download that one
+# layer less is worth (a request and its latency are about 100 KB on a fast link).
 _CHANGE = 0.01
 _LAYER_BYTES = 128 * 1024
 
@@ -39,11 +40,11 @@ _LAYER_BYTES = 128 * 1024
 class LayerPlan:
     """The paths of one layer.
 
-    :param paths: ordered by path; their order in the tar.
-    :param images: names of the images that contain it, sorted.
-    :param size: sum of the NAR sizes, bytes.
-    :param weight: likelihood of a change per release, in [0, 1].
-    :param why: one sentence for `nixgen image explain`.
+    :param paths: sorted, as they are in the tar.
+    :param images: names of the images with this layer, sorted.
+    :param size: bytes of all NARs.
+    :param weight: likelihood of a change in a release, from 0 to 1.
+    :param why: the reason of the layer, a sentence for `nixgen image explain`.
     """
 
     paths: tuple[PathEntry, ...]
@@ -55,9 +56,12 @@ class LayerPlan:
 
 @frozen(kw_only=True)
 class _Run:
-    """Neighbouring paths of a group; the unit that is merged, and in the end a layer.
+    """Neighbouring paths of a group, which become a layer.
 
-    :param joined: how many layers the bound made one.
+    :param paths: of the group.
+    :param size: bytes of all NARs.
+    :param weight: likelihood of a change in a release.
+    :param joined: number of layers that were joined to stay within the bound; 0 for none.
     """
 
     paths: tuple[PathEntry, ...]
@@ -69,11 +73,12 @@ class _Run:
 def plan_layers(
     images: Mapping[str, Sequence[PathEntry]], *, max_layers: int = MAX_LAYERS
 ) -> dict[str, tuple[LayerPlan, ...]]:
-    """Partition every image's paths into layers.
+    """Divide the paths of images into layers.
 
-    :param images: paths by image name; order does not matter. Equal paths must be equal entries.
-    :returns: for each image its layers, most shared and most stable first; a layer of several images is
-        the same value in each.
+    :param images: paths by image name, in any order. Equal paths must be equal entries.
+    :param max_layers: the most layers of an image.
+    :returns: the layers of each image; those of the most images, and of them the most stable, come
+        first. A layer of several images is the same value in each.
     """
     users: dict[str, list[str]] = {}
     entries: dict[str, PathEntry] = {}
@@ -105,7 +110,7 @@ def plan_layers(
 
 
 def _weights(entries: Mapping[str, PathEntry]) -> dict[str, float]:
-    """Likelihood of change by path: grows with the closure; 1 for what nothing refers to."""
+    """The weight of each path: it grows with the closure, and is 1 if no other path refers to it."""
     index = {path: bit for bit, path in enumerate(sorted(entries))}
     reach: dict[str, int] = {}
     for start in index:
@@ -142,7 +147,7 @@ def _weights(entries: Mapping[str, PathEntry]) -> dict[str, float]:
 
 
 class _Merging:
-    """The runs of every group, and the merges between neighbours by cost."""
+    """The runs of every group, and the possible merges of neighbours, by cost."""
 
     def __init__(
         self, groups: Mapping[tuple[str, ...], Sequence[PathEntry]], weights: Mapping[str, float]

@@ -1,1 +1,1 @@
-"""Images to registries and container engines."""
+"""Gives images to registries and container engines."""

@@ -1,7 +1,7 @@
-"""Container engines: find one that works here, give it an image, run it, and leave nothing behind.
+"""Container engines: find one that works, load an image, run it, and remove everything afterwards.
 
-podman gets a storage root of its own, so a user's images are neither seen nor touched; ``docker`` is one daemon
-for everybody, so there only what nixgen loaded is named and removed.
+podman gets its own storage root, so nixgen neither sees nor changes the user's images. docker is one
+daemon for all users, so nixgen names and removes only the images and containers that it made.
 """
 
 from __future__ import annotations
@@ -29,20 +29,22 @@ __all__ = ["Engine", "RunningContainer", "find_engine", "load", "remove_storage"
 _LOAD_SECONDS = 600.0
 _SHORT_SECONDS = 60.0
 _STOP_SECONDS = 3
-# The kernel limit that podman cannot raise differs between hosts; this one is accepted where its default is not.
+# Some hosts do not let podman set its default limit of processes; they accept this one.
 _PROCESSES = 32768
-# vfs copies every layer in full: the last resort, where nothing can be mounted.
+# vfs copies every layer in full, so it comes last, for hosts where nothing can be mounted.
 _DRIVERS = ("overlay", "vfs")
 _LABEL = "nixgen.owner=nixgen"
 
 
 @frozen(kw_only=True)
 class Engine:
-    """A way to run containers that was seen to work.
+    """A container engine that works on this host.
 
-    :param command: program and its global arguments.
-    :param run_arguments: what every ``run`` needs on this host.
-    :param storage: podman's own directory; None for docker.
+    :param kind: of the engine.
+    :param version: of the engine.
+    :param command: the program and its global arguments.
+    :param run_arguments: arguments that every container needs on this host.
+    :param storage: podman's storage root; None for docker.
     """
 
     kind: Literal["podman", "docker"]
@@ -57,21 +59,26 @@ class Engine:
 
 @frozen(kw_only=True)
 class RunningContainer:
-    """A container that lives as long as the ``with`` block of `run`."""
+    """A container that runs as long as the ``with`` block of `run`.
+
+    :param engine: runs the container.
+    :param id: of the container.
+    :param runner: runs the engine's program.
+    """
 
     engine: Engine
     id: str
     runner: Runner = field(repr=False)
 
     def logs(self) -> str:
-        """Both streams so far."""
+        """The output and the errors of the container up to now."""
         done = _call(self.runner, self.engine, "logs", self.id)
         return done.text + done.stderr.decode("utf-8", "replace")
 
     def wait(self, seconds: float | None = None) -> int:
-        """Exit status of the program, once it has ended.
+        """Wait for the end of the container, and return the exit status of its program.
 
-        :param seconds: how long to wait; None for ever.
+        :param seconds: how long to wait; None waits without limit.
         :raises EngineError: it still runs after ``seconds``.
         """
         try:
@@ -85,19 +92,25 @@ class RunningContainer:
         return int(_checked(done, "wait for the container").text)
 
     def running(self) -> bool:
+        """Whether the container runs."""
         done = _call(self.runner, self.engine, "inspect", "--format", "{{.State.Running}}", self.id)
         return done.ok and done.text.strip() == "true"
 
     def run(self, *argv: str) -> Completed:
-        """Run a program beside the container's own; a non-zero status is returned."""
+        """Run another program in the container.
+
+        :param argv: the program and its arguments.
+        :returns: its result; a status other than 0 is no error.
+        """
         return _call(self.runner, self.engine, "exec", self.id, *argv)
 
 
 def find_engine(runner: Runner, storage: Path) -> Engine:
-    """The first engine that answers: podman, then a docker daemon.
+    """Find the first engine that works: podman, then a docker daemon.
 
-    :param storage: where podman keeps images and containers.
-    :raises EngineError: none works; says what each answered.
+    :param runner: runs the engines' programs.
+    :param storage: folder for podman's images and containers.
+    :raises EngineError: none works; the details are their messages.
     """
     answers = []
     if shutil.which("podman"):
@@ -126,8 +139,12 @@ def find_engine(runner: Runner, storage: Path) -> Engine:
 
 
 def load(layout: Path, engine: Engine, runner: Runner) -> str:
-    """Give the image of an OCI layout to the engine, unless it has it. Returns the image's reference there.
+    """Load the image of an OCI layout into an engine, unless the engine has it.
 
+    :param layout: the folder.
+    :param engine: gets the image.
+    :param runner: runs the engine's program, or skopeo.
+    :returns: the engine's name of the image.
     :raises EngineError: the layout is not one, or the engine refuses it.
     """
     ref, image_id = _identity(layout)
@@ -137,8 +154,8 @@ def load(layout: Path, engine: Engine, runner: Runner) -> str:
         return name
     source = f"oci:{layout}:{ref}"
     if engine.kind == "podman":
-        # podman makes a name of the path, and refuses what no image may be called, such as .nixgen: so it
-        # gets just the layout's own name, from beside it
+        # podman makes an image name of the path, and refuses paths that are no names, such as .nixgen.
+        # So it runs in the folder above, and gets the layout's own name only.
         argv = (*engine.command, "pull", "--quiet", f"oci:{layout.name}:{ref}")
         done = runner.run(Command(argv=argv, cwd=layout.absolute().parent, deadline=_LOAD_SECONDS))
         _checked(done, f"load {layout}")
@@ -149,7 +166,7 @@ def load(layout: Path, engine: Engine, runner: Runner) -> str:
             "docker cannot be given layers that zstd compressed",
             hint="build the image with gzip layers, or install podman",
         )
-    # The docker daemon reads no OCI layout before version 25; skopeo speaks to all of them.
+    # The docker daemon reads OCI layouts from version 25 on; skopeo can load into all versions.
     argv = ("skopeo", "copy", "--quiet", source, f"docker-daemon:{name}")
     try:
         done = runner.run(Command(argv=argv, deadline=_LOAD_SECONDS))
@@ -171,11 +188,15 @@ def run(
     env: Mapping[str, str] | None = None,
     ports: Mapping[int, int] | None = None,
 ) -> Iterator[RunningContainer]:
-    """Run a loaded image in the background; stopped and removed when the block ends, however it ends.
+    """Run a loaded image in the background. The end of the ``with`` block stops and removes it.
 
+    :param image: the engine's name of the image.
+    :param engine: runs the container.
+    :param runner: runs the engine's program.
     :param args: replace the image's command (after its entrypoint).
-    :param ports: container port by host port on 127.0.0.1. None: the host's own network, where the program listens on
-        the ports that it chooses.
+    :param env: further environment variables.
+    :param ports: container port by host port on 127.0.0.1. None gives the container the host's own
+        network, where the program listens on the ports that it chooses.
     :raises EngineError: it does not start.
     """
     network: list[str] = ["--network=host"] if ports is None else []
@@ -184,7 +205,7 @@ def run(
     variables = [
         item for key, value in sorted((env or {}).items()) for item in ("--env", f"{key}={value}")
     ]
-    # Named before it exists, so that an interrupt while it is being made leaves nothing either.
+    # Named before it exists, so that it is removed even when an interrupt comes while it is made.
     name = f"nixgen-{secrets.token_hex(8)}"
     try:
         created = _call(
@@ -204,16 +225,19 @@ def run(
         _checked(_call(runner, engine, "start", name), f"start {image}")
         yield RunningContainer(engine=engine, id=identity, runner=runner)
     finally:
-        # An error while cleaning up must not hide the first one.
+        # An error of these commands must not hide the first error.
         for arguments in (("stop", "--time", str(_STOP_SECONDS)), ("rm", "--force")):
             with suppress(NixgenError):
                 _call(runner, engine, *arguments, name)
 
 
 def remove_storage(engine: Engine, runner: Runner) -> None:
-    """Remove podman's own storage root with all in it. Does nothing for docker.
+    """Remove podman's storage root with all its content. For docker, do nothing.
 
-    Not by ``podman system reset``: that also removes what the user's own configuration names.
+    ``podman system reset`` is no help: it also removes the storage of the user's own configuration.
+
+    :param engine: the engine.
+    :param runner: runs podman and umount.
     """
     if engine.storage is None:
         return
@@ -229,7 +253,7 @@ def remove_storage(engine: Engine, runner: Runner) -> None:
 
 
 def _mounts_below(folder: Path) -> list[str]:
-    """The overlay driver leaves its directory mounted on itself."""
+    """The mount points below a folder, innermost first: the overlay driver mounts its own folder."""
     lines = Path("/proc/self/mounts").read_text("utf-8").splitlines()
     top = f"{folder.absolute()}/"
     return [
@@ -262,9 +286,9 @@ def _podman(storage: Path, driver: str) -> Engine:
 
 
 def _run_root(storage: Path, driver: str) -> str:
-    """A short name that belongs to ``storage``: podman refuses run directories of over 50 bytes.
+    """A short path for podman's run directory of ``storage``; podman refuses more than 50 bytes.
 
-    Where only this user can have made it, and gone after a reboot, as podman wants it.
+    It lies in a folder where no other user can make it, and which a reboot empties, as podman requires.
     """
     mark = hashlib.sha256(os.fsencode(storage.absolute())).hexdigest()[:8]
     top = "/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", tempfile.gettempdir())
@@ -272,7 +296,7 @@ def _run_root(storage: Path, driver: str) -> str:
 
 
 def _limits() -> tuple[str, ...]:
-    """Limits that this process may set: podman's defaults lie above them on hosts that withhold CAP_SYS_RESOURCE."""
+    """The limits of a container. A host without CAP_SYS_RESOURCE refuses podman's higher defaults."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     processes = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     files = 1 << 20 if files == resource.RLIM_INFINITY else files
@@ -296,7 +320,7 @@ def _manifest(layout: Path) -> str:
 
 
 def _identity(layout: Path) -> tuple[str, str]:
-    """(name:tag, image ID) of the only image in a layout."""
+    """The name with its tag, and the image ID, of the only image in a layout."""
     try:
         index = json.loads((layout / "index.json").read_bytes())["manifests"][0]
         config = json.loads(_manifest(layout))["config"]["digest"]

@@ -1,7 +1,9 @@
-"""Pushing an OCI layout to a registry: https://github.com/opencontainers/distribution-spec/blob/v1.0.1/spec.md#push.
+"""Pushes an OCI layout to a registry that needs no credentials.
 
-HEAD for every blob first, the missing ones in parallel, then the manifest: an unchanged push sends no bytes, and a
-reader never sees a manifest whose blobs are not there. Registries without credentials only, so far.
+A HEAD request asks for every blob, the missing ones are sent in parallel, and the manifest comes last.
+So an unchanged image sends no layer, and no reader sees a manifest without its blobs.
+
+Source: https://github.com/opencontainers/distribution-spec/blob/v1.0.1/spec.md#push.
 """
 
 from __future__ import annotations
@@ -36,7 +38,12 @@ _DESTINATION = re.compile(
 
 @frozen(kw_only=True)
 class Destination:
-    """``HOST[:PORT]/REPOSITORY[:TAG]``; plain HTTP on loopback, HTTPS everywhere else."""
+    """A place for an image in a registry. It is reached by HTTP on loopback, else by HTTPS.
+
+    :param host: with its port.
+    :param repository: in the registry.
+    :param tag: in the repository.
+    """
 
     host: str
     repository: str
@@ -44,9 +51,10 @@ class Destination:
 
     @classmethod
     def parse(cls, text: str) -> Destination:
-        """Read what a person wrote.
+        """Read a place.
 
-        :raises UsageError: not of that form.
+        :param text: ``HOST[:PORT]/REPOSITORY[:TAG]``; the tag is ``latest`` by default.
+        :raises UsageError: it is something else.
         """
         found = _DESTINATION.fullmatch(text)
         if found is None:
@@ -57,6 +65,7 @@ class Destination:
 
     @property
     def url(self) -> str:
+        """The address of the repository in the registry's interface."""
         scheme = "http" if _LOOPBACK.fullmatch(self.host) else "https"
         return f"{scheme}://{self.host}/v2/{self.repository}"
 
@@ -68,8 +77,9 @@ class Destination:
 class PushReport:
     """The result of a push.
 
-    :param digest: of the manifest: ``HOST/REPOSITORY@DIGEST`` names exactly this image.
-    :param sent: bytes uploaded; ``skipped`` bytes that the registry had.
+    :param digest: of the manifest; ``HOST/REPOSITORY@DIGEST`` names exactly this image.
+    :param sent: bytes of the blobs that were sent.
+    :param skipped: bytes of the blobs that the registry had.
     """
 
     digest: str
@@ -80,9 +90,12 @@ class PushReport:
 def push(
     layout: Path, destination: Destination, observe: Callable[[str, int, bool], None] | None = None
 ) -> PushReport:
-    """Upload the image of a layout.
+    """Send the image of a layout to a registry.
 
-    :param observe: told, from any thread, of every blob: its digest, its bytes, whether it was sent.
+    :param layout: the folder.
+    :param destination: the place for the image.
+    :param observe: called from any thread for each blob, with its digest, its bytes, and whether it
+        was sent.
     :raises EngineError: the registry is unreachable or refuses; the layout is not one.
     """
     import urllib3
@@ -128,7 +141,7 @@ def _blob(layout: Path, digest: str) -> Path:
 def _send_blob(
     pool: urllib3.PoolManager, destination: Destination, digest: str, file: Path, size: int
 ) -> bool:
-    """Upload unless it is there; whether bytes were sent."""
+    """Send a blob, unless the registry has it. Return whether it was sent."""
     if _expect(pool.request("HEAD", f"{destination.url}/blobs/{digest}"), {200, 404}).status == 200:
         return False
     start = f"{destination.url}/blobs/uploads/"
@@ -163,7 +176,7 @@ def _expect(response: Any, statuses: set[int]) -> Any:
 
 @contextmanager
 def _mapped(destination: Destination) -> Iterator[None]:
-    """urllib3's errors, as ours."""
+    """Raise `EngineError` for the errors of urllib3."""
     import urllib3
 
     try:
