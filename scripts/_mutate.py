@@ -37,6 +37,8 @@ TESTS = ("tests/unit", "tests/property", "tests/golden")
 MOST_TESTS = 400
 """Tests that one mutant is tried with. More would cost minutes for a line that everything runs."""
 MOST_FAILING = 3
+RUN = "import os, pytest, sys; os._exit(pytest.main(sys.argv[1:]))"
+"""pytest without the wait for threads at its end, in which a mutant may hang."""
 PYTEST = ("-q", "-x", "-p", "no:cacheprovider", "--hypothesis-seed=0")
 
 
@@ -145,7 +147,7 @@ def pytest(
     if coverage:
         environment["COVERAGE_FILE"] = str(coverage)
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", *arguments],
+        [sys.executable, "-c", RUN, *arguments],
         cwd=checkout,
         env=environment,
         stdout=subprocess.DEVNULL,
