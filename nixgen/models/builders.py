@@ -136,7 +136,11 @@ class Builder(Model):
 
     def faults(self) -> Iterator[Fault]:
         if self.name in _RESERVED:
-            yield ".name", f"{self.name!r} has a meaning of its own in --builders", "another name"
+            yield (
+                ".name",
+                f"{self.name!r} means something else in --builders",
+                "choose another name",
+            )
         if self.host == "localhost":
             yield ".host", "Nix builds on localhost without SSH", "for example 127.0.0.1"
         if not self.systems:

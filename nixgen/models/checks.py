@@ -62,6 +62,11 @@ def instance(*types: type, what: str) -> Check:
 
 
 def optional(check: Check) -> Check:
+    """Make a check that None passes as well.
+
+    :param check: Check of any other value.
+    """
+
     def run(value: Any) -> Iterable[Fault]:
         return () if value is None else check(value)
 
@@ -69,13 +74,21 @@ def optional(check: Check) -> Check:
 
 
 def boolean(value: Any) -> Iterable[Fault]:
+    """Check for True or False.
+
+    :param value: Value to check.
+    """
     if isinstance(value, bool):
         return ()
     return (("", f"must be True or False, not {excerpt(value)}", None),)
 
 
 def whole_number(low: int, high: int) -> Check:
-    """Make a check for an int from ``low`` to ``high``, both included. True and False do not pass."""
+    """Make a check for an int. True and False do not pass.
+
+    :param low: Lowest int that passes.
+    :param high: Highest int that passes.
+    """
 
     def run(value: Any) -> Iterable[Fault]:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -91,7 +104,10 @@ def whole_number(low: int, high: int) -> Check:
 
 
 def string(value: Any) -> tuple[Fault, ...]:
-    """Check for text that Nix can hold: no NUL character, no lone surrogate."""
+    """Check for text that Nix can hold: no NUL character, no lone surrogate.
+
+    :param value: Value to check.
+    """
     if type(value) is str and value.isascii() and "\0" not in value:
         return ()
     return tuple(_string_faults(value))
@@ -113,7 +129,7 @@ def _string_faults(value: Any) -> Iterator[Fault]:
 
 
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""Control characters but the tab: no line format can hold them. systemd ends a line at CR as well as LF."""
+"""Control characters except the tab: no line format can hold them. systemd ends a line at CR as well as LF."""
 
 
 def one_line(file: str, *, separators: str = "") -> Check:
@@ -137,8 +153,9 @@ def one_line(file: str, *, separators: str = "") -> Check:
 
 
 def every(*checks: Check) -> Check:
-    """Make a check that a value passes all of these checks. It reports the faults of the first
-    check that fails.
+    """Make a check that reports the faults of the first check that fails.
+
+    :param checks: Checks to run, in this order. A later one may rely on the earlier ones.
     """
 
     def run(value: Any) -> Iterable[Fault]:
@@ -170,15 +187,18 @@ def pattern(regex: str, *, what: str, example: str, allowed: str | None = None) 
 
 
 LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
-"""A label of RFC 1123 that begins with a letter: what hosts, units and Kubernetes all take."""
+"""A label of RFC 1123 that begins with a letter. Hosts, units and Kubernetes all accept it."""
 LABEL_RULE = "small letters, digits and dashes, 63 at most; a letter first, and no dash at the end"
 
 TARGET_NAME = pattern(LABEL, what="a name", example="shop or big-1", allowed=LABEL_RULE)
-"""The name of something that commands take as a target."""
+"""Check of the name of a target of commands, such as a test."""
 
 
 def one_of(literal: Any) -> Check:
-    """Make a check for one of the values of a ``Literal[…]``, which is the field's type as well."""
+    """Make a check for one of the values of a ``Literal[…]``.
+
+    :param literal: The ``Literal[…]``, which is the type of the field as well.
+    """
     choices: tuple[str, ...] = get_args(literal)
 
     def run(value: Any) -> Iterable[Fault]:
@@ -209,7 +229,10 @@ def _list_fault(value: Any, check: Check) -> tuple[str, str | None]:
 
 
 def each(check: Check) -> Check:
-    """Make a check for a tuple whose items all pass ``check``. Faults carry the index of the item."""
+    """Make a check for a tuple. Faults carry the index of the item.
+
+    :param check: Check of each item.
+    """
 
     def run(value: Any) -> Iterable[Fault]:
         if not isinstance(value, tuple):
@@ -224,8 +247,10 @@ def each(check: Check) -> Check:
 
 
 def mapping(key: Check, item: Check) -> Check:
-    """Make a check for a dict whose keys pass ``key`` and whose values pass ``item``. Faults carry
-    the key.
+    """Make a check for a dict. Faults carry the key.
+
+    :param key: Check of each key.
+    :param item: Check of each value.
     """
 
     def run(value: Any) -> Iterable[Fault]:

@@ -1,4 +1,4 @@
-"""Kubernetes clusters: which machines are masters, and which workers join them."""
+"""Kubernetes clusters: masters, and the workers that join them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from nixgen.errors import closest, closest_word
 
 __all__ = ["Model", "Origin", "caller"]
 
-#: (suffix of the model path, what is wrong, what to do)
+#: Suffix of the model path, message and hint.
 Fault = tuple[str, str, str | None]
 
 _PACKAGE = __name__.partition(".")[0]
@@ -77,7 +77,7 @@ class Misuse:
     missing: frozenset[str]
 
 
-#: By the model's identity. Empty unless an infra.py has such a mistake.
+#: Misuses by the identity of the model. Empty unless an infra.py has such a mistake.
 MISUSES: dict[int, Misuse] = {}
 
 
@@ -128,10 +128,10 @@ else:
     _make = type.__call__
 
     class _ModelClass(type):
-        """Makes a model of wrong arguments, too, and remembers what was wrong with them.
+        """The metaclass of models. It makes a model of wrong arguments, too, and records a `Misuse`.
 
-        A TypeError would end infra.py at its first misspelt field, so that a user would see one
-        mistake a run.
+        A TypeError would end infra.py at its first misspelt field, so a user would see one mistake
+        per run.
         """
 
         def __call__(cls, *given: Any, **named: Any) -> Any:
@@ -147,7 +147,7 @@ else:
 
         @property
         def __signature__(cls) -> inspect.Signature:
-            """That of the class, for `help` and editors."""
+            """The signature of the class, for `help` and editors."""
             import inspect
 
             whole = inspect.signature(cls.__init__)
@@ -158,7 +158,7 @@ else:
 class Model(metaclass=_ModelClass):
     """The base of all models. Two models are equal only when they are the same object."""
 
-    #: Whether its name is its place in a collection: ``machines.web``, but ``ports[0]``.
+    #: True when a collection addresses the model by its name: ``machines.web``, but ``ports[0]``.
     addressed_by_name: ClassVar[bool] = False
 
     origin: Origin | None = attrs.field(init=False, repr=False, default=None)
@@ -173,10 +173,17 @@ class Model(metaclass=_ModelClass):
 
 
 def at(value: Model) -> str | None:
-    """Format the place where the user wrote a model, for messages."""
+    """Format the place where the user wrote a model, for messages. None when it is unknown.
+
+    :param value: Model to locate.
+    """
     return str(value.origin) if value.origin else None
 
 
 def excerpt(value: Any) -> str:
+    """Write a value for a message, cut to 60 characters.
+
+    :param value: Value to write.
+    """
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -81,7 +81,7 @@ class Boot(Model):
         if self.loader == "grub" and self.device is None:
             yield ".device", "is missing: grub is installed on a disk", "for example /dev/vda"
         if self.loader != "grub" and self.device is not None:
-            yield ".device", f"means nothing to the loader {self.loader}", "leave it out"
+            yield ".device", f"has no effect with the loader {self.loader}", "leave it out"
 
 
 # tmpfiles.d(5)

@@ -33,7 +33,8 @@ def _known(entries: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entries.items() if value is not None}
 
 
-# `document` is a value as machine.json has it (nixgen/documents/machine-1.json); the options of nix/nixos/cluster.nix have the same names.
+# `document` writes a value as machine.json has it (nixgen/documents/machine-1.json). The options of
+# nix/nixos/cluster.nix have the same names.
 
 
 @model
@@ -52,6 +53,7 @@ class Subnet(Model):
     zone: str | None = field(_ZONE, default=None)
 
     def document(self) -> dict[str, Any]:
+        """Write the value as JSON data."""
         return _known({"id": self.id, "cidr": self.cidr, "zone": self.zone})
 
 
@@ -74,9 +76,11 @@ class Ingress(Model):
 
     @property
     def to(self) -> int:
+        """The last port of the range."""
         return self.port if self.last is None else self.last
 
     def document(self) -> dict[str, Any]:
+        """Write the value as JSON data."""
         return {
             "protocol": self.protocol,
             "from": self.port,
@@ -103,6 +107,7 @@ class SecurityGroup(Model):
     ingress: ListOf[Ingress] = list_of(Ingress, default=())
 
     def document(self) -> dict[str, Any]:
+        """Write the value as JSON data."""
         return {"id": self.id, "ingress": [rule.document() for rule in self.ingress]}
 
 
@@ -131,6 +136,7 @@ class Volume(Model):
     delete_on_termination: bool = flag(default=False)
 
     def document(self) -> dict[str, Any]:
+        """Write the value as JSON data."""
         return _known(
             {
                 "device": self.device,
@@ -174,7 +180,7 @@ class Ec2(Model):
     storage: ListOf[Volume] = list_of(Volume, default=())
 
     def document(self) -> dict[str, Any]:
-        """The value as JSON data, in the shape of the option `nixgen.ec2` of nix/nixos/cluster.nix."""
+        """Write the value as JSON data, in the shape of the option `nixgen.ec2`."""
         return _known(
             {
                 "region": self.region,

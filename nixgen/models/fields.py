@@ -66,8 +66,11 @@ class Ordered(Protocol[_T_co]):
 
 
 class Converted(Generic[_Kept_co, _Given_contra]):
-    """A field that keeps another type than it is given, for type checkers. They read a field with
-    the methods of a descriptor as two types: ``__set__`` has the constructor's argument.
+    """The annotation of a field that keeps another type than its constructor accepts.
+
+    Type checkers read a field with the methods of a descriptor as two types: ``__set__`` has the
+    type of the constructor's argument, and ``__get__`` the type of the attribute. The class is never
+    made.
     """
 
     @overload
@@ -78,21 +81,27 @@ class Converted(Generic[_Kept_co, _Given_contra]):
     def __set__(self, instance: object, value: _Given_contra) -> None: ...
 
 
-#: What a field with a list takes: generators, too, as their order is fixed.
+#: Argument of a field with a list. Generators are accepted, because their order is fixed.
 Many: TypeAlias = Ordered[_T] | Iterator[_T]
 #: A field that takes `Many` and keeps a tuple.
 ListOf: TypeAlias = Converted[tuple[_T, ...], Many[_T]]
 
 
 def as_tuple(value: Many[_T]) -> tuple[_T, ...]:
-    """Turn a list or a generator into a tuple. Leave any other value for the checks to report."""
+    """Turn a list or a generator into a tuple. Leave any other value for the checks to report.
+
+    :param value: Argument of a constructor.
+    """
     if isinstance(value, (list, Iterator)):
         return tuple(value)
     return value  # type: ignore[return-value]  # what it is, `each` says
 
 
 def as_dict(value: Mapping[str, _T]) -> dict[str, _T]:
-    """Turn a mapping into a dict. Leave any other value for the checks to report."""
+    """Turn a mapping into a dict. Leave any other value for the checks to report.
+
+    :param value: Argument of a constructor.
+    """
     return dict(value) if isinstance(value, Mapping) else value  # what it is, `mapping` says
 
 
@@ -132,12 +141,20 @@ def field(
 
 
 def flag(*, default: bool) -> Any:
-    """Declare a field that is True or False."""
+    """Declare a field that is True or False.
+
+    :param default: Value of a field that is not given.
+    """
     return field(boolean, default=default)
 
 
 def choice(literal: Any, *, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
-    """Declare a field that holds one of the values of a ``Literal[…]``."""
+    """Declare a field that holds one of the values of a ``Literal[…]``.
+
+    :param literal: The ``Literal[…]``, which is the type of the field as well.
+    :param default: Value of a field that is not given.
+    :param kw_only: False for a field that is given by its place.
+    """
     return field(one_of(literal), default=default, kw_only=kw_only)
 
 
@@ -146,6 +163,7 @@ def list_of(*kinds: Check | type, default: Any = attrs.NOTHING, kw_only: bool = 
 
     :param kinds: Check of each item, or the classes that it may be an instance of.
     :param default: Value of a field that is not given.
+    :param kw_only: False for a field that is given by its place.
     """
     return field(each(_check(kinds)), default=default, kw_only=kw_only, convert=as_tuple)
 
@@ -167,7 +185,10 @@ def dict_of(key: Check, *kinds: Check | type, default: Any = attrs.NOTHING) -> A
     field_specifiers=(field, flag, choice, list_of, dict_of),
 )
 def model(cls: type[_M]) -> type[_M]:
-    """Make a class a model, whose values cannot be changed."""
+    """Make a class a model: its fields become arguments of its constructor and cannot be changed.
+
+    :param cls: Class whose fields are declared by the functions of this module.
+    """
     made = attrs.frozen(eq=False)(cls)
     # attrs writes the annotation of the converter, which does not name the type of the items
     made.__init__.__annotations__.update(

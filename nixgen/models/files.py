@@ -81,7 +81,7 @@ def _pattern(value: str) -> Iterator[Fault]:
     try:
         _ = rule.posix
     except InexpressibleError as error:
-        yield "", f"{value!r} cannot be said in Nix: {error}", "write it otherwise"
+        yield "", f"{value!r} cannot be expressed in Nix: {error}", "write it in another way"
 
 
 _gitignore_pattern = every(string, _pattern)
@@ -89,7 +89,7 @@ _gitignore_pattern = every(string, _pattern)
 
 def _some(value: Any) -> Iterator[Fault]:
     if value == ():
-        yield "", "is empty, so nothing would be copied", "leave it away to copy everything"
+        yield "", "is empty, so nothing would be copied", "leave it out to copy everything"
 
 
 @model
@@ -123,14 +123,17 @@ class Source(Model, Interpolated):
 
     @property
     def include_rules(self) -> tuple[Rule, ...]:
+        """The parsed patterns of ``include``."""
         return _rules(self.include or ())
 
     @property
     def exclude_rules(self) -> tuple[Rule, ...]:
+        """The parsed patterns of ``exclude``."""
         return _rules(self.exclude)
 
     @property
     def store_name(self) -> str:
+        """The name at the end of the store path."""
         return self.name or PurePosixPath(self.path).name or "source"
 
     def faults(self) -> Iterator[Fault]:
@@ -175,6 +178,7 @@ class Secret(Model):
 
     @property
     def path(self) -> str:
+        """The absolute path on the machine from which systemd loads the credential."""
         return self.file or f"/run/secrets/{self.name}"
 
     def __str__(self) -> NoReturn:
@@ -201,7 +205,7 @@ class ConfigFile(Model, Interpolated):
     executable: bool = flag(default=False)
 
 
-#: The closed set of things that have a store path.
+#: The models that have a store path. There are no others.
 StoreReference = Package | Source | ConfigFile
 
 textual_value = textual(Secret)

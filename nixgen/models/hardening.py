@@ -93,4 +93,4 @@ class Hardening(Model):
 
     def faults(self) -> Iterator[Fault]:
         if self.writable and self.filesystem == "open":
-            yield ".writable", "says nothing: the whole file system is open", "leave it out"
+            yield ".writable", "has no effect: the whole file system is open", "leave it out"

@@ -16,7 +16,7 @@ from nixgen.models.text import Interpolated, Text
 
 __all__ = ["Application", "Workload"]
 
-#: What kubenix has types for, and nix/bases/debian/kubernetes knows.
+#: Versions that kubenix has types for and that nix/bases/debian/kubernetes knows.
 KubernetesVersion = Literal[
     "1.19",
     "1.20",
@@ -38,9 +38,9 @@ KubernetesVersion = Literal[
     "1.36",
 ]
 KUBERNETES_VERSIONS: tuple[str, ...] = get_args(KubernetesVersion)
-#: Every cluster has them; who describes one would take it away with the application.
+#: Namespaces of every cluster. An application that created one would delete it together with itself.
 _GIVEN_NAMESPACES = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
-#: What nixgen itself says of every resource, and what it selects pods by.
+#: Labels that nixgen itself sets on every resource, and by which it selects pods.
 _OWN_LABELS = frozenset(f"app.kubernetes.io/{name}" for name in ("managed-by", "name", "part-of"))
 
 _NAMESPACE = pattern(
@@ -70,7 +70,7 @@ def _label_name(value: Any) -> Iterator[Fault]:
     if value in _OWN_LABELS:
         yield "", "is set by nixgen, which selects pods by it", "choose another name"
     elif isinstance(value, str) and value.startswith("kubenix/"):
-        yield "", "is one of kubenix's own, which are left out", "choose another prefix"
+        yield "", "is a label of kubenix, and nixgen leaves those out", "choose another prefix"
 
 
 def _plain_text(value: Any) -> Iterator[Fault]:

@@ -118,15 +118,19 @@ def _collisions(options: Mapping[str, Any]) -> Iterator[Fault]:
         for path, _ in _leaves(option_path(key) or (), item):
             other = owners.setdefault(path, key)
             if other != key:
-                yield f"[{key!r}]", f"defines {'.'.join(path)}, as [{other!r}] does", "say it once"
+                yield (
+                    f"[{key!r}]",
+                    f"defines {'.'.join(path)}, as [{other!r}] does",
+                    "define it once",
+                )
     for path, key in owners.items():
         for length in range(1, len(path)):
             outer = owners.get(path[:length])
             if outer not in (None, key):
                 yield (
                     f"[{key!r}]",
-                    f"is inside of [{outer!r}], which is no dict",
-                    "give that one as a dict, or leave it out",
+                    f"lies inside [{outer!r}], whose value is not a dict",
+                    "give the outer option as a dict, or leave one of them out",
                 )
 
 

@@ -46,7 +46,7 @@ __all__ = ["CommandCheck", "HttpCheck", "Port", "Service", "TcpCheck", "User"]
 Protocol = Literal["tcp", "udp"]
 Restart = Literal["on-failure", "always", "no"]
 
-#: What a command line or an environment variable may be made of.
+#: The types of a word of a command line, and of the value of an environment variable.
 Word = str | Text | Package | Source | ConfigFile
 
 
@@ -284,6 +284,7 @@ class Service(Model):
 
     @property
     def runs_as_root(self) -> bool:
+        """True when the user is root, by name or by number."""
         return self.user is not None and (self.user.uid == 0 or self.user.name == "root")
 
     def health_port(self) -> Port | None:

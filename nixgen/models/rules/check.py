@@ -1,8 +1,8 @@
 """Every problem of a project, reported at once.
 
-There are two kinds. Faults of one value (its fields' checks, and `Model.faults`) are collected in
-one walk over the models. Rules that span models come after them, and run only when every value is
-sound in itself, so that one mistake is reported as one problem.
+There are two kinds of problem. Faults of one value, which its fields' checks and `Model.faults`
+find, are collected in one walk over the models. Rules between models run only when no value has a
+fault of its own, so that one mistake is reported as one problem.
 """
 
 from __future__ import annotations

@@ -89,9 +89,7 @@ def _addresses(project: Project) -> Iterator[Problem]:
 
 
 def _networks(project: Project) -> Iterator[Problem]:
-    """Yield a conflict for each two networks that overlap. Packets to an address must have one way
-    to go.
-    """
+    """Yield a problem for each two networks that overlap: packets to an address need one route."""
     clusters = {cluster.master: cluster for cluster in project.clusters}
     seen: list[tuple[_Network, str]] = []
     subnets: dict[str, str | None] = {}

@@ -1,4 +1,4 @@
-"""Rules about tests and environments: the machines and variables that they name."""
+"""Rules about clusters, tests and environments: the machines and variables that they name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Rules about the workloads that a cluster can run. They span models, and read only models that are
-sound in themselves.
-"""
+"""Rules about the workloads that a cluster can run. They read only models without faults of their own."""
 
 from __future__ import annotations
 
@@ -22,9 +20,10 @@ _PORT_NAME = re.compile(r"(?!.*--)(?=.*[a-z]).*")
 _SECRET_NAME = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 )
-#: of users and groups: they are signed there
+#: Highest number of a user or group. Kubernetes keeps it in 32 bits with a sign.
 _HIGHEST_ID = 2**31 - 1
-#: The first version in which net.ipv4.ip_unprivileged_port_start counts as safe: what lets a user bind low ports.
+#: First minor version in which net.ipv4.ip_unprivileged_port_start is a safe sysctl. It lets users bind ports
+#: below 1024.
 _LOW_PORTS_SINCE = 22
 
 

@@ -109,7 +109,7 @@ def _services(project: Project) -> Iterator[tuple[str, Service]]:
 
 
 def _dependencies_exist(project: Project) -> Iterator[Problem]:
-    """Yield a problem for each dependency that runs on no machine, of a service that runs on one."""
+    """Yield a problem for each service on a machine that depends on a service on no machine."""
     placed = {id(service) for machine in project.machines for service in machine.services}
     for machine in project.machines:
         for service in machine.services:
