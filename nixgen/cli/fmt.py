@@ -62,7 +62,7 @@ def _require_alone(files: Sequence[str], *, json: bool) -> None:
     if len(files) > 1:
         raise UsageError("- is standard input, and cannot stand beside files")
     if json:
-        raise UsageError("what - prints is the formatted text", hint="leave --json away")
+        raise UsageError("- prints the formatted text, and no document", hint="leave --json out")
 
 
 def _print_text(report: Report, *, check: bool) -> None:

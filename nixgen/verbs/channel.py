@@ -193,6 +193,6 @@ def _require_equal(built: Built, file: Path) -> None:
         if mine.outputs != theirs.outputs:
             raise VerifyError(
                 f"{mine.attr} of the channel would be {theirs.out}, but {mine.out} was built",
-                hint="its sources have changed since, or depend on the name of the project's folder; "
+                hint="its sources have changed since the build, or depend on the name of the project's folder; "
                 "build again, or name the Source",
             )

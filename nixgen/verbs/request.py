@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from nixgen.errors import UsageError
+from nixgen.errors import UsageError, closest
 from nixgen.project.overrides import OPTION
 
 if TYPE_CHECKING:
     from nixgen.driver.evaluate import Limits
     from nixgen.project.workspace import Workspace
 
-__all__ = ["BASES", "DEFAULT", "Request"]
+__all__ = ["BASES", "DEFAULT", "Request", "require_environment"]
 
 BASES = ("debian", "nixpkgs")
 
@@ -71,14 +71,28 @@ class Request:
                 f"the base debian reads no trees, so {OPTION} {next(iter(self.overrides))}=… would do nothing",
                 hint="add --base nixpkgs",
             )
-        names = [item.name for item in workspace.project.environments]
-        if self.environment is not None and self.environment not in names:
-            raise UsageError(
-                f"the project has no environment {self.environment!r}",
-                hint=f"it has {', '.join(names)}"
+        require_environment(workspace, self.environment)
+
+
+def require_environment(workspace: Workspace, name: str | None, *, note: str = "") -> None:
+    """Check the name of an environment.
+
+    :param workspace: the project.
+    :param name: the name; None for the project as it stands.
+    :param note: added to the hint that lists the environments.
+    :raises UsageError: the project has no such environment.
+    """
+    names = [item.name for item in workspace.project.environments]
+    if name is not None and name not in names:
+        raise UsageError(
+            f"the project has no environment {name!r}",
+            hint=closest(name, names)
+            or (
+                f"it has {', '.join(names)}{note}"
                 if names
-                else "add Environment(…) to Project(environments=[…])",
-            )
+                else "add Environment(…) to Project(environments=[…])"
+            ),
+        )
 
 
 DEFAULT = Request()

@@ -134,7 +134,7 @@ def refuse_leaks_in(workspace: Workspace, what: str, data: bytes) -> None:
     if names:
         raise LeakError(
             f"the value of a secret is in {what}: {', '.join(names)}",
-            hint="give it to its service with secrets=[…], leave its file out of the sources, and change the value",
+            hint="pass the secret to its service with secrets=[…], leave its file out of the sources, and change its value",
         )
 
 

@@ -25,7 +25,7 @@ from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
 from nixgen.verbs.build import Substituters, build, builder_systems
 from nixgen.verbs.evaluate import evaluated
-from nixgen.verbs.request import DEFAULT, Request
+from nixgen.verbs.request import DEFAULT, Request, require_environment
 
 __all__ = ["SYSTEMS", "Selection", "Warmed", "build_missing", "plan", "record_roots"]
 
@@ -61,13 +61,7 @@ class Selection:
         """
         known: list[str] = [each.name for each in workspace.project.environments]
         for environment in self.environments or ():
-            if environment is not None and environment not in known:
-                raise UsageError(
-                    f"the project has no environment {environment!r}",
-                    hint=f"it has {', '.join(known)}; none is the project as it stands"
-                    if known
-                    else "add Environment(…) to Project(environments=[…])",
-                )
+            require_environment(workspace, environment, note="; none is the project as it stands")
         for system in self.systems:
             if system not in SYSTEMS:
                 raise UsageError(
@@ -157,9 +151,9 @@ class Warmed:
             return None
         return BuildError(
             f"{len(failed) + len(elsewhere)} of {len(self.plan.rows)} targets are still not in the cache",
-            hint="correct what failed, and run it again: what is there stays there"
+            hint="correct what failed, and run it again; targets in the cache are not built again"
             if failed
-            else f"warm it on {systems}, or give --builders for that",
+            else f"warm the cache on {systems}, or name builders of that system with --builders",
             details=(
                 *(f"{row.work}: {row.error}" for row in failed),
                 *(f"{row.work}: cannot be built here" for row in elsewhere),
