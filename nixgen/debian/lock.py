@@ -24,7 +24,6 @@ __all__ = [
     "Busybox",
     "Lock",
     "Locked",
-    "dump_lock",
     "read_lock",
     "write_lock",
 ]
@@ -155,14 +154,6 @@ def read_lock(path: Path) -> Lock:
     return _LOCK.parse(_LOCK.bytes_of(path), source=path.name)
 
 
-def dump_lock(lock: Lock) -> str:
-    """The text of a lock: keys sorted, indented by two spaces, with a final newline.
-
-    :param lock: the lock.
-    """
-    return _LOCK.text(lock)
-
-
 def write_lock(lock: Lock, path: Path) -> bool:
     """Write a lock to a file, atomically, if it differs.
 
@@ -171,7 +162,7 @@ def write_lock(lock: Lock, path: Path) -> bool:
     :return: whether the file changed.
     :raises StoreError: the folder cannot be written.
     """
-    data = dump_lock(lock).encode()
+    data = _LOCK.text(lock).encode()
     if path.exists() and path.read_bytes() == data:
         return False
     write_atomically(path, data)

@@ -11,9 +11,9 @@ import binascii
 import hashlib
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
-__all__ = ["Hash", "from_base32", "normalise_hash", "to_base32", "to_sri"]
+__all__ = ["Hash", "from_base32", "to_base32"]
 
 _ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
@@ -46,42 +46,11 @@ def from_base32(text: str) -> bytes:
         try:
             number = number << 5 | _VALUES[character]
         except KeyError:
-            message = f"{character!r} is no Nix base-32 digit"
-            raise ValueError(message) from None
+            raise ValueError(f"{character!r} is no Nix base-32 digit") from None
     try:
         return number.to_bytes(len(text) * 5 // 8, "little")
     except OverflowError:
-        message = f"{text!r} has bits beyond its last byte"
-        raise ValueError(message) from None
-
-
-def normalise_hash(value: Any) -> str:
-    """Turn any of Nix's notations into ``ALGORITHM:<Nix base 32>``.
-
-    :param value: a string, or an object as in the JSON of new commands.
-    :raises ValueError: it is none of them.
-    """
-    if isinstance(value, dict):  # {"algorithm": "sha256", "format": "base64", "hash": "…"}
-        value = f"{value.get('algorithm')}-{value.get('hash')}"
-    if not isinstance(value, str):
-        message = f"{value!r} is no hash"
-        raise ValueError(message)  # noqa: TRY004 - malformed text and malformed JSON are one case here
-    for separator in ":-":
-        algorithm, found, text = value.partition(separator)
-        if found and algorithm in _BYTES:
-            return f"{algorithm}:{to_base32(_digest(text, _BYTES[algorithm], value))}"
-    message = f"{value!r} is no hash"
-    raise ValueError(message)
-
-
-def to_sri(value: Any) -> str:
-    """Turn any of Nix's notations into ``ALGORITHM-<base64>``, the notation of pins.
-
-    :param value: see `normalise_hash`.
-    :raises ValueError: it is none of them.
-    """
-    algorithm, _, text = normalise_hash(value).partition(":")
-    return f"{algorithm}-{base64.b64encode(from_base32(text)).decode()}"
+        raise ValueError(f"{text!r} has bits beyond its last byte") from None
 
 
 def _digest(text: str, size: int, whole: str) -> bytes:
@@ -94,13 +63,8 @@ def _digest(text: str, size: int, whole: str) -> bytes:
     except (ValueError, binascii.Error):
         digest = b""
     if len(digest) != size:
-        message = f"{whole!r} is no hash"
-        raise ValueError(message)
+        raise ValueError(f"{whole!r} is no hash")
     return digest
-
-
-def _raw(value: bytes) -> bytes:
-    return bytes(value)
 
 
 @frozen
@@ -112,7 +76,7 @@ class Hash:
     """
 
     algorithm: str
-    digest: bytes = field(converter=_raw)
+    digest: bytes
 
     def __attrs_post_init__(self) -> None:
         if _BYTES.get(self.algorithm) != len(self.digest):
@@ -127,14 +91,19 @@ class Hash:
         return cls("sha256", hashlib.sha256(data).digest())
 
     @classmethod
-    def parse(cls, text: str) -> Hash:
-        """Read ``sha256:<base 32 | hex | base64>`` or ``sha256-<base64>`` (SRI).
+    def parse(cls, value: Any) -> Hash:
+        """Read a digest in any of Nix's notations.
 
-        :param text: the digest.
+        :param value: ``sha256:<base 32 | hex | base64>``, ``sha256-<base64>`` (SRI), or the object in
+            the JSON of new commands: ``{"algorithm": "sha256", "format": "base64", "hash": "…"}``.
         :raises ValueError: it is anything else.
         """
-        algorithm, _, digits = normalise_hash(text).partition(":")
-        return cls(algorithm, from_base32(digits))
+        text = f"{value.get('algorithm')}-{value.get('hash')}" if isinstance(value, dict) else value
+        for separator in ":-" if isinstance(text, str) else "":
+            algorithm, _, digits = text.partition(separator)
+            if algorithm in _BYTES and digits:
+                return cls(algorithm, _digest(digits, _BYTES[algorithm], text))
+        raise ValueError(f"{value!r} is no hash")
 
     @property
     def nix32(self) -> str:

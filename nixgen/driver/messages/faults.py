@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from nixgen.driver.commands import access
 from nixgen.errors import LockError, MirrorError, OutsideError, StoreError
 from nixgen.programs.child import missing_tool
-from nixgen.store.digest import to_sri
+from nixgen.store.digest import Hash
 
 __all__ = ["fetch_fault", "input_fault", "store_fault"]
 
@@ -141,7 +141,9 @@ def input_fault(lines: Iterable[str]) -> LockError | OutsideError | None:
             f"the input {name} is not what {_INPUTS} pins",
             where=_INPUTS,
             hint=f"if {origin} is to be trusted, pin what it has now: {update}",
-            details=[f"{word:<9}{to_sri(found[1])}" for word, found in hashes.items() if found],
+            details=[
+                f"{word:<9}{Hash.parse(found[1]).sri}" for word, found in hashes.items() if found
+            ],
         )
     if (unfit := _unfit_input(lines)) is not None:
         return unfit

@@ -53,14 +53,6 @@ class Trace:
     memory: bool
     lines: tuple[str, ...]
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether the stack or the memory ran out."""
-        return self.stack or self.memory
-
-    def __bool__(self) -> bool:
-        return bool(self.message)
-
 
 def parse_trace(stderr: bytes) -> Trace:
     """Read the error in the standard error of an evaluation. Never raises.

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from nixgen.driver.store.path_info import PathInfo, Realisation
-from nixgen.store.digest import normalise_hash
+from nixgen.store.digest import Hash
 
 __all__ = ["outputs", "query", "realisations", "valid"]
 
@@ -67,7 +67,7 @@ def query(database: Path, paths: tuple[str, ...], *, recursive: bool) -> dict[st
     return {
         path: PathInfo(
             path=path,
-            nar_hash=normalise_hash(nar_hash),
+            nar_hash=str(Hash.parse(nar_hash)),
             nar_size=nar_size or 0,
             references=tuple(sorted(references.get(number, ()))),
             deriver=deriver or None,

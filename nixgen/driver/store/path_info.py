@@ -19,7 +19,7 @@ from nixgen.driver.commands.nix import NixOptions
 from nixgen.errors import StoreError
 from nixgen.programs.runner import Runner
 from nixgen.records.structure import parse_as
-from nixgen.store.digest import normalise_hash
+from nixgen.store.digest import Hash
 from nixgen.store.path import STORE
 
 __all__ = ["PathInfo", "Realisation", "parse", "query", "valid"]
@@ -178,7 +178,7 @@ def parse(document: bytes) -> dict[str, PathInfo]:
 def _path_info(path: str, entry: _Entry, folder: str = STORE) -> PathInfo:
     return PathInfo(
         path=path,
-        nar_hash=normalise_hash(entry.nar_hash),
+        nar_hash=str(Hash.parse(entry.nar_hash)),
         nar_size=entry.nar_size,
         references=tuple(sorted(_full(name, folder) for name in entry.references)),
         deriver=_full(entry.deriver, folder) if entry.deriver else None,
@@ -193,5 +193,5 @@ def _full(path: str, folder: str) -> str:
 
 def _content_address(value: str | _ContentAddress | None) -> str | None:
     if isinstance(value, _ContentAddress):
-        return _METHODS[value.method] + normalise_hash(value.hash)
+        return _METHODS[value.method] + str(Hash.parse(value.hash))
     return value or None

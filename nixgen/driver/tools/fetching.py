@@ -19,11 +19,10 @@ from nixgen.driver.messages.events import Event, Message
 from nixgen.driver.messages.faults import input_fault, store_fault
 from nixgen.driver.messages.inference import EventParser
 from nixgen.driver.messages.trace import parse_trace
-from nixgen.programs.command import Command
 from nixgen.programs.observer import ignore
 from nixgen.programs.runner import Runner
 
-__all__ = ["Fetched", "fetch_tree", "tree_command"]
+__all__ = ["Fetched", "fetch_tree"]
 
 _EXPRESSION = """\
 { reference }:
@@ -53,27 +52,6 @@ class Fetched:
     nar_hash: str
     last_modified: datetime | None
     path: Path
-
-
-def tree_command(
-    reference: Mapping[str, Any], *, options: NixOptions, cache: Path | None = None
-) -> Command:
-    """The command of `fetch_tree`.
-
-    :param reference: see `fetch_tree`.
-    :param options: the settings of Nix.
-    :param cache: see `fetch_tree`.
-    """
-    return evaluate(
-        options,
-        *("--json", "--read-write-mode"),
-        # Ask each time which commit a branch has, and give up soon on a host that does not answer.
-        *("--option", "tarball-ttl", "0", "--option", "connect-timeout", "15"),
-        *("--log-format", "internal-json", "-v"),
-        *("--argstr", "reference", json.dumps(dict(reference), ensure_ascii=False)),
-        *("--expr", _EXPRESSION),
-        variables={} if cache is None else {"XDG_CACHE_HOME": str(cache)},
-    )
 
 
 def fetch_tree(
@@ -109,7 +87,17 @@ def fetch_tree(
                 words = event.text.splitlines()
                 messages.extend(words if event.level else [f"error: {words[0]}", *words[1:]])
 
-    done = runner.lines(tree_command(reference, options=options, cache=cache), read)
+    command = evaluate(
+        options,
+        *("--json", "--read-write-mode"),
+        # Ask each time which commit a branch has, and give up soon on a host that does not answer.
+        *("--option", "tarball-ttl", "0", "--option", "connect-timeout", "15"),
+        *("--log-format", "internal-json", "-v"),
+        *("--argstr", "reference", json.dumps(dict(reference), ensure_ascii=False)),
+        *("--expr", _EXPRESSION),
+        variables={} if cache is None else {"XDG_CACHE_HOME": str(cache)},
+    )
+    done = runner.lines(command, read)
     if done.ok:
         return _fetched(json.loads(done.stdout))
     trace = parse_trace("\n".join(messages).encode())
