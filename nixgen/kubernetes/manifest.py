@@ -26,7 +26,12 @@ class Octal(int):
 
 
 def to_yaml(resources: Iterable[Mapping[str, Any]]) -> str:
-    """A stream of documents, one a resource; keys keep their order. Any YAML parser reads back the same values."""
+    """A stream of YAML documents, one for each resource. Keys keep their order.
+
+    Every YAML parser reads the same values.
+
+    :param resources: the resources.
+    """
     import yaml
 
     return yaml.dump_all(
@@ -42,7 +47,10 @@ def to_yaml(resources: Iterable[Mapping[str, Any]]) -> str:
 
 
 def to_json(resources: Iterable[Mapping[str, Any]]) -> str:
-    """One ``List``, which kubectl reads as well."""
+    """One ``List`` in JSON, which kubectl also reads.
+
+    :param resources: the resources.
+    """
     listed = {"apiVersion": "v1", "kind": "List", "items": list(resources)}
     return json.dumps(listed, indent=2, ensure_ascii=False) + "\n"
 

@@ -119,6 +119,17 @@ def test_an_edited_model_rewrites_only_its_files(shop):
     assert document["removed"] == []
 
 
+def test_a_build_in_a_log_has_a_line_for_each_path_only_with_verbose(shop):
+    lines = []
+    for words in ((), ("--verbose",)):
+        (shop.folder / "app/server.js").write_text(f"// {secrets.token_hex(8)}\n")
+        done = shop("build", "machines.web", *words)
+        assert done.stdout.startswith("built ")
+        lines.append(sum(line.startswith("built ") for line in done.stderr.splitlines()))
+    assert lines[0] == 0
+    assert lines[1] > 1
+
+
 def test_an_environment_changes_the_unit(built, shop):
     usual = outputs(built[1])
     staging = outputs(shop.document("build", "machines", "--env", "staging"))

@@ -126,6 +126,17 @@ def test_a_dry_run_uploads_nothing(example, shop):
     assert not list(fresh.folder.glob(".nixgen/s3/**/*.narinfo"))
 
 
+def test_a_push_in_a_log_has_a_line_for_each_path_only_with_verbose(example, shop):
+    pushed_paths, lines = [], []
+    for words in ((), ("--verbose",)):
+        fresh = example("shop", source=shop.folder)
+        done = fresh("cache", "push", "images.redis", *words)
+        pushed_paths.append(int(re.match(r"pushed (\d+) of \d+ paths", done.stdout)[1]))
+        lines.append(sum(line.startswith("pushed ") for line in done.stderr.splitlines()))
+    assert pushed_paths[0] == pushed_paths[1] > 5
+    assert lines == [0, pushed_paths[1]]
+
+
 def test_a_build_pushes_to_the_address_that_serve_names(shop, served):
     done = shop("build", "machines.db", "--push", served[1])
     assert re.search(r"s3://\S+ has all \d+ paths already", done.stdout)
