@@ -49,7 +49,8 @@ class MemoryBucket:
     appear: dict[str, StoredObject] = field(factory=dict)
     aborted: list[str] = field(factory=list)
     parts: dict[str, dict[int, bytes]] = field(factory=dict)
-    location: str = "s3://memory"
+    location: Any = "s3://memory"
+    client: Any = None
     connections: int = 4
     statistics: PaceStatistics = field(factory=lambda: PaceStatistics(requests=3))
     _lock: Any = field(factory=threading.Lock)

@@ -270,6 +270,7 @@ def test_equal_sizes_are_compared_by_hash_when_asked_to(streams: Streams) -> Non
     ("memory", "readers", "running", "large"),
     [
         (NarStream.LEAST_BUDGET, 8, 1, 1),
+        (64 << 20, 8, 2, 1),
         (192 << 20, 8, 9, 1),
         (192 << 20, 2, 3, 3),
         (192 << 20, 1, 2, 4),

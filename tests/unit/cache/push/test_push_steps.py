@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast, get_args
 
+import attrs
 import pytest
 from memory_bucket import MemoryBucket, StoredObject
 
+from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.bucket.pace import PaceStatistics
+from nixgen.cache.format.codec import Codec
 from nixgen.cache.format.signing import SecretKey
+from nixgen.cache.keep.roots import Root
+from nixgen.cache.push.events import CacheEvent, UpstreamSilent
 from nixgen.cache.push.leaks import Leak, leak_error
 from nixgen.cache.push.missing import make_plan
-from nixgen.cache.push.push import PushReport, ensure_cache_info
+from nixgen.cache.push.push import PushReport, _newest_root, ensure_cache_info
 from nixgen.cache.push.realisation import put_realisations, realisation_text
+from nixgen.cache.push.settings import UploadSettings
 from nixgen.cache.push.upload import Uploaded
+from nixgen.cache.push.upstream import UpstreamCaches
 from nixgen.driver.store.path_info import Realisation
 from nixgen.driver.store.store import PathInfo
 from nixgen.errors import CacheError
+from nixgen.instant.repeated_push import LIFETIME
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
 
 KEY = SecretKey.generate("one-1")
 
@@ -53,6 +68,70 @@ def test_a_cache_of_another_store_is_refused(memory: MemoryBucket) -> None:
         ensure_cache_info(memory.bucket, "/nix/store")
     assert caught.value.message == "s3://memory holds paths of /other: store, not of /nix/store"
     assert caught.value.hint == "give this store a cache, or a prefix, of its own"
+
+
+def test_the_question_after_a_push_lists_the_roots_from_its_own_on(
+    memory: MemoryBucket,
+) -> None:
+    asked: list[tuple[str, dict[str, object]]] = []
+
+    class Client:
+        def generate_presigned_url(self, method: str, **options: object) -> str:
+            asked.append((method, options))
+            return "https://signed.example"
+
+    memory.client = Client()
+    memory.location = CacheLocation(bucket="cache", prefix="team")
+    root = Root(
+        environment="staging",
+        generation="20261123T203001Z-000000",
+        created=datetime(2026, 11, 23, tzinfo=UTC),
+        project="p",
+        targets={},
+    )
+    key = f"team/{root.name}"
+    assert _newest_root(memory.bucket, root) == ("https://signed.example", key)
+    ((method, options),) = asked
+    assert method == "list_objects_v2"
+    assert options["Params"] == {
+        "Bucket": "cache",
+        "Prefix": "team/nixgen/roots/staging/",
+        "StartAfter": key[:-1],
+    }
+    assert options["ExpiresIn"] == LIFETIME
+
+
+def test_an_ordinary_push_compares_sizes_and_writes_nars_alone() -> None:
+    settings = UploadSettings()
+    assert (settings.verify, settings.replace, settings.listings, settings.logs) == (False,) * 4
+    assert (settings.codec, settings.memory) == (Codec.of("zstd"), 192 << 20)
+    assert settings.readers == len(os.sched_getaffinity(0))
+
+
+def test_every_event_is_a_record() -> None:
+    assert all(map(attrs.has, get_args(CacheEvent)))
+
+
+@pytest.mark.parametrize("status", [200, 403, 404, 401, 402, 405, 500])
+def test_the_answers_of_an_upstream(status: int) -> None:
+    events: list[CacheEvent] = []
+    caches = UpstreamCaches(["https://up.example"], events.append)
+    asked: list[tuple[str, str]] = []
+
+    class Http:
+        def request(self, method: str, url: str) -> SimpleNamespace:
+            asked.append((method, url))
+            return SimpleNamespace(status=status)
+
+    caches._http = cast("PoolManager", Http())
+    has = caches.having([path("a")])
+    assert has == (frozenset([path("a")]) if status == 200 else frozenset())
+    assert asked == [("HEAD", f"https://up.example/{'a' * 32}.narinfo")]
+    reason = f"it answers with status {status}"
+    silent = [UpstreamSilent(url="https://up.example", reason=reason)]
+    assert events == ([] if status in {200, 403, 404} else silent)
+    caches.having([path("b")])
+    assert len(asked) == (2 if not events else 1)
 
 
 def report(uploaded: Uploaded | None) -> PushReport:
