@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from nixgen import syntax as nix
 from nixgen.gitignore import IgnoreTable, parse
 from nixgen.lowering import implied_packages, lower, target_origins
+from nixgen.lowering.disk import _boot
 from nixgen.lowering.scope import Scope
 from nixgen.lowering.unitfile import command_line, environment_value
 from nixgen.models import (
+    Boot,
     CommandCheck,
     ConfigFile,
     Environment,
@@ -332,3 +334,27 @@ def test_an_environment_with_modules_alone_changes_every_machine() -> None:
     files = lower(Project("p", machines=[Machine("web")], environments=[environment]))
     text = nix.print_expr(files["environments/prod/web.nix"].make())
     assert "imports = [ ../../../hosts/prod.nix ];" in text
+
+
+@pytest.mark.parametrize(
+    ("boot", "bindings"),
+    [
+        (
+            Boot(loader="systemd-boot"),
+            {
+                "loader.systemd-boot.enable": nix.Bool(True),
+                "loader.efi.canTouchEfiVariables": nix.Bool(True),
+            },
+        ),
+        (
+            Boot(loader="grub", device="/dev/vda"),
+            {"loader.grub.enable": nix.Bool(True), "loader.grub.device": nix.Str("/dev/vda")},
+        ),
+        (Boot(), {"loader.grub.enable": nix.Bool(False)}),
+    ],
+)
+def test_the_loader_of_a_machine(boot, bindings):
+    """NixOS turns grub on by itself, so a machine without a loader turns it off."""
+    found = {".".join(path): value for path, value in _boot(boot).items()}
+    assert {name: found[name] for name in bindings} == bindings
+    assert {name for name in found if name.startswith("loader.")} == bindings.keys()

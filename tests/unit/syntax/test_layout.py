@@ -411,6 +411,21 @@ class TestSpans:
         assert printed.spans == ((2, 2, "argument"),)
 
 
+@pytest.mark.parametrize("depth", [0, 1, 4])
+def test_a_line_has_a_hundred_columns_behind_its_indentation(depth):
+    for length, lines in ((100, 1), (101, 2)):
+        node = nix.AttrSet({"k" * 40: nix.Var("x" * (length - 40 - len(" = ;")))})
+        for _ in range(depth):
+            node = nix.AttrSet({"s": node, "t": A})
+        texts = [
+            line
+            for line in nix.print_file(node).text.splitlines()
+            if line.strip()[:1] in ("k", "x")
+        ]
+        assert len(texts) == lines
+        assert len(texts[0].strip()) == (100 if lines == 1 else 42)
+
+
 @pytest.mark.parametrize("depth", [2_000, 100_000])
 def test_an_expression_nested_too_deeply_is_refused(depth):
     node = nix.Int(1)

@@ -21,7 +21,7 @@ from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.collect.collect import collect, preview
 from nixgen.cache.collect.plan import batches, make_plan
 from nixgen.cache.collect.policy import GcPolicy, select
-from nixgen.cache.collect.snapshot import Generation, Snapshot
+from nixgen.cache.collect.snapshot import Generation, Snapshot, read_snapshot
 from nixgen.cache.collect.sweep import remove_paths
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.keep.batch import SWEEP
@@ -391,6 +391,74 @@ def held(shelf, letters_: str):
         clock=clock,
         sleep=lambda seconds: None,
     )
+
+
+def test_a_lease_holds_to_its_last_moment():
+    shelf = Shelf()
+    with pytest.raises(RuntimeError), held(shelf, "a"):
+        raise RuntimeError
+    (lease,) = read_snapshot(shelf).leases
+    assert lease.paths == {part("a"): Hash.of(b"a").nix32}
+    shelf.now = lease.expires
+    assert read_snapshot(shelf).leases == (lease,)
+    shelf.now += timedelta(seconds=1)
+    assert read_snapshot(shelf).leases == ()
+    assert read_snapshot(shelf).lapsed == ()
+
+
+class Interrupted(Shelf):
+    """A cache where a pin comes as soon as the collector has declared that it removes ``a``."""
+
+    def put(self, name, body, **options) -> bool:
+        written = super().put(name, body, **options)
+        if name == SWEEP and part("a").encode() in body and not list_pins(self):
+            put_pin(self, Pin(name="late", created=NOW, paths=[path("a")]))
+        return written
+
+
+def test_a_pin_that_comes_during_a_collection_is_heeded():
+    shelf = Interrupted()
+    for letter, references in (("a", "b"), ("b", ""), ("c", "")):
+        store(shelf, letter, references)
+    report = collect(shelf, EAGER)
+    assert [pin.name for pin in list_pins(shelf)] == ["late"]
+    assert letters(shelf) == "ab"
+    assert {f"{part(each)}.narinfo" for each in "ab"} <= set(report.spared)
+    assert dangling(shelf) == []
+
+
+def test_a_corrupt_narinfo_keeps_every_log_and_its_own_listing_alone():
+    shelf = Shelf()
+    store(shelf, "a")
+    store(shelf, "b", deriver=f"{part('j')}-b.drv")
+    shelf.put(f"{part('c')}.narinfo", b"\0", content_type="x")
+    for name in ("a", "b", "c"):
+        shelf.put(f"{part(name)}.ls", b"{}", content_type="x")
+    realisation = b'{"outPath": "%s"}' % path("b")[11:].encode()
+    shelf.put(f"log/{part('j')}-b.drv", b"log", content_type="x")
+    shelf.put("realisations/sha256:1!out.doi", realisation, content_type="x")
+    record_root(shelf, root(1, "a"))
+    doomed = {each.name: each.why for each in preview(shelf, EAGER).plan.doomed}
+    assert doomed == {
+        f"{part('b')}.narinfo": "nothing that is kept reaches it",
+        f"{part('b')}.ls": "its path goes",
+        "realisations/sha256:1!out.doi": "its path goes",
+    }
+
+
+def test_the_bytes_of_a_cache_count_leased_paths_too():
+    shelf = Shelf()
+    for letter in "abc":
+        store(shelf, letter)
+    record_root(shelf, root(1, "a"))
+    record_root(shelf, root(2, "b"))
+    each = 100 + len(narinfo("a"))
+    kept = {}
+    with held(shelf, "c"):
+        for most in (3 * each, 3 * each - 1):
+            plan = preview(shelf, evolve(EAGER, keep=2, max_bytes=most)).plan
+            kept[most] = (plan.kept_paths, plan.kept_bytes)
+    assert kept == {3 * each: (3, 3 * each), 3 * each - 1: (2, 2 * each)}
 
 
 def test_a_lease_keeps_its_paths_and_their_archives():
