@@ -1,4 +1,6 @@
-"""The same push once more: over before anything is loaded, after one question to the cache; any doubt takes the ordinary way."""
+"""A repeated push: it ends after one request to the cache, before anything is loaded. Any doubt leads to an
+ordinary push.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ def asked(s3: FaultyS3, run) -> tuple[str, list[str]]:
     return done.stdout, methods
 
 
-def test_one_question_is_enough(pushed, s3):
+def test_a_repeated_push_sends_one_request(pushed, s3):
     said, requests = asked(s3, lambda: pushed("cache", "push", "--to", s3.address))
     assert said == f"{s3.address} has all 35 paths already\n"
     assert len(requests) == 1
@@ -56,7 +58,7 @@ def test_one_question_is_enough(pushed, s3):
     assert stat.S_IMODE(memory.stat().st_mode) == 0o600
 
 
-def test_bare_paths_need_no_project(pushed, s3, command_line, tmp_path):
+def test_a_repeated_push_of_store_paths_needs_no_project(pushed, s3, command_line, tmp_path):
     path = pushed.document("build", "machines.web")["targets"][0]["outputs"]["out"]
     outside = command_line(
         folder=tmp_path, environment={**pushed.environment, "XDG_CACHE_HOME": str(tmp_path / "c")}
@@ -80,7 +82,7 @@ def test_bare_paths_need_no_project(pushed, s3, command_line, tmp_path):
     "words",
     [["--dry-run"], ["--thorough"], ["--json"], ["machines.web"], ["--verify"], ["--env", "none"]],
 )
-def test_anything_else_takes_the_ordinary_way(pushed, s3, words):
+def test_other_arguments_lead_to_an_ordinary_push(pushed, s3, words):
     expect = 2 if "--env" in words else 0
     _, requests = asked(
         s3, lambda: pushed("cache", "push", *words, "--to", s3.address, expect=expect)
@@ -88,7 +90,7 @@ def test_anything_else_takes_the_ordinary_way(pushed, s3, words):
     assert expect or len(requests) > 1
 
 
-def test_a_newer_root_or_a_lost_one_takes_the_ordinary_way(pushed, s3, monkeypatch):
+def test_a_newer_or_lost_root_leads_to_an_ordinary_push(pushed, s3, monkeypatch):
     for name, value in pushed.environment.items():
         monkeypatch.setenv(name, value)
     time.sleep(1)  # generations of one second are in no order
@@ -103,14 +105,14 @@ def test_a_newer_root_or_a_lost_one_takes_the_ordinary_way(pushed, s3, monkeypat
     assert "pushed 35 of 35 paths" in said
 
 
-def test_a_cache_that_is_down_is_told_as_always(hello, tmp_path):
+def test_a_cache_that_is_down_gives_the_usual_error(hello, tmp_path):
     with faulty_s3() as server:
         hello("cache", "push", "--to", server.address)
     done = hello("cache", "push", "--to", server.address, expect=3)
     assert "does not answer" in done.stderr
 
 
-def test_an_edited_project_takes_the_ordinary_way(pushed, s3):
+def test_an_edited_project_leads_to_an_ordinary_push(pushed, s3):
     page = pushed.folder / "site/index.html"
     before = page.read_text()
     page.write_text("Hello, changed")
@@ -121,7 +123,7 @@ def test_an_edited_project_takes_the_ordinary_way(pushed, s3):
     assert "pushed " in said
 
 
-def test_a_memory_that_is_nonsense_is_no_memory(pushed, s3):
+def test_a_damaged_record_of_pushes_is_ignored(pushed, s3):
     memory: Path = pushed.folder / ".nixgen/cache/pushed.json"
     for text in ("", "[]", "{}", json.dumps({"schema": "nixgen/pushed/1", "pushes": [1]})):
         memory.write_text(text)

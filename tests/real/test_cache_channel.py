@@ -1,4 +1,4 @@
-"""A channel beside the cache: stock clients with an empty store get everything from it, and build nothing."""
+"""A channel beside the cache: stock clients with an empty store substitute everything, and build nothing."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_the_addresses_are_those_of_the_server(published):
     ]  # fmt: skip
 
 
-def test_the_archive_holds_what_evaluates_and_nothing_of_this_computer(hello, published):
+def test_the_archive_contains_the_nix_files_and_nothing_of_this_computer(hello, published):
     with tarfile.open(fileobj=io.BytesIO(stored(hello, "channels/pets/flake.tar.gz"))) as tar:
         members = tar.getmembers()
         flake = tar.extractfile("pets/flake.nix").read().decode()
@@ -144,7 +144,7 @@ def test_publishing_the_same_again_uploads_nothing(hello, published):
     assert hello.document("cache", "channel", "pets")["uploaded"] == []
 
 
-def test_collection_keeps_what_a_channel_offers(hello, published):
+def test_collection_keeps_the_paths_of_a_channel(hello, published):
     pins = hello.document("cache", "roots")["pins"]
     kept = next(each for each in pins if each["name"] == "channel-pets")
     assert set(kept["paths"]) == {each["out"] for each in published[1]["targets"].values()}
@@ -166,7 +166,7 @@ def test_another_channel_joins_the_registry(hello, published):
     assert "machines" not in targets
 
 
-def test_sources_beside_the_project_come_along(example):
+def test_sources_beside_the_project_are_in_the_archive(example):
     nixgen = example("hello")
     shutil.move(nixgen.folder / "site", nixgen.folder.parent / "site")
     infra = nixgen.folder / "infra.py"
@@ -179,7 +179,7 @@ def test_sources_beside_the_project_come_along(example):
     )
 
 
-def test_raw_modules_come_along_with_what_they_name(example):
+def test_raw_modules_are_in_the_archive_with_the_files_that_they_name(example):
     nixgen = example("hello")
     infra = nixgen.folder / "infra.py"
     text = infra.read_text().replace("from nixgen import ", "from nixgen import NixModule, ")
@@ -219,7 +219,7 @@ def test_a_secret_in_a_source_is_not_published(example, tmp_path, monkeypatch):
     assert not list(nixgen.folder.glob(".nixgen/s3/*/channels"))
 
 
-def test_a_channel_that_would_be_something_else_is_not_published(example):
+def test_a_channel_that_evaluates_to_other_paths_is_not_published(example):
     """The folder of the project is part of its own source here, under a name that clients cannot know."""
     nixgen = example("hello")
     infra = nixgen.folder / "infra.py"
@@ -272,7 +272,7 @@ def test_channels_that_are_published_at_once_are_all_in_the_registry():
 
 
 @pytest.mark.parametrize("name", ["", "9lives", "a/b", "..", "a.b", "ä"])
-def test_names_that_nix_would_not_take_are_refused(name):
+def test_names_that_nix_does_not_accept_are_refused(name):
     with pytest.raises(UsageError, match="name of a channel"):
         require_name(name)
 
@@ -280,7 +280,7 @@ def test_names_that_nix_would_not_take_are_refused(name):
 @pytest.mark.parametrize(
     "url", ["cache.example.org", "s3://x", "http://x/?a=b", 'http://x/"', "http://x/${y}"]
 )
-def test_urls_that_are_none_are_refused(url):
+def test_wrong_urls_are_refused(url):
     with pytest.raises(UsageError, match="not the URL"):
         require_url(url)
     assert require_url("http://[::1]:80/a/") == "http://[::1]:80/a"

@@ -1,4 +1,4 @@
-"""What goes along with a path: listings, build logs, and how content-addressed outputs came about."""
+"""The objects beside a narinfo: listings, build logs, and realisations of content-addressed outputs."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def location() -> Iterator[CacheLocation]:
         yield location
 
 
-def test_a_listing_says_where_in_the_archive_a_file_lies(tmp_path: Path) -> None:
+def test_a_listing_gives_the_offset_of_each_file_in_the_archive(tmp_path: Path) -> None:
     path = built("{ }")
     root = json.loads(nar_listing(path))["root"]
     assert set(root["entries"]) == {"bin", "empty", "link", "data"}
@@ -98,7 +98,7 @@ def test_a_listing_says_where_in_the_archive_a_file_lies(tmp_path: Path) -> None
     assert json.loads(nar_listing(path)) == json.loads(theirs.read_text())
 
 
-def test_listings_and_logs_go_along_when_wanted(location: CacheLocation, tmp_path: Path) -> None:
+def test_listings_and_logs_are_pushed_on_request(location: CacheLocation, tmp_path: Path) -> None:
     path = built("{ }")
     drv = Store.of_host().info([path])[0].deriver
     assert drv is not None
@@ -124,7 +124,7 @@ def test_listings_and_logs_go_along_when_wanted(location: CacheLocation, tmp_pat
     assert "building the top" in said.stdout, said.stderr
 
 
-def test_without_asking_nothing_goes_along(location: CacheLocation) -> None:
+def test_without_a_request_no_listing_or_log_is_pushed(location: CacheLocation) -> None:
     push([built("{ }")], location, [KEY], ignore)
     with Bucket(location) as bucket:
         assert not [name for name in bucket.names() if name.startswith("log/") or ".ls" in name]

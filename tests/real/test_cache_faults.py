@@ -1,4 +1,6 @@
-"""A push through errors, resets, throttles and lost answers; beside another; and against an S3 that refuses."""
+"""Pushes despite errors, resets, throttling and lost answers; beside another push; and against an S3 that
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,7 @@ def narinfos_of(*paths: str) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", range(1, 7))
-def test_a_push_comes_through_faults(
+def test_a_push_succeeds_despite_faults(
     seed: int, tree: dict[str, str], s3: FaultyS3, record_property
 ) -> None:
     s3.configure(faults={**EVERYTHING, "seed": seed, "retry_after": int(seed == 5)})
@@ -101,7 +103,7 @@ def test_a_push_comes_through_faults(
 
 
 @pytest.mark.parametrize("fault", ["error", "throttle", "reset", "lost", "truncated"])
-def test_planning_comes_through_faults(fault: str, tree: dict[str, str], s3: FaultyS3) -> None:
+def test_a_plan_is_right_despite_faults(fault: str, tree: dict[str, str], s3: FaultyS3) -> None:
     """A second push asks about what is there; it must not push on a wrong answer, nor leave anything out."""
     push_to(s3, *(tree[f"n{number}"] for number in range(0, 60, 3)))
     there = s3.check(KEY.public).keys()
@@ -112,7 +114,7 @@ def test_planning_comes_through_faults(fault: str, tree: dict[str, str], s3: Fau
     assert {narinfo_name(path) for path in report.missing} == narinfos_of(tree["root"]) - there
 
 
-def test_a_server_that_allows_little_is_not_overrun(tree: dict[str, str], s3: FaultyS3) -> None:
+def test_the_pace_adapts_to_a_server_that_throttles(tree: dict[str, str], s3: FaultyS3) -> None:
     """Half of all requests throttled, for a while: the push slows down, and comes through."""
     s3.configure(faults={"throttle": 0.5, "seed": 3, "retry_after": 0})
     ended = threading.Timer(2.0, lambda: s3.configure(faults=None))
@@ -127,7 +129,7 @@ def test_a_server_that_allows_little_is_not_overrun(tree: dict[str, str], s3: Fa
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_two_pushers_of_overlapping_closures(
+def test_two_pushes_of_overlapping_closures_leave_a_consistent_cache(
     seed: int, tree: dict[str, str], s3: FaultyS3, record_property
 ) -> None:
     """Different levels: the same NAR has other bytes from each, and every narinfo must tell those that lie there."""
@@ -147,7 +149,7 @@ def test_two_pushers_of_overlapping_closures(
     record_property("faults", f"two pushers, {reused} NARs found to be the other's")
 
 
-def test_nix_copies_what_was_pushed_through_faults(
+def test_nix_copies_a_closure_that_was_pushed_despite_faults(
     tree: dict[str, str], s3: FaultyS3, tmp_path: Path
 ) -> None:
     s3.configure(faults={**EVERYTHING, "seed": 21})
@@ -222,7 +224,7 @@ def test_a_refusal_is_one_clear_line(
 
 
 @pytest.mark.parametrize("moment", ["from the start", "half way"])
-def test_a_disk_that_fills_up_leaves_a_cache(
+def test_a_full_disk_leaves_a_consistent_cache(
     moment: str, tree: dict[str, str], s3: FaultyS3, project
 ) -> None:
     if moment == "half way":
@@ -235,13 +237,15 @@ def test_a_disk_that_fills_up_leaves_a_cache(
     assert_clean(s3, tree["root"])
 
 
-def test_no_such_bucket(tree: dict[str, str], s3: FaultyS3, project, record_property) -> None:
+def test_a_missing_bucket_is_named(
+    tree: dict[str, str], s3: FaultyS3, project, record_property
+) -> None:
     said, seconds = refused(project, s3.address.replace("s3://cache", "s3://nowhere"), tree)
     assert "there is no bucket nowhere" in said
     record_property("faults", f"exit 3 after {seconds:.1f} s, {said}")
 
 
-def test_an_endpoint_that_is_down(tree: dict[str, str], project, record_property) -> None:
+def test_an_endpoint_that_is_down_is_named(tree: dict[str, str], project, record_property) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     said, seconds = refused(project, f"s3://cache?endpoint=http://127.0.0.1:{port}", tree)
@@ -249,7 +253,7 @@ def test_an_endpoint_that_is_down(tree: dict[str, str], project, record_property
     record_property("faults", f"exit 3 after {seconds:.1f} s, {said}")
 
 
-def test_no_credentials_at_all(
+def test_missing_credentials_are_named(
     tree: dict[str, str], s3: FaultyS3, project, tmp_path: Path, record_property
 ) -> None:
     nothing = dict.fromkeys(CREDENTIALS, "")
@@ -263,7 +267,7 @@ def test_no_credentials_at_all(
     record_property("faults", f"exit 3 after {seconds:.1f} s, {said}")
 
 
-def test_a_server_that_dies_in_the_middle(
+def test_a_server_that_dies_during_a_push_gives_one_error(
     tree: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The push ends with one error, soon, however many requests were under way."""

@@ -1,4 +1,6 @@
-"""A push killed by SIGKILL at any of its requests: what is visible is whole, and the next push sends only what was not durable."""
+"""A push killed by SIGKILL at any of its requests: the cache stays consistent, and the next push sends only
+what was not durable.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ def complete_push(root: str, s3: FaultyS3) -> list[list]:
     return s3.state()["log"][before:]
 
 
-def test_killed_at_any_request(s3: FaultyS3, tmp_path: Path, record_property) -> None:
+def test_a_push_killed_at_any_request_leaves_a_consistent_cache(
+    s3: FaultyS3, tmp_path: Path, record_property
+) -> None:
     root = build_tree(60)["root"]
     closure = Store.of_host().closure([root])
     sizes = {narinfo_name(info.path): info.nar_size for info in closure}
@@ -135,7 +139,7 @@ def test_killed_at_any_request(s3: FaultyS3, tmp_path: Path, record_property) ->
     )
 
 
-def test_killed_again_and_again_a_push_still_gets_there(s3: FaultyS3) -> None:
+def test_a_push_that_is_killed_several_times_still_completes(s3: FaultyS3) -> None:
     """Each push dies after some requests of its own; every one of them gets further."""
     root = build_tree(60)["root"]
     s3.configure(clear=True, kill=None)

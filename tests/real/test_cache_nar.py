@@ -1,4 +1,4 @@
-"""The NAR writer against Nix's own, over generated trees."""
+"""The NAR writer, compared with Nix's own over generated trees."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def plant(tree: Tree, path: Path) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(TREES, min_size=1, max_size=8))
-def test_the_bytes_are_nixs_own(trees: list[Tree]) -> None:
+def test_the_bytes_equal_those_of_nix(trees: list[Tree]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "tree"
         # Many trees in one, so that a call of Nix covers many.

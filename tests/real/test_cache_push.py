@@ -1,4 +1,4 @@
-"""Push to an S3, serve it, and let a stock Nix with signatures required substitute into an empty store."""
+"""A push to an S3, from which a stock Nix that requires signatures substitutes into an empty store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP cache in front of a bucket, as clients of all sorts meet it: Nix, curl, a stranger."""
+"""The HTTP cache in front of a bucket, as Nix, curl and unknown clients see it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def ask(server, path, *, method="GET", **headers):
         ("/channels/shop/nixexprs.tar.xz", "application/x-xz"),
     ],
 )
-def test_what_a_cache_consists_of_is_served_with_its_type(server, path, kind):
+def test_the_objects_of_a_cache_are_served_with_their_types(server, path, kind):
     status, headers, body = ask(server, path)
     assert (status, headers["Content-Type"], headers["Content-Length"]) == (
         200,
@@ -106,24 +106,24 @@ def test_what_a_cache_consists_of_is_served_with_its_type(server, path, kind):
         ("bytes=255999-999999", 255_999, 255_999),
     ],
 )
-def test_ranges(server, asked, first, last):
+def test_ranges_are_served(server, asked, first, last):
     status, headers, body = ask(server, f"/{NAR}", Range=asked)
     assert (status, body) == (206, BODY[first : last + 1])
     assert headers["Content-Range"] == f"bytes {first}-{last}/{len(BODY)}"
     assert headers["Content-Length"] == str(len(body))
 
 
-def test_a_range_beyond_the_end_is_told_the_size(server):
+def test_a_range_beyond_the_end_is_answered_with_the_size(server):
     status, headers, _ = ask(server, f"/{NAR}", Range="bytes=256000-")
     assert (status, headers["Content-Range"]) == (416, f"bytes */{len(BODY)}")
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-1,5-6", "lines=1-2", "bytes=x"])
-def test_other_ranges_get_the_whole(server, asked):
+def test_other_forms_of_ranges_get_the_whole_object(server, asked):
     assert ask(server, f"/{NAR}", Range=asked)[::2] == (200, BODY)
 
 
-def test_a_client_that_has_it_gets_nothing(server):
+def test_a_client_with_the_current_object_gets_no_body(server):
     tag = ask(server, f"/{NAR}")[1]["ETag"]
     for tags in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         status, headers, body = ask(server, f"/{NAR}", If_None_Match=tags)
@@ -132,7 +132,7 @@ def test_a_client_that_has_it_gets_nothing(server):
     assert ask(server, "/nar/none", If_None_Match="*")[0] == 404
 
 
-def test_a_range_of_another_version_is_not_mixed_in(server):
+def test_a_range_of_another_version_gets_the_whole_object(server):
     tag = ask(server, f"/{NAR}")[1]["ETag"]
     assert ask(server, f"/{NAR}", Range="bytes=0-1", If_Range=tag)[::2] == (206, BODY[:2])
     assert ask(server, f"/{NAR}", Range="bytes=0-1", If_Range='"old"')[::2] == (200, BODY)
@@ -156,14 +156,14 @@ def test_a_range_of_another_version_is_not_mixed_in(server):
         "/nar/%ff",
     ],
 )
-def test_nothing_else_can_be_had(server, path):
+def test_other_objects_are_not_served(server, path):
     status, headers, body = ask(server, path)
     assert (status, body) == (404, b"no such file\n")
     assert headers["Content-Type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "OPTIONS", "PATCH"])
-def test_it_only_reads(server, bucket, method):
+def test_the_server_is_read_only(server, bucket, method):
     status, headers, _ = ask(server, f"/{NAR}", method=method)
     assert (status, headers["Allow"]) == (405, "GET, HEAD")
     assert bucket.head(NAR).size == len(BODY)
@@ -176,7 +176,7 @@ def test_the_page_says_how_to_use_it(server):
     assert "evil" not in ask(server, "/", Host="evil/ <b>")[2].decode()
 
 
-def test_every_request_is_a_line_of_the_log(server, log):
+def test_every_request_is_logged_in_one_line(server, log):
     log.clear()
     ask(server, f"/{NAR}", Range="bytes=0-9")
     ask(server, "/nar/%0aforged")
@@ -233,7 +233,7 @@ def test_large_files_pass_through_in_pieces(started):
     assert int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) < 130_000
 
 
-def test_ctrl_c_ends_it_in_no_time_even_under_a_client_that_does_not_read(started):
+def test_ctrl_c_stops_the_server_at_once_despite_a_client_that_does_not_read(started):
     child, url, said = started()
     from nixgen.cache.bucket.location import CacheLocation
 
@@ -250,7 +250,7 @@ def test_ctrl_c_ends_it_in_no_time_even_under_a_client_that_does_not_read(starte
     assert child.stderr.read() == ""
 
 
-def test_it_says_who_can_reach_it_and_logs_on_request(started):
+def test_a_public_server_warns_and_logs_on_request(started):
     child, url, said = started("--host", "0.0.0.0", "--verbose", "--public-key", KEY)
     assert url.startswith("http://127.0.0.1:")
     assert f"extra-trusted-public-keys '{KEY}'" in said
@@ -281,6 +281,6 @@ def test_two_servers_share_one_emulator(started, command_line):
         second.communicate(timeout=10)
 
 
-def test_a_key_that_is_none_is_refused(example):
+def test_a_wrong_public_key_is_refused(example):
     done = example("hello")("cache", "serve", "--public-key", "nonsense", expect=2)
     assert "not a public key" in done.stderr

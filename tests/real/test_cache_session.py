@@ -1,4 +1,6 @@
-"""A push beside a build: early outputs are there before the build ends, and a slow or absent cache costs the build nothing."""
+"""A push during a build: early outputs are in the cache before the build ends, and a slow or absent cache
+does not delay the build.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +130,7 @@ def test_a_slow_cache_does_not_hold_the_build_up(build):
         assert {early, late} <= set(session.finish([late]).missing)
 
 
-def test_a_cache_that_fails_is_told_once_and_at_the_end(build):
+def test_a_failing_cache_is_reported_once_and_raised_at_the_end(build):
     told = []
     location = CacheLocation.parse("s3://bucket?endpoint=http://127.0.0.1:9&profile=nobodys")
     with push_session(pusher(location), store=STORE, observe=told.append) as session:
@@ -138,7 +140,7 @@ def test_a_cache_that_fails_is_told_once_and_at_the_end(build):
     assert [type(event) for event in told] == [PushPaused]
 
 
-def test_a_session_that_is_left_pushes_no_more(build):
+def test_a_session_that_was_left_pushes_nothing_more(build):
     with faulty_s3("--latency", "300") as slow:
         with push_session(
             pusher(evolve(slow.location, emulator=True)), store=STORE, observe=lambda _event: None
@@ -177,7 +179,7 @@ def project(example, locked):
     return nixgen
 
 
-def test_what_succeeded_is_pushed_although_something_failed(project):
+def test_successful_targets_are_pushed_when_another_fails(project):
     with embedded_s3() as location:
         done = project("build", "--push", location, "--json", expect=1)
         document = json.loads(done.stdout)
@@ -202,7 +204,7 @@ def test_a_cache_that_is_down_does_not_fail_the_build(project):
     assert (project.folder / ".nixgen/gcroots/machines.good").exists()
 
 
-def test_of_two_failures_the_status_is_the_builds(project):
+def test_the_exit_status_is_that_of_the_build_when_both_fail(project):
     # a cache without credentials is not tried twice
     alone = evolve(
         project,

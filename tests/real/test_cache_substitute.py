@@ -1,4 +1,4 @@
-"""Another computer of the team: an empty store, the project, and a cache; what the cache has is fetched, never built."""
+"""Another computer with an empty store: paths that the cache has are fetched, and not built."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_empty_store_is_filled_without_building(hello, cache, tmp_path):
     assert [each["outputs"] for each in targets] == [each["outputs"] for each in here]
 
 
-def test_what_another_key_signed_is_not_taken(hello, cache, tmp_path):
+def test_paths_with_the_signature_of_another_key_are_not_substituted(hello, cache, tmp_path):
     hello("cache", "keygen", "other-1", "--out", tmp_path / "other")
     done = elsewhere(
         hello, tmp_path / "store",
@@ -71,7 +71,7 @@ def test_what_another_key_signed_is_not_taken(hello, cache, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_warming_fetches_from_the_cache_what_it_has(hello, cache, tmp_path):
+def test_warming_substitutes_paths_that_the_cache_has(hello, cache, tmp_path):
     web = hello.document("build", "machines.web")["targets"][0]["outputs"]["out"]
     with embedded_s3() as other:
         # all but the targets themselves is in the cache already

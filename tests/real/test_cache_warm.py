@@ -1,4 +1,4 @@
-"""What a cache lacks of a project in all its environments, and then does not lack; and no secret goes along."""
+"""Warming a cache with a project in all its environments, without any secret in it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def states(document):
     return {key: row["state"] for key, row in rows(document).items()}
 
 
-def test_what_is_missing_is_told_built_pushed_and_kept(project, location):
+def test_missing_targets_are_reported_built_pushed_and_kept(project, location):
     nixgen = project()
     first = nixgen.document("cache", "warm", "--to", location, "--plan")
     assert first["schema"] == "nixgen/cache-warm/1"
@@ -106,7 +106,7 @@ def test_what_is_missing_is_told_built_pushed_and_kept(project, location):
         }
 
 
-def test_shards_together_are_everything(project, location):
+def test_all_shards_together_are_all_work(project, location):
     nixgen = project()
     done = [
         nixgen.document("cache", "warm", "--to", location, "--shard", f"{index}/3")
@@ -139,7 +139,7 @@ def test_one_failure_does_not_stop_the_others(project, location):
     assert states(there)["machines.web", None] == states(there)["images.api", None] == "cached"
 
 
-def test_what_cannot_be_built_here_is_listed(project, location):
+def test_targets_that_cannot_be_built_here_are_listed(project, location):
     nixgen = project()
     nixgen("cache", "warm", "--to", location, "--plan", "images")
     # this computer's Nix is of another system now, as far as it was probed
@@ -165,7 +165,7 @@ def test_what_cannot_be_built_here_is_listed(project, location):
         (("--emit", "github"), "a job needs a cache"),
     ],
 )
-def test_wrong_words_are_two(built, arguments, says):
+def test_wrong_arguments_exit_with_status_2(built, arguments, says):
     done = built("cache", "warm", *arguments, expect=2)
     assert says in done.stderr
     assert "hint" in done.stderr
@@ -207,7 +207,7 @@ def leaky(example, built, tmp_path):
     return nixgen, value
 
 
-def test_a_secret_is_found_and_named_and_never_shown(leaky):
+def test_a_secret_is_found_and_named_and_never_printed(leaky):
     nixgen, value = leaky
     done = nixgen("secret", "scan", expect=1)
     assert re.search(
@@ -227,7 +227,7 @@ def test_a_secret_is_found_and_named_and_never_shown(leaky):
 
 
 @pytest.mark.parametrize("how", ["push", "build"])
-def test_it_is_refused_before_anything_is_uploaded(leaky, location, how):
+def test_a_leak_is_refused_before_anything_is_uploaded(leaky, location, how):
     nixgen, _ = leaky
     done = nixgen(
         *{
@@ -248,7 +248,7 @@ def test_it_is_refused_before_anything_is_uploaded(leaky, location, how):
         assert names <= {"nix-cache-info"}
 
 
-def test_a_scan_of_nothing_is_no_success(leaky, tmp_path):
+def test_a_scan_without_any_value_is_no_success(leaky, tmp_path):
     nixgen, value = leaky
     (tmp_path / "password").unlink()
     done = nixgen("secret", "scan", expect=3)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faulty_s3 import FaultyS3, faulty_s3
+from faulty_s3 import FaultyS3
 from local_store import LocalStore, local_store
 
 from nixgen.driver.store.store import Store
@@ -15,21 +14,6 @@ from nixgen.project.workspace import Workspace
 from nixgen.verbs.push import push
 
 VALUE = b"c0rrect-horse-battery"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyS3]:
-    with faulty_s3() as server:
-        yield server
-
-
-@pytest.fixture
-def s3(server: FaultyS3, monkeypatch: pytest.MonkeyPatch) -> FaultyS3:
-    """An empty bucket."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    server.configure(clear=True, faults=None)
-    return server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How often a request is tried, how long it waits, and how many go out at once; time is made up."""
+"""The pace of requests: attempts, pauses, and how many run at once. Time is simulated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nixgen.cache.bucket.pace import Pace, PaceStatistics
 
 
 class Time:
-    """A clock that only sleeping moves."""
+    """A clock that moves only while somebody sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -59,7 +59,7 @@ def pace(time: Time, *, most: int = 10, attempts: int = 4) -> Pace:
 
 
 def request(outcomes: Iterable[Exception | int]) -> Callable[[], int]:
-    """Each call raises, or returns, the next outcome."""
+    """A request that raises or returns the next outcome at each call."""
     rest = iter(outcomes)
 
     def send() -> int:
@@ -72,13 +72,13 @@ def request(outcomes: Iterable[Exception | int]) -> Callable[[], int]:
 
 
 @pytest.mark.parametrize("error", [SLOW_DOWN, INTERNAL, REFUSED], ids=lambda e: type(e).__name__)
-def test_what_may_pass_is_tried_again(time: Time, error: Exception) -> None:
+def test_a_temporary_failure_is_repeated(time: Time, error: Exception) -> None:
     tried = pace(time)
     assert tried.run(request([error, error, 7])) == 7
     assert (tried.statistics.requests, tried.statistics.repeated) == (3, 2)
 
 
-def test_what_cannot_pass_is_raised_at_once(time: Time) -> None:
+def test_a_lasting_failure_is_raised_at_once(time: Time) -> None:
     tried = pace(time)
     with pytest.raises(ClientError, match="AccessDenied"):
         tried.run(request([DENIED, 7]))
@@ -86,7 +86,7 @@ def test_what_cannot_pass_is_raised_at_once(time: Time) -> None:
     assert not time.slept
 
 
-def test_the_last_attempt_is_final_and_nobody_sleeps_after_it(time: Time) -> None:
+def test_no_pause_follows_the_last_attempt(time: Time) -> None:
     tried = pace(time, attempts=3)
     with pytest.raises(ClientError, match="InternalError"):
         tried.run(request([INTERNAL] * 3 + [7]))
@@ -100,7 +100,7 @@ def test_with_one_attempt_nothing_is_repeated(time: Time) -> None:
     assert not time.slept
 
 
-def test_pauses_double_within_their_spread_and_have_an_end(time: Time) -> None:
+def test_pauses_double_up_to_a_limit_within_their_spread(time: Time) -> None:
     with pytest.raises(ClientError):
         pace(time, attempts=14).run(request([INTERNAL] * 14))
     for index, pause in enumerate(time.slept):
@@ -108,12 +108,12 @@ def test_pauses_double_within_their_spread_and_have_an_end(time: Time) -> None:
         assert whole * 0.5 <= pause <= whole * 1.5
 
 
-def test_retry_after_is_heeded(time: Time) -> None:
+def test_a_request_waits_as_long_as_retry_after_demands(time: Time) -> None:
     assert pace(time).run(request([answer(429, "TooManyRequests", **{"retry-after": "7"}), 1])) == 1
     assert sum(time.slept) >= 7
 
 
-def test_retry_after_holds_back_every_request(time: Time) -> None:
+def test_retry_after_delays_every_request(time: Time) -> None:
     tried = pace(time, attempts=1)
     with pytest.raises(ClientError):
         tried.run(request([answer(503, "SlowDown", **{"retry-after": "9"})]))
@@ -125,7 +125,7 @@ def test_retry_after_holds_back_every_request(time: Time) -> None:
     assert sent[1] == sent[0]
 
 
-def test_a_hold_that_grows_while_it_is_waited_for_counts(time: Time) -> None:
+def test_a_waiting_request_obeys_a_later_retry_after(time: Time) -> None:
     tried = pace(time, attempts=1)
 
     def throttled(seconds: int) -> None:
@@ -147,17 +147,17 @@ def test_a_hold_that_grows_while_it_is_waited_for_counts(time: Time) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-3", "1.5", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "²"])
-def test_a_retry_after_that_is_no_number_is_none(time: Time, text: str) -> None:
+def test_a_retry_after_that_is_no_number_is_ignored(time: Time, text: str) -> None:
     assert pace(time).run(request([answer(503, "SlowDown", **{"retry-after": text}), 1])) == 1
     assert sum(time.slept) < 1
 
 
-def test_an_absurd_retry_after_is_cut(time: Time) -> None:
+def test_a_very_long_retry_after_is_limited(time: Time) -> None:
     pace(time).run(request([answer(503, "SlowDown", **{"retry-after": "86400"}), 1]))
     assert sum(time.slept) == pytest.approx(120)
 
 
-def test_throttling_cuts_and_success_restores(time: Time) -> None:
+def test_throttling_cuts_the_pace_and_success_restores_it(time: Time) -> None:
     tried = pace(time, most=10, attempts=1)
     assert tried.allowed == 10
 
@@ -185,14 +185,14 @@ def test_throttling_cuts_and_success_restores(time: Time) -> None:
     assert tried.allowed == 10
 
 
-def test_an_error_that_is_no_throttle_changes_no_pace(time: Time) -> None:
+def test_other_errors_do_not_change_the_pace(time: Time) -> None:
     tried = pace(time)
     tried.run(request([INTERNAL, REFUSED, 1]))
     assert tried.allowed == 10
     assert tried.statistics.throttled == 0
 
 
-def test_one_volley_cuts_once(time: Time) -> None:
+def test_simultaneous_throttling_answers_cut_the_pace_once(time: Time) -> None:
     tried = pace(time, most=8, attempts=1)
     together = threading.Barrier(8)
 
@@ -211,7 +211,7 @@ def test_one_volley_cuts_once(time: Time) -> None:
     assert tried.allowed == 5  # 0.7 of 8, once
 
 
-def test_no_more_than_allowed_run_at_once() -> None:
+def test_only_the_allowed_number_of_requests_runs_at_once() -> None:
     tried = Pace(3, 1)
     lock = threading.Lock()
     running = most = 0
@@ -233,7 +233,7 @@ def test_no_more_than_allowed_run_at_once() -> None:
     assert tried.statistics.requests == 100
 
 
-def test_many_threads_through_throttling_all_come_through() -> None:
+def test_all_requests_of_many_threads_succeed_despite_throttling() -> None:
     tried = Pace(8, 50, sleep=lambda _: None)
     lock = threading.Lock()
     count = 0
@@ -254,7 +254,7 @@ def test_many_threads_through_throttling_all_come_through() -> None:
     assert tried.statistics.repeated == tried.statistics.throttled == count - 300
 
 
-def test_what_is_no_answer_passes_through_and_gives_its_place_back(time: Time) -> None:
+def test_an_error_of_the_request_itself_is_raised_and_frees_its_place(time: Time) -> None:
     tried = pace(time, most=1)
     with pytest.raises(ZeroDivisionError):
         tried.run(lambda: 1 // 0)

@@ -1,4 +1,4 @@
-"""What a cache has: every way of asking gives the same answer, and the cheaper one is taken."""
+"""Presence: HEAD requests and listings give the same answer, and the cheaper way is taken."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HASHES = st.text(ALPHABET, min_size=32, max_size=32)
 
 
 class Shelf:
-    """Objects in memory, and how many requests a bucket would have taken."""
+    """Objects in memory, with a count of the requests that a bucket would need."""
 
     connections = 8
 
@@ -54,7 +54,7 @@ class Shelf:
 
 
 def spread(count: int, salt: int = 0) -> list[str]:
-    """Narinfo names with evenly spread hashes; the same each time."""
+    """Narinfo names with evenly spread hashes, always the same."""
     import hashlib
 
     def name(number: int) -> str:
@@ -65,7 +65,7 @@ def spread(count: int, salt: int = 0) -> list[str]:
 
 
 @given(st.sets(HASHES, max_size=60), st.sets(HASHES, max_size=60))
-def test_the_answer_is_what_is_there(there: set[str], asked: set[str]) -> None:
+def test_the_answer_equals_the_content_of_the_cache(there: set[str], asked: set[str]) -> None:
     shelf = Shelf({f"{name}.narinfo" for name in there} | {"nix-cache-info", "nar/x.nar.zst"})
     wanted = {f"{name}.narinfo" for name in asked | set(sorted(there)[:20])}
     assert Presence(shelf).among(wanted) == wanted & shelf.names
@@ -81,7 +81,7 @@ def test_many_paths_in_a_small_cache_cost_few_requests(held: int) -> None:
     assert shelf.pages <= held / 1000 + 10
 
 
-def test_few_paths_in_a_large_cache_are_asked_for_one_by_one() -> None:
+def test_few_paths_in_a_large_cache_cost_one_head_request_each() -> None:
     wanted = spread(100)
     shelf = Shelf({*wanted[:50], *spread(200_000, salt=1)})
     assert Presence(shelf).among(wanted) == set(wanted[:50])
@@ -89,7 +89,7 @@ def test_few_paths_in_a_large_cache_are_asked_for_one_by_one() -> None:
     assert 90 <= shelf.heads <= 100
 
 
-def test_names_in_a_folder() -> None:
+def test_names_in_a_folder_are_found() -> None:
     wanted = [f"nar/{name}" for name in spread(1500)]
     shelf = Shelf({*wanted[:700], *(f"nar/{name}" for name in spread(3000, 1)), *spread(5000, 2)})
     assert Presence(shelf, "nar/").among(wanted) == set(wanted[:700])
@@ -97,7 +97,7 @@ def test_names_in_a_folder() -> None:
     assert shelf.pages <= 14
 
 
-def test_very_few_are_asked_for_without_looking_at_a_listing() -> None:
+def test_very_few_paths_cost_no_listing() -> None:
     wanted = spread(5)
     shelf = Shelf(set(wanted[:2]))
     presence = Presence(shelf)

@@ -1,4 +1,4 @@
-"""NARs and codecs, without a Nix: shapes, limits, and what is refused."""
+"""NARs and codecs, without Nix: bytes, limits and errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def nar_string(value: bytes) -> bytes:
     return len(value).to_bytes(8, "little") + value + bytes(-len(value) % 8)
 
 
-def test_the_bytes_of_a_small_file(tmp_path: Path) -> None:
+def test_a_small_file_has_the_bytes_of_the_format(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"hello")
     words = (b"nix-archive-1", b"(", b"type", b"regular", b"contents", b"hello", b")")
     assert b"".join(write_nar(tmp_path / "f")) == b"".join(map(nar_string, words))
@@ -51,7 +51,7 @@ def make_socket(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [make_fifo, make_socket])
-def test_what_a_nar_cannot_hold_is_refused_by_name(
+def test_a_file_that_a_nar_cannot_hold_is_refused_by_name(
     make: Callable[[Path], None], tmp_path: Path
 ) -> None:
     make(tmp_path / "odd")
@@ -91,13 +91,13 @@ def decompress(name: str, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", CODECS)
 @given(frames=st.lists(st.binary(min_size=1, max_size=200), min_size=1, max_size=3))
-def test_frames_of_every_codec_concatenate(name: str, frames: list[bytes]) -> None:
+def test_concatenated_frames_of_every_codec_are_one_file(name: str, frames: list[bytes]) -> None:
     compress = Codec.of(name).compressor()
     assert decompress(name, b"".join(map(compress, frames))) == b"".join(frames)
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_a_frame_grows_no_more_than_promised(name: str) -> None:
+def test_a_frame_is_at_most_a_little_larger_than_its_input(name: str) -> None:
     data = os.urandom(1 << 20)
     assert len(Codec.of(name).compressor()(data)) <= len(data) + len(data) // 128 + 1024
 

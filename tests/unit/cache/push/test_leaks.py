@@ -1,4 +1,4 @@
-"""Secrets are found in every form and wherever a stream is cut, and never shown."""
+"""Secrets are found in every form, wherever a stream is cut, and never printed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def test_every_form_is_found(form: bytes) -> None:
     st.binary(max_size=7),
     st.sampled_from(["b64", "url", "hex", "raw"]),
 )
-def test_whatever_stands_around_it(value: bytes, before: bytes, after: bytes, form: str) -> None:
+def test_a_value_is_found_in_any_surroundings(
+    value: bytes, before: bytes, after: bytes, form: str
+) -> None:
     whole = before + value + after
     encoded = {
         "b64": base64.b64encode,
@@ -78,14 +80,14 @@ def test_a_value_at_the_edge_of_a_window_is_found(shift: int) -> None:
     assert SCANNER.scan(pieces(data, edge)) == {"db"}
 
 
-def test_short_values_are_said_not_searched() -> None:
+def test_short_values_are_reported_and_not_searched_for() -> None:
     scanner = Scanner.of({"pin": b"1234567\n", "long": b"12345678"})
     assert (scanner.names, scanner.too_short) == (("long",), ("pin",))
     assert scanner.scan([b"1234567"]) == set()
     assert not Scanner.of({"pin": b"\n"})
 
 
-def test_values_are_read_where_they_may_lie(tmp_path: Path) -> None:
+def test_values_are_read_from_every_place(tmp_path: Path) -> None:
     (tmp_path / "machine").write_bytes(b"from the machine")
     for folder, name in (("own", "a"), ("own", "b"), ("systemd", "b")):
         (tmp_path / folder).mkdir(exist_ok=True)
@@ -113,7 +115,7 @@ def test_values_are_in_no_representation() -> None:
     assert "rrect" not in shown
 
 
-def test_the_file_is_named(tmp_path: Path) -> None:
+def test_a_leak_names_its_file(tmp_path: Path) -> None:
     tree = tmp_path / "nix/store/00000000000000000000000000000000-tree"
     (tree / "etc/deep").mkdir(parents=True)
     (tree / "etc/deep/app.conf").write_bytes(b"password=" + VALUE + b"\n")

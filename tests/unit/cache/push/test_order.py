@@ -1,4 +1,4 @@
-"""The order of publication, and the byte budget: what a push must never get wrong."""
+"""The order of publication, and the byte budget."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def info(number: int, references: tuple[int, ...]) -> PathInfo:
 
 @st.composite
 def closures(draw: st.DrawFn) -> list[PathInfo]:
-    """References point backwards or at oneself; some at paths that the cache has already."""
+    """Paths whose references are earlier paths, the path itself, or paths that the cache has already."""
     size = draw(st.integers(1, 12))
     return [
         info(number, tuple(draw(st.sets(st.integers(-2, number), max_size=5))))
@@ -38,7 +38,7 @@ def closures(draw: st.DrawFn) -> list[PathInfo]:
 
 
 @given(closures(), st.randoms(use_true_random=False))
-def test_whatever_the_order_of_events_references_come_first(
+def test_references_are_published_first_in_any_order_of_events(
     missing: list[PathInfo], chance: random.Random
 ) -> None:
     order = PublishOrder(missing)
@@ -61,7 +61,7 @@ def test_whatever_the_order_of_events_references_come_first(
     assert sorted(published) == sorted(references)
 
 
-def test_the_budget_is_never_exceeded_and_serves_everyone() -> None:
+def test_the_budget_is_never_exceeded_and_every_request_is_granted() -> None:
     budget = ByteBudget(100)
     out = 0
     worst = 0
@@ -102,7 +102,7 @@ def test_a_request_larger_than_the_budget_goes_alone() -> None:
     assert not waiter.is_alive()
 
 
-def test_stopping_wakes_those_who_wait() -> None:
+def test_stopping_wakes_all_waiting_threads() -> None:
     budget = ByteBudget(1)
     budget.acquire(1)
     woken: list[BaseException] = []

@@ -1,13 +1,12 @@
-"""A push, without Nix: a store made of files, and the loopback S3 of the benchmarks."""
+"""Pushes without Nix: a store made of files, and the loopback S3 of the benchmarks."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faulty_s3 import FaultyS3, faulty_s3
+from faulty_s3 import FaultyS3
 from local_store import LocalStore, local_store
 
 from nixgen.cache.format.signing import SecretKey
@@ -18,27 +17,12 @@ from nixgen.errors import VerifyError
 
 KEY = SecretKey.generate("push-1")
 LARGE = random.Random(1).randbytes(FRAME + (1 << 20))
-"""More than one frame, and nothing that compression could make smaller: goes out in parts."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyS3]:
-    with faulty_s3() as server:
-        yield server
-
-
-@pytest.fixture
-def s3(server: FaultyS3, monkeypatch: pytest.MonkeyPatch) -> FaultyS3:
-    """An empty bucket, and no faults."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    server.configure(clear=True, faults=None)
-    return server
+"""More than one frame of bytes that compression cannot make smaller, so it is sent in parts."""
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> LocalStore:
-    """app → library, app → large; and one path that stands alone."""
+    """A store with app → library, app → large, and alone, which has no references."""
     return local_store(
         tmp_path,
         {"library": b"l" * 1_000, "app": b"app", "large": LARGE, "alone": b"alone"},
@@ -94,9 +78,7 @@ def test_a_large_path_of_another_size_is_refused_before_its_parts_become_an_obje
     assert s3.stored_nars() == []
 
 
-def test_bytes_of_the_right_size_are_compared_when_asked_to(
-    s3: FaultyS3, local: LocalStore
-) -> None:
+def test_bytes_of_the_right_size_are_compared_on_request(s3: FaultyS3, local: LocalStore) -> None:
     local.file("library").write_bytes(b"x" * 1_000)
     with pytest.raises(VerifyError, match="library is corrupt"):
         push_to(s3, local, "library", verify=True)
@@ -107,7 +89,7 @@ def test_bytes_of_the_right_size_are_compared_when_asked_to(
 def test_completing_a_multipart_upload_survives_a_fault(
     fault: str, s3: FaultyS3, local: LocalStore
 ) -> None:
-    """An answer that is lost leaves an upload that S3 no longer knows, and an object that is complete."""
+    """After a lost answer S3 no longer knows the upload, and the object is complete."""
     s3.configure(faults={fault: 1.0, "only": r"POST .*[?&]uploadId=", "first": 1})
     push_to(s3, local, "large")
     assert s3.state()["injected"] == {fault: 1}

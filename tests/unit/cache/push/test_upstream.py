@@ -1,4 +1,4 @@
-"""What is left to an upstream is left with everything below it; the rest is pushed."""
+"""A path is left to an upstream only with all its references; the others are pushed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def info(number: int, references: tuple[int, ...], *keys: SecretKey) -> PathInfo
 
 @st.composite
 def closures(draw: st.DrawFn) -> tuple[list[PathInfo], set[str]]:
-    """Paths, some of them in the upstream's folder, some signed by it; the others' paths."""
+    """A closure, and the paths of it that the upstream has or has signed."""
     size = draw(st.integers(1, 12))
     infos, known = [], set()
     for number in range(size):
@@ -56,7 +56,7 @@ def closures(draw: st.DrawFn) -> tuple[list[PathInfo], set[str]]:
 
 
 @given(closures())
-def test_only_whole_closures_are_left(
+def test_only_complete_closures_are_left_to_an_upstream(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[PathInfo], set[str]]
 ) -> None:
     infos, known = drawn
@@ -73,7 +73,7 @@ def test_only_whole_closures_are_left(
     assert left == {path for path, reached in closure.items() if reached <= known}
 
 
-def test_a_signature_over_something_else_counts_for_nothing() -> None:
+def test_a_signature_over_another_text_does_not_count() -> None:
     forged = attrs.evolve(info(1, ()), signatures=info(2, (), KEY).signatures)
     assert left_to_upstreams([forged], [Upstream(public_keys=(KEY.public,))], ignore) == set()
 
@@ -122,6 +122,6 @@ def test_an_upstream_that_is_down_is_named_once_and_everything_is_pushed(
 
 
 @pytest.mark.parametrize("text", ["", "ftp://x", "cache.nixos.org", "name:short"])
-def test_what_is_no_upstream_is_refused(text: str) -> None:
+def test_a_wrong_upstream_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="neither the address nor the public key"):
         Upstream.parse(text)

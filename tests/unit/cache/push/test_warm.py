@@ -1,4 +1,4 @@
-"""The plan of a warming: shards are disjoint, complete and stable, and shared paths count once."""
+"""Shards are disjoint, complete and stable."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ PATH = "/nix/store/00000000000000000000000000000000-"
 
 
 @given(st.lists(works, unique=True), st.integers(1, 12))
-def test_every_work_is_in_one_shard(all_of_it: list[Work], count: int) -> None:
+def test_every_unit_of_work_is_in_exactly_one_shard(all_of_it: list[Work], count: int) -> None:
     shards = [Shard(index, count) for index in range(1, count + 1)]
     for work in all_of_it:
         assert sum(shard.holds(work) for shard in shards) == 1
 
 
 @given(st.sets(works, min_size=1), works, st.integers(1, 12), st.data())
-def test_a_new_target_moves_no_other(
+def test_a_new_target_moves_no_other_target(
     before: set[Work], new: Work, count: int, data: st.DataObject
 ) -> None:
     shard = Shard(data.draw(st.integers(1, count)), count)
@@ -51,13 +51,13 @@ def test_shards_are_the_same_on_every_machine_and_about_equal() -> None:
 @pytest.mark.parametrize(
     "text", ["0/5", "6/5", "1", "1/0", "-1/5", "a/b", "1/5/2", " 1/5", "1/5\n"]
 )
-def test_no_shard(text: str) -> None:
+def test_a_wrong_shard_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no shard"):
         Shard.parse(text)
     assert str(Shard.parse("2/5")) == "2/5"
 
 
-def test_what_environments_share_counts_once() -> None:
+def test_paths_that_environments_share_count_once() -> None:
     info = PathInfo(path=f"{PATH}a", nar_hash="sha256:0", nar_size=1000, references=())
     other = evolve(info, path=f"{PATH}b", nar_size=20)
     target = Target(attr="machines.web", drv=f"{PATH}a.drv", outputs={"out": info.path})
