@@ -8,7 +8,7 @@ from typing import Any
 
 from nixgen.documents.jsontext import JsonPath
 
-__all__ = ["json_path"]
+__all__ = ["json_path", "member_name"]
 
 _STEP = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)|\[(\d+)\]")
 #: Field of a model → member of the document, where the names differ.
@@ -35,7 +35,7 @@ def json_path(document: Mapping[str, Any], model_path: str) -> JsonPath:
         case ["ids", str(member)]:
             return (*_seat(document, member), "id")
         case ["ec2", *rest] | rest:
-            return (*seat, *map(_member_name, rest))
+            return (*seat, *_members(rest))
 
 
 def _seat(document: Mapping[str, Any], name: str) -> tuple[str, int]:
@@ -53,12 +53,18 @@ def _shared(
     """The place in a subnet or group that machines share; None if the document has only its id."""
     for index, entry in enumerate(document.get(kind, ())):
         if entry["id"] == name:
-            return (kind, index, *map(_member_name, rest))
+            return (kind, index, *_members(rest))
     return None
 
 
-def _member_name(step: str | int) -> str | int:
-    if isinstance(step, int):
-        return step
-    first, *words = _RENAMED.get(step, step).split("_")
+def _members(steps: list[str | int]) -> JsonPath:
+    return tuple(member_name(step) if isinstance(step, str) else step for step in steps)
+
+
+def member_name(field: str) -> str:
+    """Return the member of the document that holds a field of a model.
+
+    :param field: the name of the field.
+    """
+    first, *words = _RENAMED.get(field, field).split("_")
     return first + "".join(word.capitalize() for word in words)

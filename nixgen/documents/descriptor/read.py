@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from attrs import frozen
 
 from nixgen.documents.descriptor.older import is_older, translated
-from nixgen.documents.descriptor.places import json_path
+from nixgen.documents.descriptor.places import json_path, member_name
 from nixgen.documents.jsontext import JsonPath, JsonText, path_text
 from nixgen.documents.schema import faults
 from nixgen.errors import DescriptorError, Problem
@@ -25,6 +25,7 @@ from nixgen.models import (
     caller,
     check,
 )
+from nixgen.models.checks import repeated
 
 __all__ = ["SCHEMA", "Descriptor", "read_descriptor"]
 
@@ -158,12 +159,9 @@ def _contradictions(document: Mapping[str, Any]) -> Iterator[_Fault]:
 
 
 def _repeated(document: Mapping[str, Any], kind: str) -> Iterator[_Fault]:
-    first: dict[str, int] = {}
-    for index, entry in enumerate(document.get(kind, ())):
-        known = first.setdefault(entry["id"], index)
-        if known != index:
-            message = f"{entry['id']!r} is also the id of {kind}[{known}]"
-            yield (kind, index, "id"), message, "describe it once"
+    for index, first, value in repeated(entry["id"] for entry in document.get(kind, ())):
+        message = f"{value!r} is also the id of {kind}[{first}]"
+        yield (kind, index, "id"), message, "describe it once"
 
 
 def _membership(document: Mapping[str, Any], owners: Mapping[str, JsonPath]) -> Iterator[_Fault]:
@@ -208,7 +206,7 @@ def _machines(
         entry["name"]: Machine(
             entry["name"],
             **(masters if kind == "masters" else workers),
-            **_given(entry, system="system"),
+            **_given(entry, "system"),
             ec2=_ec2(entry, document["region"], subnets, groups),
         )
         for kind, _, entry in _seats(document)
@@ -226,27 +224,25 @@ def _clusters(document: Mapping[str, Any], machines: Mapping[str, Machine]) -> I
             master=machines[master["name"]],
             workers=[machines[name] for name in names],
             ids={name: ids[name] for name in (master["name"], *names)},
-            **_given(master, pod_network="podNetwork"),
+            **_given(master, "pod_network"),
         )
 
 
-def _given(entry: Mapping[str, Any], **names: str) -> dict[str, Any]:
-    """The fields of a model that the document has.
-
-    :param names: field of the model → member of the document.
-    """
-    return {field: entry[name] for field, name in names.items() if name in entry}
+def _given(entry: Mapping[str, Any], *fields: str) -> dict[str, Any]:
+    """The values of those fields of a model that the document has."""
+    members = {field: member_name(field) for field in fields}
+    return {field: entry[member] for field, member in members.items() if member in entry}
 
 
 def _subnet(entry: Mapping[str, Any]) -> Subnet:
-    return Subnet(entry["id"], **_given(entry, cidr="cidr", zone="zone"))
+    return Subnet(entry["id"], **_given(entry, "cidr", "zone"))
 
 
 def _group(entry: Mapping[str, Any]) -> SecurityGroup:
     return SecurityGroup(
         entry["id"],
         ingress=[
-            Ingress(rule["from"], **_given(rule, last="to", protocol="protocol", source="source"))
+            Ingress(rule["from"], **_given(rule, "last", "protocol", "source"))
             for rule in entry.get("ingress", ())
         ],
     )
@@ -271,14 +267,7 @@ def _ec2(
             groups.setdefault(name, SecurityGroup(name)) for name in entry.get("securityGroups", ())
         ],
         storage=[_volume(volume) for volume in entry.get("storage", ())],
-        **_given(
-            entry,
-            address="address",
-            public="public",
-            image="image",
-            key_pair="keyPair",
-            root_size="rootSize",
-        ),
+        **_given(entry, "address", "public", "image", "key_pair", "root_size"),
     )
 
 
@@ -286,12 +275,6 @@ def _volume(entry: Mapping[str, Any]) -> Volume:
     return Volume(
         entry["device"],
         **_given(
-            entry,
-            size="size",
-            type="type",
-            mount_point="mountPoint",
-            fs_type="fsType",
-            encrypted="encrypted",
-            delete_on_termination="deleteOnTermination",
+            entry, "size", "type", "mount_point", "fs_type", "encrypted", "delete_on_termination"
         ),
     )
