@@ -228,17 +228,17 @@ class Coverage:
     def covering(self, mutant: Mutant) -> list[str]:
         """The tests of a line, those of the file's own folder first, the fastest first of them."""
         lines = self.tests.get(mutant.path, {})
-        own = Path(mutant.path).parts[1]
+        own = _own_tests(mutant.path)
         ran = [mutant.line] if mutant.line in lines else _statement(ROOT / mutant.path, mutant.line)
         tests = frozenset().union(*(lines.get(line, frozenset()) for line in ran))
         if not tests and any(line in lines for line in ran):
-            # A line that runs when the file is imported: every test that needs the file, or for a
-            # file of nothing else the tests of its folder.
-            tests = frozenset().union(*lines.values()) or frozenset([f"tests/unit/{own}"])
+            # A line that runs when the file is imported: every test that needs the file, and all of
+            # the folder, because a test of a constant runs no line.
+            tests = frozenset([own]).union(*lines.values())
         return sorted(
             tests,
             key=lambda test: (
-                not test.startswith(f"tests/unit/{own}"),
+                not test.startswith(own),
                 self.duration(test),
                 test,
             ),
@@ -247,6 +247,14 @@ class Coverage:
     def duration(self, test: str) -> float:
         """Seconds of the slowest case of a test function."""
         return self.seconds.get(test.partition("::")[2].partition("[")[0], 1.0)
+
+
+def _own_tests(path: str) -> str:
+    """The folder of unit tests that lies as the folder of a module does, or the nearest above."""
+    folder = Path("tests/unit", *Path(path).parts[1:-1])
+    while not (ROOT / folder).is_dir():
+        folder = folder.parent
+    return str(folder)
 
 
 def _thawed(document: dict[str, Any]) -> dict[str, Any]:

@@ -106,6 +106,10 @@ def test_a_connected_machine_runs_commands(guest: QemuGuest, events: list[Event]
     guest.connect()  # nothing: it is connected
     assert without_console(events) == [MachineStarted, MachineUp]
     guest.power_off()
+    guest.start()
+    assert not guest.connected
+    with pytest.raises(TestError, match="web is not running"):
+        _ = guest.shell
     guest.connect()
     assert guest.boot_seconds == first  # of the first boot
     assert without_console(events)[2:] == [MachineStopped, MachineStarted, MachineUp]

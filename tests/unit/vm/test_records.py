@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import attrs
 import pytest
 from public_records import public_records
+
+from nixgen.vm.record.events import Event
 
 RECORDS = public_records("nixgen.vm")
 
@@ -18,3 +22,7 @@ def test_values_are_given_by_name(record: type) -> None:
 def test_records_do_not_change() -> None:
     for record in RECORDS:
         assert record.__setattr__ is not object.__setattr__, record
+
+
+def test_every_event_is_a_record() -> None:
+    assert set(get_args(Event)) <= set(RECORDS)

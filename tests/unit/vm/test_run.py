@@ -158,6 +158,20 @@ def test_a_kept_disk_is_beside_the_logs_and_as_large_as_the_model_says(run, stat
     assert (state / "out" / "smoke" / "web.raw").stat().st_size == 3 << 20
 
 
+def test_a_session_keeps_no_disk_unless_told(tmp_path: Path, state: Path) -> None:
+    with session(
+        spec("", tmp_path, web={"disk_size": 1}),
+        state_dir=state,
+        observe=lambda _: None,
+        runner=ImageMaker(),
+        acceleration=TCG,
+    ) as machines:
+        machines.driver.start_all()
+        assert [file.name for file in state.glob("run-*/*")] == ["web.raw"]
+        assert machines.symbols()["web"] is machines.driver.machines[0]
+    assert not (state / "out" / "smoke" / "web.raw").exists()
+
+
 def test_the_files_of_an_earlier_run_go_when_the_test_starts_again(run, state: Path) -> None:  # type: ignore[no-untyped-def]
     run("import pathlib; (web.out_dir / 'picture.png').touch()")
     assert (state / "out" / "smoke" / "picture.png").exists()

@@ -128,6 +128,16 @@ def test_unreadable_documents(tmp_path: Path, content: str | None, message: str)
         TestSpec.from_file(file)
 
 
+@pytest.mark.parametrize(
+    ("origin", "name"), [(None, "vm.json"), (Path("/build/a.json"), "/build/a.json")]
+)
+def test_an_error_names_the_document(origin: Path | None, name: str) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        TestSpec.from_json(document(nodes=[]), origin=origin)
+    assert caught.value.message.startswith(name)
+    assert TestSpec.from_json(document(), origin=origin).origin == origin
+
+
 def test_names_in_the_script() -> None:
     assert [python_name(name) for name in ("web", "api-1", "1st", "ä")] == [
         "web",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -103,6 +104,12 @@ def test_a_group_address_is_flooded_even_after_it_was_a_sender(
     a.remote.send(frame(group, A))
     assert b.remote.recv(2000) == frame(group, A)
     assert c.remote.recv(2000) == frame(group, A)
+
+
+def test_a_hundred_frames_may_wait_for_a_slow_machine(links: tuple[Link, Link, Link]) -> None:
+    for link in links:
+        for end in (link.local, link.remote):
+            assert end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > 100_000
 
 
 def test_only_the_first_bit_tells_a_group_from_a_card(links: tuple[Link, Link, Link]) -> None:
