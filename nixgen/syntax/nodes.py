@@ -134,16 +134,21 @@ class Str(Expr):
 def _parts(parts: Iterable[str | Expr]) -> tuple[str | Expr, ...]:
     """Join neighbouring texts. Only then is it known whether a ``$`` stands before a ``{``."""
     joined: list[str | Expr] = []
-    for given in parts:
-        part = given.value if isinstance(given, Str) else given
+    text = ""
+    for part in parts:
         if isinstance(part, str):
-            check_text(part)
-            if joined and isinstance(joined[-1], str):
-                joined[-1] += part
-                continue
-            if not part:
-                continue
-        joined.append(part)
+            text += part
+        elif isinstance(part, Str):
+            text += part.value
+        else:
+            if text:
+                check_text(text)
+                joined.append(text)
+                text = ""
+            joined.append(part)
+    if text:
+        check_text(text)
+        joined.append(text)
     return tuple(joined)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import compress
-from operator import attrgetter, is_not
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import attrs
@@ -49,13 +48,12 @@ class Visit:
             values.append(value)
             parents.append(parent)
             labels.append(label)
-            contents_of, fields, defaults, has_rules = _FORMS.get(type(value)) or _form(type(value))
-            contents = contents_of(value)
+            contents_of, fields, has_rules = _FORMS.get(type(value)) or _form(type(value))
             members: list[_Step] = []
             sound = not MISUSES or id(value) not in MISUSES
-            # a field that holds its default needs no look
-            given = compress(zip(fields, contents, strict=True), map(is_not, contents, defaults))
-            for (label, check), content in given:
+            for (label, default, check), content in zip(fields, contents_of(value), strict=False):
+                if content is default:  # which is sound
+                    continue
                 if check(content):
                     sound = False
                 if content.__class__ in _HOLDS_NO_MODEL or not content:
@@ -146,14 +144,13 @@ class _Form(NamedTuple):
     """A model class, as the walk sees it.
 
     :param contents: Returns the contents of all fields of a value.
-    :param fields: Label and check of each field.
-    :param defaults: Default of each field; never a model, for a walk visits it.
+    :param fields: Label, default and check of each field. A model is no default here, for the walk
+        visits it.
     :param has_rules: True when the class has rules between its fields.
     """
 
     contents: Callable[[Any], tuple[Any, ...]]
-    fields: tuple[tuple[str, Check], ...]
-    defaults: tuple[Any, ...]
+    fields: tuple[tuple[str, Any, Check], ...]
     has_rules: bool
 
 
@@ -164,9 +161,13 @@ def _form(cls: type[Model]) -> _Form:
     fields = [field for field in attrs.fields(cls) if field.name != "origin"]
     form = _FORMS[cls] = _Form(
         _contents_of([field.name for field in fields]),
-        tuple((f".{field.name}", field.metadata[CHECK]) for field in fields),
         tuple(
-            attrs.NOTHING if isinstance(field.default, Model) else field.default for field in fields
+            (
+                f".{field.name}",
+                attrs.NOTHING if isinstance(field.default, Model) else field.default,
+                field.metadata[CHECK],
+            )
+            for field in fields
         ),
         cls.faults is not Model.faults,
     )
