@@ -7,35 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli import options
 from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import SigningKeys, To
-from nixgen.cli.options import (
-    Base,
-    Debug,
-    Env,
-    Json,
-    ProjectFolder,
-    Targets,
-    Verbose,
-    examples,
-    make_request,
-    verb,
-)
 
 if TYPE_CHECKING:
     from nixgen.cache.bucket.location import CacheLocation
     from nixgen.project.workspace import Workspace
 
-app = verb()
+app = options.verb()
 
 
-@app.command("channel", epilog=examples("nixgen cache channel shop --to s3://bucket"))
+@app.command("channel", epilog=options.examples("nixgen cache channel shop --to s3://bucket"))
 def channel(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Name of the channel for users, such as shop.")
     ],
-    targets: Targets = None,
-    project: ProjectFolder = Path(),
+    targets: options.Targets = None,
+    project: options.ProjectFolder = Path(),
     to: To = None,
     url: Annotated[
         str | None,
@@ -47,11 +36,11 @@ def channel(
         ),
     ] = None,
     key: SigningKeys = None,
-    base: Base = "debian",
-    env: Env = None,
-    verbose: Verbose = False,
-    json: Json = False,
-    debug: Debug = False,
+    base: options.Base = "debian",
+    env: options.Env = None,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Build and push targets, and publish them for nix-channel and as a flake."""
     from nixgen.cache.push.settings import UploadSettings
@@ -71,7 +60,7 @@ def channel(
         built = build.build(
             workspace,
             targets or (),
-            make_request(workspace, base=base, env=env, debug=debug),
+            options.make_request(workspace, base=base, env=env, debug=debug),
             observe=observe,
         ).require()
     with caches.cache_location(workspace, to) as location:

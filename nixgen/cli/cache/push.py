@@ -7,35 +7,23 @@ from typing import Annotated
 
 import typer
 
+from nixgen.cli import options
 from nixgen.cli.cache.options import SigningKeys, To
-from nixgen.cli.options import (
-    Base,
-    Debug,
-    Env,
-    Json,
-    OverrideInput,
-    ProjectFolder,
-    Targets,
-    Verbose,
-    examples,
-    make_request,
-    verb,
-)
 
-app = verb()
+app = options.verb()
 
 
 @app.command(
     "push",
-    epilog=examples(
+    epilog=options.examples(
         "nixgen cache push",
         "nixgen cache push machines --to s3://bucket",
         "nixgen cache push --to main --dry-run",
     ),
 )
 def push(
-    targets: Targets = None,
-    project: ProjectFolder = Path(),
+    targets: options.Targets = None,
+    project: options.ProjectFolder = Path(),
     to: To = None,
     key: SigningKeys = None,
     upstream: Annotated[
@@ -47,9 +35,9 @@ def push(
             show_default=False,
         ),
     ] = None,
-    base: Base = "debian",
-    env: Env = None,
-    override_input: OverrideInput = None,
+    base: options.Base = "debian",
+    env: options.Env = None,
+    override_input: options.OverrideInput = None,
     compression: Annotated[
         str | None,
         typer.Option(
@@ -89,9 +77,9 @@ def push(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be pushed, and push nothing.")
     ] = False,
-    verbose: Verbose = False,
-    json: Json = False,
-    debug: Debug = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Build targets, or take store paths, and push their closures with signatures."""
     from nixgen.cache.format.codec import Codec
@@ -114,7 +102,7 @@ def push(
     built = None
     upstreams = [Upstream.parse(text) for text in upstream or ()]
     if workspace is not None and (names or not paths):
-        request = make_request(
+        request = options.make_request(
             workspace, base=base, env=env, override_input=override_input, debug=debug
         )
         with build_progress(quiet=json, verbose=verbose) as observe:

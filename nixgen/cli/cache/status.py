@@ -8,29 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli import options
 from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import Upstreams
-from nixgen.cli.options import (
-    Base,
-    Debug,
-    Env,
-    Json,
-    OverrideInput,
-    ProjectFolder,
-    examples,
-    make_request,
-    verb,
-)
 
 if TYPE_CHECKING:
     from nixgen.cache.check.status import CacheStatus, Coverage
 
-app = verb()
+app = options.verb()
 
 _BAR = 24
 
 
-@app.command("status", epilog=examples("nixgen cache status s3://bucket"))
+@app.command("status", epilog=options.examples("nixgen cache status s3://bucket"))
 def status(
     words: Annotated[
         list[str] | None,
@@ -50,13 +40,13 @@ def status(
             show_default=False,
         ),
     ] = None,
-    project: ProjectFolder = Path(),
+    project: options.ProjectFolder = Path(),
     upstream: Upstreams = None,
-    base: Base = "debian",
-    env: Env = None,
-    override_input: OverrideInput = None,
-    json: Json = False,
-    debug: Debug = False,
+    base: options.Base = "debian",
+    env: options.Env = None,
+    override_input: options.OverrideInput = None,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Show how much of each target is in a cache, and the size of the cache."""
     from nixgen.cache.check.status import status as look
@@ -77,7 +67,7 @@ def status(
     ):
         cache = names.pop(0)
     urls = upstream_urls(upstream or (), workspace, cache)
-    request = make_request(
+    request = options.make_request(
         workspace, base=base, env=env, override_input=override_input, debug=debug
     )
     with build_progress(quiet=json) as observe:

@@ -8,21 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nixgen.cli import options
 from nixgen.cli.cache.options import SigningKeys, To
-from nixgen.cli.options import (
-    Base,
-    Builders,
-    Debug,
-    Jobs,
-    Json,
-    OverrideInput,
-    ProjectFolder,
-    Targets,
-    Verbose,
-    examples,
-    make_request,
-    verb,
-)
 from nixgen.records.document import document
 
 if TYPE_CHECKING:
@@ -31,16 +18,18 @@ if TYPE_CHECKING:
     from nixgen.verbs.request import Request
     from nixgen.verbs.warm import Selection
 
-app = verb()
+app = options.verb()
 
 
 @app.command(
     "warm",
-    epilog=examples("nixgen cache warm --plan", "nixgen cache warm --to s3://bucket --shard 1/4"),
+    epilog=options.examples(
+        "nixgen cache warm --plan", "nixgen cache warm --to s3://bucket --shard 1/4"
+    ),
 )
 def warm(
-    targets: Targets = None,
-    project: ProjectFolder = Path(),
+    targets: options.Targets = None,
+    project: options.ProjectFolder = Path(),
     to: To = None,
     env: Annotated[
         list[str] | None,
@@ -76,10 +65,10 @@ def warm(
         ),
     ] = False,
     key: SigningKeys = None,
-    base: Base = "debian",
-    override_input: OverrideInput = None,
-    jobs: Jobs = None,
-    builders: Builders = None,
+    base: options.Base = "debian",
+    override_input: options.OverrideInput = None,
+    jobs: options.Jobs = None,
+    builders: options.Builders = None,
     emit: Annotated[
         str | None,
         typer.Option(
@@ -122,9 +111,9 @@ def warm(
             show_default=False,
         ),
     ] = None,
-    verbose: Verbose = False,
-    json: Json = False,
-    debug: Debug = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Build and push the paths that a cache lacks, of every target, environment and system."""
     from nixgen.cache.push.warm import Shard
@@ -159,7 +148,7 @@ def warm(
             to=to,
             only_plan=plan,
             keys=key or (),
-            request=make_request(
+            request=options.make_request(
                 workspace,
                 base=base,
                 override_input=override_input,
