@@ -139,3 +139,40 @@ _NO_PLACE = re.compile(r"nixgen/[a-z-]+/\d+|nixgen/sweep\.json|nixgen/(?:cli|ver
 def test_every_place_that_is_named_is_there(page: Path) -> None:
     places = {place for place in _PLACE.findall(page.read_text()) if not _NO_PLACE.fullmatch(place)}
     assert [place for place in sorted(places) if not any(REPOSITORY.glob(place))] == []
+
+
+#: Folders with files of other people, or that a build writes.
+_NOT_OURS = {"node_modules", "build", "dist", "generated"}
+
+
+def own_pages() -> list[Path]:
+    return [
+        page
+        for page in sorted(REPOSITORY.rglob("*.md"))
+        for parts in [page.relative_to(REPOSITORY).parts]
+        if not any(part.startswith(".") or part in _NOT_OURS for part in parts)
+    ]
+
+
+def lines_that_are_too_long(text: str) -> list[str]:
+    """Lines of more than 100 characters that could be broken: rows of tables cannot, nor can a word."""
+    return [
+        line
+        for line in text.splitlines()
+        if len(line) > 100 and not line.startswith("| ") and len(line.split()) > 2
+    ]
+
+
+def test_all_pages_are_found() -> None:
+    assert set(PAGES) <= set(own_pages())
+
+
+@pytest.mark.parametrize("page", own_pages(), ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_lines_of_a_page_have_at_most_100_characters(page: Path) -> None:
+    assert lines_that_are_too_long(page.read_text()) == []
+
+
+def test_a_long_line_is_found_and_a_table_is_not() -> None:
+    long = "word " * 30
+    row, link = f"| {long} |", f"[1]: https://example.org/{'x' * 100}"
+    assert lines_that_are_too_long(f"{long}\n{row}\n{link}\nshort") == [long]
