@@ -193,6 +193,13 @@ def test_public_names_exist() -> None:
                 assert hasattr(module, item), f"{name} has no {item}"
 
 
+def test_the_tests_of_models_lie_as_the_models_do() -> None:
+    tests = Path(__file__).parent / "models"
+    tested = {path.relative_to(tests).with_name(path.name[5:]) for path in tests.rglob("test_*.py")}
+    models = PACKAGE / "models"
+    assert tested <= {path.relative_to(models) for path in models.rglob("*.py")}
+
+
 def test_only_three_files_draw() -> None:
     drawing = {
         module

@@ -16,7 +16,7 @@ def cache(compression: Compression, level: int | None) -> Project:
     return Project("p", caches=[Cache("c", "s3://bucket", compression=compression, level=level)])
 
 
-def test_a_cache_offers_the_compressions_that_archives_can_have() -> None:
+def test_caches_offer_every_compression_that_archives_have() -> None:
     assert get_args(Compression) == CODECS
 
 

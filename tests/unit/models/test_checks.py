@@ -144,5 +144,5 @@ def test_a_list_where_values_are_compared_is_one_problem(machine: Machine, path:
     assert_only_fault(Project("p", machines=[machine]), f"machines.m.{path}", __file__)
 
 
-def test_repeated_values_are_told_with_their_first_place() -> None:
+def test_repeated_values_come_with_the_index_of_the_first() -> None:
     assert list(repeated(["a", None, "b", "a", None, [1], [1], "a"])) == [(3, 0, "a"), (7, 0, "a")]

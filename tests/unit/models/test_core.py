@@ -1,4 +1,4 @@
-"""Wrong arguments of models: all of them are problems of the project, at the user's line, with the right spelling."""
+"""Wrong arguments of models are problems of the project, at the user's line, with the right spelling."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_misspelt_fields_are_all_reported_at_their_lines() -> None:
     ]
 
 
-def test_a_field_that_is_like_no_other_has_the_list_of_fields() -> None:
+def test_a_field_without_a_similar_name_has_the_list_of_fields_as_its_hint() -> None:
     (found,) = problems(Service("s", command=["/bin/true"], zzz=1))  # type: ignore[call-arg]
     assert found.message == "is not a field of Service"
     assert "command, setup, description" in (found.hint or "")
@@ -50,7 +50,7 @@ def test_a_missing_field_is_a_problem() -> None:
     assert found.hint == "give command=…"
 
 
-def test_a_name_that_is_missing_is_a_problem_too() -> None:
+def test_a_missing_name_is_a_problem_too() -> None:
     (found,) = problems(Service(command=["/bin/true"]))  # type: ignore[call-arg]
     assert (found.path, found.message) == ("machines.m.services[0].name", "is missing")
 
@@ -61,7 +61,7 @@ def test_a_value_without_a_place_is_a_problem() -> None:
     assert "command=…" in (found[0].hint or "")
 
 
-def test_a_field_that_is_given_twice_is_a_problem() -> None:
+def test_a_field_given_twice_is_a_problem() -> None:
     (found,) = problems(service(ports=[Port(80, number=81)]))  # type: ignore[misc]
     assert found.path == "machines.m.services.s.ports[0].number"
     assert "twice" in found.message

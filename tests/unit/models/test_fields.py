@@ -1,4 +1,4 @@
-"""Fields that hold a list: what they take, and what they say of anything else."""
+"""Fields that hold a list: they accept lists, tuples and generators, and show how to write them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_set_is_refused_because_it_has_no_order(field: str, kind: type) -> Non
         ({"packages": Package("jq")}, "[Package(…)]"),
     ],
 )
-def test_one_value_is_shown_in_brackets(fields: dict[str, Any], spelling: str) -> None:
+def test_the_hint_for_one_value_shows_it_in_brackets(fields: dict[str, Any], spelling: str) -> None:
     assert spelling in problem(**fields).hint
 
 

@@ -51,7 +51,7 @@ def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINh7RFC4+Ow9JliyUaTJWGkXUZ09A/zhkLwKFgc+jGbX"
 
 
-def test_what_is_sound_is_taken() -> None:
+def test_a_machine_with_every_kind_of_setting_has_no_problem() -> None:
     own = Machine(
         "m",
         network=Network(

@@ -138,14 +138,14 @@ def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["description", "home", "shell"])
-def test_a_colon_ends_a_field_of_passwd(field: str) -> None:
+def test_a_colon_is_refused_in_fields_of_etc_passwd(field: str) -> None:
     assert "':'" in problem(user=User("u", **{field: "/a:b"})).message
 
 
 @pytest.mark.parametrize("prefix", "+-!:@|")
 @pytest.mark.parametrize("field", ["command", "setup"])
 @pytest.mark.parametrize("word", [str, lambda bad: text(bad + "${p}/bin/x", p=python)])
-def test_a_prefix_of_systemd_is_no_text(
+def test_a_program_may_not_begin_with_a_prefix_of_systemd(
     prefix: str, field: str, word: Callable[[str], object]
 ) -> None:
     words = [word(f"{prefix}/bin/x" if word is str else prefix)]

@@ -52,7 +52,7 @@ def test_references_are_not_strings(write: Callable[[object], str]) -> None:
             write(thing)
 
 
-def test_text_keeps_plain_dollars_and_names_every_placeholder() -> None:
+def test_text_keeps_plain_dollars_and_refuses_unknown_and_unused_names() -> None:
     package = Package("x")
     assert text("a $host $${b} ${p}/c", p=package).parts == ("a $host ", "${", "b} ", package, "/c")
     with pytest.raises(ValueError, match="no argument 'q'"):
@@ -61,7 +61,7 @@ def test_text_keeps_plain_dollars_and_names_every_placeholder() -> None:
         text("x", r=package)
 
 
-def test_text_is_plain_when_it_mentions_nothing() -> None:
+def test_text_is_plain_when_it_mentions_no_store_path() -> None:
     assert plain_text("a") == "a"
     assert plain_text(text("a$${b}")) == "a${b}"
     assert plain_text(text("a${b}", b=Package("b"))) is None

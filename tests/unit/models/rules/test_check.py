@@ -14,7 +14,7 @@ from nixgen.project.load import load_project
 RUN = ("/bin/true",)
 
 
-def test_reports_all_problems_at_once_with_their_own_lines() -> None:
+def test_all_problems_are_reported_at_once_with_their_own_lines() -> None:
     first = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
     port = Port(0)
     bad = Service("BAD", command=RUN, ports=[port])
@@ -41,7 +41,7 @@ def test_a_shared_value_is_reported_once() -> None:
     assert len(check(project)) == 1
 
 
-def test_loading_reports_also_what_the_project_does_not_refer_to(tmp_path: Path) -> None:
+def test_loading_also_reports_models_that_the_project_does_not_refer_to(tmp_path: Path) -> None:
     (tmp_path / "infra.py").write_text(
         "from nixgen import Machine, Project, Service\n"
         "unused = Service('a', comand=['/bin/true'])\n"

@@ -1,4 +1,4 @@
-"""Tests and environments name machines and variables of the project."""
+"""Tests, overlays and environments name machines and variables of the project."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_overlay_is_for_a_machine_of_the_project() -> None:
     assert_only_fault(project, "environments.e.overlays[0]", __file__)
 
 
-def test_one_overlay_is_enough_for_a_machine() -> None:
+def test_a_machine_has_one_overlay_in_an_environment() -> None:
     own = Machine("m")
     project = Project(
         "p",

@@ -1,4 +1,4 @@
-"""What a cluster cannot run is said before anything is rendered, all at once, with its place."""
+"""Workloads that a cluster cannot run are reported before anything is rendered, all at once."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ SOUND = {
 
 
 @pytest.mark.parametrize("name", SOUND)
-def test_accepts(name: str) -> None:
+def test_a_sound_application_has_no_problem(name: str) -> None:
     assert check(SOUND[name]) == ()
 
 

@@ -57,7 +57,7 @@ def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
     assert_only_fault(*FAULTS[name], __file__)
 
 
-def test_a_cycle_of_services_is_named_once() -> None:
+def test_a_cycle_of_services_is_reported_once() -> None:
     a, b = service("a"), service("b")
     b = service("b", depends_on=[a])
     # frozen references cannot form a cycle by themselves; code that works around it is still told
