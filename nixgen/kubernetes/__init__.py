@@ -1,1 +1,1 @@
-"""Manifests: what an application is to a cluster, read, ordered and written."""
+"""Manifests of Kubernetes: the rendered document of an application, and its text."""

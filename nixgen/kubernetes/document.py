@@ -1,4 +1,4 @@
-"""kubernetes.json (docs/contracts.md §10): the resources of an application, as either base renders them."""
+"""Reads kubernetes.json (docs/contracts.md §10): the resources of an application, rendered by a base."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manifests as text: YAML for people and kubectl, or one JSON List."""
+"""The text of manifests: YAML, or a JSON List. kubectl reads both."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Octal", "to_json", "to_yaml"]
 
-# Text that every YAML takes for text, unquoted: YAML 1.1 and 1.2 and the parsers of Python and Go disagree about what is a
-# number (1e3, 08, 0o7, 1_000, 12:30), a date or a boolean (y, on), so everything that begins like one is quoted.
+# Text that needs no quotes. YAML 1.1, YAML 1.2 and the parsers of Python and Go disagree about numbers
+# (1e3, 08, 0o7, 1_000, 12:30), dates and booleans (y, on), so text that begins like one is quoted.
 _PLAIN = re.compile(r"[A-Za-z/](?:[A-Za-z0-9_./@+=~()'$%?;-]|:(?=[^\s])| (?=[A-Za-z0-9_./(]))*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
 class Octal(int):
-    """The mode of a file, which YAML writes as ``0400``. JSON has no octal numbers."""
+    """The mode of a file. YAML has it as ``0400``; JSON has no octal numbers."""
 
     __slots__ = ()
 
@@ -41,7 +41,7 @@ def to_yaml(resources: Iterable[Mapping[str, Any]]) -> str:
         default_flow_style=False,
         allow_unicode=True,
         sort_keys=False,
-        # never folded: a line is a line
+        # no line is folded
         width=2**31,
     )
 
@@ -76,7 +76,7 @@ def _dumper() -> type[yaml.SafeDumper]:
 
 def _style(value: str) -> str | None:
     if "\n" in value and value.replace("\n", "").isprintable():
-        # lines as they are; what begins or ends with a space, PyYAML puts between double quotes all the same
+        # line by line; PyYAML itself quotes text that begins or ends with a space
         return "|"
     if value.lower() not in _WORDS and _PLAIN.fullmatch(value):
         return None

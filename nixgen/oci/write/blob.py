@@ -1,7 +1,7 @@
-"""Layers as recipes and as blobs, and the cache that leads from one to the other.
+"""Recipes of layers, finished layers, and a cache that finds a finished layer by its recipe.
 
-A recipe says everything that decides a layer's bytes: tar format, codec, and the ordered (path, NAR hash) pairs.
-Its digest finds the finished blob: on this machine in a `LayerCache`; elsewhere in whatever stores the same records.
+A recipe has everything that decides the bytes of a layer: the format of the tar, the compression, and
+the (path, NAR hash) pairs in their order. The key of the cache is the digest of the recipe.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nixgen.records.rules import named
 
 __all__ = ["LayerCache", "LayerInfo", "LayerRecipe", "Member"]
 
-# Frames in flight: enough to keep the cores busy, 4 MiB each.
+# The most frames that are compressed at once, of 4 MiB each: enough for all cores.
 _AHEAD = 8
 
 
@@ -35,9 +35,10 @@ _AHEAD = 8
 class LayerRecipe:
     """The contents of a layer, and how they are compressed.
 
-    :param paths: (store path, NAR hash) in the order of the tar; empty for a customisation layer.
-    :param root: (store path, NAR hash) of the tree that appears at ``/``. Its name is no part of the layer, so it
-        is no part of the digest either.
+    :param paths: (store path, NAR hash) in the order of the tar; empty for the layer of the root tree.
+    :param root: (store path, NAR hash) of the tree at ``/``. The layer does not have the name of this
+        path, so the digest does not have it either.
+    :param codec: compresses the layer.
     """
 
     paths: tuple[tuple[str, str], ...] = ()
@@ -58,7 +59,13 @@ class LayerRecipe:
 
 @frozen(kw_only=True)
 class Member:
-    """Where the frames of one store path lie in a compressed layer, in bytes."""
+    """The place of a store path's frames in a compressed layer.
+
+    :param path: the store path.
+    :param nar_hash: of the path.
+    :param offset: bytes before the frames.
+    :param size: bytes of the frames.
+    """
 
     path: str
     nar_hash: str = field(metadata=named("nar_hash"))
@@ -74,7 +81,7 @@ class LayerInfo:
     :param digest: ``sha256:…`` of the compressed blob.
     :param size: bytes of the blob.
     :param tar_size: bytes of the tar.
-    :param media_type: of the blob, as a manifest says it.
+    :param media_type: of the blob, for manifests.
     :param identity: of the codec that made it; see `Codec.identity`.
     :param members: the frames of each store path, in the order of the tar.
     """
@@ -88,7 +95,7 @@ class LayerInfo:
     members: tuple[Member, ...] = field(default=(), eq=False, repr=False)
 
 
-# The names in snake case are those of the records that lie in state directories already.
+# Existing state directories have records with names in snake case.
 _LAYER = Format(
     schema="nixgen/layer/1",
     shape=LayerInfo,
@@ -99,9 +106,12 @@ _LAYER = Format(
 
 @frozen(kw_only=True)
 class LayerCache:
-    """Finished layers in a directory: ``layers/RECIPE.json`` beside ``blobs/sha256/DIGEST``.
+    """Finished layers in a directory: records ``layers/RECIPE.json``, and ``blobs/sha256/DIGEST``.
 
-    Records appear after their blob, both by rename, so a killed build leaves nothing that looks finished.
+    A record is written after its blob, and both appear by renaming, so a killed build leaves no
+    unfinished layer under the name of a finished one.
+
+    :param directory: the state directory.
     """
 
     directory: Path
@@ -110,19 +120,28 @@ class LayerCache:
     )
 
     def blob(self, digest: str) -> Path:
+        """The file of a layer.
+
+        :param digest: of the layer.
+        """
         return self.directory / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
     def find(self, recipe: LayerRecipe) -> LayerInfo | None:
-        """The finished layer, when both its record and a blob of the right size are there."""
+        """The finished layer of a recipe. None without a record, or without a blob of its size.
+
+        :param recipe: of the layer.
+        """
         info = _LAYER.find(self._record(recipe))
         if info is None or _size(self.blob(info.digest)) != info.size:
             return None
         return info
 
     def write(self, recipe: LayerRecipe, pool: Executor, *, store: Path | None = None) -> LayerInfo:
-        """Make the layer and remember it. Compressed frames of known store paths are copied, not made again.
+        """Make a layer, and remember it. The frames of store paths in earlier layers are copied.
 
+        :param recipe: of the layer.
         :param pool: runs the compression.
+        :param store: the directory with the store paths; ``/nix/store`` when None.
         :raises StoreError: a path is unreadable, or the state directory is full or read-only.
         """
         try:
@@ -139,7 +158,7 @@ class LayerCache:
         return info
 
     def learn_all(self) -> None:
-        """Read every record, so that `write` can copy the frames that older layers hold."""
+        """Read all records, so that `write` can copy the frames of earlier layers."""
         for record in sorted((self.directory / "layers").glob("*.json")):
             info = _LAYER.find(record)
             if info is not None and _size(self.blob(info.digest)) == info.size:

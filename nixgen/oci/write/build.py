@@ -1,4 +1,4 @@
-"""From image.json to OCI layouts: plan all images jointly, make the new layers, write the directories."""
+"""Writes images: plans the layers of all images together, makes the new ones, writes the layouts."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def write_images(
     max_layers: int = MAX_LAYERS,
     store: Path | None = None,
 ) -> tuple[ImageReport, ...]:
-    """Write ``out_dir/NAME`` for every image, layered jointly. Nothing enters the Nix store.
+    """Write the layout ``out_dir/NAME`` of every image. Nothing is added to the Nix store.
 
     :param specs: the images.
     :param out_dir: gets a directory for each image.
-    :param state_dir: finished layers by recipe; safe to delete, shared by builds of the same project.
-    :param observe: told of each layer and each image.
+    :param state_dir: finished layers of earlier builds; it may be deleted at any time.
+    :param observe: receives the events.
     :param codec: compresses the layers.
-    :param max_layers: store layers of one image.
-    :param store: the directory that really holds the store paths, when it is not ``/nix/store``.
+    :param max_layers: the most store layers of an image.
+    :param store: the directory with the store paths; ``/nix/store`` when None.
     :raises InputError: two images of one name, or a root tree that cannot be an image's.
     :raises StoreError: a store path is missing, or a directory is full or read-only.
     """

@@ -1,8 +1,8 @@
-"""Compressing a layer: independent zstd frames or gzip members of a fixed size, on all cores.
+"""The compression of a layer: independent zstd frames, or gzip members, of a fixed size.
 
-A concatenation of frames is a valid stream (RFC 8878 §3.1, RFC 1952 §2.2), so chunks are compressed in parallel
-and a store path's frames can be moved to another layer unchanged. The bytes depend on the library's version and on
-nothing of the machine, such as its number of cores.
+Frames one after another are a valid stream (RFC 8878 §3.1, RFC 1952 §2.2). So frames are compressed in
+parallel, and the frames of a store path can be copied into another layer. The bytes depend on the
+version of the library, but not on the machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from enum import Enum
 
 __all__ = ["CHUNK", "Codec"]
 
-#: Uncompressed bytes of one frame. zstd's window at level 3 is 2 MiB, so larger frames gain under 1 %.
+#: Uncompressed bytes of one frame. The window of zstd at level 3 is 2 MiB, so larger frames save
+#: less than 1 %.
 CHUNK = 4 << 20
 
 _LEVELS = {"zstd": 3, "gzip": 6}
@@ -21,18 +22,19 @@ _local = threading.local()
 
 
 class Codec(Enum):
-    """How layers are compressed. zstd is OCI; gzip is what every Docker engine reads."""
+    """A compression of layers. zstd is part of OCI; every version of Docker reads gzip."""
 
     ZSTD = "zstd"
     GZIP = "gzip"
 
     @property
     def media_type(self) -> str:
+        """The media type of a layer, for manifests."""
         return f"application/vnd.oci.image.layer.v1.tar+{self.value}"
 
     @property
     def identity(self) -> str:
-        """Names everything that decides the compressed bytes."""
+        """A text that differs whenever the compressed bytes may differ."""
         if self is Codec.GZIP:
             return f"gzip-{_LEVELS['gzip']}-{CHUNK}-zlib-{zlib.ZLIB_RUNTIME_VERSION}"
         import zstandard
@@ -41,16 +43,19 @@ class Codec(Enum):
         return f"zstd-{_LEVELS['zstd']}-{CHUNK}-libzstd-{version}"
 
     def compress(self, chunk: bytes) -> bytes:
-        """One frame. Safe on any number of threads."""
+        """Compress one frame. Any thread may call it.
+
+        :param chunk: the uncompressed bytes.
+        """
         if self is Codec.GZIP:
-            # wbits 31: a gzip member whose header has no time and no name.
+            # wbits 31: a gzip member with neither time nor name in its header.
             packer = zlib.compressobj(_LEVELS["gzip"], zlib.DEFLATED, 31)
             return packer.compress(chunk) + packer.flush()
         import zstandard
 
         compressor = getattr(_local, "zstd", None)
         if compressor is None:
-            # One context a thread: a ZstdCompressor serves one call at a time.
+            # One context for each thread: a ZstdCompressor can serve one call at a time.
             compressor = _local.zstd = zstandard.ZstdCompressor(level=_LEVELS["zstd"])
         packed: bytes = compressor.compress(chunk)
         return packed

@@ -1,7 +1,9 @@
-"""An OCI image layout directory: https://github.com/opencontainers/image-spec/blob/v1.0.2/image-layout.md.
+"""Writes the directory of an OCI image layout.
 
-Everything in it is a function of the image: no clock, no host. Blobs come first and ``index.json`` last, by rename, so
-a reader sees the old image or the new one.
+Its bytes depend on the image only, not on the time or the host. Blobs are written first and
+``index.json`` last, by renaming, so a reader sees either the old image or the new one.
+
+Source: https://github.com/opencontainers/image-spec/blob/v1.0.2/image-layout.md.
 """
 
 from __future__ import annotations
@@ -29,7 +31,13 @@ _CREATED = "1970-01-01T00:00:01Z"  # the store's own time
 
 @frozen(kw_only=True)
 class ImageManifest:
-    """An assembled image: its two documents, as they are stored and pushed, and its layers in order."""
+    """The documents and layers of an image, as they are stored and sent.
+
+    :param ref: ``name:tag``.
+    :param config: the bytes of the configuration.
+    :param manifest: the bytes of the manifest.
+    :param layers: from the bottom up.
+    """
 
     ref: str
     config: bytes
@@ -38,16 +46,21 @@ class ImageManifest:
 
     @property
     def digest(self) -> str:
+        """The digest of the manifest."""
         return _digest(self.manifest)
 
     @property
     def config_digest(self) -> str:
-        """Also the image ID of container engines."""
+        """The digest of the configuration, which is the image ID of container engines."""
         return _digest(self.config)
 
 
 def make_manifest(spec: ImageSpec, layers: Sequence[tuple[LayerInfo, str]]) -> ImageManifest:
-    """Config and manifest of ``spec`` over ``layers``: (layer, its history line) from the bottom up."""
+    """Make the configuration and the manifest of an image.
+
+    :param spec: the image.
+    :param layers: (layer, its line in the history), from the bottom up.
+    """
     infos = tuple(info for info, _ in layers)
     config = _json(
         {
@@ -77,9 +90,12 @@ def make_manifest(spec: ImageSpec, layers: Sequence[tuple[LayerInfo, str]]) -> I
 
 
 def write_layout(image: ImageManifest, directory: Path, blob: Callable[[str], Path]) -> bool:
-    """Make ``directory`` the layout of ``image``, touching only what differs.
+    """Make a directory the layout of an image. Only files that differ are written.
 
-    :param blob: where a layer's bytes lie, by digest; they are hard-linked when the file system allows.
+    :param image: the image.
+    :param directory: made when it is missing.
+    :param blob: the file with the bytes of a layer, by digest. It is hard-linked if the file system
+        allows, else copied.
     :returns: whether anything changed.
     :raises StoreError: the directory is not writable, or the disk is full.
     """
@@ -125,7 +141,7 @@ def write_layout(image: ImageManifest, directory: Path, blob: Callable[[str], Pa
 
 
 def _complete(config: Any) -> dict[str, Any]:
-    """The config with the keys that consumers read without looking: a kubelet fails on an image without them."""
+    """Add the keys that a kubelet reads without a check; it fails on an image without them."""
     complete = {"Env": [], "Labels": {}, "User": "", "WorkingDir": "/", **config}
     if not complete.get("Entrypoint"):
         complete.setdefault("Cmd", [])

@@ -1,12 +1,15 @@
-"""Deterministic tar of store paths: the same bytes on every machine, for the same store path.
+"""Tar archives of store paths. A store path has the same bytes on every machine.
 
-The format is POSIX ustar with pax records only for what ustar cannot say (names over 100 bytes that do not
-split, link targets over 100 bytes, sizes from 8 GiB): https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html.
-Owner 0:0 without names, mtime 1, modes as the Nix store has them, directory entries sorted by bytes, hard links
-written as files (whether a store is optimised must not show).
+The format is POSIX ustar. A pax record is written only for a name over 100 bytes that does not split,
+a link target over 100 bytes, and a size of 8 GiB or more. The owner is 0:0 without names, the time is 1,
+modes are those of the Nix store, and the entries of a directory are sorted by bytes. Hard links are
+written as files, because the bytes must not depend on whether a store is optimised.
 
-A layer's tar is a sequence of independent *members*: the parents, each store path, the end. Each is a function
-of one store path only, so compressed members can be reused in another layer.
+The tar of a layer is a sequence of independent *members*: the folders above the store, each store path,
+the end. The bytes of a member depend on one store path only, so a compressed member can be copied into
+another layer.
+
+Source: https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html.
 """
 
 # Names are bytes, and a Path for each of 100,000 files would cost more than its tar:
@@ -25,9 +28,9 @@ from nixgen.errors import InputError, StoreError
 
 __all__ = ["END", "FORMAT", "parents", "root_tree", "store_path"]
 
-#: Changes whenever the bytes written for some path would change; part of every layer recipe.
+#: The version of the format, a part of every recipe: to be changed with the bytes of any path.
 FORMAT = "nixgen-tar-1"
-#: What ends an archive: two zero blocks.
+#: The end of an archive: two blocks of zeros.
 END = bytes(1024)
 
 _READ = 1 << 20
@@ -40,7 +43,7 @@ _OWNER = b"0000000\0"
 
 @frozen
 class _Modes:
-    """What a directory, a file and an executable are normalised to."""
+    """The modes of all directories, files and executables."""
 
     directory: int
     file: int
@@ -49,7 +52,7 @@ class _Modes:
 
 _STORE_MODES = _Modes(directory=0o555, file=0o444, executable=0o555)
 _ROOT_MODES = _Modes(directory=0o755, file=0o644, executable=0o755)
-# Directories that every image has, whatever its root tree says.
+# Directories that every image has, also when its root tree lacks them.
 _REQUIRED = {b"tmp": 0o1777, b"var": 0o755, b"var/tmp": 0o1777}
 
 
@@ -59,11 +62,11 @@ def parents() -> bytes:
 
 
 def store_path(path: str, *, store: Path | None = None) -> Iterator[bytes]:
-    """The tar member of one store path, in pieces of at most about 1 MiB.
+    """The tar member of a store path, in pieces of at most about 1 MiB.
 
     :param path: ``/nix/store/…``, its name in the image.
-    :param store: the directory that really holds it; ``/nix/store`` when None.
-    :raises StoreError: the path is missing, unreadable, or changed while it was read.
+    :param store: the directory where it lies; ``/nix/store`` when None.
+    :raises StoreError: the path is missing or unreadable, or became shorter while it was read.
     :raises InputError: it holds a device, socket or FIFO.
     """
     real = path if store is None else os.path.join(store, os.path.basename(path))
@@ -71,8 +74,9 @@ def store_path(path: str, *, store: Path | None = None) -> Iterator[bytes]:
 
 
 def root_tree(path: str) -> Iterator[bytes]:
-    """The tree below ``path`` at ``/``, writable by root, with ``/tmp`` and ``/var/tmp`` for everyone.
+    """The tar member of the tree at ``/``. Root may write in it, everybody in /tmp and /var/tmp.
 
+    :param path: the directory with the tree.
     :raises InputError: the tree holds ``nix``, or ``tmp``, ``var`` or ``var/tmp`` are not directories.
     """
     if os.path.lexists(os.path.join(path, "nix")):
@@ -143,7 +147,7 @@ def _file(real: bytes, member: bytes, size: int, mode: int) -> Iterator[bytes]:
     padding = bytes(-size % 512)
     try:
         with open(real, "rb", buffering=0) as stream:
-            # Small files leave in one piece with their header: there are thousands.
+            # A small file is one piece with its header, because there are thousands of them.
             data = stream.read(min(size, _READ)) if size else b""
             left = size - len(data)
             if not left:
@@ -192,13 +196,13 @@ def _header(member: bytes, kind: bytes, mode: int, *, size: int = 0, link: bytes
     if not records:
         return block
     body = b"".join(_record(key, value) for key, value in records)
-    # The name is of no use to a reader that knows pax; every other one sees a file to ignore.
+    # A reader that knows pax ignores this name; any other reader sees a file of this name.
     pax = _block(name=b"PaxHeaders/0", prefix=b"", kind=b"x", mode=0o444, size=len(body), link=b"")
     return b"".join((pax, body, bytes(-len(body) % 512), block))
 
 
 def _split(member: bytes) -> tuple[bytes, bytes] | None:
-    """(prefix, name) for ustar, or None when the name needs a pax record."""
+    """The name as ustar has it, in two fields (prefix, name); None when it needs a pax record."""
     if len(member) <= _USTAR_NAME:
         return b"", member
     # The slash nearest to the front that leaves at most 100 bytes of name: the shortest prefix.
@@ -209,7 +213,7 @@ def _split(member: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _record(key: bytes, value: bytes) -> bytes:
-    """``LENGTH KEY=VALUE`` and a newline, where LENGTH counts itself."""
+    """A pax record: ``LENGTH KEY=VALUE`` and a newline. LENGTH counts its own digits, too."""
     rest = b" " + key + b"=" + value + b"\n"
     length = len(rest) + len(b"%d" % len(rest))
     length = len(rest) + len(b"%d" % length)
