@@ -14,12 +14,12 @@ from nixgen.errors import MirrorError
 
 __all__ = ["fetch", "fetch_verified"]
 
-#: Seconds until a connection, and then each further piece, must have come.
+#: The most seconds until the connection is made, and between two pieces.
 SILENCE = 30.0
-#: Bytes a second, on average, that a mirror must send after the first `GRACE` seconds.
+#: The fewest bytes a second, on average, after the first `GRACE` seconds.
 LEAST_RATE = 4096
 GRACE = 15.0
-#: Seconds until a whole file must have come, however fast it comes.
+#: The most seconds for a whole file.
 DEADLINE = 1800.0
 
 _LIMIT = 256 * 1024 * 1024
@@ -29,7 +29,7 @@ _SUPERSEDED = "a point release may have superseded it; run `nixgen inputs update
 
 
 def _web() -> urllib.request.OpenerDirector:
-    """An opener of http and https alone: a mirror may redirect to other web servers, and not to files of this computer."""
+    """An opener of http and https only, so that no mirror can redirect to a file of this computer."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,
@@ -52,7 +52,7 @@ def _get(url: str) -> bytes:
             raise OSError("answered with a web page: is there a login page or a proxy in between?")
         promised = answer.headers.get("Content-Length", "")
         data = bytearray()
-        # what has come, and not a whole piece: bytes that trickle in must be seen to
+        # read1 returns what has come, so that a slow mirror is noticed before a piece is complete
         while piece := answer.read1(_PIECE):
             data += piece
             _require_pace(len(data), time.monotonic() - began)
@@ -62,7 +62,10 @@ def _get(url: str) -> bytes:
 
 
 def _require_pace(received: int, seconds: float) -> None:
-    """:raises OSError: too many bytes, or too few of them for the time."""
+    """Check the size and the speed of a download.
+
+    :raises OSError: it is too large or too slow.
+    """
     if received > _LIMIT:
         raise OSError(f"sends more than {_LIMIT} bytes")
     if seconds > DEADLINE:
@@ -85,7 +88,7 @@ def fetch(urls: Iterable[str], *, what: str) -> tuple[str, bytes]:
             return url, _get(url)
         except urllib.error.HTTPError as error:
             missing += error.code in {404, 410}
-            # urllib adds what it thinks of a circle of redirects, in several lines
+            # the reason of a circle of redirects has several lines
             failures.append(f"{url}: {error.code} {' '.join(str(error.reason).split())}")
             error.close()
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:

@@ -21,7 +21,7 @@ __all__ = ["machine_mirrors", "open_index", "resolve_lock"]
 
 
 def machine_mirrors(runner: Runner, environment: Mapping[str, str] | None = None) -> Mirrors:
-    """The mirrors of this machine: those of NIXGEN_DEBIAN_MIRROR, then those of apt.
+    """The mirrors of this machine: those of NIXGEN_DEBIAN_MIRROR, or without it those of apt.
 
     :param runner: runs apt.
     :param environment: holds the variable; None for the environment of this process.

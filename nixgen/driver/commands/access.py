@@ -17,9 +17,9 @@ _GROUP = "nix-users"
 
 @frozen
 class Refusal:
-    """Why this user cannot write to the store.
+    """The reason why this user cannot write to the store.
 
-    :param message: what is refused.
+    :param message: the reason.
     :param remedy: the commands that change it.
     """
 
@@ -35,7 +35,7 @@ def writes_directly() -> bool:
 
 
 def refusal() -> Refusal | None:
-    """Find out why this user cannot write to the store; None if nothing seems to be in the way."""
+    """The reason why this user cannot write to the store; None if there seems to be none."""
     socket = Path(os.environ.get("NIX_DAEMON_SOCKET_PATH", "/nix/var/nix/daemon-socket/socket"))
     if writes_directly():
         return None
@@ -72,8 +72,8 @@ def _group_of_folder(folder: Path) -> str:
 
 
 def _group(path: Path) -> str:
-    """The group that a socket, or the folder around it, is open to."""
-    number = os.stat(path).st_gid  # noqa: PTH116  # Path.exists() hides that a folder refuses
+    """The group that may use a socket or the folder around it."""
+    number = os.stat(path).st_gid  # noqa: PTH116 - Path.exists() hides a folder without access
     try:
         name = grp.getgrgid(number).gr_name
     except KeyError:
