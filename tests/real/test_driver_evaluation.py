@@ -194,8 +194,8 @@ def test_a_limit_of_the_address_space_is_respected(tree):
 def test_traces_and_progress_are_reported(tree):
     events = []
     run(tree, "machines.chatty", "machines.web", observe=events.append)
-    said = [event.text for event in events if isinstance(event, EvaluationMessage)]
-    assert said == ["trace: a word", "trace: { a = 1; }"]
+    messages = [event.text for event in events if isinstance(event, EvaluationMessage)]
+    assert messages == ["trace: a word", "trace: { a = 1; }"]
     done = [event.attr for event in events if isinstance(event, TargetEvaluated)]
     assert done == ["machines.chatty", "machines.web"]
 

@@ -58,22 +58,22 @@ def run(tmp_path: Path):
     return evaluated
 
 
-def told(found: Evaluated) -> list[tuple[str, str, str | None]]:
+def summary(found: Evaluated) -> list[tuple[str, str, str | None]]:
     return [(attr, error.message, error.where) for attr, error in found.errors.items()]
 
 
 def test_both_programs_give_the_same_targets_and_errors(run, monkeypatch) -> None:
     events: list[object] = []
     theirs = run(*SOUND, *WRONG, observe=events.append)
-    said = [event.text for event in events if isinstance(event, EvaluationMessage)]
-    assert said == ["trace: a word"], "and nothing was left undone"
+    messages = [event.text for event in events if isinstance(event, EvaluationMessage)]
+    assert messages == ["trace: a word"], "and nothing was left undone"
     done = [event for event in events if isinstance(event, TargetEvaluated)]
     assert {event.seconds for event in done} == {None}
     monkeypatch.setattr("nixgen.driver.evaluate.engine.eval_jobs_program", lambda: None)
     ours = run(*SOUND, *WRONG)
     assert theirs.targets == ours.targets
-    assert told(theirs) == told(ours)
-    assert [attr for attr, _, _ in told(ours)] == WRONG
+    assert summary(theirs) == summary(ours)
+    assert [attr for attr, _, _ in summary(ours)] == WRONG
 
 
 def test_a_dying_worker_costs_one_target(run) -> None:

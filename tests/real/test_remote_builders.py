@@ -128,7 +128,7 @@ def host(far_store):
     for name in ("host", "user", "other"):
         if not (folder / name).exists():
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name)
-    # a build that has to be held in its middle is held here: its machine has told of it, its output is not back
+    # A build can be held here: the host has reported it, but its output is not copied back yet.
     hook = folder / "after-build"
     hook.write_text(
         f"#!/bin/sh\n[ -e {folder}/hold ] && : >{folder}/holding\n"
@@ -329,9 +329,9 @@ def test_a_host_that_dies_during_a_build_is_an_error(host, nixgen):
         building.kill()
         (host.folder / "hold").unlink()
     assert building.returncode == 3, err
-    told = error(subprocess.CompletedProcess([], 3, out, err))
-    assert "the builder big-1 (127.0.0.1) closed the connection" in told
-    assert ", building far" in told
+    message = error(subprocess.CompletedProcess([], 3, out, err))
+    assert "the builder big-1 (127.0.0.1) closed the connection" in message
+    assert ", building far" in message
     assert project("build").stdout.startswith("built"), "and without it, the rest is built here"
 
 

@@ -195,7 +195,7 @@ def misbehaving() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("way", "told"),
+    ("way", "message"),
     [
         ("busy", "503 Service Unavailable"),
         ("portal", "answered with a web page: is there a login page or a proxy in between?"),
@@ -208,7 +208,7 @@ def misbehaving() -> Iterator[str]:
     ],
 )
 def test_a_mirror_that_misbehaves_is_told_as_what_it_does(
-    misbehaving: str, monkeypatch: pytest.MonkeyPatch, way: str, told: str
+    misbehaving: str, monkeypatch: pytest.MonkeyPatch, way: str, message: str
 ) -> None:
     monkeypatch.setattr(download, "SILENCE", 0.5 if way == "silent" else 60.0)
     if way == "trickle":
@@ -220,7 +220,7 @@ def test_a_mirror_that_misbehaves_is_told_as_what_it_does(
         )
     (line,) = caught.value.details
     assert line.startswith(f"{misbehaving}/{way}/debian/pool/a.deb: ")
-    assert told in line
+    assert message in line
     assert "\n" not in line
 
 
@@ -242,15 +242,15 @@ def publish(folder: Path, content: bytes, *, signed: bytes | None = None) -> Non
 
 def test_an_index_is_read_from_a_mirror(served: str, tmp_path: Path) -> None:
     publish(tmp_path, LIST)
-    said: list[str] = []
+    warnings: list[str] = []
     given = {"NIXGEN_DEBIAN_MIRROR": served}
     with open_index(
-        "bookworm", "amd64", NoApt(), folder=tmp_path / "c", environment=given, warn=said.append
+        "bookworm", "amd64", NoApt(), folder=tmp_path / "c", environment=given, warn=warnings.append
     ) as index:
         assert [entry.version for entry in index.versions("hello")] == ["1"]
         assert index.providers("greeting") == ("hello",)
-    assert any("signature was not checked" in line for line in said)
-    assert any("bookworm-security is left out" in line for line in said)
+    assert any("signature was not checked" in line for line in warnings)
+    assert any("bookworm-security is left out" in line for line in warnings)
 
 
 def test_a_list_with_another_hash_is_refused(served: str, tmp_path: Path) -> None:

@@ -296,7 +296,7 @@ def test_the_error_names_each_fault_of_the_older_form(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "is not JSON"),
         ("[]", "has the schema None"),
@@ -306,10 +306,10 @@ def test_the_error_names_each_fault_of_the_older_form(
         ("[" * 100_000, "is not JSON: it is nested too deeply"),
     ],
 )
-def test_a_file_that_is_no_descriptor_is_refused(text: str, said: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_descriptor_is_refused(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(DescriptorError, match=r".*") as caught:
         read_descriptor(write(tmp_path, text))
-    assert said in caught.value.message
+    assert message in caught.value.message
 
 
 def test_a_missing_descriptor_is_an_error(tmp_path: Path) -> None:

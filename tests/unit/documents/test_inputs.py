@@ -67,14 +67,14 @@ def write(folder: Path, inputs: object, **more: object) -> Path:
     return path
 
 
-def wrong(path: Path, **options: bool) -> LockError:
+def error_of(path: Path, **options: bool) -> LockError:
     with pytest.raises(LockError) as caught:
         Inputs.read(path, **options)
     assert caught.value.exit_status == 2
     return caught.value
 
 
-def said(error: LockError) -> list[str]:
+def messages(error: LockError) -> list[str]:
     return [f"{problem.path}: {problem.message}" for problem in error.problems]
 
 
@@ -118,18 +118,18 @@ def test_a_pin_has_its_origin(tmp_path: Path, kind: str, origin: str) -> None:
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "flake-inputs.json").write_text(text)
-    assert message in wrong(tmp_path / "flake-inputs.json").message
+    assert message in error_of(tmp_path / "flake-inputs.json").message
 
 
 def test_the_error_of_a_file_that_is_not_json_has_its_line(tmp_path: Path) -> None:
     path = tmp_path / "flake-inputs.json"
     path.write_text('{\n  "schema": "nixgen/inputs/1",\n  "inputs": { "a" }\n}\n')
-    assert wrong(path).where == "flake-inputs.json:3"
+    assert error_of(path).where == "flake-inputs.json:3"
     path.write_bytes(b"\xff")
-    assert "is not UTF-8" in wrong(path).message
+    assert "is not UTF-8" in error_of(path).message
     path.unlink()
     path.mkdir()
-    assert "cannot be read" in wrong(path).message
+    assert "cannot be read" in error_of(path).message
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,8 @@ def test_the_error_of_a_file_that_is_not_json_has_its_line(tmp_path: Path) -> No
 def test_the_error_names_a_wrong_field(
     tmp_path: Path, kind: str, change: dict[str, Any], says: str
 ) -> None:
-    error = wrong(write(tmp_path, {"x": {**SOUND[kind], **change}}))
-    assert any(line.startswith(says) for line in said(error)), said(error)
+    error = error_of(write(tmp_path, {"x": {**SOUND[kind], **change}}))
+    assert any(line.startswith(says) for line in messages(error)), messages(error)
     assert error.message.startswith(f"flake-inputs.json has {len(error.problems)} problem")
 
 
@@ -182,13 +182,13 @@ def test_a_missing_field_is_a_fault(tmp_path: Path, kind: str, field: str) -> No
     if field in optional:
         assert Inputs.read(path).pins["x"].is_locked
         return
-    error = wrong(path)
-    assert said(error) == [f"inputs.x.{field}: is missing"]
+    error = error_of(path)
+    assert messages(error) == [f"inputs.x.{field}: is missing"]
     if field in {"rev", "narHash"}:
         assert error.problems[0].hint == "fill it in with: nixgen inputs update x"
         assert not Inputs.read(path, unlocked=True).pins["x"].is_locked
     else:
-        wrong(path, unlocked=True)
+        error_of(path, unlocked=True)
 
 
 @pytest.mark.parametrize(
@@ -202,20 +202,20 @@ def test_a_missing_field_is_a_fault(tmp_path: Path, kind: str, field: str) -> No
     ],
 )
 def test_the_error_names_a_wrong_entry(tmp_path: Path, inputs: object, says: str) -> None:
-    (problem,) = said(wrong(write(tmp_path, inputs)))
+    (problem,) = messages(error_of(write(tmp_path, inputs)))
     assert problem.startswith(says)
 
 
 def test_the_members_of_the_file_are_checked(tmp_path: Path) -> None:
-    assert said(wrong(write(tmp_path, {}, input={}))) == [
+    assert messages(error_of(write(tmp_path, {}, input={}))) == [
         "input: is not known; did you mean inputs?"
     ]
     assert Inputs.read(write(tmp_path, {}, **{"$schema": "inputs-1.json"})).pins == {}
     path = tmp_path / "flake-inputs.json"
     path.write_text('{"schema": "nixgen/inputs/1"}')
-    assert said(wrong(path)) == ["inputs: is missing"]
+    assert messages(error_of(path)) == ["inputs: is missing"]
     path.write_text('{"schema": "nixgen/inputs/1", "inputs": {},\n "inputs": {}}')
-    (problem,) = wrong(path).problems
+    (problem,) = error_of(path).problems
     assert (problem.path, problem.message) == ("inputs", "is there twice")
     assert problem.where == "flake-inputs.json:2"
 
@@ -224,7 +224,7 @@ def test_all_faults_are_reported_in_the_order_of_their_lines(tmp_path: Path) -> 
     document = json.loads(default_inputs().read_text())["inputs"]
     document["nixpkgs"]["narHash"] = "sha256-short"
     document["kubenix"]["rev"] = "main"
-    error = wrong(write(tmp_path, document))
+    error = error_of(write(tmp_path, document))
     assert [problem.path for problem in error.problems] == [
         "inputs.kubenix.rev",
         "inputs.nixpkgs.narHash",
@@ -237,7 +237,7 @@ def test_all_faults_are_reported_in_the_order_of_their_lines(tmp_path: Path) -> 
 
 def test_a_password_is_not_repeated(tmp_path: Path) -> None:
     entry = {**SOUND["tarball"], "url": "https://me:hunter2@example.org/a"}
-    (problem,) = said(wrong(write(tmp_path, {"x": entry})))
+    (problem,) = messages(error_of(write(tmp_path, {"x": entry})))
     assert "hunter2" not in problem
     assert "https://…@example.org/a" in problem
 

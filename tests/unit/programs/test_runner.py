@@ -60,12 +60,12 @@ def test_lines_come_one_by_one_and_an_unfinished_last_line_counts():
 
 
 def test_standard_output_is_passed_on_in_lines_on_request():
-    said: list[bytes] = []
+    messages: list[bytes] = []
     printed: list[bytes] = []
     done = RUNNER.lines(
-        sh("printf 'a\\nb\\nc'; echo no >&2"), said.append, on_output=printed.append
+        sh("printf 'a\\nb\\nc'; echo no >&2"), messages.append, on_output=printed.append
     )
-    assert (said, printed, done.stdout) == ([b"no"], [b"a", b"b", b"c"], b"")
+    assert (messages, printed, done.stdout) == ([b"no"], [b"a", b"b", b"c"], b"")
 
 
 def test_ticks_come_while_a_child_runs_and_may_end_it():

@@ -252,8 +252,8 @@ def test_ssh_gets_a_configuration_for_names_with_a_port(monkeypatch: pytest.Monk
 
 
 def test_builders_become_options_of_nix() -> None:
-    told = NixOptions(builders="ssh://a", ssh_options="-x")
-    command = realise(told, ["/nix/store/x.drv"], jobs=0)
+    options = NixOptions(builders="ssh://a", ssh_options="-x")
+    command = realise(options, ["/nix/store/x.drv"], jobs=0)
     words = command.argv
     assert words[words.index("builders") + 1] == "ssh://a"
     assert words[words.index("builders-use-substitutes") + 1] == "true"
@@ -269,7 +269,7 @@ def test_builders_become_options_of_nix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("ssh_message", "message"),
     [
         (
             "ssh: connect to host b port 22: Connection refused",
@@ -298,10 +298,12 @@ def test_builders_become_options_of_nix() -> None:
         ("", "failed"),
     ],
 )
-def test_every_message_of_ssh_has_a_meaning(said: str, message: str) -> None:
+def test_every_message_of_ssh_has_a_meaning(ssh_message: str, message: str) -> None:
     machine = BuildMachine.parse("ssh-ng://nix@b:44 x86_64-linux /k", "big-1")
     error = machine.error(
-        ["Warning: Permanently added 'b' to the list", said] if not said else [said]
+        ["Warning: Permanently added 'b' to the list", ssh_message]
+        if not ssh_message
+        else [ssh_message]
     )
     assert error.message.startswith("the builder big-1 (b) ")
     assert message in error.message
@@ -310,11 +312,11 @@ def test_every_message_of_ssh_has_a_meaning(said: str, message: str) -> None:
 
 
 def test_an_unknown_key_of_a_builder_with_a_known_key_has_changed() -> None:
-    said = ["Host key verification failed."]
+    ssh_message = ["Host key verification failed."]
     known = base64.b64encode(b"ssh-ed25519 AAAA").decode()
     for key, message in (("-", "unknown host key"), (known, "shows another host key")):
         machine = BuildMachine.parse(f"ssh-ng://nix@b:44 x86_64-linux /k 1 1 - - {key}")
-        assert message in machine.error(said).message
+        assert message in machine.error(ssh_message).message
 
 
 def log_of(
@@ -401,8 +403,8 @@ def test_an_unusable_builder_is_reported_with_the_message_of_ssh() -> None:
     assert {event.machine for event in unavailable} == {"big-1", "gone"}
     error = log.builder_error()
     assert error is not None
-    told = {error.message, *error.details}
-    assert told == {
+    messages = {error.message, *error.details}
+    assert messages == {
         "the builder big-1 (127.0.0.1) shows another host key than the one that is known",
         "the builder gone (127.0.0.1) cannot be reached: Connection refused",
     }

@@ -49,8 +49,8 @@ def test_one_process_evaluates_all_targets(programs: Path) -> None:
     assert list(found.errors) == ["machines.wrong"]
     assert found.errors["machines.wrong"].message == "machines.wrong is wrong"
     assert len(fake_nix.started(programs)) == 1
-    said = [event.text for event in events if isinstance(event, seen.EvaluationMessage)]
-    assert said == ["trace: a value"]
+    messages = [event.text for event in events if isinstance(event, seen.EvaluationMessage)]
+    assert messages == ["trace: a value"]
     done = [event for event in events if isinstance(event, seen.TargetEvaluated)]
     assert [event.attr for event in done] == ["machines.c", "machines.chatty", "machines.a"]
     assert {event.seconds for event in done} == {None}
@@ -62,8 +62,8 @@ def test_targets_that_are_left_over_are_evaluated_by_nix_instantiate(programs: P
     assert [target.attr for target in found.targets] == ["machines.a", "machines.c"]
     assert "was killed" in found.errors["machines.killed"].message
     assert fake_nix.started(programs)[0] == ["machines.a", "machines.killed", "machines.c"]
-    (said,) = [event.text for event in events if isinstance(event, seen.EvaluationMessage)]
-    assert said == (
+    (messages,) = [event.text for event in events if isinstance(event, seen.EvaluationMessage)]
+    assert messages == (
         "warning: nix-eval-jobs left 2 of 3 targets undone (while reading result for attrPath 't1', "
         "evaluation worker got killed by SIGKILL); going on with nix-instantiate"
     )

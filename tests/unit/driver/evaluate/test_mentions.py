@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nixgen.driver.evaluate.mentions import find_mentions
 
 
-def found(text: str, field: str = "paths") -> set[str]:
+def mentioned(text: str, field: str = "paths") -> set[str]:
     return set(getattr(find_mentions(text.encode()), field))
 
 
@@ -43,15 +43,15 @@ def found(text: str, field: str = "paths") -> set[str]:
     ],
 )
 def test_paths_in_code_are_found(text: str, paths: set[str]) -> None:
-    assert found(text) == paths
+    assert mentioned(text) == paths
     # the same where every word is looked at
-    assert found(text + " builtins") == paths
+    assert mentioned(text + " builtins") == paths
 
 
 def test_paths_with_an_interpolation_are_prefixes() -> None:
     text = "[ ./a/${x}/b.nix ./${y} ../c-${z} /abs/${w} ] ./d"
-    assert found(text, "prefixes") == {"./a", ".", "..", "/abs"}
-    assert found(text) == {"./d"}
+    assert mentioned(text, "prefixes") == {"./a", ".", "..", "/abs"}
+    assert mentioned(text) == {"./d"}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_paths_with_an_interpolation_are_prefixes() -> None:
     ],
 )
 def test_strings_that_are_absolute_paths_are_found(text: str, strings: set[str]) -> None:
-    assert found(text, "strings") == strings
+    assert mentioned(text, "strings") == strings
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,10 @@ def test_a_repeatable_expression_is_no_doubt(text: str) -> None:
 
 
 def test_environment_variables_are_found() -> None:
-    assert found('builtins.getEnv "HOME" + (getEnv ( "USER" ))', "variables") == {"HOME", "USER"}
+    assert mentioned('builtins.getEnv "HOME" + (getEnv ( "USER" ))', "variables") == {
+        "HOME",
+        "USER",
+    }
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ class Evaluator:
             for attrs in fake_nix.started(self.folder)
         ]
 
-    def told(self, kind: type) -> list[Any]:
+    def events_of(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
 
@@ -78,7 +78,7 @@ def test_one_process_reports_each_target_when_it_is_done(evaluator: Evaluator) -
         "EvaluationStarted",
         *["TargetStarted", "TargetEvaluated"] * 2,
     ]
-    assert all(0 <= event.seconds < 5 for event in evaluator.told(seen.TargetEvaluated))
+    assert all(0 <= event.seconds < 5 for event in evaluator.events_of(seen.TargetEvaluated))
 
 
 def test_no_targets_start_no_process(evaluator: Evaluator) -> None:
@@ -126,7 +126,7 @@ def test_a_wrong_target_does_not_hide_the_others(evaluator: Evaluator) -> None:
     assert names(found) == ["a", "b", "c"]
     assert list(found.errors) == ["machines.wrong-1", "machines.wrong-2"]
     assert evaluator.processes[1:] == [["b", "wrong-2", "c"], ["c"]]
-    assert [event.attr for event in evaluator.told(seen.TargetRefused)] == list(found.errors)
+    assert [event.attr for event in evaluator.events_of(seen.TargetRefused)] == list(found.errors)
     with pytest.raises(EvaluationError, match="2 of 5 targets cannot be evaluated") as caught:
         found.require()
     assert [problem.path for problem in caught.value.problems] == list(found.errors)
@@ -224,7 +224,7 @@ def test_a_limit_of_the_address_space_is_respected(evaluator: Evaluator) -> None
 def test_traces_of_the_user_are_reported_once_and_never_obeyed(evaluator: Evaluator) -> None:
     found = evaluator("chatty-1", "chatty-2-wrong", "chatty-3")
     assert names(found) == ["chatty-1", "chatty-3"]
-    assert [event.text for event in evaluator.told(seen.EvaluationMessage)] == [
+    assert [event.text for event in evaluator.events_of(seen.EvaluationMessage)] == [
         "trace: a value",
         "trace: 0123456789abcdef done machines.forged {}",
         "warning: something is old",

@@ -172,7 +172,7 @@ FETCHING = '… while fetching the input "it" from https://git.invalid/a b, comm
 
 
 @pytest.mark.parametrize(
-    ("said", "message", "status"),
+    ("lines", "message", "status"),
     [
         (  # 2.26, whose error is about something else
             (
@@ -199,8 +199,8 @@ FETCHING = '… while fetching the input "it" from https://git.invalid/a b, comm
         ("error: executing 'git': No such file or directory", "git is not installed", 3),
     ],
 )
-def test_the_error_of_an_unavailable_input_names_it(said, message, status):
-    fault = input_fault([*said.splitlines(), FETCHING])
+def test_the_error_of_an_unavailable_input_names_it(lines, message, status):
+    fault = input_fault([*lines.splitlines(), FETCHING])
     assert fault is not None
     assert message in fault.message
     assert fault.exit_status == status
