@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from emulated import conditional_writes
+from store_folders import make_writable
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.serve.channel import REGISTRY, pack, publish, require_name, require_url
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.real
 CLIENT = """
 set -eu
 mount --bind "$STORE" /nix
-export HOME=$STORE/home NIX_PATH=/nix/var/nix/profiles/per-user/root/channels
+export HOME=$STORE/home TMPDIR=/nix/tmp NIX_PATH=/nix/var/nix/profiles/per-user/root/channels
 export NIX_CONFIG="build-users-group =
 substituters = $URL
 trusted-public-keys = $KEY
@@ -35,7 +36,7 @@ sandbox = false
 max-jobs = 1
 flake-registry = $URL/flake-registry.json
 experimental-features = nix-command flakes"
-mkdir -p "$HOME"
+mkdir -p "$HOME" "$TMPDIR"
 nix-channel --add "$URL/channels/pets" pets
 nix-channel --add "$URL/channels/pets/nixexprs.tar.xz" again
 nix-channel --update >&2
@@ -61,15 +62,15 @@ def hello(example):
 
 @pytest.fixture(scope="module")
 def published(hello):
-    server = hello.start("cache", "serve", "--port", "0")
-    try:
-        for line in server.stderr:
-            if "substituters" in line:
-                break
-        yield re.search(r"http://\S+", line)[0], hello.document("cache", "channel", "pets")
-    finally:
-        server.terminate()
-        server.communicate(timeout=30)
+    # The block closes the pipes and waits, however long the server takes to end.
+    with hello.start("cache", "serve", "--port", "0") as server:
+        try:
+            for line in server.stderr:
+                if "substituters" in line:
+                    break
+            yield re.search(r"http://\S+", line)[0], hello.document("cache", "channel", "pets")
+        finally:
+            server.terminate()
 
 
 def stored(hello, name):
@@ -89,7 +90,7 @@ def test_stock_clients_with_an_empty_store_build_nothing(hello, published, tmp_p
         },
         cwd=tmp_path, check=False, capture_output=True, text=True,
     )  # fmt: skip
-    subprocess.run(["chmod", "-R", "u+w", tmp_path], check=True)
+    make_writable(tmp_path)
     assert done.returncode == 0, done.stderr
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
     assert said["build"] == document["targets"]["machines.web"]["out"]

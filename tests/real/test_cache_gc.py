@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from store_folders import make_writable
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.location import CacheLocation
@@ -136,8 +137,7 @@ def substitutable(location, folder: Path, path: str) -> bool:
     try:
         return done.returncode == 0 and (store / path.removeprefix("/")).exists()
     finally:
-        for directory, _, _ in os.walk(store):
-            Path(directory).chmod(0o700)
+        make_writable(store)
         shutil.rmtree(store, ignore_errors=True)
 
 
@@ -238,13 +238,14 @@ def test_killed_between_batches_the_cache_is_whole_and_the_next_collection_goes_
 def test_of_two_collectors_at_once_one_works_and_the_other_says_who(nixgen, bucket, key, versions):
     old, new, _ = versions
     push(bucket, key, old, new)
-    both = [nixgen.start("cache", "gc", *NOW, "--apply") for _ in range(2)]
-    said = [process.communicate(timeout=60)[1] for process in both]
-    codes = sorted(process.returncode for process in both)
+    collect = ("cache", "gc", *NOW, "--apply")
+    with nixgen.start(*collect) as one, nixgen.start(*collect) as other:
+        errors = [process.communicate()[1] for process in (one, other)]
+    codes = sorted([one.returncode, other.returncode])
     # They may also come one after the other.
     assert codes in ([0, 0], [0, 3])
     if codes == [0, 3]:
-        assert any("another collection is at work: " in text for text in said)
+        assert any("another collection is at work: " in text for text in errors)
     assert not there(bucket, old)
     assert_consistent(bucket)
 

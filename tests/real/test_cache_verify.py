@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from attrs import evolve, frozen
 from emulated import conditional_writes
+from store_folders import make_writable
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.inventory import read_inventory
@@ -143,8 +144,7 @@ def root(tmp_path: Path) -> Iterator[Callable[[], Path]]:
 
     yield make
     for folder in made:
-        for directory, _, _ in os.walk(folder):
-            Path(directory).chmod(0o700)  # store paths are read-only
+        make_writable(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -108,7 +108,12 @@ def _write_through(application: _Application, directory: Path) -> _Application:
 
 
 def _files(bucket: Path) -> Iterator[str]:
-    return (path.relative_to(bucket).as_posix() for path in bucket.rglob("*") if path.is_file())
+    # A temporary file is an object that another thread is writing: without it that would fail.
+    return (
+        path.relative_to(bucket).as_posix()
+        for path in bucket.rglob("*")
+        if path.is_file() and not path.name.startswith(".tmp-")
+    )
 
 
 def _inside(directory: Path, *names: str) -> Path:
