@@ -44,10 +44,7 @@ def build(
     push: Annotated[
         str | None,
         typer.Option(
-            "--push",
-            metavar="CACHE",
-            help="Push each output to this cache as soon as it is built.",
-            show_default=False,
+            "--push", metavar="CACHE", help="Push each output to this cache as soon as it is built."
         ),
     ] = None,
     source: Annotated[
@@ -56,7 +53,6 @@ def build(
             "--from",
             metavar="CACHE",
             help="Fetch what this cache or its upstreams have, instead of building it.",
-            show_default=False,
         ),
     ] = None,
     trust: Annotated[
@@ -65,7 +61,6 @@ def build(
             "--trust",
             metavar="KEY",
             help="Public key that fetched paths must be signed with. May be repeated. Default: the key of the Cache, or of the project.",
-            show_default=False,
         ),
     ] = None,
     eval_workers: options.EvalWorkers = None,

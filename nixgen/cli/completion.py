@@ -34,9 +34,7 @@ def completion(
     shell: Annotated[
         str | None,
         typer.Argument(
-            metavar="SHELL",
-            help="bash, zsh or fish; the one you are in when not given.",
-            show_default=False,
+            metavar="SHELL", help="bash, zsh or fish; the one you are in when not given."
         ),
     ] = None,
     install: Annotated[

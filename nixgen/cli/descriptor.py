@@ -43,9 +43,7 @@ def check(
 def write(
     file: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="FILE", help="File to write. Default: standard output.", show_default=False
-        ),
+        typer.Argument(metavar="FILE", help="File to write. Default: standard output."),
     ] = None,
     project: ProjectFolder = Path(),
     debug: Debug = False,

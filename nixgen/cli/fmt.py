@@ -23,7 +23,6 @@ def fmt(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            show_default=False,
             help="Files or folders; - is standard input. Default: all Nix files of the project that are neither "
             "generated nor ignored by git.",
         ),

@@ -32,10 +32,7 @@ def build(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out",
-            metavar="DIR",
-            help="Folder for the OCI layouts. Default: .nixgen/images.",
-            show_default=False,
+            "--out", metavar="DIR", help="Folder for the OCI layouts. Default: .nixgen/images."
         ),
     ] = None,
     base: options.Base = "debian",

@@ -35,11 +35,7 @@ def k8s() -> None:
 def render(
     applications: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="APP",
-            help="Applications of infra.py. Default: all.",
-            show_default=False,
-        ),
+        typer.Argument(metavar="APP", help="Applications of infra.py. Default: all."),
     ] = None,
     project: options.ProjectFolder = Path(),
     base: options.Base = "debian",
@@ -51,10 +47,7 @@ def render(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out",
-            metavar="DIR",
-            help="Write a file for each application instead of printing.",
-            show_default=False,
+            "--out", metavar="DIR", help="Write a file for each application instead of printing."
         ),
     ] = None,
     json: options.Json = False,

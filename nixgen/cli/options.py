@@ -43,9 +43,7 @@ Json = Annotated[
 Verbose = Annotated[
     bool,
     typer.Option(
-        "-v",
-        "--verbose",
-        help="In a log: a line for each path that is built, fetched or pushed.",
+        "-v", "--verbose", help="In a log: a line for each path that is built, fetched or pushed."
     ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and whole traces.")]
@@ -54,7 +52,6 @@ Targets = Annotated[
     typer.Argument(
         metavar="TARGET",
         help="Targets such as machines.web, or whole kinds such as images. Default: all.",
-        show_default=False,
     ),
 ]
 Cache = Annotated[
@@ -63,7 +60,6 @@ Cache = Annotated[
         metavar="CACHE",
         envvar="NIXGEN_CACHE",
         help="Address of a cache, such as s3://bucket?region=eu-central-1, or the name of a Cache of infra.py. Default: the project's own S3.",
-        show_default=False,
     ),
 ]
 Builders = Annotated[
@@ -74,7 +70,6 @@ Builders = Annotated[
         envvar="NIXGEN_BUILDERS",
         help="Builders of infra.py that may build, too: big-1,big-2, all or none; or the path of a machines file. "
         "Default: build here, or where Nix's own configuration says.",
-        show_default=False,
     ),
 ]
 Jobs = Annotated[
@@ -85,7 +80,6 @@ Jobs = Annotated[
         min=0,
         metavar="N",
         help="Builds at a time on this computer; 0 leaves everything to builders. Default: one for each processor.",
-        show_default=False,
     ),
 ]
 Base = Annotated[str, typer.Option("--base", help="The package base: debian or nixpkgs.")]
@@ -95,16 +89,11 @@ OverrideInput = Annotated[
         "--override-input",
         metavar="NAME=PATH",
         help="Use the tree in PATH instead of the pinned input, for this run. May be repeated.",
-        show_default=False,
     ),
 ]
 InputNames = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="NAME",
-        help="Inputs of flake-inputs.json. Default: all.",
-        show_default=False,
-    ),
+    typer.Argument(metavar="NAME", help="Inputs of flake-inputs.json. Default: all."),
 ]
 EvalWorkers = Annotated[
     int | None,
@@ -113,7 +102,6 @@ EvalWorkers = Annotated[
         min=1,
         metavar="N",
         help="Evaluations at a time. Default: NIXGEN_EVAL_WORKERS, or one for each processor.",
-        show_default=False,
     ),
 ]
 EvalMemory = Annotated[
@@ -122,14 +110,10 @@ EvalMemory = Annotated[
         "--eval-memory",
         metavar="SIZE",
         help="Memory of all evaluations together, such as 4G. Default: NIXGEN_EVAL_MEMORY, or three quarters of the free memory.",
-        show_default=False,
     ),
 ]
 Env = Annotated[
-    str | None,
-    typer.Option(
-        "--env", metavar="NAME", help="An environment of the project.", show_default=False
-    ),
+    str | None, typer.Option("--env", metavar="NAME", help="An environment of the project.")
 ]
 
 

@@ -24,7 +24,6 @@ def shell(
         typer.Argument(
             metavar="COMMAND",
             help="A command and its arguments; put -- before it when it has an option that nixgen has, too. Default: your own shell.",
-            show_default=False,
         ),
     ] = None,
     project: options.ProjectFolder = Path(),

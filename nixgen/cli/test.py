@@ -49,10 +49,7 @@ def run(
     override_input: options.OverrideInput = None,
     builders: options.Builders = None,
     junit: Annotated[
-        Path | None,
-        typer.Option(
-            "--junit", metavar="FILE", help="Also write a JUnit report.", show_default=False
-        ),
+        Path | None, typer.Option("--junit", metavar="FILE", help="Also write a JUnit report.")
     ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", help="Time that one test may take.")

@@ -32,7 +32,6 @@ def channel(
             "--url",
             metavar="URL",
             help="URL at which clients reach the cache. Default: that of Amazon for a public Cache, else that of `nixgen cache serve`.",
-            show_default=False,
         ),
     ] = None,
     key: SigningKeys = None,

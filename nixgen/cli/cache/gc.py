@@ -37,7 +37,6 @@ def gc(
             metavar="N",
             min=1,
             help="How many of the newest generations of each target to keep, in each environment. Default: as infra.py says of the cache, or 3.",
-            show_default=False,
         ),
     ] = None,
     older_than: Annotated[
@@ -46,7 +45,6 @@ def gc(
             "--older-than",
             metavar="AGE",
             help="Remove only generations that are older, such as 30d or 12h.",
-            show_default=False,
         ),
     ] = None,
     max_bytes: Annotated[
@@ -55,12 +53,10 @@ def gc(
             "--max-bytes",
             metavar="SIZE",
             help="Remove the oldest generations until the rest takes no more, such as 500GB; never the newest generation of a target.",
-            show_default=False,
         ),
     ] = None,
     min_age: Annotated[
-        str,
-        typer.Option("--min-age", metavar="AGE", help="Keep every object that is younger."),
+        str, typer.Option("--min-age", metavar="AGE", help="Keep every object that is younger.")
     ] = "24h",
     grace: Annotated[
         str,

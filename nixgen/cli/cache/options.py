@@ -15,24 +15,10 @@ _CACHE = (
 )
 
 To = Annotated[
-    str | None,
-    typer.Option(
-        "--to",
-        metavar="CACHE",
-        envvar="NIXGEN_CACHE",
-        help=_CACHE,
-        show_default=False,
-    ),
+    str | None, typer.Option("--to", metavar="CACHE", envvar="NIXGEN_CACHE", help=_CACHE)
 ]
 CacheName = Annotated[
-    str | None,
-    typer.Option(
-        "--cache",
-        metavar="CACHE",
-        envvar="NIXGEN_CACHE",
-        help=_CACHE,
-        show_default=False,
-    ),
+    str | None, typer.Option("--cache", metavar="CACHE", envvar="NIXGEN_CACHE", help=_CACHE)
 ]
 SigningKeys = Annotated[
     list[Path] | None,
@@ -40,7 +26,6 @@ SigningKeys = Annotated[
         "--key",
         metavar="FILE",
         help="File of a secret key that signs. May be repeated: every key signs. Default: the project's own key.",
-        show_default=False,
     ),
 ]
 TrustedKeys = Annotated[
@@ -49,7 +34,6 @@ TrustedKeys = Annotated[
         "--trust",
         metavar="PUBLIC",
         help="Public key, or a file with one, whose signatures count. May be repeated. Default: the project's own key.",
-        show_default=False,
     ),
 ]
 Upstreams = Annotated[
@@ -58,6 +42,5 @@ Upstreams = Annotated[
         "--upstream",
         metavar="URL",
         help="Address of another cache that clients use, and that may have paths. May be repeated.",
-        show_default=False,
     ),
 ]

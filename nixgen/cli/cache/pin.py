@@ -23,14 +23,10 @@ def pin(
         typer.Argument(
             metavar="TARGET|STORE_PATH",
             help="Targets that were pushed, or store paths. Default: all targets of the newest generation.",
-            show_default=False,
         ),
     ] = None,
     note: Annotated[
-        str,
-        typer.Option(
-            "--note", metavar="TEXT", help="The reason, for other people.", show_default=False
-        ),
+        str, typer.Option("--note", metavar="TEXT", help="The reason, for other people.")
     ] = "",
     cache: CacheName = None,
     env: Env = None,
@@ -40,7 +36,6 @@ def pin(
             "--generation",
             metavar="GENERATION",
             help="A generation that `cache roots` shows. Default: for each target the newest.",
-            show_default=False,
         ),
     ] = None,
     project: ProjectFolder = Path(),

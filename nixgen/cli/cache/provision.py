@@ -28,7 +28,6 @@ def provision(
             "--emit",
             metavar="FORMAT",
             help="Print the design of the bucket for another tool: cloudformation, terraform-json, or policies alone.",
-            show_default=False,
         ),
     ] = None,
     public: Annotated[
@@ -36,7 +35,6 @@ def provision(
         typer.Option(
             "--public/--private",
             help="Whether anybody may read the cache. Default: as the Cache of infra.py says, or private.",
-            show_default=False,
         ),
     ] = None,
     encryption: Annotated[

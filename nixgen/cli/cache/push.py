@@ -32,7 +32,6 @@ def push(
             "--upstream",
             metavar="URL|KEY",
             help="Do not push paths that this cache has, or that this public key has signed, nor their references. May be repeated.",
-            show_default=False,
         ),
     ] = None,
     base: options.Base = "debian",
@@ -44,17 +43,11 @@ def push(
             "--compression",
             metavar="NAME",
             help="Compression of archives: zstd, xz, gzip or none. Default: zstd.",
-            show_default=False,
         ),
     ] = None,
     level: Annotated[
         int | None,
-        typer.Option(
-            "--level",
-            metavar="N",
-            help="Level of the compression; zstd has 1 to 19.",
-            show_default=False,
-        ),
+        typer.Option("--level", metavar="N", help="Level of the compression; zstd has 1 to 19."),
     ] = None,
     verify: Annotated[
         bool,

@@ -19,7 +19,6 @@ def serve(
         typer.Argument(
             metavar="CACHE",
             help="Address of a cache, such as s3://bucket?region=eu-central-1, or the name of a Cache of infra.py. Default: the project's own S3.",
-            show_default=False,
         ),
     ] = None,
     project: ProjectFolder = Path(),
@@ -29,7 +28,6 @@ def serve(
             "--embedded",
             metavar="DIR",
             help="Run an S3 emulator that keeps its objects in this folder, and serve its cache.",
-            show_default=False,
         ),
     ] = None,
     host: Annotated[
@@ -47,7 +45,6 @@ def serve(
             "--public-key",
             metavar="KEY",
             help="Public key that users are shown. May be repeated. Default: the project's own key.",
-            show_default=False,
         ),
     ] = None,
     verbose: Annotated[

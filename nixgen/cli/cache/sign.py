@@ -26,7 +26,6 @@ def sign(
             "--drop",
             metavar="NAME",
             help="Remove the signatures of the key with this name. May be repeated.",
-            show_default=False,
         ),
     ] = None,
     trust: TrustedKeys = None,

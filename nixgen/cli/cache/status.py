@@ -27,7 +27,6 @@ def status(
         typer.Argument(
             metavar="[CACHE] [TARGET]...",
             help="Address of a cache, or the name of a Cache of infra.py, then targets. Default: the project's own S3, and all targets.",
-            show_default=False,
         ),
     ] = None,
     cache: Annotated[
@@ -37,7 +36,6 @@ def status(
             metavar="CACHE",
             envvar="NIXGEN_CACHE",
             help="The cache, when it is not the first argument.",
-            show_default=False,
         ),
     ] = None,
     project: options.ProjectFolder = Path(),

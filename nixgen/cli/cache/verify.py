@@ -31,23 +31,15 @@ def verify(
             "--key",
             metavar="PUBLIC",
             help="Public key, or a file with one, that must have signed every path. May be repeated: one of the keys is enough. Default: the project's own key.",
-            show_default=False,
         ),
     ] = None,
     upstream: Upstreams = None,
     nars: Annotated[
-        bool,
-        typer.Option("--nars/--no-nars", help="Download archives, and check their hashes."),
+        bool, typer.Option("--nars/--no-nars", help="Download archives, and check their hashes.")
     ] = True,
     sample: Annotated[
         int | None,
-        typer.Option(
-            "--sample",
-            min=1,
-            metavar="N",
-            help="Download the archives of N paths only.",
-            show_default=False,
-        ),
+        typer.Option("--sample", min=1, metavar="N", help="Download the archives of N paths only."),
     ] = None,
     all_: Annotated[
         bool, typer.Option("--all", help="Download every archive, which is the default.")

@@ -37,7 +37,6 @@ def warm(
             "--env",
             metavar="NAME",
             help="An environment, or none for the project without one. May be repeated. Default: all.",
-            show_default=False,
         ),
     ] = None,
     system: Annotated[
@@ -46,7 +45,6 @@ def warm(
             "--system",
             metavar="SYSTEM",
             help="A system, such as aarch64-linux. May be repeated. Default: the systems of the machines.",
-            show_default=False,
         ),
     ] = None,
     shard: Annotated[
@@ -55,7 +53,6 @@ def warm(
             "--shard",
             metavar="I/N",
             help="Warm only part I of N, counted from 1; other runs take the other parts.",
-            show_default=False,
         ),
     ] = None,
     plan: Annotated[
@@ -75,16 +72,12 @@ def warm(
             "--emit",
             metavar="FORM",
             help="Print a job that warms the cache, for systemd, kubernetes or github; build and push nothing.",
-            show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out",
-            metavar="DIR",
-            help="With --emit: write files into this folder instead.",
-            show_default=False,
+            "--out", metavar="DIR", help="With --emit: write files into this folder instead."
         ),
     ] = None,
     shards: Annotated[
@@ -99,7 +92,6 @@ def warm(
             "--schedule",
             metavar="WHEN",
             help="With --emit: OnCalendar= for systemd, cron for the others. Default: every night, and once in Kubernetes.",
-            show_default=False,
         ),
     ] = None,
     image: Annotated[
@@ -108,7 +100,6 @@ def warm(
             "--image",
             metavar="REF",
             help="With --emit kubernetes: the image that holds nixgen, Nix and the project.",
-            show_default=False,
         ),
     ] = None,
     verbose: options.Verbose = False,

@@ -25,7 +25,6 @@ def options(
         typer.Argument(
             metavar="WORD",
             help="Read nothing, and list the known options whose paths have these words.",
-            show_default=False,
         ),
     ] = None,
     source: Annotated[
@@ -34,7 +33,6 @@ def options(
             "--from",
             metavar="FILE",
             help="Read the options.json of NixOS's documentation instead of the pinned nixpkgs.",
-            show_default=False,
         ),
     ] = None,
     override_input: OverrideInput = None,

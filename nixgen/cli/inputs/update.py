@@ -29,7 +29,6 @@ def update(
             metavar="REV",
             help="A commit of 40 digits, or what the input follows from now on: a branch or tag (for type git: refs/tags/NAME), "
             "the URL of a tarball, or a folder relative to flake-inputs.json.",
-            show_default=False,
         ),
     ] = None,
     project: ProjectFolder = Path(),
