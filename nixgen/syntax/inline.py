@@ -54,6 +54,11 @@ class Lines(Enum):
 ALLOWED: Final = Lines.ALLOWED
 REFUSED: Final = Lines.REFUSED
 
+
+class _SeveralLinesError(Exception):
+    """An expression is easier to read on several lines, and may have them."""
+
+
 Marks = list[object]
 """The origins on the line that is being made. `Page` turns them into spans when it places the
 line.
@@ -134,10 +139,11 @@ def flat(node: n.Expr, marks: Marks, least: int = LOWEST) -> str | None:
         parentheses.
     """
     before = len(marks)
-    text = _form(node, marks, least, ALLOWED)
-    if text is None:
+    try:
+        return _form(node, marks, least, ALLOWED)
+    except _SeveralLinesError:
         del marks[before:]
-    return text
+        return None
 
 
 def compact(node: n.Expr, marks: Marks, least: int = LOWEST) -> str:
@@ -147,33 +153,17 @@ def compact(node: n.Expr, marks: Marks, least: int = LOWEST) -> str:
     :param marks: Gets the origins of the expression.
     :param least: Rank that the surroundings ask for.
     """
-    text = _form(node, marks, least, REFUSED)
-    if text is None:
-        raise AssertionError(node)
-    return text
+    return _form(node, marks, least, REFUSED)
 
 
-def _form(node: n.Expr, marks: Marks, least: int, lines: Lines) -> str | None:
+def _form(node: n.Expr, marks: Marks, least: int, lines: Lines) -> str:
     text = _FORMS[type(node)](node, marks, lines)
-    if text is None or not least or rank(node) >= least:
-        return text
-    return f"({text})"
+    return text if not least or rank(node) >= least else f"({text})"
 
 
-def _join(
-    items: Iterable[n.Expr],
-    marks: Marks,
-    least: int,
-    lines: Lines,
-) -> str | None:
+def _join(items: Iterable[n.Expr], marks: Marks, least: int, lines: Lines) -> str:
     """The forms of several expressions with spaces between them."""
-    texts = []
-    for item in items:
-        text = _form(item, marks, least, lines)
-        if text is None:
-            return None
-        texts.append(text)
-    return " ".join(texts)
+    return " ".join([_form(item, marks, least, lines) for item in items])
 
 
 # --- forms without parts ---
@@ -231,16 +221,16 @@ def on_lines(parts: tuple[str | n.Expr, ...]) -> bool:
     return fits_indented("".join([part if isinstance(part, str) else "x" for part in parts]))
 
 
-def _str(node: n.Str, _marks: Marks, lines: Lines) -> str | None:
+def _str(node: n.Str, _marks: Marks, lines: Lines) -> str:
     value = node.value
     if lines is ALLOWED and "\n" in value and fits_indented(value):
-        return None
+        raise _SeveralLinesError
     return quoted(value)
 
 
-def _interpolation(node: n.Interpolation, marks: Marks, lines: Lines) -> str | None:
+def _interpolation(node: n.Interpolation, marks: Marks, lines: Lines) -> str:
     if lines is ALLOWED and on_lines(node.parts):
-        return None
+        raise _SeveralLinesError
     last = len(node.parts) - 1
     # texts are never neighbours, so an antiquotation follows each text but the last
     body = [
@@ -274,40 +264,35 @@ def selectable(node: n.Select) -> bool:
     return isinstance(base, n.Var | n.AttrSet)
 
 
-def _select(node: n.Select, marks: Marks, lines: Lines) -> str | None:
+def _select(node: n.Select, marks: Marks, lines: Lines) -> str:
     base = _form(node.expr, marks, LOWEST, lines)
-    if base is None:
-        return None
     text = f"{base if selectable(node) else f'({base})'}.{attr_path(node.path)}"
     if node.default is None:
         return text
-    default = _form(node.default, marks, SELECT, lines)
-    return None if default is None else f"{text} or {default}"
+    return f"{text} or {_form(node.default, marks, SELECT, lines)}"
 
 
-def _has_attr(node: n.HasAttr, marks: Marks, lines: Lines) -> str | None:
-    base = _form(node.expr, marks, HAS + 1, lines)
-    return None if base is None else f"{base} ? {attr_path(node.path)}"
+def _has_attr(node: n.HasAttr, marks: Marks, lines: Lines) -> str:
+    return f"{_form(node.expr, marks, HAS + 1, lines)} ? {attr_path(node.path)}"
 
 
 # --- collections ---
 
 
-def _list(node: n.List, marks: Marks, lines: Lines) -> str | None:
+def _list(node: n.List, marks: Marks, lines: Lines) -> str:
     if not node.items:
         return "[ ]"
     if len(node.items) > 1 and lines is ALLOWED:
-        return None
-    items = _join(node.items, marks, SELECT, lines)
-    return None if items is None else f"[ {items} ]"
+        raise _SeveralLinesError
+    return f"[ {_join(node.items, marks, SELECT, lines)} ]"
 
 
-def _attr_set(node: n.AttrSet, marks: Marks, lines: Lines) -> str | None:
+def _attr_set(node: n.AttrSet, marks: Marks, lines: Lines) -> str:
     start = "rec {" if node.recursive else "{"
     if not node.bindings:
         return f"{start} }}"
     if lines is ALLOWED and not _is_plain(node.bindings):
-        return None
+        raise _SeveralLinesError
     return f"{start} {_bindings(node.bindings, marks)} }}"
 
 
@@ -339,9 +324,9 @@ def inherit_words(node: n.Inherit, marks: Marks) -> list[str]:
     return [f"inherit{source}", *map(attr_name, node.names)]
 
 
-def _let(node: n.Let, marks: Marks, lines: Lines) -> str | None:
+def _let(node: n.Let, marks: Marks, lines: Lines) -> str:
     if lines is ALLOWED:
-        return None
+        raise _SeveralLinesError
     start = f"let {_bindings(node.bindings, marks)}".rstrip()
     return f"{start} in {compact(node.body, marks)}"
 
@@ -372,73 +357,64 @@ def formals_text(formals: list[str]) -> str:
     return f"{{ {', '.join(formals)} }}:" if formals else "{ }:"
 
 
-def _function(node: n.Function, marks: Marks, lines: Lines) -> str | None:
+def _function(node: n.Function, marks: Marks, lines: Lines) -> str:
     if lines is ALLOWED:
-        return None
+        raise _SeveralLinesError
     return f"{formals_text(formal_texts(node, marks))} {compact(node.body, marks)}"
 
 
-def _lambda(node: n.Lambda, marks: Marks, lines: Lines) -> str | None:
-    body = _form(node.body, marks, LOWEST, lines)
-    return None if body is None else f"{node.parameter}: {body}"
+def _lambda(node: n.Lambda, marks: Marks, lines: Lines) -> str:
+    return f"{node.parameter}: {_form(node.body, marks, LOWEST, lines)}"
 
 
-def _call(node: n.Call, marks: Marks, lines: Lines) -> str | None:
+def _call(node: n.Call, marks: Marks, lines: Lines) -> str:
     function = _form(node.function, marks, CALL, lines)
-    if function is None:
-        return None
-    arguments = _join(node.arguments, marks, SELECT, lines)
-    return None if arguments is None else f"{function} {arguments}"
+    return f"{function} {_join(node.arguments, marks, SELECT, lines)}"
 
 
 # --- operators ---
 
 
-def _if(node: n.If, marks: Marks, lines: Lines) -> str | None:
+def _if(node: n.If, marks: Marks, lines: Lines) -> str:
     condition = _form(node.condition, marks, LOWEST, lines)
-    if condition is None:
-        return None
     then = _form(node.then, marks, LOWEST, lines)
-    if then is None:
-        return None
     otherwise = _form(node.otherwise, marks, LOWEST, lines)
-    return None if otherwise is None else f"if {condition} then {then} else {otherwise}"
+    return f"if {condition} then {then} else {otherwise}"
 
 
-def _not(node: n.Not, marks: Marks, lines: Lines) -> str | None:
-    text = _form(node.expr, marks, NOT, lines)
-    return None if text is None else f"!{text}"
+def _not(node: n.Not, marks: Marks, lines: Lines) -> str:
+    return f"!{_form(node.expr, marks, NOT, lines)}"
 
 
-def _binary(node: n.BinaryOp, marks: Marks, lines: Lines) -> str | None:
+def _binary(node: n.BinaryOp, marks: Marks, lines: Lines) -> str:
     _, least_left, least_right = OPERATORS[node.operator]
     left = _form(node.left, marks, least_left, lines)
-    if left is None:
-        return None
     right = _form(node.right, marks, least_right, lines)
-    return None if right is None else f"{left} {node.operator} {right}"
+    return f"{left} {node.operator} {right}"
 
 
 # --- wrappers ---
 
 
-def _mark(node: n.Mark, marks: Marks, lines: Lines) -> str | None:
+def _mark(node: n.Mark, marks: Marks, lines: Lines) -> str:
     marks.append(node.origin)
     return _FORMS[type(node.expr)](node.expr, marks, lines)
 
 
-def _constant(node: n.Constant, marks: Marks, lines: Lines) -> str | None:
+def _constant(node: n.Constant, marks: Marks, lines: Lines) -> str:
     several = lines is ALLOWED
     if several not in node.words:
         node.words[several] = _FORMS[type(node.expr)](node.expr, marks, lines)
     return node.words[several]
 
 
-def _commented(node: n.Commented, marks: Marks, lines: Lines) -> str | None:
-    return _FORMS[type(node.expr)](node.expr, marks, lines) if lines is REFUSED else None
+def _commented(node: n.Commented, marks: Marks, lines: Lines) -> str:
+    if lines is ALLOWED:
+        raise _SeveralLinesError
+    return _FORMS[type(node.expr)](node.expr, marks, lines)
 
 
-_FORMS: Final[dict[type, Callable[[Any, Marks, Lines], str | None]]] = {
+_FORMS: Final[dict[type, Callable[[Any, Marks, Lines], str]]] = {
     **ATOMS,
     n.AttrSet: _attr_set,
     n.BinaryOp: _binary,

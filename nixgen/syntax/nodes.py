@@ -387,9 +387,8 @@ class Constant(Expr):
     expr: Expr
     lines: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict, init=False, repr=False)
     """The lines without indentation, by the text in front of them and behind them."""
-    words: dict[bool, str | None] = field(factory=dict, init=False, repr=False)
-    """The text on one line, or None where several lines are better, by whether these are allowed.
-    """
+    words: dict[bool, str] = field(factory=dict, init=False, repr=False)
+    """The text on one line, by whether several lines are allowed."""
 
 
 @frozen
