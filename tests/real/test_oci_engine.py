@@ -1,4 +1,4 @@
-"""An image made from a real store path, read by skopeo and GNU tar, and run by a real engine."""
+"""An image of a real store path, read by skopeo and GNU tar, and run by a container engine."""
 
 from __future__ import annotations
 
@@ -122,20 +122,20 @@ def test_gnu_tar_lists_the_layers(spec, tmp_path):
     assert not any("image-root" in text or spec.root.removeprefix("/") in text for text in listed)
 
 
-def test_two_directories_one_digest(spec, tmp_path):
+def test_two_builds_have_one_digest(spec, tmp_path):
     one = write_images([spec], tmp_path / "a", tmp_path / "sa")[0]
     two = write_images([spec], tmp_path / "b", tmp_path / "sb")[0]
     assert one.digest == two.digest
 
 
-def test_no_tarball_in_the_store(spec, tmp_path):
+def test_a_build_adds_nothing_to_the_store(spec, tmp_path):
     """Other builds may use the store meanwhile, so only what bears the image's name counts."""
     write_images([spec], tmp_path / "out", tmp_path / "state")
     assert not [path for path in Path("/nix/store").iterdir() if "tiny" in path.name]
 
 
 @pytest.mark.engine
-def test_it_runs(spec, engine, tmp_path):
+def test_an_image_runs(spec, engine, tmp_path):
     runner = SubprocessRunner()
     report = write_images([spec], tmp_path / "out", tmp_path / "state")[0]
     image = load(report.layout, engine, runner)
@@ -150,7 +150,7 @@ def test_it_runs(spec, engine, tmp_path):
 
 
 @pytest.mark.engine
-def test_it_serves_and_is_gone_afterwards(spec, engine, tmp_path):
+def test_a_container_serves_and_is_removed_afterwards(spec, engine, tmp_path):
     runner = SubprocessRunner()
     report = write_images([spec], tmp_path / "out", tmp_path / "state")[0]
     image = load(report.layout, engine, runner)
@@ -170,7 +170,7 @@ def test_it_serves_and_is_gone_afterwards(spec, engine, tmp_path):
 
 
 @pytest.mark.engine
-def test_waiting_has_an_end(spec, engine, tmp_path):
+def test_a_wait_for_a_container_has_a_limit(spec, engine, tmp_path):
     runner = SubprocessRunner()
     report = write_images([spec], tmp_path / "out", tmp_path / "state")[0]
     image = load(report.layout, engine, runner)
@@ -183,7 +183,7 @@ def test_waiting_has_an_end(spec, engine, tmp_path):
 
 
 @pytest.mark.engine
-def test_a_program_that_is_not_there(spec, engine, tmp_path):
+def test_a_missing_program_is_an_error(spec, engine, tmp_path):
     runner = SubprocessRunner()
     gone = pytest.raises(EngineError, match="create a container of localhost/absent")
     with gone, run("localhost/absent", engine, runner):

@@ -1,4 +1,4 @@
-"""Pushing to Debian's docker-registry on loopback, and reading back with skopeo."""
+"""Pushes to Debian's docker-registry on loopback, read with skopeo."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def image(tmp_path):
 
 
 @pytest.mark.real
-def test_push_then_push_again(registry, image, tmp_path):
+def test_a_second_push_sends_no_blob(registry, image, tmp_path):
     place = Destination.parse(f"{registry}/team/{tmp_path.name.lower()}:v1")
     first = push(image.layout, place)
     assert first.digest == image.digest
@@ -112,7 +112,7 @@ def test_a_damaged_blob_is_refused_by_the_registry(registry, image, tmp_path):
         push(image.layout, Destination.parse(f"{registry}/damaged-{tmp_path.name.lower()}"))
 
 
-def test_nobody_listens(image):
+def test_a_registry_that_does_not_answer_is_an_error(image):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         place = Destination.parse(f"127.0.0.1:{free.getsockname()[1]}/thing")
@@ -120,7 +120,7 @@ def test_nobody_listens(image):
         push(image.layout, place)
 
 
-def test_destinations():
+def test_places_in_a_registry():
     place = Destination.parse("images.example:5000/team/api:v2")
     assert (place.host, place.repository, place.tag) == ("images.example:5000", "team/api", "v2")
     assert place.url == "https://images.example:5000/v2/team/api"
@@ -129,6 +129,6 @@ def test_destinations():
 
 
 @pytest.mark.parametrize("text", ["", "api", "host/API", "http://host/api", "host/api:", "host/"])
-def test_what_is_no_destination(text):
+def test_text_that_is_no_place_in_a_registry(text):
     with pytest.raises(UsageError):
         Destination.parse(text)

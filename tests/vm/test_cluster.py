@@ -1,4 +1,4 @@
-"""examples/cluster in virtual machines: machines from a descriptor, services in their sandboxes, folders that tmpfiles make."""
+"""examples/cluster in virtual machines: descriptors, sandboxed services, and folders of tmpfiles."""
 
 from __future__ import annotations
 

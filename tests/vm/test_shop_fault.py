@@ -1,4 +1,4 @@
-"""One machine with the services of examples/shop: a script that services imply, and a deliberate fault, told well."""
+"""A machine with the services of examples/shop: a derived script, and the report of a fault."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ with subtest("never reached"):
 '''
 
 
-def test_a_derived_test_passes_and_a_fault_is_told_well(example):
+def test_a_derived_test_passes_and_a_fault_has_a_clear_report(example):
     nixgen = example("shop")
     (nixgen.folder / "infra.py").rename(nixgen.folder / "infra_shop.py")
     (nixgen.folder / "infra.py").write_text(PROJECT)

@@ -1,4 +1,4 @@
-"""examples/shop's own test, in virtual machines: nginx before Node before redis, over the network between two machines."""
+"""The test of examples/shop in two virtual machines: nginx, Node and redis over a network."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ web.wait_for_console_text("hello", timeout=30)
     assert_gone(events)
 
 
-def test_a_refused_start_is_the_engine_s_fault(spec: TestSpec, tmp_path: Path) -> None:
+def test_a_refused_start_is_an_engine_error(spec: TestSpec, tmp_path: Path) -> None:
     result = run(changed(spec, "start_all()", kernel=tmp_path / "absent"), tmp_path, [])
     assert result.outcome == "broken"
     assert "could not open kernel file" in result.text()

@@ -1,4 +1,4 @@
-"""kubernetes.json as Python reads it: what Nix wrote, and nothing else."""
+"""kubernetes.json: documents of Nix are read, and all others refused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def test_reads_what_nix_wrote(tmp_path: Path) -> None:
+def test_a_document_of_nix_is_read(tmp_path: Path) -> None:
     (tmp_path / "k.json").write_text(json.dumps(DOCUMENT))
     found = read_document(tmp_path / "k.json")
     assert (found.name, found.version, found.namespace) == ("shop", "1.34", "shop")
@@ -86,7 +86,7 @@ def test_any_other_document_is_refused_with_its_place_and_a_remedy(value: Any, s
     assert "nixgen generate" in (caught.value.hint or "")
 
 
-def test_a_file_that_is_no_json(tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "k.json").write_bytes(b"\xff{")
     with pytest.raises(InputError, match="is not JSON"):
         read_document(tmp_path / "k.json")

@@ -1,4 +1,4 @@
-"""Manifests as text: every parser reads back what was written, whatever it takes for a number or a boolean."""
+"""The text of manifests: every parser reads the values that were written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GO_WORDS = {"y", "Y", "n", "N", "yes", "Yes", "YES", "no", "No", "NO", "on", "On
 
 
 @pytest.mark.parametrize("value", TRAPS)
-def test_traps(value: str) -> None:
+def test_text_that_looks_like_another_type_stays_text(value: str) -> None:
     resource = {"key": value, value: "key", "list": [value, {"in": value}]}
     assert list(yaml.safe_load_all(to_yaml([resource]))) == [resource]
     written = to_yaml([{"key": value}]).removeprefix("---\n").removeprefix("key: ").rstrip("\n")
@@ -59,7 +59,7 @@ def test_json_reads_back(resources: list[dict[str, Any]]) -> None:
     assert json.loads(to_json(resources)) == {"apiVersion": "v1", "kind": "List", "items": resources}  # fmt: skip
 
 
-def test_it_reads_as_people_write_it() -> None:
+def test_yaml_is_written_as_people_write_it() -> None:
     resource = {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -1,4 +1,4 @@
-"""Building images from a directory that plays the store: determinism, increments, damage."""
+"""Images from a folder in place of the store: same bytes, no work twice, and repair of damage."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def read_image(layout):
 
 
 @pytest.mark.parametrize("codec", list(Codec))
-def test_a_layout_is_whole(store, tmp_path, codec):
+def test_a_layout_has_every_blob_of_its_image(store, tmp_path, codec):
     report = write_images(
         [spec(store)], tmp_path / "out", tmp_path / "state", codec=codec, store=store
     )[0]
@@ -116,14 +116,14 @@ def test_a_layout_is_whole(store, tmp_path, codec):
     assert report.new_layers == len(manifest["layers"])
 
 
-def test_two_machines_agree(store, tmp_path, monkeypatch):
+def test_two_machines_write_the_same_bytes(store, tmp_path, monkeypatch):
     write_images([spec(store)], tmp_path / "one", tmp_path / "s1", store=store)
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
     write_images([spec(store)], tmp_path / "two", tmp_path / "s2", store=store)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
-def test_a_second_build_does_nothing(store, tmp_path):
+def test_a_second_build_writes_nothing(store, tmp_path):
     write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != "lock"}
     events = []
@@ -154,7 +154,7 @@ def test_images_share_layers(store, tmp_path):
     read_image(two.layout)
 
 
-def test_a_new_partition_compresses_nothing_again(store, tmp_path, monkeypatch):
+def test_another_division_into_layers_compresses_no_path_again(store, tmp_path, monkeypatch):
     write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)
     wanted = write_images(
         [spec(store)], tmp_path / "ref", tmp_path / "fresh", store=store, max_layers=1
@@ -175,7 +175,7 @@ def test_a_new_partition_compresses_nothing_again(store, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["truncate", "delete", "record"])
-def test_a_damaged_cache_is_made_good(store, tmp_path, damage):
+def test_a_damaged_state_directory_is_repaired(store, tmp_path, damage):
     first = write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
     blob = tmp_path / "state" / "blobs" / "sha256" / first.layers[0].info.digest[7:]
     if damage == "truncate":
@@ -191,7 +191,7 @@ def test_a_damaged_cache_is_made_good(store, tmp_path, damage):
     read_image(again.layout)
 
 
-def test_a_damaged_layout_is_made_good(store, tmp_path):
+def test_a_damaged_layout_is_repaired(store, tmp_path):
     first = write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
     blobs = first.layout / "blobs" / "sha256"
     (blobs / first.layers[0].info.digest[7:]).unlink()
@@ -205,7 +205,7 @@ def test_a_damaged_layout_is_made_good(store, tmp_path):
 
 
 @pytest.mark.parametrize("bound", [99, 1])
-def test_images_of_two_codecs_share_a_state_directory_but_no_bytes(store, tmp_path, bound):
+def test_images_of_two_compressions_may_share_a_state_directory(store, tmp_path, bound):
     """With a bound of 1 the second build makes another partition, out of members it knows already."""
     for codec in (Codec.ZSTD, Codec.GZIP, Codec.ZSTD):
         report = write_images(
@@ -236,7 +236,7 @@ def test_everything_that_decides_a_layer_s_bytes_is_in_its_digest():
     assert LayerRecipe(root=("/nix/store/other", "sha256:1")).digest == others[4].digest
 
 
-def test_a_missing_path_leaves_the_old_image(store, tmp_path):
+def test_a_missing_path_does_not_change_the_old_image(store, tmp_path):
     first = write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)[0]
     before = tree(first.layout)
     with pytest.raises(StoreError, match="cannot read"):
@@ -247,12 +247,12 @@ def test_a_missing_path_leaves_the_old_image(store, tmp_path):
     assert not list((tmp_path / "state").rglob(".new-*"))
 
 
-def test_two_images_of_one_name(store, tmp_path):
+def test_two_images_of_one_name_are_refused(store, tmp_path):
     with pytest.raises(InputError, match="'api'"):
         write_images([spec(store), spec(store)], tmp_path / "out", tmp_path / "state", store=store)
 
 
-def test_a_state_directory_that_is_a_file(store, tmp_path):
+def test_a_state_directory_that_is_a_file_is_refused(store, tmp_path):
     (tmp_path / "state").write_bytes(b"")
     with pytest.raises(StoreError, match="state"):
         write_images([spec(store)], tmp_path / "out", tmp_path / "state", store=store)

@@ -1,4 +1,4 @@
-"""Container engines as commands: what is asked of podman and docker, and what their answers mean."""
+"""The commands for podman and docker, and the meaning of their answers."""
 
 from __future__ import annotations
 

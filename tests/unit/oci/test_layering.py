@@ -1,4 +1,4 @@
-"""Layering: laws that hold for any closures, and a few cases whose answer is plain."""
+"""Layers: rules that hold for any closures, and cases with an obvious answer."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def projects(draw):
 
 @settings(max_examples=200, deadline=None)
 @given(projects(), st.integers(1, 12), st.randoms(use_true_random=False))
-def test_laws(images, bound, shuffler):
+def test_every_path_is_in_one_layer_and_the_order_of_the_input_does_not_matter(
+    images, bound, shuffler
+):
     plans = plan_layers(images, max_layers=bound)
     for image, paths in images.items():
         placed = [item.path for plan in plans[image] for item in plan.paths]
@@ -76,13 +78,13 @@ def test_laws(images, bound, shuffler):
 
 @settings(max_examples=100, deadline=None)
 @given(projects())
-def test_nothing_is_stored_twice_while_the_bound_is_far(images):
+def test_no_path_is_stored_twice_within_the_bound(images):
     layers = {plan.paths for plans in plan_layers(images).values() for plan in plans}
     stored = [item.path for paths in layers for item in paths]
     assert len(stored) == len(set(stored))
 
 
-def test_a_program_does_not_drag_its_base_along():
+def test_a_large_base_and_its_program_are_separate_layers():
     base, program = entry(1, 30 * MIB), entry(2, 10_000, 1)
     plans = plan_layers({"api": [base, program]})["api"]
     assert [plan.paths for plan in plans] == [(base,), (program,)]
@@ -107,12 +109,12 @@ def together(*entries: PathEntry) -> bool:
         (50_000, 7 * MIB, True),  # 50,000·1 + 7 MiB·0.01 = 123,400, though S₂·W₂ is 7 MiB
     ],
 )
-def test_a_base_and_its_program_are_merged_by_what_is_pulled_for_nothing(base, program, merged):
+def test_a_base_and_its_program_are_merged_if_few_bytes_are_downloaded_again(base, program, merged):
     assert together(entry(1, base), entry(2, program, 1)) is merged
 
 
 @pytest.mark.parametrize(("size", "merged"), [(6 * MIB, True), (7 * MIB, False)])
-def test_equals_are_merged_up_to_their_joint_cost(size, merged):
+def test_two_equal_paths_are_merged_up_to_their_joint_cost(size, merged):
     """Two leaves of 1 % each: 2·S·0.01 against 131,072 bytes, so up to 6.25 MiB."""
     top = entry(3, 90 * MIB, 1, 2)
     assert together(entry(1, size), entry(2, size), top) is merged
@@ -120,7 +122,7 @@ def test_equals_are_merged_up_to_their_joint_cost(size, merged):
 
 @settings(max_examples=100, deadline=None)
 @given(projects())
-def test_no_neighbours_are_left_whose_merge_is_worth_it(images):
+def test_every_merge_that_pays_is_done(images):
     image, paths = max(images.items(), key=lambda pair: len(pair[1]))
     plans = plan_layers({image: paths})[image]
     first = {plan: min(map(rank(paths), plan.paths)) for plan in plans}
@@ -156,7 +158,7 @@ def test_under_the_bound_the_cheapest_merge_comes_first():
     assert {plan.paths for plan in plans} == {(small, middle), (big,)}
 
 
-def test_small_things_that_change_alike_share_a_layer():
+def test_small_paths_of_equal_weight_share_a_layer():
     small = [entry(number, 2_000) for number in range(200)]
     top = entry(999, 1_000, *range(200))
     plans = plan_layers({"api": [*small, top]})["api"]

@@ -1,4 +1,4 @@
-"""Pushing a layout to a registry in memory: what is asked, what is sent, and what a refusal says."""
+"""Pushes of a layout to a registry in memory: requests, bytes, and messages of refusals."""
 
 from __future__ import annotations
 

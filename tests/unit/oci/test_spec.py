@@ -44,7 +44,7 @@ def changed(path, value):
     return json.dumps(document)
 
 
-def test_reads_the_contract():
+def test_the_document_of_the_contract_is_read():
     spec = parse_spec(json.dumps(DOCUMENT), source="image.json")
     assert spec.ref == "api:latest"
     assert [item.path for item in spec.closure] == [A, B, R]
@@ -96,11 +96,11 @@ def test_a_fault_names_its_place(path, value, said):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])
-def test_not_an_object(text):
+def test_a_document_that_is_no_object_is_refused(text):
     with pytest.raises(InputError):
         parse_spec(text, source="image.json")
 
 
-def test_a_missing_file(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.json"):
         read_spec(tmp_path / "nothing.json")

@@ -1,4 +1,4 @@
-"""The tar writer, judged by other readers: Python's tarfile and GNU tar."""
+"""Tar archives, as Python's tarfile and GNU tar read them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def members(data):
         return {member.name: member for member in opened.getmembers()}
 
 
-def test_tarfile_reads_what_was_written(store):
+def test_pythons_tarfile_reads_every_file(store):
     data = archive(store)
     found = members(data)
     top = store / NAME.rpartition("/")[2]
@@ -108,7 +108,7 @@ def test_order_is_that_of_bytes_and_parents_come_first(store):
         seen.add(name)
 
 
-def test_nothing_of_the_host_shows(store, tmp_path):
+def test_modes_times_and_places_of_the_host_do_not_change_the_bytes(store, tmp_path):
     before = archive(store)
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", "--no-preserve=all", store, copy], check=True)
@@ -118,7 +118,7 @@ def test_nothing_of_the_host_shows(store, tmp_path):
 
 
 @pytest.mark.parametrize("length", range(90, 270, 3))
-def test_every_name_length(tmp_path, length):
+def test_names_of_every_length_are_read(tmp_path, length):
     folder = tmp_path / "s" / NAME[11:]
     name = ("n" * (length // 2) + "/" + "m" * (length - length // 2))[:length]
     (folder / name).parent.mkdir(parents=True)
@@ -132,7 +132,7 @@ def test_a_size_beyond_ustar_goes_into_pax():
         assert opened.next().size == size
 
 
-def test_a_single_file_as_store_path(tmp_path):
+def test_a_store_path_may_be_one_file(tmp_path):
     (tmp_path / NAME[11:]).write_bytes(b"x")
     assert members(archive(tmp_path))[NAME[1:]].isreg()
 
@@ -143,7 +143,7 @@ def test_a_fifo_is_refused(tmp_path):
         archive(tmp_path)
 
 
-def test_a_missing_path(tmp_path):
+def test_a_missing_path_is_named(tmp_path):
     with pytest.raises(StoreError, match="cannot read"):
         archive(tmp_path)
 
@@ -187,7 +187,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read(tmp_path, size):
     assert caught.value.hint == "nix-store --verify --check-contents finds damaged paths"
 
 
-def test_what_cannot_be_read_is_named(tmp_path):
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
     hint = "build the image again; its closure may have been garbage-collected"
     with pytest.raises(StoreError) as missing:
         list(tar.store_path(NAME, store=tmp_path))
@@ -217,7 +217,7 @@ def test_the_size_from_which_ustar_has_no_digits():
 
 
 @pytest.mark.parametrize("name", ["nix", "tmp", "var"])
-def test_a_root_tree_that_cannot_be_one(tmp_path, name):
+def test_a_root_tree_with_nix_or_with_a_file_in_place_of_a_folder_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(InputError, match=name):
         list(tar.root_tree(str(tmp_path)))

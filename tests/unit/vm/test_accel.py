@@ -1,4 +1,4 @@
-"""The choice between KVM and emulation: what is asked of the host, once, and what is remembered."""
+"""The choice between KVM and emulation: the probe, and its remembered result."""
 
 from __future__ import annotations
 

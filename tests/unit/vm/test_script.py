@@ -1,4 +1,4 @@
-"""Scripts on machines whose guest is a bash of this host: what passes, what fails, and how it is told."""
+"""Test scripts on machines whose guest is a bash of this host: passes, failures and reports."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_a_failed_command_shows_output_errors_and_console(run: Run) -> None:
         ("retry(lambda last: False, 0.2)", "timed out after 0.2"),
     ],
 )
-def test_ways_to_fail(run: Run, script: str, message: str) -> None:
+def test_a_failure_has_its_message_and_its_line(run: Run, script: str, message: str) -> None:
     result = run(script)
     assert result.failure is not None
     assert result.failure.kind == "failed"
@@ -267,7 +267,7 @@ def test_a_broken_driver_is_not_a_failed_test(run: Run) -> None:
     assert len(case) == 1
 
 
-def test_the_script_may_catch_and_go_on(run: Run) -> None:
+def test_a_script_may_catch_an_error(run: Run) -> None:
     result = run("""
 try:
     with subtest("tried"):

@@ -1,4 +1,4 @@
-"""The command channel against a real bash."""
+"""The shell channel, with a real bash as its guest."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_timeout_ends_the_command_and_its_children(ready: Shell, command: str)
     assert ready.run("echo after", timeout=5).stdout == b"after\n"
 
 
-def test_what_a_command_leaves_behind_cannot_chatter_into_answers(ready: Shell) -> None:
+def test_a_background_process_cannot_write_into_a_later_answer(ready: Shell) -> None:
     ready.send("(sleep 0.1; echo chatter; echo chatter >&2) &")
     assert ready.run("(sleep 0.1; echo more >&2) & sleep 0.3; echo answer", timeout=5).stdout == (
         b"answer\n"
@@ -128,7 +128,7 @@ def test_bytes_that_cannot_be_written_are_not_run(ready: Shell, tmp_path: Path) 
     assert not (tmp_path / "executed").exists()
 
 
-def test_an_end_in_the_middle_keeps_what_came(ready: Shell) -> None:
+def test_the_output_before_an_end_is_kept(ready: Shell) -> None:
     with pytest.raises(ShellClosed) as caught:
         # a moment, for the shell to start the other end of the pipe before it is killed
         ready.run("echo last words; sleep 0.5; kill -9 $$", timeout=None)
@@ -230,7 +230,7 @@ def test_the_watchdog_s_time_is_at_least_a_second(
     assert b"[ $SECONDS -lt 1 ] || status=124" in received
 
 
-def test_nul_is_the_script_s_fault(ready: Shell) -> None:
+def test_a_command_with_nul_is_refused(ready: Shell) -> None:
     with pytest.raises(TestError, match="NUL"):
         ready.run("echo \0", timeout=None)
 

@@ -1,4 +1,4 @@
-"""vm.json: the fixture of docs/contracts.md §5 reads; every fault is named at once."""
+"""vm.json: the example of docs/contracts.md §5 is read, and all faults are named at once."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ def test_nodes_that_cannot_boot_are_refused(nodes: dict[str, Any], message: str)
         ('{"schema": "nixgen/vm/2"}', "reads 'nixgen/vm/1', found 'nixgen/vm/2'"),
     ],
 )
-def test_unreadable_documents(tmp_path: Path, content: str | None, message: str) -> None:
+def test_an_unreadable_document_is_refused(
+    tmp_path: Path, content: str | None, message: str
+) -> None:
     file = tmp_path / "vm.json"
     if content is not None:
         file.write_text(content)

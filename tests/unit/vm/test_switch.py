@@ -1,4 +1,4 @@
-"""The switch between real datagram sockets."""
+"""The network switch, with real datagram sockets."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def test_an_unplugged_cable_carries_nothing_either_way(
     assert b.remote.recv(2000) == frame(B, A, b"again")
 
 
-def test_a_full_or_short_frame_stops_nobody(links: tuple[Link, Link, Link]) -> None:
+def test_a_full_receiver_or_a_short_frame_does_not_stop_the_switch(
+    links: tuple[Link, Link, Link],
+) -> None:
     a, b, c = links
     a.remote.send(b"short")
     b.remote.setblocking(False)
@@ -106,7 +108,7 @@ def test_a_group_address_is_flooded_even_after_it_was_a_sender(
     assert c.remote.recv(2000) == frame(group, A)
 
 
-def test_a_hundred_frames_may_wait_for_a_slow_machine(links: tuple[Link, Link, Link]) -> None:
+def test_cables_have_large_buffers(links: tuple[Link, Link, Link]) -> None:
     for link in links:
         for end in (link.local, link.remote):
             assert end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > 100_000

@@ -1,4 +1,4 @@
-"""Waiting for units, ports, sockets and files: which commands run in the guest, and what each answer means."""
+"""Waiting for units, ports, sockets and files: the commands in the guest, and their answers."""
 
 from __future__ import annotations
 
