@@ -49,7 +49,8 @@ class Target:
 def _release_of(path: str, metakey: str) -> Path:
     """The Release file of a list.
 
-    apt names a list after its URL: PREFIX_main_binary-amd64_Packages.lz4 is beside PREFIX_InRelease.
+    apt names a list after its URL: PREFIX_main_binary-amd64_Packages.lz4 is beside
+    PREFIX_InRelease.
     """
     prefix = path[: path.rindex("_" + metakey.replace("/", "_"))]
     signed = Path(prefix + "_InRelease")
@@ -106,7 +107,7 @@ def targets(runner: Runner, *, needed: bool = True) -> tuple[Target, ...]:
 
 
 def _cache_options() -> tuple[str, ...]:
-    """Options that let apt keep its parsed lists. apt notices by itself when they are out of date."""
+    """Options that let apt keep its parsed lists. apt itself notices when they are out of date."""
     if _OWN_CACHE.exists():
         return ()
     folder = cache_folder() / "apt"

@@ -1,8 +1,8 @@
 """Read one file of a .deb that may be malicious.
 
-A .deb is an ar archive with a tar in it (deb(5)). This module writes nothing to the disk, and follows
-no link. It refuses a whole archive if a member leads out of the folder, or is a device or a setuid
-program.
+A .deb is an ar archive with a tar in it (deb(5)). This module writes nothing to the disk, and
+follows no link. It refuses a whole archive if a member leads out of the folder, or is a device or a
+setuid program.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ def _directory(name: bytes, node: bytes) -> bytes:
 def _seed_nar_hash(content: bytes) -> Hash:
     """The SHA-256 of the NAR of a folder with bin/busybox (E. Dolstra's thesis, figure 5.2).
 
-    It is a folder and not a file, because busybox acts by the name of its file, and the name of a store
-    path begins with a hash.
+    It is a folder and not a file, because busybox acts by the name of its file, and the name of a
+    store path begins with a hash.
     """
     file = _node(b"type", b"regular", b"executable", b"", b"contents", content)
     nar = _nar_string(b"nix-archive-1") + _directory(b"bin", _directory(b"busybox", file))

@@ -1,7 +1,9 @@
-"""Find the packages that must become one store path: those of a cycle, and those of a unit of the policy.
+"""Find the packages that must become one store path: those of a cycle, and those of a unit of the
+policy.
 
-A derivation cannot refer to itself through another one, but Debian has cycles: libc6 needs libgcc-s1,
-which needs libc6. So strongly connected components become units, and the graph of units has no cycle.
+A derivation cannot refer to itself through another one, but Debian has cycles: libc6 needs
+libgcc-s1, which needs libc6. So strongly connected components become units, and the graph of units
+has no cycle.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ __all__ = ["components"]
 def components(
     edges: Mapping[str, tuple[str, ...]], together: Callable[[str], str | None]
 ) -> Mapping[str, tuple[str, ...]]:
-    """The units of two or more packages. The name of a unit is that of the policy, or its first package.
+    """The units of two or more packages. The name of a unit is that of the policy, or its first
+    package.
 
     :param edges: package → the packages that it depends on, each with an entry of its own.
     :param together: returns the unit of the policy that a package belongs to, or None.

@@ -29,7 +29,7 @@ _SUPERSEDED = "a point release may have superseded it; run `nixgen inputs update
 
 
 def _web() -> urllib.request.OpenerDirector:
-    """An opener of http and https only, so that no mirror can redirect to a file of this computer."""
+    """An opener of http and https only: no mirror can redirect to a file of this computer."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,

@@ -84,9 +84,11 @@ class Architecture:
     """Everything that is locked for one Debian architecture.
 
     :param roots: attribute name → names of Debian packages.
-    :param packages: name of a Debian package → its .deb. All packages in ``depends`` are locked, too.
-    :param units: name → two or more packages that become one store path, because they depend on each
-        other, or expect the others' files in their own folder. Any other package has its own path.
+    :param packages: name of a Debian package → its .deb. All packages in ``depends`` are locked,
+        too.
+    :param units: name → two or more packages that become one store path, because they depend on
+        each other, or expect the others' files in their own folder. Any other package has its own
+        path.
     :param busybox: the builder of every derivation.
     """
 
@@ -146,8 +148,8 @@ def read_lock(path: Path) -> Lock:
     """Read a lock.
 
     :param path: the file.
-    :raises LockError: it is missing, is not JSON, has another schema, or is wrong. The error names the
-        file and the place of each fault.
+    :raises LockError: it is missing, is not JSON, has another schema, or is wrong. The error names
+        the file and the place of each fault.
     """
     if not path.exists():
         raise LockError(f"{path.name} is missing", hint=_UPDATE)

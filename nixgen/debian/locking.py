@@ -47,8 +47,8 @@ def open_index(
 ) -> Index:
     """The packages of a suite, with its updates and its security archive.
 
-    They come from the lists of apt, if apt has the suite and the architecture and no mirror is set, or
-    else from a mirror.
+    They come from the lists of apt, if apt has the suite and the architecture and no mirror is set,
+    or else from a mirror.
 
     :param suite: such as ``bookworm``.
     :param architecture: such as ``amd64``.

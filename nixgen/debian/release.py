@@ -1,4 +1,4 @@
-"""Read package lists from a mirror: without apt, or for another suite or architecture than apt's."""
+"""Read package lists from a mirror: without apt, or for a suite or architecture that apt lacks."""
 
 from __future__ import annotations
 

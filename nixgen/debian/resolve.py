@@ -119,7 +119,7 @@ class _Resolver:
 
     @staticmethod
     def _provides(entry: Entry, wanted: Relation) -> bool:
-        """Whether a package provides a name. A version needs a Provides with a version (policy, 7.5)."""
+        """Whether a package provides a name, and the wanted version if there is one (policy, 7.5)."""
         for group in parse_relations(entry.provides):
             for provided in group:
                 if provided.name == wanted.name and (

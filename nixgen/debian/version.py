@@ -38,7 +38,8 @@ def _parts(text: str) -> tuple[_Part, ...]:
 
 @lru_cache(maxsize=4096)
 def version_key(version: str) -> VersionKey:
-    """A key that sorts as ``dpkg --compare-versions`` does. Equal versions, as 1.0 and 1.00, have equal keys.
+    """A key that sorts as ``dpkg --compare-versions`` does. Equal versions, as 1.0 and 1.00, have
+    equal keys.
 
     :param version: the version.
     """

@@ -103,10 +103,10 @@ class Inputs:
         """Read and validate flake-inputs.json.
 
         :param path: the file.
-        :param unlocked: entries may lack the fields that `nixgen inputs update` fills in: ``rev`` and
-            ``narHash``.
-        :raises LockError: the file is missing, is not JSON, has another schema, or has wrong entries.
-            The error names every wrong entry with its line.
+        :param unlocked: entries may lack the fields that `nixgen inputs update` fills in: ``rev``
+            and ``narHash``.
+        :raises LockError: the file is missing, is not JSON, has another schema, or has wrong
+            entries. The error names every wrong entry with its line.
         """
         if not path.exists():
             raise LockError(

@@ -1,7 +1,7 @@
 """Start a child process in its own process group, and stop it.
 
-`spawn` starts a child that runs beside nixgen, such as a server or QEMU. `nixgen.programs.runner` runs
-a child to its end. `replace` turns this process into another program.
+`spawn` starts a child that runs beside nixgen, such as a server or QEMU. `nixgen.programs.runner`
+runs a child to its end. `replace` turns this process into another program.
 """
 
 from __future__ import annotations

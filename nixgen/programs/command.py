@@ -31,7 +31,8 @@ def _argv(value: tuple[str, ...]) -> tuple[str, ...]:
 class Command:
     """A program with its arguments, environment and input.
 
-    :param argv: the program, by its name on PATH or its path, and its arguments. No shell reads them.
+    :param argv: the program, by its name on PATH or its path, and its arguments. No shell reads
+        them.
     :param env: additions to the environment.
     :param cwd: the working directory; None for that of this process.
     :param stdin: bytes for standard input; None for no input.

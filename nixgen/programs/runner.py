@@ -50,7 +50,8 @@ class Runner(Protocol):
 
         :param command: the command.
         :param on_line: gets each line of standard error, without its newline.
-        :param on_output: gets each line of standard output. Without it, standard output is captured.
+        :param on_output: gets each line of standard output. Without it, standard output is
+            captured.
         :param on_tick: gets the number of the child's process, a few times a second.
         """
         ...
@@ -58,7 +59,8 @@ class Runner(Protocol):
 
 @frozen(kw_only=True)
 class SubprocessRunner:
-    """Runs real programs, each in its own process group. No child outlives the call that started it.
+    """Runs real programs, each in its own process group. No child outlives the call that started
+    it.
 
     After Ctrl-C, a passed deadline or any other exception, `stop` ends the process group.
 

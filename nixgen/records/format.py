@@ -33,8 +33,8 @@ class Format(Generic[_T]):
     :param error: the class of the error of a wrong document.
     :param hint: the hint for a wrong document.
     :param missing_hint: the hint for a file that cannot be read; None for ``hint``.
-    :param check: compares members, after each is right by itself. It returns the place and the message
-        of each fault.
+    :param check: compares members, after each is right by itself. It returns the place and the
+        message of each fault.
     :param ignore_unknown: accept members that ``shape`` does not have.
     """
 
@@ -50,7 +50,8 @@ class Format(Generic[_T]):
         """Read a file.
 
         :param path: the file.
-        :raises NixgenError: of the class ``error``: the file is missing or unreadable, or as `parse`.
+        :raises NixgenError: of the class ``error``: the file is missing or unreadable, or as
+            `parse`.
         """
         return self.parse(self.bytes_of(path), source=str(path))
 

@@ -1,7 +1,8 @@
-"""Rules for the fields of documents, written beside the type: ``size: Annotated[int, at_least(1)]``.
+"""Rules for the fields of documents, written beside the type: ``size: Annotated[int,
+at_least(1)]``.
 
-Give a type whose rule has a lambda a name outside the class: ``_Even = Annotated[int, Rule(lambda …)]``.
-Annotations are evaluated as text, where a lambda cannot see the names of its module.
+Give a type whose rule has a lambda a name outside the class: ``_Even = Annotated[int, Rule(lambda
+…)]``. Annotations are evaluated as text, where a lambda cannot see the names of its module.
 """
 
 from __future__ import annotations

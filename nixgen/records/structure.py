@@ -1,10 +1,10 @@
 """Turn JSON values into attrs classes and back, by the types of the fields.
 
-The types are str, int, float, bool, None, Any, ``X | Y``, Literal, Enum (by value), Path, datetime (see
-`times`), ``tuple[X, ...]``, ``Mapping[str, X]``, attrs classes, and ``Annotated[X, Rule(…)]`` of these. The
-name of a member is that of the field in camel case, as ``narSize`` of ``nar_size``, or that of
-`rules.named`. A member may be missing if its field has a default. No value is converted: ``"5"`` is
-not a number, and ``True`` is not 1.
+The types are str, int, float, bool, None, Any, ``X | Y``, Literal, Enum (by value), Path, datetime
+(see `times`), ``tuple[X, ...]``, ``Mapping[str, X]``, attrs classes, and ``Annotated[X, Rule(…)]``
+of these. The name of a member is that of the field in camel case, as ``narSize`` of ``nar_size``,
+or that of `rules.named`. A member may be missing if its field has a default. No value is converted:
+``"5"`` is not a number, and ``True`` is not 1.
 
 All faults of a document are collected. Each has its place as in JSONPath (RFC 9535), such as
 ``$.closure[0].narSize``.

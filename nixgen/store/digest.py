@@ -1,7 +1,8 @@
 """Digests as values, and in every notation of Nix.
 
-The database of the store has ``sha256:<hex>``, old commands print ``sha256:<base 32>``, and new ones
-``sha256-<base64>`` (SRI) or an object. The Nix manual describes base 32 under "Nix32 encoding".
+The database of the store has ``sha256:<hex>``, old commands print ``sha256:<base 32>``, and new
+ones ``sha256-<base64>`` (SRI) or an object. The Nix manual describes base 32 under "Nix32
+encoding".
 """
 
 from __future__ import annotations
@@ -94,8 +95,9 @@ class Hash:
     def parse(cls, value: Any) -> Hash:
         """Read a digest in any of Nix's notations.
 
-        :param value: ``sha256:<base 32 | hex | base64>``, ``sha256-<base64>`` (SRI), or the object in
-            the JSON of new commands: ``{"algorithm": "sha256", "format": "base64", "hash": "…"}``.
+        :param value: ``sha256:<base 32 | hex | base64>``, ``sha256-<base64>`` (SRI), or the object
+            in the JSON of new commands: ``{"algorithm": "sha256", "format": "base64", "hash":
+            "…"}``.
         :raises ValueError: it is anything else.
         """
         text = f"{value.get('algorithm')}-{value.get('hash')}" if isinstance(value, dict) else value

@@ -7,8 +7,8 @@
       "workers": { "aws": { …, "storageSize": 20 }, "configs": [ … ] },
       "membership": { "master-0": [ "worker-0" ] } }
 
-The region was an argument of those expressions, by default us-east-1. Here it may be a member of the
-document.
+The region was an argument of those expressions, by default us-east-1. Here it may be a member of
+the document.
 """
 
 from __future__ import annotations

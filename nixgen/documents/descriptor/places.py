@@ -18,7 +18,8 @@ _RENAMED = {"port": "from", "last": "to"}
 def json_path(document: Mapping[str, Any], model_path: str) -> JsonPath:
     """The place in a descriptor of a part of the models.
 
-    Example: ``machines.worker-0.ec2.storage[1].mount_point`` → ``workers[0].storage[1].mountPoint``.
+    Example: ``machines.worker-0.ec2.storage[1].mount_point`` →
+    ``workers[0].storage[1].mountPoint``.
 
     :param document: the descriptor.
     :param model_path: the path in the models.

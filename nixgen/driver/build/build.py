@@ -42,8 +42,8 @@ def realise(
 ) -> BuildReport:
     """Bring the outputs of targets into the store, and make their GC roots.
 
-    A target that exists and has its roots costs a ``readlink``. If all do, no process starts. A target
-    that fails is in the report, and raises nothing.
+    A target that exists and has its roots costs a ``readlink``. If all do, no process starts. A
+    target that fails is in the report, and raises nothing.
 
     :param targets: the targets.
     :param runner: runs Nix.

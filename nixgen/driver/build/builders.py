@@ -136,7 +136,7 @@ class BuildMachine:
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """The systems that it builds for; empty if the line names none, which means this computer's."""
+        """The systems that it builds for. Empty if the line names none: that of this computer."""
         words = self.line.split()[1:2]
         return () if set(words) <= _EMPTY else tuple(words[0].split(","))
 
@@ -190,7 +190,7 @@ class BuildMachine:
 
 
 def _meaning(words: tuple[str, ...]) -> tuple[str, str | None, str]:
-    """The meaning of messages, a hint, and the message itself where it says more than the meaning."""
+    """The meaning of messages, a hint, and the message itself if it says more."""
     for expression, what, hint in _MEANINGS:
         for word in words:
             if found := re.search(expression, word):
@@ -268,9 +268,9 @@ class Builders:
     def ssh_options(self) -> Iterator[str]:
         """The value of ``NIX_SSHOPTS`` for these machines: the present value with options after it.
 
-        Nix before 2.31 gives ``host:port`` to ssh as the name of a host. So a configuration file, which
-        exists until the block ends, explains such names to ssh. A Nix daemon has another environment;
-        its own ``ssh_config`` has to name the ports.
+        Nix before 2.31 gives ``host:port`` to ssh as the name of a host. So a configuration file,
+        which exists until the block ends, explains such names to ssh. A Nix daemon has another
+        environment; its own ``ssh_config`` has to name the ports.
         """
         own = os.environ.get("NIX_SSHOPTS", "").split()
         configuration = "".join(map(_ssh_host, self.machines))

@@ -69,8 +69,8 @@ class BuildReport:
     def error(self, origins: Mapping[str, str | None] = MappingProxyType({})) -> NixgenError | None:
         """The error of the build; None if nothing failed.
 
-        A full disk comes first, a mirror second and a remote builder third, because these make other
-        derivations fail, too.
+        A full disk comes first, a mirror second and a remote builder third, because these make
+        other derivations fail, too.
 
         :param origins: target → the user's ``file:line``.
         """

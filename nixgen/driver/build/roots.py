@@ -1,9 +1,9 @@
-"""GC roots of a project's targets: the links ``.nixgen/gcroots/<attr>``, and ``<attr>-<output>`` for
-outputs other than ``out``.
+"""GC roots of a project's targets: the links ``.nixgen/gcroots/<attr>``, and ``<attr>-<output>``
+for outputs other than ``out``.
 
-Each is an indirect root: after the project's folder is deleted, the next garbage collection frees its
-store paths. A root is made only when its target is complete. So a build with nothing to do reads these
-links and nothing else.
+Each is an indirect root: after the project's folder is deleted, the next garbage collection frees
+its store paths. A root is made only when its target is complete. So a build with nothing to do
+reads these links and nothing else.
 """
 
 from __future__ import annotations

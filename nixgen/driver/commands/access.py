@@ -1,4 +1,4 @@
-"""Whether this user can write to the Nix store: directly, or through the socket of the Nix daemon."""
+"""Find out whether this user can write to the Nix store, directly or through the Nix daemon."""
 
 from __future__ import annotations
 

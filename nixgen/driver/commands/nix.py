@@ -54,8 +54,8 @@ class NixOptions:
     :param trusted_public_keys: keys whose signatures on substituted paths count.
     :param forget_narinfos: ask the substituters anew about every path. Needed for an address that
         another cache may have had before.
-    :param drop_build_users: build as root itself. Needed for root where the group nixbld is missing,
-        as after installing Debian's package.
+    :param drop_build_users: build as root itself. Needed for root where the group nixbld is
+        missing, as after installing Debian's package.
     :param drop_sandbox: build without a sandbox. Needed where this process may not make user
         namespaces, as in many containers. The Debian base builds the same bytes without one.
     :param download_attempts: how often a download is tried. None: five times, as Nix does.

@@ -22,7 +22,8 @@ def evaluate_documents(
     options: NixOptions,
     blame: Blame = Blame(),  # noqa: B008 - a frozen value
 ) -> tuple[Any, ...]:
-    """Evaluate the attribute ``document`` of targets, all in one evaluation. The store gets nothing.
+    """Evaluate the attribute ``document`` of targets, all in one evaluation. The store gets
+    nothing.
 
     :param tree: the generated tree.
     :param attrs: the targets.

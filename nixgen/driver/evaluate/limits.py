@@ -42,7 +42,8 @@ class Limits:
         memory: str | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> Limits:
-        """The limits that the arguments or the environment set, or else those that fit this computer.
+        """The limits that the arguments or the environment set, or else those that fit this
+        computer.
 
         These are three quarters of the free memory and a worker for each processor, but no more
         workers than a gigabyte each allows.

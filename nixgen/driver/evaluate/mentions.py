@@ -82,8 +82,8 @@ class Mentions:
     """The paths and variables in the text of a Nix file.
 
     :param paths: paths as they are written; relative ones begin at the folder of the file.
-    :param prefixes: folders of paths whose rest is computed, as in ``./a/${b}``. Everything in such a
-        folder may be read.
+    :param prefixes: folders of paths whose rest is computed, as in ``./a/${b}``. Everything in such
+        a folder may be read.
     :param strings: strings that are absolute paths. ``readFile`` and ``imports`` accept them, too.
     :param variables: names of environment variables.
     :param doubts: expressions that make the evaluation unrepeatable.
@@ -106,7 +106,8 @@ class _Token(NamedTuple):
 
 
 def find_mentions(text: bytes) -> Mentions:
-    """Find the paths and variables in the text of a Nix file. Never raises: Nix reports syntax errors.
+    """Find the paths and variables in the text of a Nix file. Never raises: Nix reports syntax
+    errors.
 
     :param text: the text, in any encoding.
     """
@@ -169,7 +170,8 @@ def _decoded(text: bytes) -> str:
 def _tokens(text: bytes) -> Iterator[_Token]:
     """Words, paths, whole strings and single characters, without comments and parts of strings.
 
-    A stack tells what a closing brace ends: code in braces, or an interpolation in a string or path.
+    A stack tells what a closing brace ends: code in braces, or an interpolation in a string or
+    path.
     """
     at, end = 0, len(text)
     stack: list[str] = []

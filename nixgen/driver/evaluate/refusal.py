@@ -197,7 +197,8 @@ def _message_and_hint(trace: Trace, ending: Ending) -> tuple[str, str]:
 def _places(trace: Trace, blame: Blame) -> Iterator[tuple[str, str | None]]:
     """The places to name, as ``path:line``, each with the user's line behind it, the best first.
 
-    The definition of an option is better than the position of the error, which is mostly in nixpkgs.
+    The definition of an option is better than the position of the error, which is mostly in
+    nixpkgs.
     """
     definitions: dict[str, str | None] = {}
     for path in trace.files:

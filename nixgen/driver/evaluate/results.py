@@ -92,7 +92,8 @@ class Results:
             self.cancel()
 
     def log(self, line: bytes) -> None:
-        """Report a line of Nix if it is a warning or a trace of the user's, and was not reported before.
+        """Report a line of Nix if it is a warning or a trace of the user's, and was not reported
+        before.
 
         :param line: the line. Each process of an evaluation may write the same one.
         """

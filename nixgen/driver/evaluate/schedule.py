@@ -1,9 +1,10 @@
 """Share targets among workers.
 
-Targets in one process share a part of their evaluation: nixpkgs is parsed once, and its lowest layers
-are evaluated once. So each worker begins with a run of targets, and all runs cost the same. A worker
-without work takes over the later half of the run that will last longest. The worker of that run
-notices it when it gets there. This module starts no process, and threads may call it at the same time.
+Targets in one process share a part of their evaluation: nixpkgs is parsed once, and its lowest
+layers are evaluated once. So each worker begins with a run of targets, and all runs cost the same.
+A worker without work takes over the later half of the run that will last longest. The worker of
+that run notices it when it gets there. This module starts no process, and threads may call it at
+the same time.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Job:
 
 
 def estimate_jobs(attrs: Sequence[str], costs: Costs) -> list[Job]:
-    """Estimate the cost of each target: its last duration, or else its weight times the median rate.
+    """Estimate the cost of each target: its last duration, or else its weight times the median
+    rate.
 
     :param attrs: the targets.
     :param costs: what earlier evaluations and the models say.
@@ -168,7 +170,7 @@ class Schedule:
             return True
 
     def _take_over(self) -> list[str]:
-        """The later half, by cost, of the longest run. Its first target stays: it is being evaluated."""
+        """The later half, by cost, of the longest run. Its first target stays: it has begun."""
         rest = {number: run[1:] for number, run in self._runs.items() if len(run) > 1}
         if not rest:
             return []

@@ -39,7 +39,7 @@ class Tree:
 
     @property
     def arguments(self) -> str:
-        """The arguments of the function in ``file``, as JSON. Arguments that are None are left out."""
+        """The arguments of the function in ``file``, as JSON, without those that are None."""
         given = {
             "base": self.base,
             "system": self.system,

@@ -35,8 +35,8 @@ def json_value(
     :param root: the project's folder. Errors name the places in it.
     :param debug: put Nix's whole trace into an error's details.
     :return: the value, which JSON must be able to hold.
-    :raises EvaluationError: Nix cannot evaluate it. If the file says ``while reading …``, the details
-        say it, too.
+    :raises EvaluationError: Nix cannot evaluate it. If the file says ``while reading …``, the
+        details say it, too.
     :raises LockError: an input is not what its pin says.
     :raises OutsideError: an input cannot be fetched; there is no Nix, or no space.
     """

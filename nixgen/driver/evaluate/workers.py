@@ -1,9 +1,9 @@
 """Evaluate by several processes of ``nix-instantiate`` at a time, in limited memory.
 
 Each process gets a run of targets and reports each target when it is done. So nothing is lost when
-the process ends early, and a new process continues the run. It ends early when it holds more than its
-share of the memory, which Nix never gives back; when another worker has taken over the rest of its
-run; or when a target is wrong, because an error ends an evaluation.
+the process ends early, and a new process continues the run. It ends early when it holds more than
+its share of the memory, which Nix never gives back; when another worker has taken over the rest of
+its run; or when a target is wrong, because an error ends an evaluation.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What Nix prints: its log records, traces and error messages."""
+"""The output of Nix: log records, traces and error messages."""

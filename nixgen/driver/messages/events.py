@@ -86,8 +86,8 @@ class BuilderUnavailable:
 
 @frozen
 class BuilderMismatch:
-    """No usable remote builder has the system and the features of a derivation, and this computer may
-    not build it either.
+    """No usable remote builder has the system and the features of a derivation, and this computer
+    may not build it either.
 
     :param drv: the base name of the derivation.
     :param system: the system that it needs.

@@ -124,7 +124,8 @@ def fetch_fault(name: str, lines: Iterable[str]) -> OutsideError | None:
 def input_fault(lines: Iterable[str]) -> LockError | OutsideError | None:
     """The error of an input of flake-inputs.json; None for any other failure.
 
-    A wrong pin is a LockError. A host that does not answer, or has lost a commit, is an OutsideError.
+    A wrong pin is a LockError. A host that does not answer, or has lost a commit, is an
+    OutsideError.
 
     :param lines: the whole trace of an evaluation.
     """

@@ -88,6 +88,7 @@ class _Builds:
     machines: dict[str, str] = field(factory=dict, init=False)
 
     def start(self, drv: str, machine: str) -> tuple[Event, ...]:
+        """Record the begin of a build."""
         self.machines[drv] = machine
         self.started[drv] = self.clock()
         self.active[drv] = None
@@ -98,6 +99,7 @@ class _Builds:
         return not machine and drv in self.active and bool(self.machines.get(drv))
 
     def finish(self, drv: str) -> tuple[Event, ...]:
+        """Record the end of a build, unless it failed or has ended already."""
         if drv in self.failed or drv not in self.started:
             return ()
         self.active.pop(drv, None)

@@ -102,7 +102,7 @@ def parse_trace(stderr: bytes) -> Trace:
 
 
 def _is_start(lines: tuple[str, ...]) -> bool:
-    """Whether a message begins in the first of two lines. ``error:`` alone begins it in the second."""
+    """Whether a message begins in the first of two lines, or after an ``error:`` alone in it."""
     found = _ERROR.match(lines[0])
     if found is None or found[1]:
         return found is not None

@@ -116,8 +116,8 @@ def query(
     :param options: the settings of Nix.
     :param paths: full store paths. Invalid ones are left out.
     :param recursive: include the closure.
-    :raises StoreError: Nix fails for another reason than an invalid path, or its output has no known
-        shape.
+    :raises StoreError: Nix fails for another reason than an invalid path, or its output has no
+        known shape.
     """
     found: dict[str, PathInfo] = {}
     for derivations in (False, True):

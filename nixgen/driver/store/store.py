@@ -1,8 +1,8 @@
 """The local Nix store: hashes, sizes, references and signatures of its paths.
 
-The database of the store is read directly, which is ten times faster than Nix. If it cannot be read,
-``nix path-info`` answers. The schema is version 10 of Nix's ``src/libstore/schema.sql``, the only one
-since Nix 2.0.
+The database of the store is read directly, which is ten times faster than Nix. If it cannot be
+read, ``nix path-info`` answers. The schema is version 10 of Nix's ``src/libstore/schema.sql``, the
+only one since Nix 2.0.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ class Store:
     def outputs(self, drvs: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Derivation → its output paths, built or not, in the order of the output names.
 
-        Derivations that the store does not have are left out. There are none if the database cannot be
-        read.
+        Derivations that the store does not have are left out. There are none if the database cannot
+        be read.
 
         :param drvs: store paths of derivations.
         """
@@ -138,8 +138,8 @@ class Store:
     def build_log(self, drv: str) -> bytes | None:
         """The log of a build; None if this store has not built the derivation, or keeps no logs.
 
-        A log is at ``drvs/<2 characters>/<the rest>`` below the folder of logs, by default compressed
-        with bzip2 (``src/libstore/local-fs-store.cc``).
+        A log is at ``drvs/<2 characters>/<the rest>`` below the folder of logs, by default
+        compressed with bzip2 (``src/libstore/local-fs-store.cc``).
 
         :param drv: the derivation.
         """

@@ -71,8 +71,8 @@ def fetch_tree(
     :param origin: the place that it is fetched from, for errors.
     :param runner: runs Nix.
     :param options: the settings of Nix.
-    :param cache: a folder that replaces Nix's cache of downloads. With an empty one, Nix asks the host
-        in any case.
+    :param cache: a folder that replaces Nix's cache of downloads. With an empty one, Nix asks the
+        host in any case.
     :param observe: gets the events of transfers. Messages are used for errors only.
     :raises LockError: the reference is wrong, such as its hash.
     :raises OutsideError: the tree cannot be fetched; git is missing; the store cannot be written.

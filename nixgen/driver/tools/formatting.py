@@ -140,10 +140,12 @@ class Report:
 
     @property
     def changed(self) -> tuple[Formatted, ...]:
+        """The files that were in another style."""
         return tuple(each for each in self.results if isinstance(each, Formatted) and each.changed)
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:
+        """The files that are not Nix, or cannot be read."""
         return tuple(each for each in self.results if isinstance(each, Rejected))
 
     def document(self) -> dict[str, Any]:
@@ -187,8 +189,8 @@ def format_files(files: Iterable[tuple[str, Path]], formatter: Formatter, *, wri
 
     :param files: the name that people know, and the path of each file.
     :param formatter: the formatter.
-    :param write: replace files that changed, each completely or not at all. Links stay, and the files
-        that they lead to are replaced.
+    :param write: replace files that changed, each completely or not at all. Links stay, and the
+        files that they lead to are replaced.
     :raises StoreError: a file cannot be written.
     """
 
