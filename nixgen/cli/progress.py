@@ -29,7 +29,6 @@ from nixgen.programs.observer import ignore
 
 if TYPE_CHECKING:
     from rich.live import Live
-    from rich.progress import Progress
 
 __all__ = [
     "build_progress",
@@ -220,8 +219,25 @@ def tracked(tracker: Tracker, *, quiet: bool, verbose: bool = False) -> Iterator
         with _log(tracker, verbose=verbose) as log:
             yield log
         return
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn(tracker.what),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", style="dim", markup=False),
+    )
     lock = threading.Lock()
-    with _bytes_bar(tracker.what) as progress:
+    with Progress(*columns, console=err(), transient=True) as progress:
         task = progress.add_task("", total=None)
 
         def live(event: Any) -> None:
@@ -233,30 +249,6 @@ def tracked(tracker: Tracker, *, quiet: bool, verbose: bool = False) -> Iterator
             _print_above(progress.console, lines)
 
         yield live
-
-
-@contextlib.contextmanager
-def _bytes_bar(what: str) -> Iterator[Progress]:
-    """A bar of bytes, with their rate and what remains."""
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", style="dim", markup=False),
-    )
-    with Progress(*columns, console=err(), transient=True) as progress:
-        yield progress
 
 
 def fetch_progress(what: str, *, quiet: bool) -> contextlib.AbstractContextManager[_Observe]:

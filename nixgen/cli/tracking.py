@@ -65,10 +65,10 @@ class Tracker(Protocol):
     :ivar doing: the item in work, or an empty string.
     """
 
-    what: str
-    done: int
-    total: int | None
-    doing: str
+    what: str = ""
+    done: int = 0
+    total: int | None = None
+    doing: str = ""
 
     def follow(self, event: Any) -> Iterable[Line]:
         """Take an event into account, and return the lines to print about it.
@@ -170,7 +170,7 @@ class _Evaluation:
         return f"evaluating {self._done}/{self._total}  {names}".rstrip()
 
 
-class PushTracker:
+class PushTracker(Tracker):
     """A push to a cache.
 
     :param beside_build: paths come in small batches while they are built, so no batch gets a line.
@@ -181,9 +181,6 @@ class PushTracker:
     def __init__(self, *, beside_build: bool = False) -> None:
         self._beside_build = beside_build
         self._published = self._expected = 0
-        self.done = 0
-        self.total: int | None = None
-        self.doing = ""
 
     def follow(self, event: Any) -> Iterator[Line]:
         match event:
@@ -308,7 +305,7 @@ class BuildTracker:
         return "; ".join(filter(None, (text, self.pushing.summary(), self.retrying)))
 
 
-class FetchTracker:
+class FetchTracker(Tracker):
     """Downloads.
 
     :param what: the input that is being fetched.
@@ -316,9 +313,6 @@ class FetchTracker:
 
     def __init__(self, what: str) -> None:
         self.what = f"fetching {what}"
-        self.done = 0
-        self.total: int | None = None
-        self.doing = ""
         self._received: dict[str, int] = {}
 
     def follow(self, event: Any) -> Iterator[Line]:
@@ -342,15 +336,10 @@ class FetchTracker:
         return f"{self.doing or self.what}, {human_size(self.done)}"
 
 
-class ImageTracker:
+class ImageTracker(Tracker):
     """Layers and images as they are written. Layers that are there already are not mentioned."""
 
     what = "layers"
-
-    def __init__(self) -> None:
-        self.done = 0
-        self.total: int | None = None
-        self.doing = ""
 
     def follow(self, event: Any) -> Iterator[Line]:
         match event:

@@ -10,13 +10,13 @@ from nixgen.cache.check.archives import ArchiveRead, ArchivesPlanned
 from nixgen.cache.push.events import NarRead, Planned, UpstreamSilent
 from nixgen.cli.console import human_size, note
 from nixgen.cli.progress import tracked
-from nixgen.cli.tracking import Line, store_name
+from nixgen.cli.tracking import Line, Tracker, store_name
 from nixgen.programs.observer import Observer
 
 __all__ = ["repair_progress", "upstream_notes", "verify_progress"]
 
 
-class _CheckTracker:
+class _CheckTracker(Tracker):
     """The archives that are read by a check, and those that a repair pushes anew in between.
 
     :param what: the work, in one word.
@@ -24,9 +24,6 @@ class _CheckTracker:
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self.done = 0
-        self.total: int | None = None
-        self.doing = ""
 
     def follow(self, event: Any) -> Iterator[Line]:
         match event:
