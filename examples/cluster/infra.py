@@ -27,7 +27,7 @@ agent = Service(
     ports=[Port(9100, name="metrics")],
     health=HttpCheck("/metrics", contains="load1"),
     user=User("agent"),
-    # closed but for where it keeps its last answer
+    # writable: the folder of its last answer, and nothing else
     hardening=Hardening(writable=["/var/spool/agent"]),
 )
 common = {

@@ -1,4 +1,4 @@
-"""The whole story: nginx in front of a Node service and redis, on two machines, in two images and in a cluster, with tests."""
+"""A web shop: nginx in front of a Node service and redis; two machines, two images, a cluster and a test."""
 
 from nixgen import (
     Application,

@@ -190,6 +190,10 @@ class Secret(Model):
         return str(self)
 
 
+textual_value = textual(Secret)
+"""Check of a value that may mention store paths, and no secret."""
+
+
 @model
 class ConfigFile(Model, Interpolated):
     """A text file in the store, made of data and references.
@@ -201,11 +205,9 @@ class ConfigFile(Model, Interpolated):
     """
 
     name: str = field(_STORE_NAME, kw_only=False)
-    content: str | Text = field(textual(Secret), kw_only=False)
+    content: str | Text = field(textual_value, kw_only=False)
     executable: bool = flag(default=False)
 
 
 #: The models that have a store path. There are no others.
 StoreReference = Package | Source | ConfigFile
-
-textual_value = textual(Secret)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from nixgen.models.checks import every, string
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import choice, field, model
-from nixgen.models.files import Secret, relative_inside
-from nixgen.models.text import Interpolated, Text, textual
+from nixgen.models.files import Secret, relative_inside, textual_value
+from nixgen.models.text import Interpolated, Text
 
 __all__ = [
     "NixModule",
@@ -71,7 +71,7 @@ def _value_faults(value: Any) -> Iterator[Fault]:
         case None | bool() | Property() | Interpolated():
             return
         case Text() | Secret() | str():
-            yield from _TEXT(value)
+            yield from textual_value(value)
         case int():
             if value not in _INTEGERS:
                 yield "", f"{value} is outside of Nix's integers, -2^63 to 2^63-1", None
@@ -88,9 +88,6 @@ def _value_faults(value: Any) -> Iterator[Fault]:
                     yield f"[{key!r}]{suffix}", message, hint
         case _:
             yield "", f"must be {_KINDS}, not {type(value).__name__}", None
-
-
-_TEXT = textual(Secret)
 
 
 def option_values(value: Any) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from nixgen.models.checks import Check
+from nixgen.models.checks import Check, string
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import field, model
 
@@ -106,7 +106,6 @@ def plain_text(value: Any) -> str | None:
 
 def textual(is_secret: Any) -> Check:
     """Make a check for a field that takes a str, a `Text` or a reference, and never a secret."""
-    from nixgen.models.checks import string
 
     def faults(part: Any) -> tuple[Fault, ...]:
         if isinstance(part, Interpolated):
