@@ -20,6 +20,7 @@ from typing import BinaryIO
 from attrs import field, frozen
 
 from nixgen.errors import StoreError
+from nixgen.files.write import write_atomically
 from nixgen.oci.write import tar
 from nixgen.oci.write.codec import CHUNK, Codec
 from nixgen.records.format import Format
@@ -146,9 +147,8 @@ class LayerCache:
         """
         try:
             self.blob("").mkdir(parents=True, exist_ok=True)
-            self._record(recipe).parent.mkdir(exist_ok=True)
             info = self._write_blob(recipe, pool, store)
-            _replace(self._record(recipe), _LAYER.text(info, indent=None).encode())
+            write_atomically(self._record(recipe), _LAYER.text(info, indent=None).encode())
         except OSError as error:
             raise StoreError(
                 f"cannot write a layer below {self.directory}: {error.strerror}",
@@ -298,9 +298,3 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:
         return None
-
-
-def _replace(path: Path, data: bytes) -> None:
-    new = path.with_name(f".new-{os.getpid()}-{path.name}")
-    new.write_bytes(data)
-    new.replace(path)

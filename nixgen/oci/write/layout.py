@@ -19,6 +19,7 @@ from typing import Any
 from attrs import frozen
 
 from nixgen.errors import StoreError
+from nixgen.files.write import write_atomically
 from nixgen.oci.plan.spec import ImageSpec
 from nixgen.oci.write.blob import LayerInfo
 
@@ -162,9 +163,7 @@ def _write(path: Path, data: bytes) -> bool:
             return False
     except FileNotFoundError:
         pass
-    new = path.with_name(f".new-{path.name}")
-    new.write_bytes(data)
-    new.replace(path)
+    write_atomically(path, data)
     return True
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from attrs import frozen
 
 from nixgen.errors import StoreError, WorkError
+from nixgen.files.write import write_atomically
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
 from nixgen.records.format import Format
@@ -101,7 +102,7 @@ def choose_acceleration(
     known = _ANSWER.find(file)
     if known is None or known.host != host:
         known = _Answer(host=host, kvm=_boots(runner))
-        _remember(file, _ANSWER.text(known))
+        write_atomically(file, _ANSWER.text(known).encode())
     return KVM if known.kvm else TCG
 
 
@@ -137,16 +138,3 @@ def _boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
-
-
-def _remember(file: Path, text: str) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        temporary.write_text(text)
-        temporary.replace(file)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {file}: {error.strerror}",
-            hint="free space, or give another state directory",
-        ) from error

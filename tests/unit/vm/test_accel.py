@@ -168,7 +168,7 @@ def test_an_answer_that_cannot_be_kept_is_told(host: Host) -> None:
     with pytest.raises(StoreError) as caught:
         host.choose(Probe(33))
     assert caught.value.message == f"cannot write {host.remembered}: File exists"
-    assert caught.value.hint == "free space, or give another state directory"
+    assert caught.value.hint == "a file is in the way where a folder should be; move it"
 
 
 def test_an_unknown_boot_is_remembered_too(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
