@@ -19,9 +19,10 @@ TEXT = "pa'ss-\U0001f511w\u00f6rd-\U0010fffeval&e"
 
 
 def found(value: str, text: bytes, *, shift: int = 0) -> bool:
-    """Whether the value is found in a text that begins ``shift`` bytes before the end of a window."""
-    before = bytes(WINDOW - shift) if shift else b""
-    return bool(Scanner.of({"it": value.encode()}).scan([before, text, bytes(WINDOW)]))
+    """Whether the value is found in a text, of which ``shift`` bytes lie before a window's end."""
+    data = bytes(WINDOW - shift) + text + bytes(WINDOW)
+    pieces = [data[at : at + WINDOW] for at in range(0, len(data), WINDOW)]
+    return bool(Scanner.of({"it": value.encode()}).scan(pieces))
 
 
 def octal(text: str) -> str:
