@@ -1,13 +1,13 @@
 /**
-  The values of some targets, instead of the targets.
+  Evaluates the documents of targets, without the targets.
 
   # Inputs
-  file: generated/default.nix.
-  arguments: JSON: what its function is given; `inputs` are paths.
-  attrs: JSON: attribute paths such as "kubernetes.shop", of things that have a `document`.
+  file, arguments: see ./tree.nix.
+  attrs: the targets, a list as JSON, such as [ "kubernetes.shop" ]. Each has an attribute `document`.
 
   # Output
-  The documents in that order. Each is evaluated to its end within the context that names its target, so that a trace does, too.
+  The documents, in the order of the targets. Each is evaluated completely within a context that names
+  its target, so a trace names the target.
 */
 {
   file,
@@ -15,20 +15,12 @@
   attrs,
 }:
 let
-  given = builtins.fromJSON arguments;
-  inputs = builtins.mapAttrs (_: path: /. + path) (given.inputs or { });
-  tree = import (/. + file) (given // { inherit inputs; });
-
+  inherit (import ./tree.nix { inherit file arguments; }) select;
   documentOf =
     attr:
     let
-      names = builtins.filter builtins.isString (builtins.split "\\." attr);
-      target = builtins.foldl' (
-        set: name: set.${name} or (throw "the generated tree has no target ${attr}")
-      ) tree names;
+      inherit (select attr) document;
     in
-    builtins.addErrorContext "while evaluating the target ${attr}" (
-      builtins.deepSeq target.document target.document
-    );
+    builtins.addErrorContext "while evaluating the target ${attr}" (builtins.deepSeq document document);
 in
 map documentOf (builtins.fromJSON attrs)

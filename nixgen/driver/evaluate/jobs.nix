@@ -1,12 +1,13 @@
 /**
-  Targets as nix-eval-jobs wants them: a flat set of derivations.
+  Targets in the form for nix-eval-jobs: a flat set of derivations.
 
   # Inputs
   file, arguments: see ./tree.nix.
   attrs: the targets, a list as JSON.
 
   # Output
-  { t0, t1, … }: the targets in their order. Names without dots mean the same in every version.
+  { t0, t1, … }: the targets, in their order. The names have no dots, because versions of nix-eval-jobs
+  treat dots differently.
 */
 {
   file,

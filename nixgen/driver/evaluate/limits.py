@@ -107,19 +107,10 @@ def available_memory(*, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/f
     :param cgroups: the mounted control groups. Those around this process may allow less than the
         computer has.
     """
-    free = [_meminfo(proc / "meminfo")]
-    free += _headroom(proc / "self/cgroup", cgroups)
-    return max(0, min(free))
-
-
-def _meminfo(file: Path) -> int:
-    try:
-        found = re.search(r"^MemAvailable:\s*(\d+) kB", file.read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    if found:
-        return int(found[1]) << 10
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    kilobytes = _number(proc / "meminfo", r"^MemAvailable:\s*(\d+) kB")
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    free = installed if kilobytes is None else kilobytes << 10
+    return max(0, min([free, *_headroom(proc / "self/cgroup", cgroups)]))
 
 
 def _headroom(membership: Path, mount: Path) -> list[int]:
@@ -128,7 +119,7 @@ def _headroom(membership: Path, mount: Path) -> list[int]:
         lines = membership.read_text().splitlines()
     except OSError:
         return []
-    found: list[int] = []
+    free: list[int] = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
@@ -142,23 +133,18 @@ def _headroom(membership: Path, mount: Path) -> list[int]:
         for folder in (group, *group.parents):
             if folder == top.parent:
                 break
-            limit, usage = _number(folder / names[0]), _number(folder / names[1])
+            limit, usage = (_number(folder / name, r"\A(\d+)$") for name in names[:2])
             if limit is not None and usage is not None:
                 # the kernel frees inactive file pages at once
-                found.append(limit - usage + _statistic(folder / "memory.stat", names[2]))
-    return found
+                inactive = _number(folder / "memory.stat", rf"^{names[2]} (\d+)$") or 0
+                free.append(limit - usage + inactive)
+    return free
 
 
-def _number(file: Path) -> int | None:
+def _number(file: Path, pattern: str) -> int | None:
+    """The number that a pattern finds in a file; None if there is none, as in "max", or no file."""
     try:
-        return int(file.read_text())
-    except (OSError, ValueError):  # no such file, or the word "max"
-        return None
-
-
-def _statistic(file: Path, name: str) -> int:
-    try:
-        found = re.search(rf"^{name} (\d+)$", file.read_text(), re.MULTILINE)
+        match = re.search(pattern, file.read_text(), re.MULTILINE)
     except OSError:
-        return 0
-    return int(found[1]) if found else 0
+        return None
+    return int(match[1]) if match else None

@@ -1,14 +1,14 @@
 /**
-  Evaluates targets one after the other, and tells of each when it begins and when it is done.
+  Evaluates targets one after the other, and reports the begin and the end of each.
 
   # Inputs
   file, arguments: see ./tree.nix.
   attrs: the targets, a list as JSON.
-  token: a word that nobody else knows, so that no trace of the user's can be taken for one of these.
+  token: a random word, so that no trace of the user looks like one of these.
 
   # Output
-  null. What there is to know is traced, a line each: `TOKEN tree`, when the tree itself is sound; `TOKEN begin ATTR`; `TOKEN done ATTR JSON` with
-  { drv, outputs: { NAME: path } }; the derivations are in the store then.
+  null. Each report is a trace: `TOKEN tree` after the tree itself is evaluated, `TOKEN begin ATTR`, and
+  `TOKEN done ATTR JSON` with { drv, outputs: { NAME: path } }, after the derivation is in the store.
 */
 {
   file,

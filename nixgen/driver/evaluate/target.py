@@ -29,11 +29,11 @@ class _Derivation:
 
 @frozen(kw_only=True)
 class Target:
-    """A derivation of the generated tree.
+    """A target of the generated tree, and its derivation.
 
-    :param attr: attribute path, such as ``machines.web``.
-    :param drv: store path of the derivation.
-    :param outputs: store path by output name.
+    :param attr: the attribute path, such as ``machines.web``.
+    :param drv: the store path of the derivation.
+    :param outputs: output name → store path.
     """
 
     attr: str

@@ -1,12 +1,14 @@
 /**
-  Targets of a generated tree by their names.
+  Selects targets of a generated tree by their names.
 
   # Inputs
-  file: the tree's default.nix, an absolute path as text.
-  arguments: what that function is given, as JSON, so that nothing of the caller's is ever parsed as Nix; in `inputs`, paths as text.
+  file: the absolute path of the tree's default.nix, as text.
+  arguments: the arguments of its function, as JSON. No value of the caller is parsed as Nix. The paths
+  in `inputs` are text.
 
   # Output
-  { tree, select }: what the function returns, and the derivation of an attribute path such as "machines.web".
+  { tree, select }: the result of the function, and a function that returns the derivation of an
+  attribute path such as "machines.web".
 */
 { file, arguments }:
 let
