@@ -317,7 +317,8 @@ class Bucket:
         """Remove objects, a thousand per request. An object that is missing is no error.
 
         :param names: of the objects.
-        :param guard: called right before each attempt, also a repeated one; it raises to prevent it.
+        :param guard: called right before each attempt, also a repeated one; it raises to prevent
+            it.
         :raises CacheError: also when only some objects could not be removed.
         """
 
@@ -489,8 +490,8 @@ def _client(location: CacheLocation, connections: int) -> S3Client:
             user_agent=f"nixgen/{__version__}",
             # `Pace` repeats requests: botocore's own way knows no Retry-After and no other thread.
             retries={"mode": "standard", "total_max_attempts": 1},
-            # Signing a body hashes it once more, 29 ms for 8 MiB. NARs are sent with a checksum that
-            # we have already, and narinfos are signed with our own key.
+            # Signing a body hashes it once more, 29 ms for 8 MiB. NARs are sent with a checksum
+            # that we have already, and narinfos are signed with our own key.
             s3={
                 "addressing_style": "path" if location.path_style else "auto",
                 "payload_signing_enabled": False,

@@ -18,8 +18,8 @@ def download(bucket: Bucket, name: str) -> Iterator[bytes]:
 
     :param bucket: where the object is.
     :param name: of the object.
-    :raises CacheError: the object is missing, is replaced while it is read, or the connection breaks
-        several times in a row without a byte in between.
+    :raises CacheError: the object is missing, is replaced while it is read, or the connection
+        breaks several times in a row without a byte in between.
     """
     offset = failures = 0
     tag: str | None = None

@@ -128,7 +128,8 @@ class Pace:
                     self._requests += 1
                     self._repeated += again
                     return
-            # Without a place: another answer may hold back for longer, or allow fewer, in the meantime.
+            # Without a place: another answer may hold back for longer, or allow fewer, in the
+            # meantime.
             self._sleep(held)
 
     def _leave(self) -> None:

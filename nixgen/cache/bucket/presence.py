@@ -19,7 +19,8 @@ _ASK_AT_MOST = 12
 """Up to this number of names, no listing is tried."""
 
 _PAGE_COST = 5
-"""HEAD requests that one page of a listing is worth: it takes five times as long at 12.5 times the price."""
+"""HEAD requests that one page of a listing is worth: S3 takes five times as long for it, and 12.5
+times the price."""
 
 _PAGE = 1000
 _SHARDS = 8

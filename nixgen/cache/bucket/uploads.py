@@ -38,7 +38,8 @@ def unfinished_uploads(bucket: Bucket) -> tuple[Unfinished, ...] | None:
     try:
         return tuple(_with_parts(bucket, found) for found in _pages(bucket))
     except CacheError:
-        # Other requests were answered before: only this one is refused, and few readers may send it.
+        # Other requests were answered before: only this one is refused, and few readers may send
+        # it.
         return None
 
 

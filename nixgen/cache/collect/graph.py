@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from nixgen.cache.bucket.inventory import Inventory, UnreadableNarinfo
+from nixgen.cache.format.names import object_digest
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.store.path import path_digest
 
@@ -137,7 +138,7 @@ class NarinfoGraph:
         return layers
 
     def _add_corrupt(self, name: str, broken: UnreadableNarinfo) -> None:
-        digest = name.removesuffix(".narinfo")
+        digest = object_digest(name)
         self.corrupt[digest] = broken
         self._link(digest, broken.references, broken.url)
 

@@ -107,7 +107,7 @@ def with_referrers(inventory: Inventory, names: Iterable[str]) -> tuple[Doomed, 
     :param names: of narinfos, also of some that cannot be read or are missing.
     """
     graph = NarinfoGraph(inventory)
-    doomed = graph.reaching(name.removesuffix(".narinfo") for name in names)
+    doomed = graph.reaching(map(object_digest, names))
     layers = graph.layers(doomed)
     # No store can hold a circle of references, but a damaged cache can: its paths go last, at once.
     circle = sorted(doomed.difference(*layers))
@@ -147,7 +147,7 @@ def nar_hash(name: str) -> str | None:
 
 
 def _files(digest: str) -> tuple[tuple[Kind, str], tuple[Kind, str]]:
-    return ("path", f"{digest}.narinfo"), ("listing", f"{digest}.ls")
+    return ("path", narinfo_name(digest)), ("listing", listing_name(digest))
 
 
 class _Planning:

@@ -98,7 +98,7 @@ class Sweep:
         paths = frozenset(digest for each in doomed for digest in each.paths)
         for digest in paths:
             published = self._graph.referrers(digest) - paths
-            holder = self._needs.get(digest) or (published and f"{min(published)}.narinfo")
+            holder = self._needs.get(digest) or (published and narinfo_name(min(published)))
             if holder:
                 raise CacheError(
                     f"{holder} relies on paths that are to be dropped",

@@ -18,7 +18,8 @@ from nixgen.errors import VerifyError
 __all__ = ["DECOMPRESSIONS", "decompressed"]
 
 DECOMPRESSIONS = ("bzip2", "gzip", "none", "xz", "zstd")
-"""The compressions that `decompressed` reads. Others of Nix, such as ``br`` and ``lz4``, are rare."""
+"""The compressions that `decompressed` reads. Others of Nix, such as ``br`` and ``lz4``, are
+rare."""
 
 _READ = 1 << 18
 

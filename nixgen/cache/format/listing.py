@@ -1,5 +1,5 @@
-"""The ``.ls`` file beside a narinfo. It lists the files of a NAR and their offsets, so that a client
-can read single files from a cache.
+"""The ``.ls`` file beside a narinfo. It lists the files of a NAR and their offsets, so that a
+client can read single files from a cache.
 
 Format: ``{"version": 1, "root": node}`` as Nix writes with ``write-nar-listing``
 (src/libstore/nar-accessor.cc). A node is a regular file (``size``, ``narOffset`` of its contents,

@@ -169,7 +169,8 @@ class _Writer:
             self._view, self._used = None, 0
 
     def _leaf(self, path: bytes, is_link: bool) -> tuple[int, int] | None:  # noqa: FBT001
-        """Collect a link or a small file. Of a large file, collect only the part before its contents.
+        """Collect a link or a small file. Of a large file, collect only the part before its
+        contents.
 
         :returns: descriptor and size of a large file, for `_large` to read.
         """

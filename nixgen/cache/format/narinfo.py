@@ -1,6 +1,7 @@
 """The ``.narinfo`` file, which describes one store path of a binary cache.
 
-Format: ``key: value`` lines as Nix's own ``NarInfo`` reads and writes them (src/libstore/nar-info.cc).
+Format: ``key: value`` lines as Nix's own ``NarInfo`` reads and writes them
+(src/libstore/nar-info.cc).
 """
 
 from __future__ import annotations
@@ -128,8 +129,9 @@ class NarInfo:
 
     @classmethod
     def parse(cls, text: str, *, source: str = "narinfo") -> NarInfo:
-        """Read a file as strictly as Nix does: every line is complete, no required field is missing,
-        and no field but ``Sig`` stands twice. Unknown fields are ignored, as the format demands.
+        """Read a file as strictly as Nix does: every line is complete, no required field is
+        missing, and no field but ``Sig`` stands twice. Unknown fields are ignored, as the format
+        demands.
 
         :param text: the file.
         :param source: its name in error messages, such as its URL.

@@ -28,7 +28,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -36,12 +35,10 @@ from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
 from nixgen.cache.format.names import content_type
 from nixgen.cache.keep.batch import SWEEP, SWEEP_FORMAT, SweepBatch, outlived
 from nixgen.cache.keep.documents import CacheFormat
+from nixgen.driver.store.store import PathInfo
 from nixgen.errors import CacheError
 from nixgen.programs.observer import ignore
 from nixgen.store.path import path_digest
-
-if TYPE_CHECKING:
-    from nixgen.driver.store.store import PathInfo
 
 __all__ = ["LEASES", "Lease", "LeaseRecord", "boot_clock", "holder", "leased", "leased_paths"]
 

@@ -45,8 +45,8 @@ class StoredNar:
     """A NAR that the cache holds durably.
 
     :param name: its name in the cache.
-    :param file_hash: of the compressed bytes. None when an interrupted push stored it and its hash is
-        not known.
+    :param file_hash: of the compressed bytes. None when an interrupted push stored it and its hash
+        is not known.
     :param file_size: compressed bytes.
     :param reused: whether the cache had it already, so that nothing was sent.
     """
@@ -67,7 +67,7 @@ def archive_name(info: PathInfo, codec: Codec) -> str:
 
 
 def _bound(size: int) -> int:
-    """The most memory that ``size`` bytes need while they are compressed; see `Codec.compressor`."""
+    """The most memory that compressing ``size`` bytes takes; see `Codec.compressor`."""
     return size + (size >> 7) + 1024
 
 
@@ -281,7 +281,7 @@ class NarStream:
         return future
 
     def _frames(self, info: PathInfo) -> Generator[bytes, None, None]:
-        """The compressed frames, in order. Each returned frame still holds its length of the budget."""
+        """The compressed frames, in order. Each still holds its length of the budget."""
         running: deque[_Running] = deque()
         taken: list[tuple[bytearray, int]] = []
         left = info.nar_size

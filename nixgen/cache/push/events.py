@@ -98,7 +98,8 @@ class CollectorAhead:
 
 @frozen(kw_only=True)
 class PushPaused:
-    """A push during a build failed. After the build it is tried again, and a second error is raised.
+    """A push during a build failed. After the build it is tried again, and a second error is
+    raised.
 
     :param reason: the error.
     """

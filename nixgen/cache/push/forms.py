@@ -1,12 +1,13 @@
-"""The forms that the value of a secret takes in files: as it is, escaped by a writer, or encoded.
+"""The forms of a secret's value in files: as it is, escaped by a writer, or encoded.
 
-Escapes are those of the formats that nixgen writes, and of what commonly stands inside them: JSON, YAML, systemd units, Nix,
-shell, percent-encoding (RFC 3986) and XML. They may be nested, such as shell in JSON in YAML: a backslash may be repeated. A
-form with escapes is a regular expression over bytes. It is slow, so it is tried only where its anchor occurs: a piece of the
-value that no writer changes.
+The escapes are those of the formats that nixgen writes, and of texts that are common inside them:
+JSON, YAML, systemd units, Nix, shell, percent-encoding (RFC 3986) and XML. They may be nested, such
+as shell in JSON in YAML, so a backslash may be repeated. A form with escapes is a regular
+expression over bytes. It is slow, so it is tried only where its anchor occurs: a piece of the value
+that no writer changes.
 
-Encodings have few letters, and what their writers put between them has a meaning for people only: the ends of lines, the
-colons of openssl. They are searched for in a copy of the bytes that lacks these (`alphabets`).
+Encodings use few letters. Writers put ends of lines or colons between them, which mean nothing to a
+reader. So encodings are searched for in a copy of the bytes without such characters (`alphabets`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class Alphabet(IntEnum):
 
 
 def alphabets(window: bytes) -> tuple[bytes, ...]:
-    """The window in each of the alphabets, at the place of its number."""
+    """Copies of a piece of a file, one for each `Alphabet`, in the order of their numbers.
+
+    :param window: Piece of a file.
+    """
     # JSON writes the end of a line as a backslash and a letter
     joined = window.replace(b"\\r", b"").replace(b"\\n", b"")
     return (
@@ -65,14 +69,17 @@ class Form:
     reach: int
 
     def is_in(self, window: bytes) -> bool:
-        """Whether the form occurs in these bytes, which are in its alphabet."""
+        """Whether the form occurs in a piece of a file.
+
+        :param window: Copy of the piece in the form's alphabet.
+        """
         if self.anchor not in window:
             return False
         return self.pattern is None or self.pattern.search(window) is not None
 
 
 LEAST_LINE = 16
-"""Bytes below which a line of a value is not searched for by itself."""
+"""Least bytes of a line of a value that is searched for by itself."""
 
 
 def forms(value: bytes) -> Iterator[Form]:
@@ -94,10 +101,12 @@ def forms(value: bytes) -> Iterator[Form]:
                 yield _escaped(line)
 
 
-# What a writer may put between two lines: an indentation, and the backslashes by which YAML continues a quoted line.
+# Writers may put an indentation between two lines, and YAML the backslashes that continue a quoted
+# line.
 _INDENT = rb"[ \t]{0,80}"
 _CONTINUED = rb"(?:\\+\n" + _INDENT + rb"\\*)?"
-# The percent sign may itself be escaped, by another round of percent-encoding or doubled for systemd.
+# The percent sign may itself be escaped: by another round of percent-encoding, or doubled for
+# systemd.
 _PERCENT = rb"%{1,4}(?:25)*"
 _NAMES = {"&": b"amp", "<": b"lt", ">": b"gt", '"': b"quot", "'": b"apos"}
 _QUOTES = "'\"\\"
@@ -107,7 +116,7 @@ _LONGEST_ESCAPE = 125
 
 
 def _escaped(value: bytes) -> Form:
-    """The value in plain text, with every character but letters and digits escaped in one of the known ways."""
+    """The value as text, in which every character but letters and digits may be escaped."""
     try:
         characters: Iterable[str] = value.decode()
         spell = _character
@@ -116,7 +125,8 @@ def _escaped(value: bytes) -> Form:
         spell = _byte
     pieces = []
     reach = 0
-    # A loop for each run of equal characters: loops in a row that take the same bytes would be tried in every combination.
+    # One loop for each run of equal characters: the regular expression would try all combinations
+    # of adjacent loops that match the same bytes.
     for kind, run in itertools.groupby(
         characters, lambda each: _QUOTES if each in _QUOTES else each
     ):
@@ -125,7 +135,8 @@ def _escaped(value: bytes) -> Form:
             pieces.append(kind.encode() * count)
             reach += count
         else:
-            # systemd, Nix, YAML and CSV double a character; what quotes and backslashes become depends on their neighbours
+            # systemd, Nix, YAML and CSV double a character; the escapes of quotes and backslashes
+            # depend on their neighbours
             most = _LONGEST_ESCAPE if kind == _QUOTES else 4
             ways = b"|".join(spell(each) for each in kind)
             pieces.append(b"(?:" + ways + b"){%d,%d}" % (count, most * count))
@@ -140,7 +151,7 @@ def _escaped(value: bytes) -> Form:
 
 
 def _character(character: str) -> bytes:
-    """A pattern of one character that a writer may escape."""
+    """A pattern for one character that a writer may escape."""
     code = ord(character)
     encoded = character.encode()
     literal = re.escape(encoded)
@@ -171,7 +182,7 @@ _NEWLINE = (
 )
 
 _WAYS = {
-    # an end of a line may be followed by an indentation, and YAML writes an empty line more where it folds
+    # an indentation may follow the end of a line, and YAML adds an empty line where it folds
     "\n": (_NEWLINE + rb"(?:\n)?" + _INDENT,),
     **{
         character: (re.escape(character.encode()), rb"\\+" + letter)
@@ -191,7 +202,7 @@ _WAYS = {
 
 
 def _byte(character: str) -> bytes:
-    """A pattern of one byte of a value that is no text."""
+    """A pattern for one byte of a value that is not UTF-8."""
     byte = ord(character)
     if byte < 0x80:
         return _character(character)
@@ -203,7 +214,7 @@ def _byte(character: str) -> bytes:
 
 
 def _wide(value: bytes) -> Iterator[Form]:
-    """UTF-16, in both orders of bytes."""
+    """The value in UTF-16, in both orders of bytes."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -213,20 +224,25 @@ def _wide(value: bytes) -> Iterator[Form]:
         yield Form(alphabet=Alphabet.EXACT, anchor=wide, reach=len(wide))
 
 
-# How much longer an encoded value is with ends of lines and indentations, at most: 80 for every 15 bytes.
+# Ends of lines and indentations make an encoded value longer by at most this factor: 80 for every
+# 15 bytes.
 _BROKEN = 8
 
 
 def _hexadecimal(value: bytes) -> Form:
-    """Two digits for a byte, whatever stands between bytes and lines."""
+    """The value in hexadecimal, with any separators between bytes and lines."""
     digits = value.hex().encode()
     return Form(alphabet=Alphabet.HEXADECIMAL, anchor=digits, reach=len(digits) * _BROKEN)
 
 
 def _base64(value: bytes, offset: int) -> Form:
-    """Base64 that begins ``offset`` bytes before the value, or three more; broken into lines or not."""
+    """The value in base64, also broken into lines.
+
+    :param offset: bytes before the value, modulo three.
+    """
     encoded = base64.b64encode(bytes(offset) + value).rstrip(b"=")
-    # three bytes are four letters; the first and the last of ours share letters with their neighbours
+    # three bytes are four letters, and the first and last letters also hold bits of neighbouring
+    # bytes
     shared = (0, 2, 3)[offset]
     whole = encoded[shared : len(encoded) - ((offset + len(value)) % 3 != 0)]
     return Form(alphabet=Alphabet.BASE64, anchor=whole, reach=len(whole) * _BROKEN)

@@ -1,9 +1,10 @@
-"""Finds the values of secrets in files that would be uploaded. Everybody can read a store path, and a
-cache keeps it.
+"""Finds the values of secrets in files that would be uploaded.
+
+Everybody can read a store path, and a cache keeps it.
 
 A value is searched for in all forms of `nixgen.cache.push.forms`: as it is, escaped, in base64, in
-hexadecimal and in UTF-16. It is not found in compressed or encrypted files. Values are never part of
-a representation, a message or a log.
+hexadecimal and in UTF-16. It is not found in compressed or encrypted files. Values are never part
+of a representation, a message or a log.
 """
 
 from __future__ import annotations

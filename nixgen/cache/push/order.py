@@ -1,4 +1,4 @@
-"""The order of publication: a narinfo comes after its NAR and after the narinfos of its references."""
+"""The order of publication: a narinfo comes after its NAR and the narinfos of its references."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ __all__ = ["PublishOrder"]
 class PublishOrder:
     """The paths that are not published yet, and what each one waits for. Thread-safe.
 
-    :param missing: the paths to publish. Other paths are in the cache already, so none waits for them.
+    :param missing: the paths to publish. Other paths are in the cache already, and none waits for
+        them.
     """
 
     def __init__(self, missing: Sequence[PathInfo]) -> None:

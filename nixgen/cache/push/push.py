@@ -105,8 +105,8 @@ def push(
 ) -> PushReport:
     """Make store paths, with their closures, substitutable from a cache.
 
-    When a push is interrupted at any point, the cache stays consistent, and the next push sends only
-    what was not durable. Memory stays below `UploadSettings.memory`, and what Python and its
+    When a push is interrupted at any point, the cache stays consistent, and the next push sends
+    only what was not durable. Memory stays below `UploadSettings.memory`, and what Python and its
     libraries take, whatever the size of the closure.
 
     :param paths: full store paths.

@@ -32,7 +32,8 @@ Push: TypeAlias = Callable[[Sequence[str], Observer, Root | None], PushReport]
 """Pushes the closures of store paths, with an observer, and records the root; see `push`."""
 
 _NICE = 10
-"""The nice value of the thread, so that builders come first (on Linux setpriority(2) is per thread)."""
+"""The nice value of the thread; builders come first. Linux has one for each thread
+(setpriority(2))."""
 
 _END_SECONDS = 10.0
 

@@ -77,8 +77,8 @@ def upload(
 ) -> Uploaded:
     """Store the NAR of every path, and publish its narinfo.
 
-    A path that is corrupt or unreadable is left out, with all paths that refer to it. The others are
-    pushed, and then the error names it. Any other error ends the upload. At every moment, each
+    A path that is corrupt or unreadable is left out, with all paths that refer to it. The others
+    are pushed, and then the error names it. Any other error ends the upload. At every moment, each
     visible narinfo has its NAR and the narinfos of its references.
 
     :param missing: references before their referrers; references outside it must be in the cache.
@@ -87,7 +87,8 @@ def upload(
     :param keys: every one signs.
     :param settings: how to upload.
     :param observe: receives the events.
-    :param before_publishing: called before each narinfo is written; an error from it ends the upload.
+    :param before_publishing: called before each narinfo is written; an error from it ends the
+        upload.
     :raises VerifyError: the bytes of a path are not what the store's database says.
     :raises StoreError: a path cannot be read.
     :raises CacheError: S3 refuses or does not answer.
@@ -265,7 +266,8 @@ class _Upload:
     def _put_companions(self, info: PathInfo) -> None:
         """Write the listing and the build log of a path.
 
-        They come before its narinfo: later pushes skip a path that has one, and would never add them.
+        They come before its narinfo: later pushes skip a path that has one, and would never add
+        them.
         """
         if self._settings.listings:
             name = listing_name(info.path)

@@ -92,7 +92,7 @@ def _signed(info: PathInfo, upstreams: Sequence[Upstream]) -> bool:
 
 
 class UpstreamCaches:
-    """Several binary caches, which are asked for paths. One that does not answer is not asked again.
+    """Several binary caches that are asked for paths. A cache without an answer is not asked again.
 
     :param urls: of the caches.
     :param observe: receives `UpstreamSilent`.

@@ -1,7 +1,7 @@
 """Finds which targets of a project a cache lacks, and splits that work into shards.
 
-The unit of work is a target in an environment on a system. Its shard follows from a hash of its name,
-so that adding or removing other targets never moves it to another shard.
+The unit of work is a target in an environment on a system. Its shard follows from a hash of its
+name, so that adding or removing other targets never moves it to another shard.
 """
 
 from __future__ import annotations

@@ -136,7 +136,10 @@ def _answer(bucket: Bucket, request: _Request, start: _StartResponse) -> Iterabl
 
 
 class _Body:
-    """A download as the body of an answer. The server closes it, also when the client leaves early."""
+    """A download as the body of an answer.
+
+    The server closes it, also when the client leaves early.
+    """
 
     def __init__(self, location: CacheLocation, name: str, download: Download) -> None:
         self._location = location

@@ -1,7 +1,7 @@
 """A channel beside the cache: the Nix files of a project, whose targets evaluate to pushed paths.
 
-Users get it with ``nix-channel`` or as a flake. The tarball depends only on its files' names, contents
-and executable bits, so the same project gives the same bytes.
+Users get it with ``nix-channel`` or as a flake. The tarball depends only on its files' names,
+contents and executable bits, so the same project gives the same bytes.
 """
 
 from __future__ import annotations
@@ -195,8 +195,8 @@ def publish(
 ) -> tuple[str, ...]:
     """Make a channel visible. Its paths must be in the cache already.
 
-    The tarballs are written first, so that a client which finds the new entry or page finds them, too.
-    An object with the same bytes is not written again.
+    The tarballs are written first, so that a client which finds the new entry or page finds them,
+    too. An object with the same bytes is not written again.
 
     :param bucket: the cache.
     :param name: of the channel.
@@ -229,7 +229,9 @@ def _store(bucket: Bucket, name: str, body: bytes, content_type: str) -> bool:
 
 
 def _register(bucket: Bucket, name: str, flake: str) -> bool:
-    """Add the channel to the registry. The write is conditional: others may add theirs meanwhile."""
+    """Add the channel to the registry. The write is conditional: others may add theirs
+    meanwhile.
+    """
     for _ in range(_ATTEMPTS):
         found = bucket.read_tagged(REGISTRY)
         old, tag = found or (None, None)

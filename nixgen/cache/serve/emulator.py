@@ -1,9 +1,9 @@
 """The process of the S3 emulator: ``python -m nixgen.cache.serve.emulator PORT [DIR]``.
 
 Only `nixgen.cache.serve.embedded` starts it. It serves moto's S3 on loopback, on a free port when
-PORT is 0, and prints the port. It ends when its standard input closes, so that it cannot outlive its
-owner. moto keeps objects in memory (those beyond 16 MiB in unnamed temporary files). With DIR every
-object is also written to ``DIR/<bucket>/<key>``, and read at the next start.
+PORT is 0, and prints the port. It ends when its standard input closes, so that it cannot outlive
+its owner. moto keeps objects in memory (those beyond 16 MiB in unnamed temporary files). With DIR
+every object is also written to ``DIR/<bucket>/<key>``, and read at the next start.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 _THREADS = 16
 _CONNECTIONS = 500
-# Most bytes of an answer that wait for a slow client; waitress writes more than a megabyte to a file.
+# Most bytes that wait for a slow client; waitress writes more than a megabyte to a file.
 _BUFFERED = 1 << 20
 _STOP_SECONDS = 0.5
 
@@ -44,6 +44,11 @@ _STOP_SECONDS = 0.5
 class CacheServer:
     """A running server; `serve` makes one.
 
+    :param location: the cache.
+    :param host: the address to listen on.
+    :param port: 0 takes a free one.
+    :param public_keys: ``name:base64``; the page at ``/`` shows them.
+    :param log: called with one line for each request, from any thread.
     :ivar url: its URL on this computer, for ``--substituters`` and ``--from``.
     :ivar public: whether other computers can reach it.
     :ivar port: the port that it listens on.
@@ -157,8 +162,8 @@ def serve_until_interrupted(
     :param announce: called with lines for people.
     :param public_keys: ``name:base64``, to show to users.
     :param verbose: announce every request, too.
-    :raises UsageError: both or neither of ``cache`` and ``embedded`` are given, or the address is not
-        valid.
+    :raises UsageError: both or neither of ``cache`` and ``embedded`` are given, or the address is
+        not valid.
     :raises CacheError: a port is taken, the emulator does not start, or the bucket cannot be read.
     """
     if (cache is None) == (embedded is None):
