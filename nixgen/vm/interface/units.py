@@ -97,15 +97,28 @@ class Units(Commands):
                 self._give_up(unit, None, f"is {state}, not {require_state}")
 
     def start_job(self, jobname: str, user: str | None = None) -> tuple[int, str]:
-        """Run ``systemctl start``; parameters and result as for `systemctl`."""
+        """Run ``systemctl start``.
+
+        :param jobname: name of the unit.
+        :param user: whose unit; None means the system's.
+        :returns: exit status and output.
+        """
         return self.systemctl(f"start {jobname}", user)
 
     def stop_job(self, jobname: str, user: str | None = None) -> tuple[int, str]:
-        """Run ``systemctl stop``; parameters and result as for `systemctl`."""
+        """Run ``systemctl stop``.
+
+        :param jobname: name of the unit.
+        :param user: whose unit; None means the system's.
+        :returns: exit status and output.
+        """
         return self.systemctl(f"stop {jobname}", user)
 
     def wait_for_job(self, jobname: str) -> None:
-        """Wait until a unit is active; see `wait_for_unit`."""
+        """Wait until a unit is active; see `wait_for_unit`.
+
+        :param jobname: name of the unit.
+        """
         self.wait_for_unit(jobname)
 
     def wait_for_file(self, filename: str, timeout: float = 900) -> None:

@@ -18,7 +18,7 @@ from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.archive import archive_name
 from nixgen.cache.push.events import CacheEvent, NarRead, NarStored, Published
 from nixgen.cache.push.settings import UploadSettings
-from nixgen.cache.push.upload import Uploaded, upload
+from nixgen.cache.push.upload import Uploaded, _Upload, upload
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import CacheError, StoreError, VerifyError
 
@@ -259,6 +259,27 @@ def test_a_lease_that_is_lost_ends_the_upload_before_anything_is_published(
     asked.clear()
     run("library", "large", "app", before_publishing=lambda: asked.append(None))
     assert len(asked) == 3
+
+
+def test_a_step_that_cannot_begin_any_more_is_no_error(
+    shared: LocalStore, memory: MemoryBucket
+) -> None:
+    """Another error has shut the pools down already, and is the one to be raised."""
+    infos = shared.store.info([shared.paths["library"]])
+    ending = _Upload(
+        missing=infos,
+        store=shared.store,
+        bucket=memory.bucket,
+        keys=[KEY],
+        settings=UploadSettings(readers=1),
+        observe=lambda _: None,
+        before_publishing=lambda: None,
+    )
+    for pool in (ending._readers, ending._compress, ending._send):
+        pool.shutdown()
+    ending._spawn(ending._readers, lambda _: None, infos[0])
+    assert ending._quiet.is_set()
+    assert ending._fatal is None
 
 
 def test_an_observer_that_fails_ends_the_upload(run: Upload) -> None:
