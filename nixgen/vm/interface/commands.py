@@ -31,51 +31,41 @@ class Guest(Protocol):
     @property
     def running(self) -> bool:
         """Whether its process runs."""
-        ...
 
     @property
     def connected(self) -> bool:
         """Whether its shell has answered since the boot."""
-        ...
 
     @property
     def pid(self) -> int | None:
         """The process id; None when it is off."""
-        ...
 
     @property
     def shell(self) -> Shell:
         """The root shell."""
-        ...
 
     @property
     def monitor(self) -> Qmp:
         """QEMU's monitor."""
-        ...
 
     @property
     def console(self) -> Console:
         """The serial console."""
-        ...
 
     def console_tail(self) -> tuple[str, ...]:
         """The last lines of the console."""
-        ...
 
     def start(self, *, allow_reboot: bool = False) -> None:
         """Start it, without waiting for the boot.
 
         :param allow_reboot: False makes a reboot end it.
         """
-        ...
 
     def connect(self) -> None:
         """Wait for the root shell."""
-        ...
 
     def disconnect(self) -> None:
         """Wait for a new greeting before the next command."""
-        ...
 
     def wait_exit(self, timeout: float | None) -> bool:
         """Wait for the end of its process.
@@ -83,11 +73,9 @@ class Guest(Protocol):
         :param timeout: seconds; None waits without limit.
         :returns: False when it still runs.
         """
-        ...
 
     def power_off(self) -> None:
         """End its process at once."""
-        ...
 
 
 def retry(fn: Callable[[bool], bool], timeout_seconds: float = 900) -> None:
