@@ -38,6 +38,8 @@ Read: TypeAlias = Callable[[Any, Place, "Faults"], Any]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_+-]*")
 _EXCERPT = 60
+#: The most faults in the message of `parse_as`.
+_FIRST = 3
 
 
 class _Wrong:
@@ -94,12 +96,14 @@ def parse_as(kind: Any, text: str | bytes) -> Any:
 
     :param kind: one of the types above.
     :param text: the JSON.
-    :raises ValueError: it is not JSON, or not of that type; the message names each fault.
+    :raises ValueError: it is not JSON, or not of that type; the message names the first faults.
     """
     faults = Faults(ignore_unknown=True)
     value = value_of(kind, parse_json(text), faults)
     if faults.found:
-        raise ValueError("; ".join(f"{place}: {message}" for place, message in faults.found))
+        lines = [f"{place}: {message}" for place, message in faults.found[:_FIRST]]
+        more = len(faults.found) - len(lines)
+        raise ValueError("; ".join([*lines, *([f"and {more} more faults"] if more else [])]))
     return value
 
 

@@ -59,13 +59,13 @@ class EvaluationCache:
         :param keys: target → its key; None is never remembered.
         """
         lines = self._read()
-        found: dict[str, Target] = {}
+        targets: dict[str, Target] = {}
         for attr, key in keys.items():
             line = lines.get(_head(key, attr)) if key else None
             target = _parsed(attr, line) if line else None
             if target and _usable(target):
-                found[attr] = target
-        return found
+                targets[attr] = target
+        return targets
 
     def seconds(self) -> Mapping[str, float]:
         """Target → seconds of its last evaluation, under any key."""
@@ -154,15 +154,15 @@ def _head(key: str, attr: str) -> bytes:
 
 def _lines(content: bytes) -> dict[bytes, bytes]:
     """Key and target → the rest of the line, the oldest first."""
-    found: dict[bytes, bytes] = {}
+    lines: dict[bytes, bytes] = {}
     for line in content.split(b"\n"):
         key, _, rest = line.partition(b" ")
         attr, _, body = rest.partition(b" ")
         if body:
             head = b"%s %s" % (key, attr)
-            found.pop(head, None)
-            found[head] = body
-    return found
+            lines.pop(head, None)
+            lines[head] = body
+    return lines
 
 
 def _parsed(attr: str, line: bytes) -> Target | None:

@@ -119,7 +119,7 @@ def query(
     :raises StoreError: Nix fails for another reason than an invalid path, or its output has no
         known shape.
     """
-    found: dict[str, PathInfo] = {}
+    infos: dict[str, PathInfo] = {}
     for derivations in (False, True):
         chosen = tuple(path for path in paths if path.endswith(".drv") == derivations)
         while chosen:
@@ -127,14 +127,14 @@ def query(
                 nix.path_info(options, chosen, recursive=recursive, derivations=derivations)
             )
             if done.ok:
-                found |= _parsed(done.stdout)
+                infos |= _parsed(done.stdout)
                 break
             errors = nix.strip_noise(done.stderr_tail())
             invalid = set(_INVALID.findall("\n".join(errors)))
             if not invalid.intersection(chosen):
                 raise StoreError("nix path-info failed", hint="run: nixgen doctor", details=errors)
             chosen = tuple(path for path in chosen if path not in invalid)
-    return found
+    return infos
 
 
 def _parsed(document: bytes) -> dict[str, PathInfo]:

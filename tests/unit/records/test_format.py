@@ -18,7 +18,7 @@ from nixgen.errors import InputError
 from nixgen.records.document import document, parse_object, to_text
 from nixgen.records.format import Format
 from nixgen.records.rules import ABSENT, Text, at_least, between, matching, named
-from nixgen.records.structure import Faults, place_text, value_of
+from nixgen.records.structure import Faults, parse_as, place_text, value_of
 
 
 class Colour(Enum):
@@ -242,3 +242,22 @@ def test_a_type_that_no_document_can_hold_is_a_type_error() -> None:
 def test_places_are_json_paths() -> None:
     assert place_text(None) == "$"
     assert place_text((((None, "a b"), 0), "c")) == '$["a b"][0].c'
+
+
+def test_json_of_another_program_may_have_more_members() -> None:
+    part = parse_as(Part, b'{"partName": "a", "size": 2, "colour": "red"}')
+    assert part == Part(part_name="a", size=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[", "Expecting value"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[1]", r"^\$\[0\]: expected an object, found 1$"),
+        ("[1, 2, 3, 4, 5]", r"^\$\[0\]: .*; \$\[1\]: .*; \$\[2\]: .*; and 2 more faults$"),
+    ],
+)
+def test_json_of_another_program_is_checked(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_as(tuple[Part, ...], text)
