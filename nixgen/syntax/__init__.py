@@ -10,72 +10,9 @@ nixgen writes Nix.
 }
 """
 
-from nixgen.errors import UnprintableError
-from nixgen.syntax.files import GeneratedFile, NixFile, PlainFile
-from nixgen.syntax.literal import quote
-from nixgen.syntax.nodes import (
-    AttrSet,
-    BinaryOp,
-    Bool,
-    Call,
-    Commented,
-    Constant,
-    Expr,
-    Float,
-    Formal,
-    Function,
-    HasAttr,
-    If,
-    Inherit,
-    Int,
-    Interpolation,
-    Lambda,
-    Let,
-    List,
-    Mark,
-    Not,
-    Null,
-    Path,
-    Select,
-    Str,
-    Var,
-)
-from nixgen.syntax.page import Span
-from nixgen.syntax.printer import Printed, print_expr, print_file
-
-__all__ = [
-    "AttrSet",
-    "BinaryOp",
-    "Bool",
-    "Call",
-    "Commented",
-    "Constant",
-    "Expr",
-    "Float",
-    "Formal",
-    "Function",
-    "GeneratedFile",
-    "HasAttr",
-    "If",
-    "Inherit",
-    "Int",
-    "Interpolation",
-    "Lambda",
-    "Let",
-    "List",
-    "Mark",
-    "NixFile",
-    "Not",
-    "Null",
-    "Path",
-    "PlainFile",
-    "Printed",
-    "Select",
-    "Span",
-    "Str",
-    "UnprintableError",
-    "Var",
-    "print_expr",
-    "print_file",
-    "quote",
-]
+from nixgen.errors import UnprintableError as UnprintableError
+from nixgen.syntax.files import *
+from nixgen.syntax.literal import *
+from nixgen.syntax.nodes import *
+from nixgen.syntax.page import Span as Span
+from nixgen.syntax.printer import *

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Final
 
 from nixgen.syntax import nodes as n
+from nixgen.syntax.bindings import Bindings
 from nixgen.syntax.text import (
     INT_MIN,
     attr_name,
@@ -296,7 +297,7 @@ def _attr_set(node: n.AttrSet, marks: Marks, lines: Lines) -> str:
     return f"{start} {_bindings(node.bindings, marks)} }}"
 
 
-def _is_plain(bindings: n.Bindings) -> bool:
+def _is_plain(bindings: Bindings) -> bool:
     """Decide if a set is easy to read on one line: it has one binding, whose value is no set and no
     list.
     """
@@ -308,7 +309,7 @@ def _is_plain(bindings: n.Bindings) -> bool:
     return type(value) in ATOMS or (isinstance(value, n.Str) and not fits_indented(value.value))
 
 
-def _bindings(bindings: n.Bindings, marks: Marks) -> str:
+def _bindings(bindings: Bindings, marks: Marks) -> str:
     texts = [f"{' '.join(inherit_words(inherit, marks))};" for inherit in bindings.inherits]
     texts += [f"{key} = {compact(value, marks)};" for key, value in bindings.pairs]
     return " ".join(texts)

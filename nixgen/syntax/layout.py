@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from nixgen.syntax import nodes as n
+from nixgen.syntax.bindings import Bindings
 from nixgen.syntax.inline import (
     ATOMS,
     CALL,
@@ -246,7 +247,7 @@ def _spread(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> None
     page.lines.append(f"{pad}}}{tail}")
 
 
-def _bindings(page: Page, bindings: n.Bindings, pad: str) -> None:
+def _bindings(page: Page, bindings: Bindings, pad: str) -> None:
     for inherit in bindings.inherits:
         _inherit(page, inherit, pad)
     for key, value in bindings.pairs:
@@ -279,7 +280,7 @@ def _wide_binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
     page.spans.extend((begin, len(page.lines), origin) for origin in origins)
 
 
-def _paragraphs(page: Page, bindings: n.Bindings) -> None:
+def _paragraphs(page: Page, bindings: Bindings) -> None:
     """Lay out the bindings of the outermost set of a file, with blank lines after ``inherit`` and
     around bindings of several lines.
     """

@@ -32,7 +32,6 @@ from nixgen.syntax.text import (
 __all__ = [
     "AttrSet",
     "BinaryOp",
-    "Bindings",
     "Bool",
     "Call",
     "Commented",

@@ -9,6 +9,7 @@ import pytest
 
 from nixgen import syntax as nix
 from nixgen.errors import InputError
+from nixgen.syntax import files, literal, nodes, printer
 
 
 class Level(enum.StrEnum):
@@ -131,6 +132,8 @@ def test_nodes_are_values():
     assert nix.Interpolation(("a", "", nix.Str("b"))) == nix.Interpolation(("ab",))
 
 
-def test_the_public_names_are_sorted():
-    assert list(nix.__all__) == sorted(nix.__all__)
-    assert all(hasattr(nix, name) for name in nix.__all__)
+@pytest.mark.parametrize("module", [files, literal, nodes, printer])
+def test_the_package_has_the_public_names_of_its_modules(module):
+    assert {name: getattr(nix, name, None) for name in module.__all__} == {
+        name: getattr(module, name) for name in module.__all__
+    }
