@@ -28,7 +28,7 @@ __all__ = [
     "write_lock",
 ]
 
-_UPDATE = "run `nixgen inputs update debian` to write it anew"
+_UPDATE = "run `nixgen inputs update debian` to write it again"
 # https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~:%-]*(/[A-Za-z0-9+_~:%-][A-Za-z0-9+._~:%-]*)*\.deb")

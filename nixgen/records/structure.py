@@ -226,9 +226,12 @@ def _ruled(inner: Read, rules: list[Rule]) -> Read:
 
 def _union(kinds: tuple[Any, ...]) -> Read:
     """A reader of the first alternative that fits, or else of the last, whose faults count."""
-    readers = [_reader(kind) for kind in sorted(kinds, key=lambda kind: kind is not type(None))]
+    nullable = type(None) in kinds
+    readers = [_reader(kind) for kind in kinds if kind is not type(None)]
 
     def read(value: Any, place: Place, faults: Faults) -> Any:
+        if nullable and value is None:
+            return None
         for reader in readers[:-1]:
             made = reader(value, place, Faults(ignore_unknown=faults.ignore_unknown))
             if made is not WRONG:

@@ -47,7 +47,7 @@ _FORMAT = Format(
     schema="nixgen/capabilities/1",
     shape=Capabilities,
     error=StoreError,
-    hint="delete it; nixgen writes it anew",
+    hint="delete it; nixgen writes it again",
 )
 
 

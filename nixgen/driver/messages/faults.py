@@ -108,7 +108,7 @@ def fetch_fault(name: str, lines: Iterable[str]) -> OutsideError | None:
     if _MISMATCH.search(text):
         return MirrorError(
             f"{name}{mirror} is not the file that was locked",
-            hint="try another mirror (NIXGEN_DEBIAN_MIRROR), or lock anew with:"
+            hint="try another mirror (NIXGEN_DEBIAN_MIRROR), or lock again with:"
             " nixgen inputs update debian",
         )
     if _UNREACHABLE.search(text):
@@ -141,7 +141,7 @@ def input_fault(lines: Iterable[str]) -> LockError | OutsideError | None:
         return LockError(
             f"the input {name} is not what {_INPUTS} pins",
             where=_INPUTS,
-            hint=f"if {origin} is to be trusted, pin what it has now: {update}",
+            hint=f"if you trust {origin}, pin its present content: {update}",
             details=[
                 f"{word:<9}{Hash.parse(found[1]).sri}" for word, found in hashes.items() if found
             ],
