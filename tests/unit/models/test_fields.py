@@ -48,3 +48,14 @@ def test_generators_and_tuples_are_lists() -> None:
     service = Service("s", command=("/bin/true", "x"), ports=ports)
     assert [port.number for port in service.ports] == [1, 2]
     assert service.command == ("/bin/true", "x")
+
+
+@pytest.mark.parametrize("field", ["command", "ports", "environment", "description", "hardening"])
+def test_none_is_refused_by_a_field_whose_default_is_another_value(field: str) -> None:
+    assert problem(**{field: None}).path == f"machines.m.services.s.{field}"
+
+
+@pytest.mark.parametrize("field", ["health", "user", "working_directory"])
+def test_none_is_accepted_by_a_field_whose_default_is_none(field: str) -> None:
+    service = Service("s", command=["/bin/true"], **{field: None})
+    require_valid(Project("p", machines=[Machine("m", services=[service])]))
