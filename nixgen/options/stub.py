@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,8 @@ from nixgen.errors import LockError
 from nixgen.options.grammar import parse
 from nixgen.options.tree import ITEM, Node, is_placeholder, show
 from nixgen.options.types import Type
+from nixgen.records.format import Format
+from nixgen.records.rules import named
 
 __all__ = ["SCHEMA", "Declaration", "Provenance", "Stub"]
 
@@ -117,13 +120,13 @@ class Stub:
     :param removed: Reason of each removal, by the printed path.
     """
 
-    provenance: Provenance
+    provenance: Provenance = attrs.field(metadata=named("source"))
     count: int
     types: Mapping[str, str] = attrs.field(repr=False)
-    tree: Mapping[str, Any] = attrs.field(repr=False)
-    read_only: frozenset[str] = attrs.field(repr=False)
+    read_only: tuple[str, ...] = attrs.field(repr=False)
     renamed: Mapping[str, str] = attrs.field(repr=False)
     removed: Mapping[str, str] = attrs.field(repr=False)
+    tree: Mapping[str, Any] = attrs.field(repr=False, metadata=named("options"))
 
     @classmethod
     def of(cls, declarations: Iterable[Declaration], provenance: Provenance) -> Stub:
@@ -146,11 +149,13 @@ class Stub:
         return cls(
             provenance=provenance,
             count=count,
-            types={str(number): words for words, number in numbers.items()},
+            types={
+                str(number): words for words, number in sorted(numbers.items(), key=itemgetter(1))
+            },
             tree=_folded(tree),
-            read_only=frozenset(show(item.path) for item in known if item.read_only),
-            renamed={show(item.path): item.renamed for item in known if item.renamed is not None},
-            removed={show(item.path): item.removed for item in known if item.removed is not None},
+            read_only=tuple(sorted({show(item.path) for item in known if item.read_only})),
+            renamed=_by_path((item.path, item.renamed) for item in known),
+            removed=_by_path((item.path, item.removed) for item in known),
         )
 
     @classmethod
@@ -160,51 +165,23 @@ class Stub:
         :param path: Path of the file.
         :raises LockError: The file is not JSON, or has another schema.
         """
-        try:
-            with paused_collector():
-                document = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except (ValueError, OSError) as error:
-            raise _unreadable(path, f"cannot be read: {error}") from error
-        schema = document.get("schema") if isinstance(document, dict) else None
-        if schema != SCHEMA:
-            raise _unreadable(path, f"has the schema {schema!r}; this nixgen reads {SCHEMA!r}")
-        for name in ("source", "types", "renamed", "removed", "options"):
-            if not isinstance(document.get(name), dict):
-                raise _unreadable(path, f"has no object {name}")
-        try:
-            return cls(
-                provenance=Provenance(**document["source"]),
-                count=document["count"],
-                types=document["types"],
-                tree=document["options"],
-                read_only=frozenset(document["readOnly"]),
-                renamed=document["renamed"],
-                removed=document["removed"],
-            )
-        except (KeyError, TypeError) as error:
-            raise _unreadable(path, f"is incomplete: {error}") from error
+        with paused_collector():
+            return FORMAT.parse(FORMAT.bytes_of(path), source=path.name)
 
     def text(self) -> str:
         """The text of the document: sorted, in lines short enough for a diff."""
-        source = attrs.asdict(
-            self.provenance, filter=lambda _, value: value not in (None, {}, True), recurse=False
-        )
-        document = {
-            "schema": SCHEMA,
-            "source": {
-                name: dict(value) if isinstance(value, Mapping) else value
-                for name, value in source.items()
-            },
-            "count": self.count,
-            "types": {number: self.types[number] for number in sorted(self.types, key=int)},
-            "readOnly": sorted(self.read_only),
-            "renamed": dict(sorted(self.renamed.items())),
-            "removed": dict(sorted(self.removed.items())),
-            "options": self.tree,
+        document = FORMAT.document(self)
+        source = document["source"].items()
+        document["source"] = {
+            name: value for name, value in source if value not in (None, {}, True)
         }
         return "\n".join(_lines(document, "")) + "\n"
+
+    @cached_property
+    def read_only_paths(self) -> frozenset[str]:
+        return frozenset(self.read_only)
 
     @cached_property
     def root(self) -> Node:
@@ -219,7 +196,7 @@ class Stub:
         try:
             return self.types[str(number)]
         except KeyError:
-            raise _unreadable(Path(_NAME), f"has no type {number}") from None
+            raise _unreadable(f"has no type {number}") from None
 
     def options(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Yield the path of each option that was not removed, with the description of its type. The
@@ -258,7 +235,7 @@ class _Place:
 
     @property
     def read_only(self) -> bool:
-        return show(self._path) in self._stub.read_only
+        return show(self._path) in self._stub.read_only_paths
 
     @property
     def removed(self) -> str | None:
@@ -293,16 +270,25 @@ class _Place:
             return None
         path = (*self._path, name)
         if not isinstance(content, (int, dict)):
-            raise _unreadable(Path(_NAME), f"has neither a type nor a set at {show(path)}")
+            raise _unreadable(f"has neither a type nor a set at {show(path)}")
         return _Place(self._stub, content, path)
 
 
-def _unreadable(path: Path, why: str) -> LockError:
-    return LockError(
-        f"{path.name} {why}",
-        where=path.name,
-        hint="restore it with git, or read the options again with: nixgen inputs options",
-    )
+FORMAT = Format(
+    schema=SCHEMA,
+    shape=Stub,
+    error=LockError,
+    hint="restore it with git, or read the options again with: nixgen inputs options",
+)
+
+
+def _unreadable(why: str) -> LockError:
+    return LockError(f"{_NAME} {why}", where=_NAME, hint=FORMAT.hint)
+
+
+def _by_path(values: Iterable[tuple[tuple[str, ...], str | None]]) -> Mapping[str, str]:
+    """Map each printed path to its value, in order. Paths without a value are left out."""
+    return dict(sorted((show(path), value) for path, value in values if value is not None))
 
 
 def _numbers(descriptions: Iterable[str]) -> Mapping[str, int]:

@@ -101,13 +101,13 @@ def _document(**fields: Any) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "cannot be read"),
-        ("[]", "has the schema None"),
-        ('{"schema": "nixgen/options/9"}', "has the schema 'nixgen/options/9'"),
-        ('{"schema": "nixgen/options/1"}', "has no object source"),
-        (_document(source={"x": 1}), "is incomplete"),
-        (_document(readOnly=None), "is incomplete"),
-        (_document(options=[]), "has no object options"),
+        ("{", "is not JSON"),
+        ("[]", "is not JSON: it is list, not an object"),
+        ('{"schema": "nixgen/options/9"}', "found 'nixgen/options/9'"),
+        ('{"schema": "nixgen/options/1"}', "members are wrong"),
+        (_document(source={"x": 1}), "$.source.x"),
+        (_document(readOnly=None), "$.readOnly"),
+        (_document(options=[]), "$.options"),
     ],
 )
 def test_the_error_for_a_wrong_file_has_a_hint(tmp_path: Path, text: str, said: str) -> None:
