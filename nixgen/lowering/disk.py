@@ -9,6 +9,7 @@ import re
 from nixgen import syntax as nix
 from nixgen.lowering.scope import strings
 from nixgen.models import Boot, FileSystem, Machine, TmpfilesRule
+from nixgen.models.disk import ESCAPED_ARGUMENTS
 from nixgen.syntax import Expr
 
 __all__ = ["disks"]
@@ -90,12 +91,13 @@ def _word(text: str) -> str:
 
 
 def _argument(kind: str, text: str) -> str:
-    if kind[0] not in _UNESCAPED_ARGUMENTS:
+    if kind[0] not in ESCAPED_ARGUMENTS:
         return text.replace("%", "%%")
-    escaped = _escaped(text)
-    # systemd skips a leading space, and reads a single dash as no argument
-    is_lost = text.startswith(" ") or text == "-"
-    return f"\\x{ord(text[0]):02x}{escaped[1:]}" if is_lost else escaped
+    if text == "-":
+        # would mean that there is no argument
+        return "\\x2d"
+    # a blank at either end would be skipped; of several, the outermost protects the others
+    return re.sub(r"^ | $", r"\\x20", _escaped(text))
 
 
 def _escaped(text: str) -> str:
@@ -103,7 +105,5 @@ def _escaped(text: str) -> str:
     return _SPECIAL.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
 
 
-#: Types whose argument may have C-style escapes. Elsewhere a backslash stands for itself.
-_UNESCAPED_ARGUMENTS = "fwLC"
 _SPECIAL = re.compile(r'[\0-\x1f\\"%]')
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}

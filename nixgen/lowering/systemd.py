@@ -47,7 +47,7 @@ def unit(
     local = [f"{needed.name}.service" for needed in service.depends_on if id(needed) in beside]
     local.sort()
     bindings: dict[str, Expr] = {
-        "description": nix.Str(service.description or service.name),
+        "description": nix.Str(literal(service.description or service.name)),
         "wantedBy": _MULTI_USER,
         "after": strings(["network.target", *local]) if local else _NETWORK,
         "serviceConfig": _service_config(scope, service, shared),

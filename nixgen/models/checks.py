@@ -152,6 +152,31 @@ def one_line(file: str, *, separators: str = "") -> Check:
     return run
 
 
+_LOST_AT_EDGES = re.compile(r"\A([ \t])|([ \t\\])\Z")
+
+
+def unquoted(file: str, *, separators: str = "") -> Check:
+    """Make a check for text that is a whole value of a line, without quotes: it has no blank at
+    either end, which would be lost, and no backslash at the end, which would continue the line.
+
+    :param file: Name of the file for the message, such as ``a systemd unit``.
+    :param separators: Characters that would end the value. None unless given.
+    """
+    inside = one_line(file, separators=separators)
+
+    def run(value: Any) -> Iterable[Fault]:
+        if faults := inside(value):
+            return faults
+        found = _LOST_AT_EDGES.search(value)
+        if found is None:
+            return ()
+        place = "begins" if found[1] else "ends"
+        effect = "would join it to the next line of" if found[0] == "\\" else "would be lost in"
+        return (("", f"{place} with {found[0]!r}, which {effect} {file}", "take it out"),)
+
+    return run
+
+
 def every(*checks: Check) -> Check:
     """Make a check that reports the faults of the first check that fails.
 

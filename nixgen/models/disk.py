@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from nixgen.models.checks import every, instance, one_line, pattern
+from nixgen.models.checks import every, instance, one_line, pattern, unquoted
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, choice, dict_of, field, flag, list_of, model
 
@@ -25,11 +25,15 @@ _SYSCTL = pattern(
 )
 _SYSCTL_VALUE = every(
     instance(str, int, bool, what="text, a number, True or False"),
-    lambda value: one_line("a file of sysctl.d")(value) if isinstance(value, str) else (),
+    lambda value: unquoted("a file of sysctl.d")(value) if isinstance(value, str) else (),
 )
 
 
 _TMPFILES = one_line("a file of tmpfiles.d")
+ESCAPED_ARGUMENTS = "fwLC"
+"""First letters of the types of tmpfiles.d(5) whose argument may have C-style escapes. In others a backslash is a
+backslash.
+"""
 
 
 @model
@@ -122,3 +126,13 @@ class TmpfilesRule(Model):
     group: str | None = field(_OWNER, default=None)
     age: str | None = field(_AGE, default=None)
     argument: str | None = field(_TMPFILES, default=None)
+
+    def faults(self) -> Iterator[Fault]:
+        argument = self.argument
+        if (
+            isinstance(argument, str)
+            and self.type[:1] not in ESCAPED_ARGUMENTS
+            and argument != argument.strip()
+        ):
+            message = "begins or ends with a blank, which would be lost in a file of tmpfiles.d"
+            yield ".argument", message, "take it out"

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 from nixgen.gitignore import InexpressibleError, Rule, parse_pattern
-from nixgen.models.checks import each, every, one_line, pattern, string
+from nixgen.models.checks import each, every, pattern, string, unquoted
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import Converted, ListOf, Many, as_tuple, field, flag, list_of, model
 from nixgen.models.text import Interpolated, Text, textual
@@ -171,7 +171,7 @@ class Secret(Model):
     file: str | None = field(
         every(
             pattern(r"(?s:/.*)", what="an absolute path", example="/run/secrets/db"),
-            one_line("a systemd unit", separators=":"),
+            unquoted("a systemd unit", separators=":"),
         ),
         default=None,
     )

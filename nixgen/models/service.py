@@ -16,6 +16,7 @@ from nixgen.models.checks import (
     pattern,
     repeated,
     string,
+    unquoted,
     whole_number,
 )
 from nixgen.models.core import Fault, Model
@@ -268,7 +269,7 @@ class Service(Model):
     setup: Converted[tuple[tuple[Word, ...], ...], Many[Many[Word]]] = field(
         each(each(textual_value)), default=(), convert=_as_commands
     )
-    description: str = field(one_line(_UNIT), default="")
+    description: str = field(unquoted(_UNIT), default="")
     environment: Mapping[str, Word] = dict_of(ENVIRONMENT_NAME, textual_value, default={})
     ports: ListOf[Port] = list_of(Port, default=())
     health: HealthCheck | None = field(HttpCheck, TcpCheck, CommandCheck, default=None)
@@ -276,7 +277,7 @@ class Service(Model):
     depends_on: ListOf[Service] = list_of(_a_service, default=())
     secrets: ListOf[Secret] = list_of(Secret, default=())
     user: User | None = field(User, default=None)
-    working_directory: str | None = field(every(_ABSOLUTE, one_line(_UNIT)), default=None)
+    working_directory: str | None = field(every(_ABSOLUTE, unquoted(_UNIT)), default=None)
     state_directory: str | None = field(_DIRECTORY, default=None)
     runtime_directory: str | None = field(_DIRECTORY, default=None)
     restart: Restart = choice(Restart, default="on-failure")

@@ -9,6 +9,7 @@ import shlex
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from systemd_reader import split
 
 from nixgen import syntax as nix
 from nixgen.gitignore import IgnoreTable, parse
@@ -39,41 +40,6 @@ from nixgen.models import (
 )
 
 SAFE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-
-
-def split(line: str) -> list[str]:
-    """systemd's splitting of an ExecStart= line, written anew from systemd.service(5), "Command lines"."""
-    words: list[str] = []
-    at = 0
-    while at < len(line):
-        if line[at] in " \t\n\r":
-            at += 1
-            continue
-        word, quote = "", ""
-        while at < len(line) and (quote or line[at] not in " \t\n\r"):
-            character = line[at]
-            if character == quote:
-                quote = ""
-            elif not quote and character in "'\"" and not word:
-                quote = character
-            elif character == "\\":
-                at += 1
-                if line[at] == "x":
-                    word += chr(int(line[at + 1 : at + 3], 16))
-                    at += 2
-                else:
-                    word += {"n": "\n", "r": "\r", "t": "\t"}.get(line[at], line[at])
-            elif character in "%$":
-                assert line[at + 1] == character, f"{line!r}: a specifier or variable at {at}"
-                word += character
-                at += 1
-            else:
-                assert character >= " ", f"{line!r}: a control character at {at}"
-                word += character
-            at += 1
-        assert not quote, f"{line!r}: an open quote"
-        words.append(word)
-    return words
 
 
 @given(st.lists(SAFE, min_size=1, max_size=5))

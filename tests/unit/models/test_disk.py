@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from faults import assert_only_fault
 
-from nixgen.models import Boot, FileSystem, Machine, Project, TmpfilesRule
+from nixgen.models import Boot, FileSystem, Machine, Project, TmpfilesRule, check
 
 
 def machine(**fields: Any) -> Project:
@@ -41,3 +41,17 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
     assert_only_fault(*FAULTS[name], __file__)
+
+
+@pytest.mark.parametrize("value", [" x", "x ", "\tx", "x\t", "x\\"])
+def test_what_a_line_of_sysctl_would_lose_or_continue_is_refused(value: str) -> None:
+    project = machine(boot=Boot(sysctl={"kernel.domainname": value}))
+    (problem,) = check(project)
+    assert problem.message.startswith(("begins with", "ends with"))
+
+
+@pytest.mark.parametrize("argument", [" x", "x "])
+def test_a_blank_at_the_edge_of_an_argument_is_kept_or_refused(argument: str) -> None:
+    (problem,) = check(machine(tmpfiles=[TmpfilesRule("/x", type="t", argument=argument)]))
+    assert "would be lost" in problem.message
+    assert check(machine(tmpfiles=[TmpfilesRule("/x", type="f", argument=argument)])) == ()

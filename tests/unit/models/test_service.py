@@ -157,3 +157,9 @@ def test_a_program_may_begin_with_a_package_or_a_slash() -> None:
     words = [python.program, text("${p}/bin/x", p=python), text("/opt/${p}", p=python)]
     for word in words:
         require_valid(with_service(command=[word, "+x"], setup=[[word, "-n"]]))
+
+
+@pytest.mark.parametrize("value", [" x", "x ", "\tx", "x\t", "x\\"])
+def test_what_a_setting_of_a_unit_would_lose_or_continue_is_refused(value: str) -> None:
+    (problem,) = check(with_service(description=value))
+    assert problem.message.startswith(("begins with", "ends with"))
