@@ -1,4 +1,4 @@
-"""What README and docs/ show can be typed: verbs, options, models and their arguments are there under these names."""
+"""README and docs/ name verbs, options, models, arguments, places and pages that exist."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def options_of(command: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_are_there_with_their_options(page: Path) -> None:
+def test_commands_exist_with_their_options(page: Path) -> None:
     known = every_command()
     for words in commands(page):
         if words[1:2] == ["help"]:
@@ -106,7 +106,7 @@ def names_from_elsewhere(code: ast.Module) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_models_have_the_arguments_that_are_shown(page: Path) -> None:
+def test_models_have_the_arguments_of_the_examples(page: Path) -> None:
     for language, block in _FENCE.findall(page.read_text()):
         if language != "python":
             continue
@@ -136,9 +136,32 @@ _NO_PLACE = re.compile(r"nixgen/[a-z-]+/\d+|nixgen/sweep\.json|nixgen/(?:cli|ver
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_place_that_is_named_is_there(page: Path) -> None:
+def test_places_in_the_repository_exist(page: Path) -> None:
     places = {place for place in _PLACE.findall(page.read_text()) if not _NO_PLACE.fullmatch(place)}
     assert [place for place in sorted(places) if not any(REPOSITORY.glob(place))] == []
+
+
+_LINK = re.compile(r"\]\((?!https?://)([^)\s#]*)(?:#([^)\s]+))?\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_a_page_and_a_heading(page: Path) -> None:
+    for address, anchor in _LINK.findall(_FENCE.sub("", page.read_text())):
+        target = page.parent / address if address else page
+        assert target.exists(), address
+        assert not anchor or anchor in anchors(target), anchor
+
+
+def test_the_readme_links_every_page() -> None:
+    linked = {address for address, _ in _LINK.findall((REPOSITORY / "README.md").read_text())}
+    missing = {str(page.relative_to(REPOSITORY)) for page in PAGES} - linked - {"README.md"}
+    assert missing == set()
 
 
 #: Folders with files of other people, or that a build writes.
