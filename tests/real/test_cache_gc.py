@@ -1,4 +1,4 @@
-"""Collection through the command line: generations go, what is needed stays, and a stock Nix still gets all of it."""
+"""Collection by the command line: old generations go, and a stock Nix gets all that is kept."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def key(nixgen) -> Path:
 
 
 def push(bucket: Bucket, key: Path, *paths: str) -> None:
-    """Generations one after the other, as if there was some time between them."""
+    """Push generations as if time passed between them."""
     for path in paths:
         root = Root(
             generation=f"20261123T2030{len(list_roots(bucket)) + 10}Z-000000",
@@ -103,7 +103,7 @@ def push(bucket: Bucket, key: Path, *paths: str) -> None:
 
 
 def own(path: str) -> list[str]:
-    """What only this version has: the package, and what it is made of, referrers first."""
+    """The paths that only this version has, referrers first."""
     names = {info.path: info for info in Store.of_host().closure([path])}
     return [each for each in reversed(names) if not each.endswith("-shared")]
 
@@ -113,7 +113,7 @@ def there(bucket: Bucket, path: str) -> bool:
 
 
 def assert_consistent(bucket: Bucket) -> None:
-    """Every narinfo's archive and references are there."""
+    """The archive and the references of every narinfo are in the cache."""
     names = set(bucket.names())
     for name in names:
         if name.endswith(".narinfo"):
@@ -123,7 +123,7 @@ def assert_consistent(bucket: Bucket) -> None:
 
 
 def substitutable(location, folder: Path, path: str) -> bool:
-    """Whether a stock Nix gets the closure into a store with nothing in it."""
+    """Whether a stock Nix gets the closure into an empty store."""
     key = (folder / "key.pub").read_text().strip()
     store = folder / f"store{time.monotonic_ns()}"
     with serve(location) as server:
@@ -141,7 +141,9 @@ def substitutable(location, folder: Path, path: str) -> bool:
         shutil.rmtree(store, ignore_errors=True)
 
 
-def test_the_old_generation_goes_and_the_new_one_substitutes(nixgen, location, bucket, versions):
+def test_an_old_generation_goes_and_a_stock_nix_gets_the_new_one(
+    nixgen, location, bucket, versions
+):
     old, new, _ = versions
     for path in (old, new):
         nixgen("cache", "push", path, "--key", "key")
@@ -184,7 +186,7 @@ def test_pins_keep_until_they_are_removed(nixgen, location, bucket, key, version
     assert "push it first" in nixgen("cache", "pin", "x", old, expect=2).stderr
 
 
-def test_what_is_pushed_again_during_the_grace_is_rescued(nixgen, bucket, key, versions):
+def test_a_path_that_is_pushed_again_during_the_grace_is_rescued(nixgen, bucket, key, versions):
     old, new, _ = versions
     push(bucket, key, old, new)
     waiting = (*NOW[:2], "--grace", "1h", "--keep", "1", "--apply")
@@ -214,7 +216,7 @@ def test_a_push_under_way_keeps_its_paths(nixgen, bucket, key, versions):
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-def test_killed_between_batches_the_cache_is_whole_and_the_next_collection_goes_on(
+def test_after_a_killed_collection_the_cache_is_whole_and_the_next_one_goes_on(
     nixgen, bucket, key, versions, steps
 ):
     old, new, _ = versions
@@ -235,7 +237,7 @@ def test_killed_between_batches_the_cache_is_whole_and_the_next_collection_goes_
     assert len(list(bucket.names("nar/"))) == len(Store.of_host().closure([new]))
 
 
-def test_of_two_collectors_at_once_one_works_and_the_other_says_who(nixgen, bucket, key, versions):
+def test_of_two_collectors_at_once_the_second_names_the_first(nixgen, bucket, key, versions):
     old, new, _ = versions
     push(bucket, key, old, new)
     collect = ("cache", "gc", *NOW, "--apply")
@@ -250,7 +252,7 @@ def test_of_two_collectors_at_once_one_works_and_the_other_says_who(nixgen, buck
     assert_consistent(bucket)
 
 
-def test_a_corrupt_narinfo_is_named_and_costs_nothing_else(nixgen, bucket, key, versions):
+def test_a_corrupt_narinfo_is_named_and_its_files_stay(nixgen, bucket, key, versions):
     old, new, _ = versions
     push(bucket, key, old, new)
     key = narinfo_name(own(old)[0])
@@ -263,8 +265,8 @@ def test_a_corrupt_narinfo_is_named_and_costs_nothing_else(nixgen, bucket, key, 
     assert bucket.head(NarInfo.parse(text).url)
 
 
-def test_ages_survive_an_emulator(tmp_path, versions):
-    """The project's own S3 starts anew for each command, and what is old must not become young by that."""
+def test_ages_survive_a_restart_of_the_emulator(tmp_path, versions):
+    """The project's own S3 starts anew for each command; old objects must not become young by it."""
     with embedded_s3(tmp_path / "s3") as location:
         keygen("test-1", tmp_path / "key")
         with Bucket(location) as bucket:
@@ -277,7 +279,7 @@ def test_ages_survive_an_emulator(tmp_path, versions):
         assert abs(root.modified.timestamp() - before) < 2
 
 
-def test_wrong_ages_and_sizes(nixgen):
+def test_wrong_ages_and_sizes_are_refused(nixgen):
     for options, expected in (
         (("--min-age", "soon"), "'soon' is not an age"),
         (("--older-than", "9" * 12 + "d"), "is too long"),

@@ -1,4 +1,4 @@
-"""Provisioning real buckets: made once, compared ever after, with what others put there left alone."""
+"""Provisioning real buckets: made once, compared later, and settings of others left alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def emulator():
 
 @pytest.fixture
 def address(emulator, request):
-    """Of a bucket that is not there yet."""
+    """The address of a bucket that does not exist yet."""
     name = "bucket-" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:10]
     return f"s3://{name}/team?endpoint={emulator.endpoint}&emulator=true"
 
@@ -77,7 +77,7 @@ def test_the_second_run_changes_nothing(nixgen, address, client):
     assert shown(nixgen("cache", "provision", address, "--plan"))[-1] == "nothing to change"
 
 
-def test_drift_is_shown_and_mended(nixgen, address, client):
+def test_drift_is_shown_and_corrected(nixgen, address, client):
     bucket = bucket_of(address)
     nixgen("cache", "provision", address, "--public")
     rule = {
@@ -123,7 +123,7 @@ def test_drift_is_shown_and_mended(nixgen, address, client):
     assert len(rules) == 4
 
 
-def test_what_the_project_says_of_a_cache_is_the_default(nixgen, address, client):
+def test_the_cache_of_the_project_gives_the_defaults(nixgen, address, client):
     (nixgen.folder / "infra.py").write_text(INFRA.format(address=address))
     assert nixgen.document("cache", "provision", "open")["public"] is True
     url = f"{client.meta.endpoint_url}/{bucket_of(address)}/team"
@@ -184,7 +184,7 @@ def refusing(status, code):
 
 @pytest.mark.parametrize("verb", ["Get", "Put"])
 @pytest.mark.parametrize(("status", "code"), [(501, "NotImplemented"), (405, "MethodNotAllowed")])
-def test_what_a_server_lacks_is_skipped(address, verb, status, code):
+def test_a_setting_that_a_server_lacks_is_skipped(address, verb, status, code):
     design = BucketDesign(location=CacheLocation.parse(address), public=True)
     with Bucket(design.location, connections=1, attempts=1) as bucket:
         for what in ("BucketLifecycleConfiguration", "PublicAccessBlock", "BucketEncryption"):
@@ -219,7 +219,7 @@ def test_a_cache_of_another_store_is_refused(nixgen, address, client):
     assert "holds paths of /other/store" in done.stderr
 
 
-def test_it_can_be_written_down_for_other_tools(nixgen):
+def test_a_design_is_printed_for_other_tools(nixgen):
     address = "s3://cache/team?region=eu-central-1"
     made = BucketDesign(location=CacheLocation.parse(address))
     for name, write in FORMATS.items():
@@ -237,5 +237,5 @@ def test_it_can_be_written_down_for_other_tools(nixgen):
         (["https://cache"], "is not the address of a cache"),
     ],
 )
-def test_wrong_uses_are_refused_before_anything_is_asked(nixgen, arguments, message):
+def test_wrong_options_are_refused_before_any_request(nixgen, arguments, message):
     assert message in nixgen("cache", "provision", *arguments, expect=2).stderr

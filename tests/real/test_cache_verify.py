@@ -1,4 +1,4 @@
-"""A damaged cache: found by `nixgen cache verify`, refused by a stock Nix, mended by `repair`; and the rotation of its keys."""
+"""A damaged cache is found by `verify`, refused by a stock Nix, and repaired; and keys rotate."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Pushed:
         return self.nixgen.document("cache", verb, str(self.location), *arguments, expect=expect)
 
     def problems(self, *arguments: object) -> dict[str, str]:
-        """Kind by path's name, or by object where there is no path."""
+        """The kind of each problem, by the name of its path, or of its object without a path."""
         found = self.document("verify", *arguments, expect=1)["problems"]
         named = {
             (each["path"] or each["object"]).removeprefix("/nix/store/"): each["kind"]
@@ -65,7 +65,7 @@ class Pushed:
         return named
 
     def narinfos(self) -> list[NarInfo]:
-        """Those that need a signature, in a stable order."""
+        """The narinfos that need a signature, in a stable order."""
         infos = read_inventory(self.bucket).narinfos.values()
         return sorted((info for info in infos if info.ca is None), key=lambda info: info.base_name)
 
@@ -93,7 +93,7 @@ def hello(example, tmp_path_factory) -> Iterator[Pushed]:
 
 @pytest.fixture(scope="module")
 def originals(hello: Pushed) -> dict[str, tuple[str, bytes]]:
-    """Tag and content of every object."""
+    """The tag and the content of every object."""
     return {
         found.name: (found.etag, hello.bucket.read(found.name) or b"")
         for found in hello.bucket.objects()
@@ -102,7 +102,7 @@ def originals(hello: Pushed) -> dict[str, tuple[str, bytes]]:
 
 @pytest.fixture
 def cache(hello: Pushed, originals: dict[str, tuple[str, bytes]]) -> Iterator[Pushed]:
-    """The same, made whole again afterwards."""
+    """The pushed cache, restored after the test."""
     yield hello
     after = {found.name: found.etag for found in hello.bucket.objects()}
     hello.bucket.delete(after.keys() - originals.keys())
@@ -135,7 +135,7 @@ def copy(
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Callable[[], Path]]:
-    """Stores with nothing in them."""
+    """Make folders for empty stores."""
     made: list[Path] = []
 
     def make() -> Path:
@@ -149,7 +149,7 @@ def root(tmp_path: Path) -> Iterator[Callable[[], Path]]:
 
 
 def leaves(cache: Pushed) -> list[NarInfo]:
-    """Paths that refer to nothing else, and are small."""
+    """Small paths without references."""
     return [
         info
         for info in cache.narinfos()
@@ -157,10 +157,10 @@ def leaves(cache: Pushed) -> list[NarInfo]:
     ]
 
 
-def test_a_whole_cache_takes_one_line(cache: Pushed) -> None:
-    said = cache.run("verify")
-    assert said.endswith(": signatures, hashes and references are right\n")
-    assert said.count("\n") == 1
+def test_a_good_cache_is_reported_in_one_line(cache: Pushed) -> None:
+    output = cache.run("verify")
+    assert output.endswith(": signatures, hashes and references are right\n")
+    assert output.count("\n") == 1
     found = cache.document("verify")
     assert found["problems"] == []
     assert found["archives"]["read"] == found["archives"]["stored"] > 0
@@ -169,7 +169,7 @@ def test_a_whole_cache_takes_one_line(cache: Pushed) -> None:
     assert (sample["archives"]["read"], sample["paths"]) == (3, found["paths"])
 
 
-def test_every_damage_is_named_and_what_can_be_is_mended(cache: Pushed, root) -> None:
+def test_every_damage_is_named_and_repaired_where_possible(cache: Pushed, root) -> None:
     infos = cache.narinfos()
     referred = {name for info in infos for name in info.references if name != info.base_name}
     lost = next(info for info in infos if info.base_name in referred)
@@ -184,7 +184,7 @@ def test_every_damage_is_named_and_what_can_be_is_mended(cache: Pushed, root) ->
         return info
 
     def archive(info: NarInfo, data: bytes) -> None:
-        """As somebody does who can write to the bucket: signatures do not cover the file."""
+        """Change an archive as anybody with the right to write can: signatures do not cover it."""
         cache.put(info.url, data)
         cache.write(evolve(info, file_hash=Hash.of(data), file_size=len(data)))
 
@@ -262,7 +262,7 @@ def flip(data: bytes, where: int) -> bytes:
     return bytes(changed)
 
 
-def test_a_flipped_byte_is_named_and_refused_wherever_it_is(cache: Pushed, root) -> None:
+def test_a_flipped_byte_anywhere_is_named_and_refused(cache: Pushed, root) -> None:
     chance = random.Random(20261123)
     damaged = chance.sample(leaves(cache), 5)
     for info in damaged:
@@ -274,8 +274,8 @@ def test_a_flipped_byte_is_named_and_refused_wherever_it_is(cache: Pushed, root)
         done = copy(cache, store, info.store_path)
         assert done.returncode != 0, info
         assert not Store(root=store).is_valid([info.store_path])
-    said = cache.run("repair")
-    assert all(f"pushed anew  {info.store_path}" in said for info in damaged)
+    output = cache.run("repair")
+    assert all(f"pushed anew  {info.store_path}" in output for info in damaged)
     done = copy(cache, root(), *(info.store_path for info in damaged))
     assert done.returncode == 0, done.stderr
 
@@ -300,7 +300,7 @@ def test_a_corrupt_local_path_is_refused_and_named(cache: Pushed, tmp_path: Path
 
 
 def absent_paths(cache: Pushed) -> tuple[NarInfo, NarInfo]:
-    """A path whose archive is gone, and one that refers to it; this computer has neither."""
+    """A path whose archive is missing, and its referrer; this computer has neither."""
     leaf = leaves(cache)[0]
     gone = NarInfo(
         store_path=f"/nix/store/{'2' * 32}-gone",
@@ -317,7 +317,7 @@ def absent_paths(cache: Pushed) -> tuple[NarInfo, NarInfo]:
     return cache.signed(gone), cache.signed(top)
 
 
-def test_what_this_computer_lacks_is_named_and_dropped(cache: Pushed) -> None:
+def test_a_path_that_this_computer_lacks_is_named_and_dropped(cache: Pushed) -> None:
     gone, top = absent_paths(cache)
     cache.write(gone)
     cache.write(top)
@@ -340,8 +340,8 @@ def test_what_this_computer_lacks_is_named_and_dropped(cache: Pushed) -> None:
     assert "are right" in cache.run("verify")
 
 
-def test_a_twin_names_the_new_archive(cache: Pushed) -> None:
-    """Two paths with the same content share an archive; mending one must not break the other."""
+def test_a_path_with_the_same_content_names_the_new_archive(cache: Pushed) -> None:
+    """Two paths with the same content share an archive: the repair of one must not break the other."""
     leaf = leaves(cache)[0]
     twin = cache.signed(evolve(leaf, store_path=f"/nix/store/{'5' * 32}-twin", references=()))
     data = Codec.of("zstd", 1).compressor()(b"other bytes")
@@ -358,8 +358,8 @@ def test_references_may_be_in_an_upstream(cache: Pushed, tmp_path: Path) -> None
     cache.bucket.delete([lost.key])
     (tmp_path / lost.key).write_text(str(lost))
     assert cache.problems("--no-nars") == {lost.base_name: "reference-lost"}
-    said = cache.run("verify", "--no-nars", "--upstream", f"file://{tmp_path}")
-    assert "references are right" in said
+    output = cache.run("verify", "--no-nars", "--upstream", f"file://{tmp_path}")
+    assert "references are right" in output
     silent = cache.nixgen(
         *("cache", "verify", str(cache.location), "--no-nars", "--upstream", "http://127.0.0.1:1"),
         expect=3,
@@ -367,7 +367,7 @@ def test_references_may_be_in_an_upstream(cache: Pushed, tmp_path: Path) -> None
     assert "the upstream http://127.0.0.1:1 does not answer" in silent.stderr
 
 
-def test_what_was_pushed_since_the_listing_is_no_problem(cache: Pushed) -> None:
+def test_a_path_that_was_pushed_after_the_listing_is_no_problem(cache: Pushed) -> None:
     whole = read_inventory(cache.bucket)
     referred = {name for info in cache.narinfos() for name in info.references}
     first, second = [info for info in leaves(cache) if info.base_name in referred][:2]
@@ -383,7 +383,7 @@ def test_what_was_pushed_since_the_listing_is_no_problem(cache: Pushed) -> None:
     assert [problem.path for problem in found] == [first.store_path, second.store_path]
 
 
-def test_status_counts_what_clients_lack(cache: Pushed) -> None:
+def test_status_counts_the_paths_that_clients_lack(cache: Pushed) -> None:
     found = cache.document("status", "images")
     web = found["targets"]["images.web"]
     assert (web["covered"], web["present"]) == (True, web["closure"])
@@ -394,10 +394,10 @@ def test_status_counts_what_clients_lack(cache: Pushed) -> None:
     found = cache.document("status", "images", expect=1)
     assert found["targets"]["images.web"]["missing"] == [lost.store_path]
     assert found["targets"]["images.web"]["missingBytes"] == lost.nar_size
-    said = cache.run("status", expect=1)
-    assert "images.web" in said
-    assert "1 path, " in said
-    assert "machines.web" in said
+    output = cache.run("status", expect=1)
+    assert "images.web" in output
+    assert "1 path, " in output
+    assert "machines.web" in output
 
 
 def test_keys_rotate_without_a_client_noticing(cache: Pushed, root, tmp_path: Path) -> None:
@@ -428,12 +428,12 @@ def test_keys_rotate_without_a_client_noticing(cache: Pushed, root, tmp_path: Pa
 
 
 @conditional_writes
-def test_a_rotation_undoes_nobodys_writing(cache: Pushed) -> None:
+def test_a_rotation_keeps_what_others_write_meanwhile(cache: Pushed) -> None:
     ours, theirs = SecretKey.generate("ours"), SecretKey.generate("theirs")
     raced: list[str] = []
 
     class Racing(Bucket):
-        """Before each of our first writes to a narinfo, somebody else adds a signature."""
+        """Let somebody else add a signature before our first write to each narinfo."""
 
         def put(self, name: str, body: bytes, **options: object) -> bool:
             if name not in raced:
@@ -462,7 +462,7 @@ def test_a_rotation_undoes_nobodys_writing(cache: Pushed) -> None:
         (("sign", "--key", "missing"), "cannot read the key file"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(
+def test_impossible_requests_are_refused_in_one_line(
     hello: Pushed, arguments: tuple[object, ...], says: str
 ) -> None:
     verb, *rest = arguments

@@ -1,4 +1,4 @@
-"""What is wrong with a cache, decided without one: narinfos, archives, waste, rotation, coverage, and the order of removal."""
+"""The checks of a cache without a cache: narinfos, archives, waste, rotation, coverage, removal."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ def check(info: NarInfo, *, name: str | None = None, store: str | None = None) -
     return kinds(check_narinfo(name or info.key, info, [NEW.public, OLD.public], store))
 
 
-def test_one_of_the_keys_is_enough() -> None:
+def test_a_signature_by_one_of_the_keys_is_enough() -> None:
     assert check(narinfo(key=OLD)) == check(narinfo(key=NEW)) == []
 
 
-def test_what_is_not_signed_by_a_known_key() -> None:
+def test_a_path_without_a_signature_of_a_known_key_is_a_problem() -> None:
     assert check(narinfo(key=None)) == [ProblemKind.SIGNATURE_MISSING]
     assert check(narinfo(key=STRANGER)) == [ProblemKind.SIGNATURE_MISSING]
 
@@ -109,7 +109,7 @@ def test_a_signature_covers_what_clients_rely_on(change: dict[str, object]) -> N
     assert check(evolve(narinfo(), **change)) == [ProblemKind.SIGNATURE_WRONG]
 
 
-def test_it_stands_where_its_path_is_looked_for() -> None:
+def test_a_narinfo_under_another_name_or_of_another_store_is_a_problem() -> None:
     assert check(narinfo(), name=narinfo(2).key) == [ProblemKind.NARINFO_MISNAMED]
     assert check(narinfo(), store="/other/store") == [ProblemKind.NARINFO_MISNAMED]
     assert check(narinfo(), store="/nix/store") == []
@@ -164,7 +164,7 @@ def test_a_path_that_follows_from_its_content_needs_no_signature(path: str, ca: 
         (b"StorePath: /nix/store/x\n", "is missing"),
     ],
 )
-def test_a_narinfo_that_is_none_says_why(data: bytes, why: str) -> None:
+def test_an_unreadable_narinfo_comes_with_the_reason(data: bytes, why: str) -> None:
     found = read_narinfo(data)
     assert isinstance(found, UnreadableNarinfo)
     assert why in found.reason
@@ -173,7 +173,7 @@ def test_a_narinfo_that_is_none_says_why(data: bytes, why: str) -> None:
 # archives
 
 
-def test_what_a_listing_tells_of_archives() -> None:
+def test_missing_and_cut_archives_are_found_in_the_listing() -> None:
     info = narinfo()
     held = inventory(info)
 
@@ -193,18 +193,20 @@ def test_what_a_listing_tells_of_archives() -> None:
     frames=st.lists(st.binary(min_size=1, max_size=5000), min_size=1, max_size=4),
     cut=st.integers(1, 700),
 )
-def test_what_was_compressed_comes_back(name: str, frames: list[bytes], cut: int) -> None:
+def test_compressed_bytes_are_decompressed_in_every_compression(
+    name: str, frames: list[bytes], cut: int
+) -> None:
     compress = Codec.of(name, {"xz": 0}.get(name)).compressor()
     data = b"".join(map(compress, frames))
     chunks = [data[start : start + cut] for start in range(0, len(data), cut)]
     assert b"".join(decompressed(name, chunks)) == b"".join(frames)
 
 
-def test_bzip2_comes_back() -> None:
+def test_bzip2_is_decompressed() -> None:
     assert b"".join(decompressed("bzip2", [bz2.compress(b"nar")])) == b"nar"
 
 
-def test_little_that_expands_to_much_comes_in_pieces() -> None:
+def test_a_small_archive_that_expands_greatly_is_read_in_pieces() -> None:
     data = zstandard.compress(bytes(64 << 20))
     assert len(data) < 10_000
     sizes = [len(piece) for piece in decompressed("zstd", [data])]
@@ -213,7 +215,7 @@ def test_little_that_expands_to_much_comes_in_pieces() -> None:
 
 
 @pytest.mark.parametrize("name", ["bzip2", "gzip", "xz", "zstd"])
-def test_other_bytes_are_refused(name: str) -> None:
+def test_bytes_in_another_format_are_refused(name: str) -> None:
     with pytest.raises(VerifyError, match=f"not {name}"):
         list(decompressed(name, [b"these are no compressed bytes", b" at all"]))
 
@@ -255,7 +257,7 @@ def test_a_sample_stays_the_same_when_the_cache_grows() -> None:
     assert sampled(few, None) == sampled(few, 39) == few
 
 
-def test_what_nothing_names_is_waste_when_it_is_old() -> None:
+def test_an_old_object_that_nothing_names_is_waste() -> None:
     info = narinfo()
     held = inventory(
         info,
@@ -322,7 +324,7 @@ def test_an_old_key_goes_when_the_new_one_has_signed() -> None:
     assert names(rotated(both, keys=[], trusted=[NEW.public], dropped=["old-1"])) == ["new-2"]
 
 
-def test_nothing_is_left_without_a_known_signature() -> None:
+def test_a_rotation_that_would_leave_no_known_signature_is_refused() -> None:
     with pytest.raises(ValueError, match="without a signature"):
         rotated(narinfo(), keys=[], dropped=["old-1"])
     # A stranger's signature beside it does not count.
@@ -341,12 +343,12 @@ def test_nothing_is_left_without_a_known_signature() -> None:
     ],
     ids=["unsigned", "stranger", "forged", "false name"],
 )
-def test_what_no_known_key_has_signed_is_never_signed(info: NarInfo) -> None:
+def test_a_path_that_no_known_key_has_signed_is_never_signed(info: NarInfo) -> None:
     with pytest.raises(ValueError, match="no known key"):
         rotated(info)
 
 
-def test_a_false_signature_beside_a_good_one_goes() -> None:
+def test_a_false_signature_beside_a_good_one_is_removed() -> None:
     info = narinfo(key=None)
     false = f"old-1:{STRANGER.sign('x').partition(':')[2]}"
     mixed = info.with_signatures(false, OLD.sign(info.fingerprint))
@@ -364,7 +366,7 @@ def test_unknown_fields_and_the_order_of_lines_survive() -> None:
     assert places == sorted(places)
 
 
-def test_realisations_rotate_too() -> None:
+def test_realisations_get_the_new_signatures_too() -> None:
     realisation = Realisation(id="sha256:00!out", path=f"/nix/store/{base_name(1)}")
     text = realisation_text(realisation, [OLD])
     assert resigned_realisation(text, Rotation.of([OLD], [])) == text
@@ -387,7 +389,9 @@ def test_realisations_rotate_too() -> None:
         ([SecretKey.generate("old-1")], [], "two keys are named old-1"),
     ],
 )
-def test_rotations_that_make_no_sense(keys: list[SecretKey], dropped: list[str], says: str) -> None:
+def test_contradictory_rotations_are_refused(
+    keys: list[SecretKey], dropped: list[str], says: str
+) -> None:
     with pytest.raises(UsageError, match=says):
         Rotation.of(keys, [OLD.public], dropped)
 
@@ -401,7 +405,7 @@ graphs = st.lists(st.sets(st.integers(0, 30), max_size=4), min_size=1, max_size=
 
 
 @given(graph=graphs, data=st.data())
-def test_at_no_time_is_a_reference_gone_before_its_referrer(
+def test_removal_never_takes_a_reference_before_its_referrer(
     graph: list[set[int]], data: st.DataObject
 ) -> None:
     held = inventory(*(narinfo(n, *references, key=None) for n, references in enumerate(graph)))
@@ -451,7 +455,10 @@ def test_closures_are_followed_through_the_cache_and_the_store() -> None:
 
 
 class Breaking:
-    """A bucket whose bodies break off after ``each`` bytes, ``most`` times, and that remembers the ranges it was asked for."""
+    """A bucket whose downloads break off after ``each`` bytes, ``most`` times.
+
+    It records the ranges of the requests.
+    """
 
     location = CacheLocation.parse("s3://broken")
 
@@ -483,20 +490,20 @@ def fetched(bucket: Breaking) -> bytes:
     return b"".join(download(bucket, "nar/x"))  # type: ignore[arg-type]
 
 
-def test_a_body_that_breaks_off_is_continued_where_it_ended() -> None:
+def test_a_download_that_breaks_off_continues_where_it_ended() -> None:
     bucket = Breaking(bytes(range(250)), each=30, most=7)
     assert fetched(bucket) == bytes(range(250))
     assert bucket.ranges == [None, *(f"bytes={30 * n}-" for n in range(1, 8))]
 
 
-def test_a_body_that_never_comes_is_an_error() -> None:
+def test_a_download_without_any_bytes_is_an_error() -> None:
     bucket = Breaking(b"x" * 100, each=0, most=99)
     with pytest.raises(CacheError, match="nar/x"):
         fetched(bucket)
     assert len(bucket.ranges) == 6
 
 
-def test_an_object_that_is_replaced_meanwhile_is_not_mixed() -> None:
+def test_a_download_of_an_object_that_is_replaced_is_an_error() -> None:
     bucket = Breaking(b"x" * 100, each=30, most=1)
     pieces = download(bucket, "nar/x")  # type: ignore[arg-type]
     assert len(next(pieces)) == 30

@@ -1,4 +1,7 @@
-"""Collection: what the rules keep, what a plan dooms, and pushes, collectors and deaths in every order that Hypothesis finds."""
+"""Collection: its rules, its plans, and every order of the requests of pushes and collectors.
+
+The model at the end runs pushes, collections, deaths and failures one request at a time.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ EAGER = GcPolicy(keep=1, min_age=timedelta(0), grace=timedelta(0))
 
 
 class Shelf:
-    """The part of `Bucket` that collection uses, with a clock that stands still until it is told."""
+    """The part of `Bucket` that collection uses, with a clock that only the test moves."""
 
     location = CacheLocation(bucket="shelf")
 
@@ -119,7 +122,7 @@ def narinfo(letter: str, references: str = "", **other: object) -> bytes:
 
 
 def store(shelf, letter: str, references: str = "", **other: object) -> None:
-    """As a push does: the NAR first."""
+    """Store a path as a push does: the archive first."""
     shelf.put(nar(letter), b"x" * 100, content_type="x", if_absent=True)
     shelf.put(f"{part(letter)}.narinfo", narinfo(letter, references, **other), content_type="x")
 
@@ -141,7 +144,7 @@ def root(
 
 
 def dangling(shelf: Shelf) -> list[str]:
-    """What a client that follows narinfos would miss."""
+    """The objects that a client which follows narinfos would miss."""
     missing = []
     for name in shelf.held:
         if name.endswith(".narinfo"):
@@ -159,7 +162,7 @@ def letters(shelf: Shelf) -> str:
 
 
 def generations(*roots: tuple[Root, float]) -> list[Generation]:
-    """Each with its age in hours."""
+    """Generations from roots and their ages in hours."""
     return [Generation(root=each, written=NOW - timedelta(hours=age)) for each, age in roots]
 
 
@@ -187,12 +190,12 @@ def chosen(policy: GcPolicy, *roots: tuple[Root, float]) -> str:
         (GcPolicy(keep=9, max_bytes=0, older_than=timedelta(hours=350)), "bcd"),
     ],
 )
-def test_rules_of_one_target(policy, kept):
+def test_which_generations_of_a_target_stay(policy, kept):
     roots = [(root(number, each), 400 - 100 * number) for number, each in enumerate("abcd")]
     assert chosen(policy, *roots) == kept
 
 
-def test_generations_with_equal_outputs_count_once_and_the_older_ones_go():
+def test_of_generations_with_equal_outputs_only_the_newest_stays():
     roots = [(root(number, each), 100) for number, each in enumerate("abbb")]
     selection = select(generations(*roots), GcPolicy(keep=2), NOW, weigh)
     assert selection.starts == {part("a"), part("b")}
@@ -233,7 +236,7 @@ def test_a_plan_removes_referrers_first_and_archives_last():
     assert (report.plan.kept_paths, letters(shelf)) == (1, "abcd")
 
 
-def test_companions_and_orphans_go_and_strangers_stay():
+def test_files_of_dead_paths_and_orphans_go_and_unknown_files_stay():
     shelf = Shelf()
     store(shelf, "a", deriver=f"{part('k')}-a.drv")
     store(shelf, "b", deriver=f"{part('j')}-b.drv")
@@ -277,7 +280,7 @@ def test_a_nar_stays_as_long_as_any_narinfo_names_it():
 
 
 @pytest.mark.parametrize("legible", [True, False])
-def test_a_corrupt_narinfo_and_what_it_may_name_stay(legible):
+def test_a_corrupt_narinfo_stays_with_every_file_that_it_may_name(legible):
     shelf = Shelf()
     store(shelf, "a")
     store(shelf, "b")
@@ -306,7 +309,7 @@ def test_an_unreadable_root_stops_the_collection():
     assert SWEEP not in shelf.held
 
 
-def test_narinfos_in_a_circle_are_left_alone():
+def test_a_collection_leaves_narinfos_in_a_circle_alone():
     narinfos = {
         f"{part('a')}.narinfo": NarInfo.parse(narinfo("a", "b").decode()),
         f"{part('b')}.narinfo": NarInfo.parse(narinfo("b", "a").decode()),
@@ -320,7 +323,7 @@ def test_narinfos_in_a_circle_are_left_alone():
 # Ages, tombstones, pins
 
 
-def test_the_young_stay_with_all_they_refer_to():
+def test_young_paths_stay_with_their_references():
     shelf = Shelf()
     store(shelf, "a")
     store(shelf, "b")
@@ -331,7 +334,7 @@ def test_the_young_stay_with_all_they_refer_to():
     assert letters(shelf) == "ac"
 
 
-def test_only_what_has_been_dead_for_the_grace_goes():
+def test_an_object_goes_when_it_has_been_dead_for_the_grace():
     shelf = Shelf()
     store(shelf, "a")
     policy = evolve(EAGER, grace=timedelta(hours=24))
@@ -343,7 +346,7 @@ def test_only_what_has_been_dead_for_the_grace_goes():
     assert not shelf.held
 
 
-def test_what_is_needed_again_loses_its_tombstone():
+def test_a_path_that_is_needed_again_loses_its_tombstone():
     shelf = Shelf()
     store(shelf, "a")
     policy = evolve(EAGER, grace=timedelta(hours=24))
@@ -472,7 +475,7 @@ def test_a_lease_keeps_its_paths_and_their_archives():
     assert nar("c") in shelf.held
 
 
-def test_a_lease_that_was_not_renewed_says_so():
+def test_a_lease_that_was_not_renewed_in_time_is_an_error():
     shelf = Shelf()
     with contextlib.ExitStack() as stack:
         lease = stack.enter_context(held(shelf, "a"))
@@ -485,13 +488,13 @@ def test_a_lease_that_was_not_renewed_says_so():
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "-a", "a b", "x" * 129])
-def test_names_of_pins(name):
+def test_a_pin_needs_a_plain_name(name):
     with pytest.raises(UsageError):
         Pin(name=name, created=NOW, paths=[])
     assert list_pins(Shelf()) == ()
 
 
-def test_bare_paths_are_targets_without_their_version():
+def test_paths_without_attributes_are_targets_named_by_their_package():
     paths = [f"/nix/store/{part(each)}-{name}" for each, name in (("a", "hello-2.1"), ("b", "hello-2.2"), ("c", "3-x"))]  # fmt: skip
     assert {attr: len(found) for attr, found in path_targets(paths).items()} == {
         "paths.hello": 2,
@@ -502,7 +505,7 @@ def test_bare_paths_are_targets_without_their_version():
 # Two collectors
 
 
-def test_a_second_collector_is_told_who_is_at_work_and_replaces_a_dead_one():
+def test_a_second_collector_names_the_first_and_replaces_a_dead_one():
     shelf = Shelf()
     store(shelf, "a")
 
@@ -546,7 +549,7 @@ IN_FLIGHT = 60.0  # seconds that a request may take
 
 
 def closure_of(letter: str) -> str:
-    """References first."""
+    """The closure of a path, references first."""
     found: list[str] = []
 
     def visit(each: str) -> None:
@@ -564,7 +567,7 @@ class Killed(BaseException):
 
 
 class Actor:
-    """A process that stands still before each of its requests until it is told to go on."""
+    """A process that waits before each of its requests for an order."""
 
     def __init__(self, shelf: Shelf, work: Callable[[Stepped], None]) -> None:
         self.shelf = shelf
@@ -580,7 +583,7 @@ class Actor:
         self._stands.acquire()
 
     def step(self, order: BaseException | None = None) -> None:
-        """Let it make its request, or have that end with an error."""
+        """Let the process make its request, or let the request end with an error."""
         self._orders.append(order)
         if not self.amid:
             self.since = self.shelf.now
@@ -620,7 +623,7 @@ class Actor:
 
 
 class Stepped:
-    """A shelf as one actor sees it: each request is a step, and a deletion one for each object."""
+    """A shelf for one actor: each request is a step, and a deletion is a step for each object."""
 
     location = Shelf.location
 
@@ -661,7 +664,10 @@ class Stepped:
 
 
 def push(shelf: Stepped, letter: str, attr: str, generation: str) -> None:
-    """The steps of a push, as `nixgen.cache.push.push` takes them; without a root when ``attr`` is empty."""
+    """The requests of a push, in the order of `nixgen.cache.push.push`.
+
+    Without a root when ``attr`` is empty.
+    """
     closure = closure_of(letter)
     hashes = {each: Hash.of(ARCHIVES.get(each, each).encode()).nix32 for each in closure}
     leased = leased_paths(
@@ -691,7 +697,7 @@ def push(shelf: Stepped, letter: str, attr: str, generation: str) -> None:
 
 
 def generations_pushed(*pushed: tuple[str, str]) -> Shelf:
-    """A cache after these pushes: a letter and its target's attribute each."""
+    """A cache after some pushes, each given by a letter and the attribute of its target."""
     shelf = Shelf()
     for number, (letter, attr) in enumerate(pushed, start=1):
         finish(Actor(shelf, lambda shelf, number=number, letter=letter, attr=attr: push(shelf, letter, attr, f"{number:04}")))  # fmt: skip
@@ -699,7 +705,7 @@ def generations_pushed(*pushed: tuple[str, str]) -> Shelf:
 
 
 def finish(*actors: Actor) -> None:
-    """One after the other, and to whom it is waited for in between."""
+    """Let the actors end, one after the other; one that sleeps lets the next one go on."""
     while any(not each.over for each in actors):
         for each in actors:
             while not each.over:
@@ -733,7 +739,7 @@ def in_use() -> Shelf:
 
 
 def requests(work: Callable[[Stepped], None]) -> list[str]:
-    """What it asks for when nobody else is there."""
+    """The requests of some work when it is alone."""
     actor, found = Actor(in_use(), work), []
     while not actor.over:
         found.append(actor.next)
@@ -760,8 +766,8 @@ END = {"goes on": None, "fails": CacheError("no answer"), "is killed": Killed()}
 
 @pytest.mark.parametrize("end", END)
 @pytest.mark.parametrize("first", [collecting, pushing])
-def test_every_pair_of_places_where_a_push_and_a_collection_can_meet(first, end):
-    """One goes some way, the other goes some way and perhaps ends there, the first ends, the second ends."""
+def test_a_push_and_a_collection_may_meet_at_any_two_requests(first, end):
+    """One goes some way, the other goes some way and may end there; then both end."""
     second = pushing if first is collecting else collecting
     finished, ways = False, len(requests(second))
     for head in range(len(requests(first))):
@@ -777,8 +783,11 @@ def test_every_pair_of_places_where_a_push_and_a_collection_can_meet(first, end)
     assert finished or (second is pushing and END[end])
 
 
-def test_pushes_that_begin_and_end_while_a_collection_looks_again():
-    """The collection stands before a batch, a push goes some way, the collection goes some steps, the push ends."""
+def test_a_push_may_begin_and_end_during_the_second_look_of_a_collection():
+    """A push goes some way while a collection stands before a batch.
+
+    Then the collection goes some steps, and the push ends.
+    """
     alone = requests(collecting)
     heads = [index for index, each in enumerate(alone) if each == "put nixgen/sweep.json"]
     assert len(heads) > 4
@@ -796,8 +805,11 @@ def test_pushes_that_begin_and_end_while_a_collection_looks_again():
 
 @pytest.mark.parametrize("late", [0, 700])
 @pytest.mark.parametrize("end", ["without a root", "fails", "is killed"])
-def test_what_a_push_published_that_has_no_root_is_not_cut_off(end, late):
-    """The collection goes some way, a push publishes ``c`` and ends; its lease may lapse before the collection goes on."""
+def test_paths_of_a_push_without_a_root_keep_their_references(end, late):
+    """A collection goes some way, then a push publishes ``c`` and ends.
+
+    Its lease may lapse before the collection goes on.
+    """
     for head in range(len(requests(collecting))):
         shelf = in_use()
         shelf.delete([f"{part('c')}.narinfo"])
@@ -815,8 +827,8 @@ def test_what_a_push_published_that_has_no_root_is_not_cut_off(end, late):
 
 
 @pytest.mark.parametrize(("first", "second"), [(collecting, pushing), (pushing, collecting)])
-def test_who_was_held_up_notices(first, second):
-    """One stands still for so long that its lease or lock lapses, and the other comes and goes meanwhile."""
+def test_a_process_that_was_held_up_for_too_long_notices(first, second):
+    """One waits until its lease or lock has lapsed, while the other begins and ends."""
     for head in range(len(requests(first))):
         shelf = in_use()
         shelf.delete([f"{part('c')}.narinfo"])
@@ -838,7 +850,9 @@ def dropping(shelf: Stepped) -> None:
 
 @pytest.mark.parametrize("has_c", [True, False])
 @pytest.mark.parametrize(("first", "second"), [(dropping, pushing), (pushing, dropping)])
-def test_a_push_and_the_removal_of_unusable_paths_may_meet_anywhere(first, second, has_c):
+def test_a_push_and_the_removal_of_unusable_paths_may_meet_at_any_two_requests(
+    first, second, has_c
+):
     """``b`` is to go, with ``c`` that refers to it, while a push relies on ``b`` and publishes ``c``."""
     refused = removed = 0
     for head in range(len(requests(first))):
@@ -915,7 +929,7 @@ class Everybody(RuleBasedStateMachine):
         to=st.tuples(until, until, until),
     )
     def meet(self, *, first: bool, letter: str, attr: str, to: tuple[str, str, str]) -> None:
-        """A push of what a collection finds dead: what all is about."""
+        """A push of paths that a collection finds dead."""
         if first:
             self.push(letter, attr, to[0])
             self.collect(to[1])
@@ -960,7 +974,7 @@ class Everybody(RuleBasedStateMachine):
     @precondition(lambda self: self.running)
     @rule(which=st.integers(0, 2), error=st.sampled_from([Killed, lambda: CacheError("no answer")]))
     def end(self, which: int, error: Callable[[], BaseException]) -> None:
-        """Killed, or told of an error from S3 and left to clean up."""
+        """Kill an actor, or let its request fail, so that it cleans up."""
         self.running[which % len(self.running)].step(error())
 
     @rule(seconds=st.sampled_from([1, 50, 130, 700, 5000]))

@@ -1,4 +1,4 @@
-"""What a cache's bucket should be, how a plan says what differs, and the same for other tools."""
+"""The design of a cache's bucket, its differences from a bucket, and its form for other tools."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_bucket_as_designed_needs_nothing(public: bool) -> None:  # noqa: FBT0
     )
 
 
-def test_a_bucket_that_is_not_there_gets_everything() -> None:
+def test_a_missing_bucket_gets_every_setting() -> None:
     made = compare(design(public=True), BucketState(exists=False))
     assert {change.kind for change in made} == {"create"}
     assert {change.part for change in made} == {
@@ -59,7 +59,7 @@ def test_a_bucket_that_is_not_there_gets_everything() -> None:
     }  # fmt: skip
 
 
-def test_what_says_the_same_in_other_words_is_no_drift() -> None:
+def test_settings_in_another_spelling_are_no_drift() -> None:
     wanted = design(public=True)
     state = as_designed(wanted)
     reworded = tuple(
@@ -111,7 +111,7 @@ def test_drift_is_shown_as_it_is_and_as_it_should_be() -> None:
     assert "nixgen-uploads" not in shown
 
 
-def test_others_in_the_bucket_are_kept_and_told() -> None:
+def test_settings_of_others_are_kept_and_named() -> None:
     wanted, neighbour = design("s3://cache/a"), design("s3://cache/b", public=True)
     rule = {
         "ID": "logs",
@@ -144,7 +144,7 @@ def test_a_public_cache_that_becomes_private_loses_its_statements_before_the_blo
     ]
 
 
-def test_what_the_server_lacks_is_skipped_once() -> None:
+def test_a_setting_that_the_server_lacks_is_skipped_in_one_line() -> None:
     state = attrs.evolve(BucketState(), unsupported=frozenset({"lifecycle", "encryption"}))
     skipped = [change for change in compare(design(), state) if change.kind == "skipped"]
     assert [change.part for change in skipped] == ["encryption", "lifecycle"]
@@ -173,7 +173,9 @@ def test_names_follow_the_partition_of_the_region(region: str, partition: str, h
             )
 
 
-def test_a_url_that_its_certificate_or_server_would_not_match_has_the_bucket_in_its_path() -> None:
+def test_the_bucket_is_in_the_path_of_a_url_that_its_certificate_or_server_would_not_match() -> (
+    None
+):
     assert design("s3://a.b?region=eu-west-1").url == "https://s3.eu-west-1.amazonaws.com/a.b"
     assert design("s3://cache/x?endpoint=http://host:9000").url == "http://host:9000/cache/x"
 
@@ -222,7 +224,7 @@ def test_roles_may_use_the_key(key: str, resource: str, condition: object) -> No
         assert ("kms:GenerateDataKey" in statement["Action"]) == (role != "reader")
 
 
-def test_neighbours_in_a_bucket_use_different_names() -> None:
+def test_caches_that_share_a_bucket_use_different_names() -> None:
     first, second = design("s3://cache/a", public=True), design("s3://cache/b", public=True)
     assert not {each["Sid"] for each in first.statements} & {
         each["Sid"] for each in second.statements
@@ -230,7 +232,7 @@ def test_neighbours_in_a_bucket_use_different_names() -> None:
     assert not {rule["ID"] for rule in first.lifecycle} & {rule["ID"] for rule in second.lifecycle}
 
 
-def test_designs_that_cannot_work_are_refused() -> None:
+def test_contradictory_designs_are_refused() -> None:
     with pytest.raises(UsageError, match="KMS"):
         design(public=True, encryption=Encryption("k"))
     with pytest.raises(UsageError, match="more than itself"):
@@ -295,14 +297,14 @@ def test_terraform_says_the_same_as_the_design(public: bool) -> None:  # noqa: F
         assert policy["depends_on"] == ["aws_s3_bucket_public_access_block.cache"]
 
 
-def test_no_text_of_the_user_is_a_template_of_terraform() -> None:
+def test_text_of_the_user_is_escaped_for_terraform() -> None:
     made = design("s3://cache/%{x}")
     policy = terraform(made)["resource"]["aws_iam_policy"]["reader"]["policy"]
     assert "cache/%%{x}/*" in policy
     assert "/%{" not in policy
 
 
-def test_without_encryption_nothing_is_said_of_it() -> None:
+def test_without_encryption_no_format_mentions_it() -> None:
     made = design(encryption=None)
     assert "BucketEncryption" not in cloudformation(made)["Resources"]["CacheBucket"]["Properties"]
     assert "aws_s3_bucket_server_side_encryption_configuration" not in terraform(made)["resource"]
