@@ -34,7 +34,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.collect.plan import Doomed, GcPlan, make_plan
@@ -141,23 +141,7 @@ def preview(bucket: Bucket, policy: GcPolicy) -> GcReport:
     :raises VerifyError: a root, pin or lease is unreadable, so that nobody knows what it keeps.
     :raises CacheError: S3 refuses or does not answer.
     """
-    started = time.monotonic()
-    snapshot = read_snapshot(bucket)
-    plan = make_plan(snapshot, policy)
-    marked = read_tombstones(bucket)
-    since = {each.name: marked.get(each.name, snapshot.now) for each in plan.doomed}
-    return GcReport(
-        cache=str(bucket.location),
-        applied=False,
-        now=snapshot.now,
-        policy=policy,
-        plan=plan,
-        since=since,
-        due=_due(since, policy, snapshot.now),
-        rescued=_rescued(marked, plan, snapshot),
-        leases=len(snapshot.leases),
-        seconds=time.monotonic() - started,
-    )
+    return _planned(bucket, policy)[0]
 
 
 def collect(
@@ -182,33 +166,48 @@ def collect(
     """
     started = time.monotonic()
     with sweep_lock(bucket, seconds=batch_seconds, clock=clock) as lock:
-        snapshot = read_snapshot(bucket, lock.tick)
-        plan = make_plan(snapshot, policy)
-        marked = read_tombstones(bucket)
-        since = {each.name: marked.get(each.name, snapshot.now) for each in plan.doomed}
-        due = _due(since, policy, snapshot.now)
-        _remember(bucket, lock, marked, since, snapshot.now)
+        report, snapshot, marked = _planned(bucket, policy, lock.tick)
+        due, since = report.due, report.since
+        _remember(bucket, lock, marked, since, report.now)
         sweep = Sweep(bucket, lock, snapshot, lambda done: tell(done, len(due)))
-        sweep.run(each for each in plan.doomed if each.name in due)
+        sweep.run(each for each in report.plan.doomed if each.name in due)
         removed = frozenset(each.name for each in sweep.removed)
         left = {name: when for name, when in since.items() if name not in removed}
-        _remember(bucket, lock, since, left, snapshot.now)
+        _remember(bucket, lock, since, left, report.now)
         if snapshot.lapsed:
             bucket.delete(snapshot.lapsed)
-    return GcReport(
-        cache=str(bucket.location),
+    return evolve(
+        report,
         applied=True,
+        removed=removed,
+        spared=tuple(each.name for each in sweep.spared),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _planned(
+    bucket: Bucket, policy: GcPolicy, tick: Callable[[], None] = ignore
+) -> tuple[GcReport, Snapshot, dict[str, datetime]]:
+    """The report of a preview, with the contents of the cache and its tombstones."""
+    started = time.monotonic()
+    snapshot = read_snapshot(bucket, tick)
+    plan = make_plan(snapshot, policy)
+    marked = read_tombstones(bucket)
+    since = {each.name: marked.get(each.name, snapshot.now) for each in plan.doomed}
+    needed = marked.keys() - since.keys()
+    report = GcReport(
+        cache=str(bucket.location),
+        applied=False,
         now=snapshot.now,
         policy=policy,
         plan=plan,
         since=since,
-        due=due,
-        removed=removed,
-        rescued=_rescued(marked, plan, snapshot),
-        spared=tuple(each.name for each in sweep.spared),
+        due=frozenset(name for name, when in since.items() if snapshot.now - when >= policy.grace),
+        rescued=tuple(sorted(needed & snapshot.inventory.objects.keys())),
         leases=len(snapshot.leases),
         seconds=time.monotonic() - started,
     )
+    return report, snapshot, marked
 
 
 def _remember(
@@ -222,12 +221,3 @@ def _remember(
     if marks != before:
         lock.declare()
         write_tombstones(bucket, marks, now)
-
-
-def _due(since: dict[str, datetime], policy: GcPolicy, now: datetime) -> frozenset[str]:
-    return frozenset(name for name, when in since.items() if now - when >= policy.grace)
-
-
-def _rescued(marked: dict[str, datetime], plan: GcPlan, snapshot: Snapshot) -> tuple[str, ...]:
-    doomed = {each.name for each in plan.doomed}
-    return tuple(sorted((marked.keys() - doomed) & snapshot.inventory.objects.keys()))
