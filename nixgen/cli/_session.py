@@ -107,7 +107,7 @@ class Pushing:
 
     @property
     def failed(self) -> bool:
-        """Whether the push ended with an error."""
+        """True if the push ended with an error."""
         return self._error is not None
 
     def document(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ _Observe = Callable[[Any], None]
 
 
 def is_live() -> bool:
-    """Whether standard error is a terminal that can redraw lines."""
+    """True if standard error is a terminal that can redraw lines."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 

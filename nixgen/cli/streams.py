@@ -61,7 +61,7 @@ def write_text(text: str) -> None:
 
 
 def stdout_is_broken() -> bool:
-    """Whether standard output cannot be written: its disk is full, or its reader left."""
+    """True if standard output cannot be written: its disk is full, or its reader left."""
     try:
         sys.stdout.flush()
     except OSError:

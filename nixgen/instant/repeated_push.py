@@ -138,7 +138,7 @@ def _load(root: str | None) -> list[dict[str, Any]]:
 
 
 def _only(url: object, name: object) -> bool:
-    """Whether the listing at a URL holds exactly one name, the given one."""
+    """True if the listing at a URL holds exactly one name, the given one."""
     answer = _answer(str(url))
     return re.findall(r"<Key>([^<]*)</Key>", answer) == [name] and (
         "<IsTruncated>true" not in answer

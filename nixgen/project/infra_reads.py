@@ -77,7 +77,7 @@ class Reads:
 
 
 def _is_bytecode(path: str) -> bool:
-    """Whether a path is in a folder in which Python keeps compiled modules."""
+    """True if a path is in a folder in which Python keeps compiled modules."""
     return "__pycache__" in path or bool(sys.pycache_prefix and path.startswith(sys.pycache_prefix))
 
 

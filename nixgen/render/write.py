@@ -47,7 +47,7 @@ class Changes:
 
     @property
     def stale(self) -> bool:
-        """Whether there is anything to write or remove."""
+        """True if a file has to be written or removed."""
         return bool(self.written or self.removed)
 
 

@@ -222,9 +222,14 @@ def results(workspace: Workspace, built: Built) -> dict[str, object]:
 
 
 def _builders(workspace: Workspace, wanted: str | None) -> Builders | None:
-    """:raises UsageError: there is no such builder or file."""
-    if wanted is None or wanted == "none":
-        return None if wanted is None else Builders()
+    """The chosen builders; None to leave the choice to Nix's own configuration.
+
+    :raises UsageError: there is no such builder or file.
+    """
+    if wanted is None:
+        return None
+    if wanted == "none":
+        return Builders()
     if "/" in wanted:
         try:
             return Builders.parse(Path(wanted).read_text())

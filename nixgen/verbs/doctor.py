@@ -43,7 +43,7 @@ class Finding:
 
     @property
     def required(self) -> bool:
-        """Whether nixgen does nothing useful without it."""
+        """True if nixgen can do nothing without it."""
         return self.needed_for == EVERYTHING
 
 

@@ -48,7 +48,7 @@ class Update:
 
     @property
     def changed(self) -> bool:
-        """Whether the entry or the lock changed."""
+        """True if the entry or the lock changed."""
         return self.before != self.after or bool(self.packages)
 
     def to_json(self) -> dict[str, Any]:
