@@ -79,7 +79,7 @@ def fits(text: str) -> bool:
 def is_value(part: str) -> bool:
     """A name, path, number or list of those; or words that are a text of the code or of the system."""
     part = re.sub(r"^\([^)]*\) |^\S+:\d+ ", "", part.strip())
-    if sum(word.isalpha() and word.islower() for word in re.split(r"[ ,]+", part)) < 3:
+    if sum(word.isalpha() and word.islower() for word in re.split(r"[ ,]+", part)) < 2:
         return True
     return any(re.fullmatch(each, part) for each in _SYSTEM) or fits(part)
 
@@ -121,9 +121,10 @@ def parts_of(node: ast.expr) -> list[str | None]:
 def nix_texts() -> Iterable[str]:
     """The lines of nix/, and the strings in them, as patterns; a line may end before its full stop."""
     for file in (REPOSITORY / "nix").rglob("*.nix"):
-        for line in file.read_text().splitlines():
-            for text in [line.strip(), *re.findall(r'"((?:[^"\\]|\\.)*)"', line)]:
-                first = re.sub(r"\$\{[^}]*\}", "\0", text.partition("\\n")[0]).rstrip(".")
+        content = re.sub(r"\$\{[^}\n]*\}", "\0", file.read_text())
+        for line in map(str.strip, content.splitlines()):
+            for text in [line, *re.findall(r'"((?:[^"\\]|\\.)*)"', line)]:
+                first = text.partition("\\n")[0].rstrip(".")
                 if len(first.replace("\0", "")) >= _SHORTEST:
                     yield pattern(first) + r"\.?"
 
