@@ -89,7 +89,7 @@ BROKEN = TestResult(
     seconds=0.0,
     acceleration="tcg",
     entries=(),
-    machines=(MachineReport(name="web", boot_seconds=None, console_tail=("panic",)),),
+    machines=(MachineReport(name="web", boot_seconds=None, console_tail=("booting", "panic")),),
     failure=Failure(kind="broken", message="QEMU ended", details=("panic",)),
 )
 
@@ -300,6 +300,7 @@ two</system-out>
   panic</error>
     </testcase>
     <system-out>console of web:
+booting
 panic</system-out>
   </testsuite>
 </testsuites>
