@@ -6,6 +6,8 @@ Format: ``key: value`` lines as Nix's own ``NarInfo`` reads and writes them
 
 from __future__ import annotations
 
+import sys
+
 from attrs import evolve, field, frozen
 
 from nixgen.cache.format.names import narinfo_name
@@ -165,7 +167,8 @@ def _parse(text: str) -> NarInfo:
             raise ValueError(f"{name} is missing")
     if not values["StorePath"].startswith("/"):
         raise ValueError(f"StorePath is not a store path: {values['StorePath']!r}")
-    references = tuple(values.get("References", "").split())
+    # Interned: the narinfos of a cache have millions of references to thousands of paths.
+    references = tuple(map(sys.intern, values.get("References", "").split()))
     deriver = values.get("Deriver")
     deriver = None if deriver in ("", "unknown-deriver") else deriver
     for name in (base_name(values["StorePath"]), *references, *([deriver] if deriver else [])):
