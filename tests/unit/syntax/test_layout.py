@@ -444,3 +444,37 @@ def test_a_long_chain_of_operators_is_not_deep():
             left, right = (B, node) if operator == "++" else (node, B)
             node = nix.BinaryOp(operator, left, right)
         assert nix.print_expr(node).count("\n") == 300
+
+
+# From the manual of Nix, "Operators": how tightly each one binds, and the side on which it may
+# stand beside itself without parentheses.
+PRECEDENCE = {
+    "->": (1, "right"),
+    "||": (2, "left"),
+    "&&": (3, "left"),
+    **dict.fromkeys(("==", "!="), (4, None)),
+    **dict.fromkeys(("<", "<=", ">", ">="), (5, None)),
+    "//": (6, "right"),
+    **dict.fromkeys(("+", "-"), (8, "left")),
+    **dict.fromkeys(("*", "/"), (9, "left")),
+    "++": (10, "right"),
+}
+
+
+@pytest.mark.parametrize("outer", PRECEDENCE)
+def test_parentheses_follow_the_precedence_of_nix(outer):
+    rank, side = PRECEDENCE[outer]
+    for inner, (tightness, _) in PRECEDENCE.items():
+        operand = nix.BinaryOp(inner, A, B)
+        left, right = (
+            f"a {inner} b"
+            if tightness > rank or (tightness == rank and side == here)
+            else f"(a {inner} b)"
+            for here in ("left", "right")
+        )
+        assert nix.print_expr(nix.BinaryOp(outer, operand, F)) == f"{left} {outer} f"
+        assert nix.print_expr(nix.BinaryOp(outer, F, operand)) == f"f {outer} {right}"
+
+
+def test_a_question_about_a_question_is_in_parentheses():
+    assert nix.print_expr(nix.HasAttr(nix.HasAttr(A, ("b",)), ("c",))) == "(a ? b) ? c"
