@@ -116,6 +116,18 @@ def test_a_layout_has_every_blob_of_its_image(store, tmp_path, codec):
     assert report.new_layers == len(manifest["layers"])
 
 
+def test_the_top_layer_is_the_root_tree_and_sizes_are_those_of_the_tar(store, tmp_path):
+    report = write_images(
+        [spec(store)], tmp_path / "out", tmp_path / "state", codec=Codec.GZIP, store=store
+    )[0]
+    for layer in report.layers:
+        blob = report.layout / "blobs" / "sha256" / layer.info.digest[7:]
+        plain = gzip.decompress(blob.read_bytes())
+        assert layer.info.tar_size == len(plain)
+    with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
+        assert archive.extractfile("etc/hostname").read() == b"api\n"
+
+
 def test_two_machines_write_the_same_bytes(store, tmp_path, monkeypatch):
     write_images([spec(store)], tmp_path / "one", tmp_path / "s1", store=store)
     monkeypatch.setattr(os, "cpu_count", lambda: 7)

@@ -151,6 +151,8 @@ def test_a_missing_path_is_named(tmp_path):
 def test_the_root_tree(tmp_path):
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "passwd").write_bytes(b"root:x:0:0::/:\n")
+    (tmp_path / "etc" / "run").write_bytes(b"")
+    (tmp_path / "etc" / "run").chmod(0o700)
     (tmp_path / "bin").symlink_to("/nix/store/x/bin")
     (tmp_path / "var" / "lib").mkdir(parents=True)
     found = members(b"".join([*tar.root_tree(str(tmp_path)), tar.END]))
@@ -159,6 +161,7 @@ def test_the_root_tree(tmp_path):
         "bin": "0o777",
         "etc": "0o755",
         "etc/passwd": "0o644",
+        "etc/run": "0o755",
         "tmp": "0o1777",
         "var": "0o755",
         "var/lib": "0o755",
