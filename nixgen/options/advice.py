@@ -7,22 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from nixgen.errors import closest_word
-from nixgen.models import ConfigFile, Source
-from nixgen.models import Package as PackageModel
+from nixgen.models import ConfigFile, Package, Source
 from nixgen.options import posix
+from nixgen.options import types as t
 from nixgen.options.fitting import Verdict, answer
-from nixgen.options.types import (
-    Alternative,
-    AttrsOf,
-    Boolean,
-    Enum,
-    ListOf,
-    Number,
-    Package,
-    Path,
-    String,
-    Type,
-)
 from nixgen.options.values import Kind, kind, starts_with_slash
 
 __all__ = ["advice", "example"]
@@ -35,23 +23,26 @@ _SPELT = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 _WORDS = ("example", "1", "0", "a", "00:00", "2026-01-01", "example.service", "http://example.org")
 
 
-def advice(value: Any, wanted: Type) -> str | None:
+def advice(value: Any, wanted: t.Type) -> str | None:
     """``write 5432``, ``did you mean 'debug'?`` or ``for example [True]``; None when nothing comes
     to mind.
     """
     for written, converted in _conversions(value):
         if answer(converted, wanted).verdict is Verdict.FITS:
             return f"write {written}"
-    if kind(value) is Kind.STRING and _takes(wanted, Path) and not starts_with_slash(value):
+    if kind(value) is Kind.STRING and _takes(wanted, t.Path) and not starts_with_slash(value):
         return f"write an absolute path, or Source({value!r}) for a file of the project"
-    if kind(value) is Kind.STRING and _ATTRIBUTE.fullmatch(value) and _takes(wanted, Package):
+    if kind(value) is Kind.STRING and _ATTRIBUTE.fullmatch(value) and _takes(wanted, t.Package):
         package = f"Package({value!r})"
-        return f"write [{package}]" if _is_list(wanted) else f"write {package}"
-    if kind(value) is Kind.DERIVATION and _takes(wanted, String):
+        listed = all(isinstance(found, t.ListOf) for found in wanted.alternatives)
+        return f"write [{package}]" if listed else f"write {package}"
+    if kind(value) is Kind.DERIVATION and _takes(wanted, t.String):
         return 'a path in it is written with /, as in Package("nginx") / "bin/nginx"'
-    choices = [choice for found in wanted.alternatives for choice in _choices(found)]
     if isinstance(value, str):
-        close = closest_word(value, choices)
+        enums = (found for found in wanted.alternatives if isinstance(found, t.Enum))
+        close = closest_word(
+            value, (word for enum in enums for word in enum.values if isinstance(word, str))
+        )
         if close is not None:
             return f"did you mean {close!r}?"
     shown = example(wanted)
@@ -90,67 +81,58 @@ def _written(value: Any) -> str:
     match value:
         case Source():
             return f"Source({value.path!r})"
-        case PackageModel() | ConfigFile():
-            return f"{type(value).__name__}({value.name!r}{'' if isinstance(value, PackageModel) else ', …'})"
+        case Package() | ConfigFile():
+            return f"{type(value).__name__}({value.name!r}{'' if isinstance(value, Package) else ', …'})"
     text = repr(value)
     return text if kind(value) is not Kind.TEXT and len(text) <= 60 else "…"
 
 
-def _takes(wanted: Type, kind_of_type: type) -> bool:
+def _takes(wanted: t.Type, kind_of_type: type) -> bool:
     """Whether an alternative, or what it is a list of, is of that kind."""
     return any(
         isinstance(found, kind_of_type)
-        or (isinstance(found, ListOf) and _takes(found.element, kind_of_type))
+        or (isinstance(found, t.ListOf) and _takes(found.element, kind_of_type))
         for found in wanted.alternatives
     )
 
 
-def _is_list(wanted: Type) -> bool:
-    return all(isinstance(found, ListOf) for found in wanted.alternatives)
-
-
-def _choices(alternative: Alternative) -> Iterator[str]:
-    if isinstance(alternative, Enum):
-        yield from (value for value in alternative.values if isinstance(value, str))
-
-
-def example(wanted: Type) -> str | None:
+def example(wanted: t.Type) -> str | None:
     """A value of the type, as it is written in Python."""
     found = map(_example, wanted.alternatives)
     return next((text for text in found if text is not None), None)
 
 
-def _example(alternative: Alternative) -> str | None:
+def _example(alternative: t.Alternative) -> str | None:
     match alternative:
-        case Boolean():
+        case t.Boolean():
             return "True"
-        case Number():
+        case t.Number():
             return _number(alternative)
-        case String(vague=False, pattern=None):
+        case t.String(vague=False, pattern=None):
             return "'text'"
-        case String(vague=False, pattern=str(pattern)):
+        case t.String(vague=False, pattern=str(pattern)):
             return next((repr(word) for word in _WORDS if posix.matches(pattern, word)), None)
-        case Path(absolute=False):
+        case t.Path(absolute=False):
             return "'example'"
-        case Path(in_store=True):
+        case t.Path(in_store=True):
             return "Source('example')"
-        case Path():
+        case t.Path():
             return "'/var/lib/example'"
-        case Package():
+        case t.Package():
             return "Package('hello')"
-        case Enum(values=values) if values:
+        case t.Enum(values=values) if values:
             return repr(values[0])
-        case ListOf(element=element, minimum=minimum):
+        case t.ListOf(element=element, minimum=minimum):
             inner = example(element)
             return None if inner is None else f"[{', '.join([inner] * max(minimum, 1))}]"
-        case AttrsOf(element=element):
+        case t.AttrsOf(element=element):
             inner = example(element)
             return "{}" if inner is None else f"{{'name': {inner}}}"
         case _:
             return None
 
 
-def _number(wanted: Number) -> str:
+def _number(wanted: t.Number) -> str:
     low = wanted.low if wanted.low is not None else wanted.high
     value = 1 if low is None or (low <= 1 and (wanted.high is None or wanted.high >= 1)) else low
     return str(int(value)) if wanted.integers else str(float(value))

@@ -49,7 +49,7 @@ def check_definitions(definitions: Iterable[Definition], stub: Stub) -> Findings
             whole = {name: whole}
         found = answer_at(whole, stub.root)
         problems.extend(
-            _problem(misfit, definition, stub)
+            _about(definition, misfit.at, *_words(misfit, definition, stub))
             for misfit in found.misfits
             if not (definition.extended and misfit.reason is Reason.UNKNOWN)
         )
@@ -57,11 +57,6 @@ def check_definitions(definitions: Iterable[Definition], stub: Stub) -> Findings
             message = f"{_option(at)} is an old name of {name}"
             notes.append(_about(definition, at, message, f"write {name}"))
     return Findings(problems=tuple(problems), notes=tuple(notes))
-
-
-def _problem(misfit: Misfit, definition: Definition, stub: Stub) -> Problem:
-    message, hint = _words(misfit, definition, stub)
-    return _about(definition, misfit.at, message, hint)
 
 
 def _about(

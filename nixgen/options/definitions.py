@@ -41,11 +41,7 @@ def modules(project: Project) -> tuple[str, ...]:
 
     :param project: The project.
     """
-    layers: list[_Layer] = [
-        *project.machines,
-        *project.environments,
-        *(overlay for environment in project.environments for overlay in environment.overlays),
-    ]
+    layers = (layer for layer, _, _ in _layers(project))
     return tuple(sorted({module.path for layer in layers for module in layer.modules}))
 
 
@@ -57,34 +53,26 @@ def definitions(
     :param project: The project.
     :param knows: Whether the list of options has the options that a module declares.
     """
-
-    def extended(*layers: _Layer) -> bool:
-        return not all(knows(module) for layer in layers for module in layer.modules)
-
-    for machine in project.machines:
-        yield from _layer_definitions(
-            machine, f"machines.{machine.name}", extended=extended(machine)
-        )
-    for environment in project.environments:
-        path = f"environments.{environment.name}"
-        anywhere = extended(environment, *project.machines)
-        yield from _layer_definitions(environment, path, extended=anywhere)
-        for index, overlay in enumerate(environment.overlays):
-            yield from _layer_definitions(
-                overlay,
-                f"{path}.overlays[{index}]",
-                extended=extended(overlay, environment, overlay.machine),
+    for layer, path, declaring in _layers(project):
+        extended = not all(knows(module) for each in declaring for module in each.modules)
+        for key, value in layer.options.items():
+            origin = value.origin if isinstance(value, Model) and value.origin else layer.origin
+            yield Definition(
+                model_path=f"{path}.options[{key!r}]",
+                path=option_path(key) or (),
+                value=value,
+                where=str(origin) if origin else None,
+                keys=(key,),
+                extended=extended,
             )
 
 
-def _layer_definitions(layer: _Layer, path: str, *, extended: bool) -> Iterator[Definition]:
-    for key, value in layer.options.items():
-        origin = value.origin if isinstance(value, Model) and value.origin else layer.origin
-        yield Definition(
-            model_path=f"{path}.options[{key!r}]",
-            path=option_path(key) or (),
-            value=value,
-            where=str(origin) if origin else None,
-            keys=(key,),
-            extended=extended,
-        )
+def _layers(project: Project) -> Iterator[tuple[_Layer, str, tuple[_Layer, ...]]]:
+    """Yield each layer, its model path, and the layers whose modules may declare its options."""
+    for machine in project.machines:
+        yield machine, f"machines.{machine.name}", (machine,)
+    for environment in project.environments:
+        path = f"environments.{environment.name}"
+        yield environment, path, (environment, *project.machines)
+        for index, overlay in enumerate(environment.overlays):
+            yield overlay, f"{path}.overlays[{index}]", (overlay, environment, overlay.machine)

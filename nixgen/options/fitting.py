@@ -8,34 +8,14 @@ A value differs only when NixOS is certain to refuse it.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
 from nixgen.options import scalars
+from nixgen.options import types as t
 from nixgen.options.tree import Node
-from nixgen.options.types import (
-    Alternative,
-    Anything,
-    AttrsOf,
-    Boolean,
-    Enum,
-    Function,
-    ListOf,
-    NoNull,
-    Null,
-    Number,
-    Package,
-    Path,
-    Perhaps,
-    String,
-    Submodule,
-    Tagged,
-    Type,
-    Unknown,
-)
 from nixgen.options.values import Kind, bare, kind
 
 __all__ = ["Answer", "Misfit", "Reason", "Verdict", "answer", "answer_at"]
@@ -80,7 +60,7 @@ class Misfit:
     reason: Reason
     at: tuple[str | int, ...]
     value: Any
-    type: Type | None = None
+    type: t.Type | None = None
     node: Node | None = None
 
 
@@ -130,7 +110,7 @@ def answer_at(value: Any, node: Node, at: tuple[str | int, ...] = ()) -> Answer:
 
 
 def answer(
-    value: Any, wanted: Type, node: Node | None = None, at: tuple[str | int, ...] = ()
+    value: Any, wanted: t.Type, node: Node | None = None, at: tuple[str | int, ...] = ()
 ) -> Answer:
     """Check a value against a type.
 
@@ -159,43 +139,43 @@ def _all(answers: Iterable[Answer]) -> Answer:
 
 
 def _fit(
-    alternative: Alternative, value: Any, node: Node | None, at: tuple[str | int, ...]
+    alternative: t.Alternative, value: Any, node: Node | None, at: tuple[str | int, ...]
 ) -> Answer:
     here = kind(value)
     if here is Kind.OTHER:
         return _UNSURE
     match alternative:
-        case Anything():
+        case t.Anything():
             return _FITS
-        case Unknown():
+        case t.Unknown():
             return _UNSURE
-        case NoNull():
+        case t.NoNull():
             return _ANSWERS[not scalars.has_null(value)]
-        case Null():
+        case t.Null():
             return _ANSWERS[here is Kind.NULL]
-        case Boolean():
+        case t.Boolean():
             return _ANSWERS[here is Kind.BOOLEAN]
-        case Function():
+        case t.Function():
             return _DIFFERS
-        case Number():
+        case t.Number():
             return _ANSWERS[scalars.is_number(value, here, alternative)]
-        case String():
+        case t.String():
             return _ANSWERS[scalars.is_string(value, here, alternative)]
-        case Enum():
+        case t.Enum():
             return _ANSWERS[scalars.is_member(value, here, alternative)]
-        case Path():
+        case t.Path():
             return _ANSWERS[scalars.is_path(value, here, alternative)]
-        case Package():
+        case t.Package():
             return _ANSWERS[scalars.is_package(value, here)]
-        case Perhaps(type=inner):
+        case t.Perhaps(type=inner):
             return _UNSURE if answer(value, inner, node).verdict else _DIFFERS
-        case ListOf():
+        case t.ListOf():
             return _list(value, here, alternative, node, at)
-        case AttrsOf(element=element):
-            return _set(value, here, partial(_member, element=element, node=node, at=at))
-        case Submodule(freeform=freeform):
+        case t.AttrsOf(element=element):
+            return _set(value, here, element, node, at)
+        case t.Submodule(freeform=freeform):
             return _submodule(value, here, freeform, node, at)
-        case Tagged(choices=choices):
+        case t.Tagged(choices=choices):
             return _tagged(value, here, choices, node, at)
 
 
@@ -203,7 +183,7 @@ def _fit(
 
 
 def _list(
-    value: Any, here: Kind, wanted: ListOf, node: Node | None, at: tuple[str | int, ...]
+    value: Any, here: Kind, wanted: t.ListOf, node: Node | None, at: tuple[str | int, ...]
 ) -> Answer:
     if here is not Kind.LIST:
         return _DIFFERS
@@ -215,21 +195,20 @@ def _list(
     )
 
 
-def _set(value: Any, here: Kind, member: Callable[[str, Any], Answer]) -> Answer:
+def _set(
+    value: Any, here: Kind, element: t.Type, node: Node | None, at: tuple[str | int, ...]
+) -> Answer:
     if here is Kind.DERIVATION:  # a derivation is a set, too
         return _UNSURE
     if here is not Kind.SET:
         return _DIFFERS
-    return _all(member(name, content) for name, content in value.items())
-
-
-def _member(
-    name: str, content: Any, *, element: Type, node: Node | None, at: tuple[str | int, ...]
-) -> Answer:
-    declared = node.child(name) if node else None
-    if declared is not None:
-        return answer_at(content, declared, (*at, name))
-    return answer(content, element, node.member() if node else None, (*at, name))
+    member = node.member() if node else None
+    return _all(
+        answer_at(content, declared, (*at, name))
+        if node and (declared := node.child(name)) is not None
+        else answer(content, element, member, (*at, name))
+        for name, content in value.items()
+    )
 
 
 #: What a module may have beside the values of options.
@@ -249,14 +228,16 @@ _STRUCTURE = frozenset(
 
 
 def _submodule(
-    value: Any, here: Kind, freeform: Type | None, node: Node | None, at: tuple[str | int, ...]
+    value: Any, here: Kind, freeform: t.Type | None, node: Node | None, at: tuple[str | int, ...]
 ) -> Answer:
     if here is Kind.SET:
         if node is None or next(node.names(), None) is None:
             return _UNSURE
         return _declared(value, node, at, freeform=freeform or node.freeform, module=True)
     # a module may also be a file
-    file = here is Kind.DERIVATION or scalars.is_path(value, here, Path(absolute=True)) is not False
+    file = (
+        here is Kind.DERIVATION or scalars.is_path(value, here, t.Path(absolute=True)) is not False
+    )
     return _UNSURE if file else _DIFFERS
 
 
@@ -265,7 +246,7 @@ def _declared(
     node: Node,
     at: tuple[str | int, ...],
     *,
-    freeform: Type | None = None,
+    freeform: t.Type | None = None,
     module: bool = False,
 ) -> Answer:
     """Check each member against its option, and the others against the freeform type.

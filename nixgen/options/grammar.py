@@ -10,94 +10,75 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 
 import attrs
 
-from nixgen.options.types import (
-    ANYTHING,
-    Alternative,
-    Anything,
-    AttrsOf,
-    Boolean,
-    Enum,
-    Function,
-    ListOf,
-    NoNull,
-    Null,
-    Number,
-    Package,
-    Path,
-    Perhaps,
-    String,
-    Submodule,
-    Tagged,
-    Type,
-    Unknown,
-)
+from nixgen.options import types as t
 
 __all__ = ["parse"]
 
-Alternatives = tuple[Alternative, ...]
+Alternatives = tuple[t.Alternative, ...]
+Read = Callable[[re.Match[str]], Iterable[t.Alternative]]
 
-_INTEGER = Number(integers=True)
-_FLOAT = Number(floats=True)
-_NUMBER = Number(integers=True, floats=True)
+_INTEGER = t.Number(integers=True)
+_FLOAT = t.Number(floats=True)
+_NUMBER = t.Number(integers=True, floats=True)
 # lib.types.singleLineStr removes one newline at the end
-_SINGLE_LINE = String(pattern="[^\n\r]*\n?")
+_SINGLE_LINE = t.String(pattern="[^\n\r]*\n?")
 
-_NOUNS: dict[str, Alternative] = {
-    "anything": Anything(),
-    "raw value": Anything(),
-    "unspecified": Anything(),
-    "unspecified value": Anything(),
-    "null": Null(),
-    "boolean": Boolean(),
-    "boolean (merged using or)": Boolean(),
+_NOUNS: dict[str, t.Alternative] = {
+    "anything": t.Anything(),
+    "raw value": t.Anything(),
+    "unspecified": t.Anything(),
+    "unspecified value": t.Anything(),
+    "null": t.Null(),
+    "boolean": t.Boolean(),
+    "boolean (merged using or)": t.Boolean(),
     "signed integer": _INTEGER,
     "integer of at least 16 bits": _INTEGER,
-    "positive integer, meaning >0": Number(integers=True, low=1),
-    "unsigned integer, meaning >=0": Number(integers=True, low=0),
-    "nonzero signed integer, meaning !=0": Number(integers=True, nonzero=True),
+    "positive integer, meaning >0": t.Number(integers=True, low=1),
+    "unsigned integer, meaning >=0": t.Number(integers=True, low=0),
+    "nonzero signed integer, meaning !=0": t.Number(integers=True, nonzero=True),
     "floating point number": _FLOAT,
-    "nonnegative floating point number, meaning >=0": Number(floats=True, low=0),
+    "nonnegative floating point number, meaning >=0": t.Number(floats=True, low=0),
     "nonnegative integer or floating point number, meaning >=0": attrs.evolve(_NUMBER, low=0),
     "positive integer or floating point number, meaning >0": attrs.evolve(
         _NUMBER, low=0, nonzero=True
     ),
-    "string": String(),
-    "Concatenated string": String(),
-    "non-empty string": String(pattern=".*[^ \t\n].*"),
-    "string (with check: non-empty)": String(pattern=".+"),
-    "string (with check: non-empty without trailing slash)": String(vague=True),
-    "string without line breaks or quotes": String(vague=True),
-    "string without spaces": String(vague=True),
-    "printable string without spaces, # and /": String(vague=True),
-    "file mode string": String(vague=True),
-    "single-line string": String(pattern="[^\n\r]*"),
+    "string": t.String(),
+    "Concatenated string": t.String(),
+    "non-empty string": t.String(pattern=".*[^ \t\n].*"),
+    "string (with check: non-empty)": t.String(pattern=".+"),
+    "string (with check: non-empty without trailing slash)": t.String(vague=True),
+    "string without line breaks or quotes": t.String(vague=True),
+    "string without spaces": t.String(vague=True),
+    "printable string without spaces, # and /": t.String(vague=True),
+    "file mode string": t.String(vague=True),
+    "single-line string": t.String(pattern="[^\n\r]*"),
     "(optionally newline-terminated) single-line string": _SINGLE_LINE,
-    "path": Path(absolute=True),
-    "absolute path": Path(absolute=True),
-    "relative path": Path(absolute=False),
-    "path in the Nix store": Path(in_store=True),
-    "absolute path in the Nix store": Path(absolute=True, in_store=True),
-    "absolute path not in the Nix store": Path(absolute=True, in_store=False),
-    "path not in the Nix store": Path(in_store=False),
-    "package": Package(),
-    "package with provided sessions": Package(),
-    "attribute set": AttrsOf(element=ANYTHING),
-    "attribute-tagged union": Tagged(),
-    "submodule": Submodule(),
-    "impossible (empty enum)": Enum(values=()),
+    "path": t.Path(absolute=True),
+    "absolute path": t.Path(absolute=True),
+    "relative path": t.Path(absolute=False),
+    "path in the Nix store": t.Path(in_store=True),
+    "absolute path in the Nix store": t.Path(absolute=True, in_store=True),
+    "absolute path not in the Nix store": t.Path(absolute=True, in_store=False),
+    "path not in the Nix store": t.Path(in_store=False),
+    "package": t.Package(),
+    "package with provided sessions": t.Package(),
+    "attribute set": t.AttrsOf(element=t.ANYTHING),
+    "attribute-tagged union": t.Tagged(),
+    "submodule": t.Submodule(),
+    "impossible (empty enum)": t.Enum(values=()),
     # data of any shape; a set of these may hold packages, too
-    "CDN value": Anything(),
-    "JSON value": Anything(),
-    "Json value": Anything(),
-    "YAML 1.1 value": Anything(),
-    "YAML 1.2 value": Anything(),
-    "YAML value": Anything(),
-    "Yaml value": Anything(),
-    "TOML value": NoNull(),
+    "CDN value": t.Anything(),
+    "JSON value": t.Anything(),
+    "Json value": t.Anything(),
+    "YAML 1.1 value": t.Anything(),
+    "YAML 1.2 value": t.Anything(),
+    "YAML value": t.Anything(),
+    "Yaml value": t.Anything(),
+    "TOML value": t.NoNull(),
     # known phrases for types that cannot be checked
     **dict.fromkeys(
         (
@@ -115,35 +96,37 @@ _NOUNS: dict[str, Alternative] = {
             "sysctl option value",
             "systemd option",
         ),
-        Unknown(),
+        t.Unknown(),
     ),
 }
 
-_WORDS: dict[str, Alternative] = {
-    "bool": Boolean(),
+_WORDS: dict[str, t.Alternative] = {
+    "bool": t.Boolean(),
     "float": _FLOAT,
     "int": _INTEGER,
     "integer": _INTEGER,
-    "null": Null(),
-    "str": String(),
-    "string": String(),
+    "null": t.Null(),
+    "str": t.String(),
+    "string": t.String(),
 }
 
 _DECIMAL = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+_BETWEEN = rf"between {_DECIMAL} and {_DECIMAL} \(both inclusive\)"
 _JSON_STRING = r'"(?:[^"\\]|\\.)*"'
-_MEMBER = re.compile(r'"([^"]*)"|(-?\d+)|(true|false)|<(\w+)>')
+_MEMBER = r'"([^"]*)"|(-?\d+)|(true|false)|<(\w+)>'
+_MEMBERS = rf"((?:{_MEMBER})(?:, (?:{_MEMBER}))*)"
 _IDENTIFIER = r'[A-Za-z_][\w\'-]*|"[^"]*"'
 
 
 @cache
-def parse(words: str) -> Type:
+def parse(words: str) -> t.Type:
     """Parse a description. Parentheses around the whole description have no meaning and are left
     out.
 
     :param words: The description.
     """
     inner = _inside(words)
-    return Type(words, _read(words) or (Unknown(),)) if inner is None else parse(inner)
+    return t.Type(words, _read(words) or (t.Unknown(),)) if inner is None else parse(inner)
 
 
 @cache
@@ -152,7 +135,7 @@ def _read(words: str) -> Alternatives | None:
     noun = _NOUNS.get(words)
     if noun is not None:
         return (noun,)
-    found: dict[Alternative, None] = {}
+    found: dict[t.Alternative, None] = {}
     for pattern, read in _PHRASES:
         match = pattern.fullmatch(words)
         if match:
@@ -161,7 +144,7 @@ def _read(words: str) -> Alternatives | None:
     return tuple(found) or None
 
 
-def _disjunctions(words: str) -> Iterator[Alternative]:
+def _disjunctions(words: str) -> Iterator[t.Alternative]:
     """Read ``A or B`` and ``A or B convertible to it``, at each ``or`` outside of parentheses and
     quotes.
     """
@@ -174,7 +157,7 @@ def _disjunctions(words: str) -> Iterator[Alternative]:
         if body == words:
             yield from (*left, *alternatives) if (alternatives := _read(right)) else ()
         elif _read(right):
-            yield from (*left, Perhaps(type=parse(right)))
+            yield from (*left, t.Perhaps(type=parse(right)))
 
 
 def _places_of_or(words: str) -> Iterator[int]:
@@ -194,7 +177,7 @@ def _places_of_or(words: str) -> Iterator[int]:
         yield from (found.start() for found in re.finditer(" or ", words))
 
 
-def _element(words: str) -> Iterator[Type]:
+def _element(words: str) -> Iterator[t.Type]:
     """Read the type after ``of``. Trees before 22.11 add an s to any type there."""
     for phrase in (words, words.removesuffix("s")):
         if _read(phrase):
@@ -203,35 +186,19 @@ def _element(words: str) -> Iterator[Type]:
             return
 
 
-def _lists(match: re.Match[str]) -> Iterator[Alternative]:
-    minimum = 1 if match[1] else 0
-    return (ListOf(element=element, minimum=minimum) for element in _element(match[2]))
+def _each(*makes: Callable[[t.Type], t.Alternative]) -> Read:
+    """Read a phrase that ends with a type, and make alternatives of that type."""
+    return lambda match: (make(element) for element in _element(match[1]) for make in makes)
 
 
-def _sets(match: re.Match[str]) -> Iterator[Alternative]:
-    return (AttrsOf(element=element) for element in _element(match[1]))
+def _list_of_sets(element: t.Type) -> t.Alternative:
+    return t.ListOf(t.Type("attribute set", (t.AttrsOf(element),)))
 
 
-def _lists_or_sets(match: re.Match[str]) -> Iterator[Alternative]:
-    for element in _element(match[1]):
-        yield AttrsOf(element=element)
-        yield ListOf(element=element)
-
-
-def _attribute_lists(match: re.Match[str]) -> Iterator[Alternative]:
-    for element in _element(match[1]):
-        yield AttrsOf(element=element)
-        yield ListOf(element=Type("attribute set", (AttrsOf(element=element),)))
-
-
-def _non_empty(match: re.Match[str]) -> Iterator[Alternative]:
+def _non_empty(match: re.Match[str]) -> Iterator[t.Alternative]:
     for alternative in _read(match[1]) or ():
-        if isinstance(alternative, ListOf):
+        if isinstance(alternative, t.ListOf):
             yield attrs.evolve(alternative, minimum=1)
-
-
-def _pairs(match: re.Match[str]) -> Iterator[Alternative]:
-    return (ListOf(element=element, minimum=2, maximum=2) for element in _element(match[1]))
 
 
 def _parenthesised(match: re.Match[str]) -> Alternatives:
@@ -252,11 +219,9 @@ def _inside(words: str) -> str | None:
 
 
 def _enumeration(match: re.Match[str]) -> Alternatives:
-    text = match[1]
     values: list[str | int | bool] = []
     unsaid: set[str] = set()
-    at = 0
-    while member := _MEMBER.match(text, at):
+    for member in re.finditer(_MEMBER, match[1]):
         string, number, boolean, kind = member.groups()
         if string is not None:
             values.append(string)
@@ -266,21 +231,15 @@ def _enumeration(match: re.Match[str]) -> Alternatives:
             values.append(boolean == "true")
         else:
             unsaid.add(kind)
-        at = member.end()
-        if at == len(text):
-            return (Enum(values=tuple(values), unsaid=frozenset(unsaid)),)
-        if not text.startswith(", ", at):
-            break
-        at += len(", ")
-    return ()
+    return (t.Enum(values=tuple(values), unsaid=frozenset(unsaid)),)
 
 
-def _between(**kinds: bool) -> Callable[[re.Match[str]], Alternatives]:
+def _between(**kinds: bool) -> Read:
     def read(match: re.Match[str]) -> Alternatives:
         low, high = (
             int(word) if word.lstrip("-").isdigit() else float(word) for word in match.groups()
         )
-        return (Number(**kinds, low=low, high=high),)
+        return (t.Number(**kinds, low=low, high=high),)
 
     return read
 
@@ -294,77 +253,63 @@ def _atom(match: re.Match[str]) -> Alternatives:
     several = match[2]
     if several is None:
         return atom
-    element = Type(match[0].removesuffix(several), atom)
-    return (*atom, ListOf(element=element, minimum=1 if "non-empty" in several else 0))
+    element = t.Type(match[0].removesuffix(several), atom)
+    return (*atom, t.ListOf(element, minimum=1 if "non-empty" in several else 0))
 
 
 def _without_separators(match: re.Match[str]) -> Alternatives:
     """Read the description of ``lib.types.passwdEntry``."""
     match _read(match[1]):
-        case (String(pattern=None),):
-            return (String(pattern="[^\n:]*"),)
+        case (t.String(pattern=None),):
+            return (t.String(pattern="[^\n:]*"),)
         case None:
             return ()
         case alternatives:
-            return (Perhaps(type=Type(match[1], alternatives)),)
+            return (t.Perhaps(type=t.Type(match[1], alternatives)),)
 
 
 def _tagged(match: re.Match[str]) -> Alternatives:
     names = re.findall(_IDENTIFIER, match[1])
-    return (Tagged(choices=tuple(name.strip('"') for name in names)),)
+    return (t.Tagged(choices=tuple(name.strip('"') for name in names)),)
 
 
-def _constant(alternative: Alternative) -> Callable[[re.Match[str]], Alternatives]:
+def _constant(alternative: t.Alternative) -> Read:
     return lambda _match: (alternative,)
 
 
-_PHRASES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Iterable[Alternative]]], ...] = (
+_PHRASES: tuple[tuple[re.Pattern[str], Read], ...] = (
     *(
         (re.compile(pattern, re.DOTALL), read)
         for pattern, read in (
             (r"\((.*)\)", _parenthesised),
-            (r"(non-empty )?list of (.*)", _lists),
+            (r"list of (.*)", _each(t.ListOf)),
+            (r"non-empty list of (.*)", _each(partial(t.ListOf, minimum=1))),
             (r"non-empty \((.*)\)", _non_empty),
-            (r"(?:lazy )?attribute set of (.*)", _sets),
-            (r"list or attribute set of (.*)", _lists_or_sets),
-            (r"attribute list of (.*)", _attribute_lists),
-            (r"pair of (.*)", _pairs),
-            (
-                r"open submodule of (.*)",
-                lambda match: (Submodule(freeform=element) for element in _element(match[1])),
-            ),
-            (r"function that evaluates to a\(n\) .*", _constant(Function())),
+            (r"(?:lazy )?attribute set of (.*)", _each(t.AttrsOf)),
+            (r"list or attribute set of (.*)", _each(t.AttrsOf, t.ListOf)),
+            (r"attribute list of (.*)", _each(t.AttrsOf, _list_of_sets)),
+            (r"pair of (.*)", _each(partial(t.ListOf, minimum=2, maximum=2))),
+            (r"open submodule of (.*)", _each(t.Submodule)),
+            (r"function that evaluates to a\(n\) .*", _constant(t.Function())),
             (r"attribute-tagged union with choices: (.*)", _tagged),
-            (r"one of (.*)", _enumeration),
-            (r"value (.*) \(singular enum\)", _enumeration),
-            (rf"strings concatenated with {_JSON_STRING}", _constant(String())),
-            (r"string matching the pattern (.*)", lambda match: (String(pattern=match[1]),)),
+            (rf"one of {_MEMBERS}", _enumeration),
+            (rf"value {_MEMBERS} \(singular enum\)", _enumeration),
+            (rf"strings concatenated with {_JSON_STRING}", _constant(t.String())),
+            (r"string matching the pattern (.*)", lambda match: (t.String(pattern=match[1]),)),
             (r"(.*), not containing newlines or colons", _without_separators),
-            (
-                r"integer between (-?\d+) and (-?\d+) \(both inclusive\)",
-                _between(integers=True),
-            ),
-            (
-                r"\d+ bit (?:un)?signed integer; between (-?\d+) and (-?\d+) \(both inclusive\)",
-                _between(integers=True),
-            ),
-            (
-                rf"integer or floating point number between {_DECIMAL} and {_DECIMAL} \(both inclusive\)",
-                _between(integers=True, floats=True),
-            ),
+            (rf"integer {_BETWEEN}", _between(integers=True)),
+            (rf"\d+ bit (?:un)?signed integer; {_BETWEEN}", _between(integers=True)),
+            (rf"integer or floating point number {_BETWEEN}", _between(integers=True, floats=True)),
             (
                 rf"a floating point number in range \[{_DECIMAL}, {_DECIMAL}\]",
                 _between(floats=True),
             ),
-            (
-                rf"float between {_DECIMAL} and {_DECIMAL} \(inclusive\)",
-                _between(floats=True),
-            ),
+            (rf"float between {_DECIMAL} and {_DECIMAL} \(inclusive\)", _between(floats=True)),
             (
                 r"(?:INI )?atom \(([^()]*)\)( or a list of them for duplicate keys| or a non-empty list of them)?",
                 _atom,
             ),
-            (r"section of an INI file \(attrs of (.*)\)", _sets),
+            (r"section of an INI file \(attrs of (.*)\)", _each(t.AttrsOf)),
         )
     ),
 )

@@ -217,21 +217,19 @@ class _Place:
 
     @property
     def _members(self) -> Mapping[str, Any]:
-        return self._content if isinstance(self._content, Mapping) else {}
+        return self._content if isinstance(self._content, Mapping) else {_TYPE: self._content}
 
     @property
     def type(self) -> Type | None:
-        number = self._content if isinstance(self._content, int) else self._members.get(_TYPE)
-        return None if number is None else parse(self._stub.described(number))
+        return self._described(_TYPE)
 
     @property
     def is_set(self) -> bool:
-        return not isinstance(self._content, int) and _TYPE not in self._content
+        return _TYPE not in self._members
 
     @property
     def freeform(self) -> Type | None:
-        number = self._members.get(_FREEFORM)
-        return None if number is None else parse(self._stub.described(number))
+        return self._described(_FREEFORM)
 
     @property
     def read_only(self) -> bool:
@@ -263,6 +261,10 @@ class _Place:
             for path, _ in _walk(self._members, self._path, follow=_is_name)
             if path != self._path
         )
+
+    def _described(self, name: str) -> Type | None:
+        number = self._members.get(name)
+        return None if number is None else parse(self._stub.described(number))
 
     def _below(self, name: str) -> Node | None:
         content = self._members.get(name)

@@ -118,19 +118,19 @@ class Enum:
     unsaid: frozenset[str] = frozenset()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class ListOf:
     element: Type
     minimum: int = 0
     maximum: int | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class AttrsOf:
     element: Type
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Submodule:
     """Options of its own, which the option list has below this one.
 

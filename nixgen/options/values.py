@@ -30,34 +30,29 @@ class Kind(enum.Enum):
     OTHER = enum.auto()
 
 
+#: In order: a bool is an int to isinstance.
+_KINDS: tuple[tuple[type | tuple[type, ...], Kind], ...] = (
+    (type(None), Kind.NULL),
+    (bool, Kind.BOOLEAN),
+    (int, Kind.INTEGER),
+    (float, Kind.FLOAT),
+    (str, Kind.STRING),
+    (Text, Kind.TEXT),
+    (Source, Kind.STORE_PATH),
+    ((Package, ConfigFile), Kind.DERIVATION),
+    ((list, tuple), Kind.LIST),
+    (Mapping, Kind.SET),
+)
+
+
 def kind(value: Any) -> Kind:
     """The kind of a value.
 
     :param value: A value of a model.
     """
-    match value:
-        case None:
-            return Kind.NULL
-        case bool():
-            return Kind.BOOLEAN
-        case int():
-            return Kind.INTEGER
-        case float():
-            return Kind.FLOAT
-        case str():
-            return Kind.STRING
-        case Text():
-            return Kind.TEXT
-        case Source():
-            return Kind.STORE_PATH
-        case Package() | ConfigFile():
-            return Kind.DERIVATION
-        case list() | tuple():
-            return Kind.LIST
-        case Mapping() if "_type" not in value:  # else it is a marker of the module system's own
-            return Kind.SET
-        case _:
-            return Kind.OTHER
+    here = next((each for types, each in _KINDS if isinstance(value, types)), Kind.OTHER)
+    # a set with _type is a marker of the module system's own
+    return Kind.OTHER if here is Kind.SET and "_type" in value else here
 
 
 def bare(value: Any) -> Any:
