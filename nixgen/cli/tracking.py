@@ -37,8 +37,13 @@ _WORTH_A_LINE = 1_000_000
 #: The most names in a line about running builds.
 _NAMES = 4
 
-#: What Nix says while it tries a download again, as a warning or as an error.
-_RETRY = re.compile(r"(?:warning: )?(?:error: )?(.*); (retrying .*)", re.DOTALL)
+#: A message of Nix that it tries a download again, as a warning or as an error. An evaluation sends
+#: single lines, and the answer of the server can be between the first one and the word "retrying".
+_RETRY = re.compile(
+    r"(?:warning: )?(?:error: )?(?P<failure>.*)[;:] (?P<when>retrying .*)"
+    r"|warning: error: (?P<line>unable to download .*)",
+    re.DOTALL,
+)
 
 
 @attrs.frozen
@@ -87,6 +92,16 @@ def store_name(path: str) -> str:
     """
     name = base_name(path)
     return path_name(path) if BASE_NAME.fullmatch(name) else name
+
+
+def _retry(event: object) -> str:
+    """``retrying in 300 ms: unable to download …``; empty unless Nix tries a download again."""
+    if not isinstance(event, (nix.Message, evaluation.EvaluationMessage)):
+        return ""
+    found = _RETRY.fullmatch(event.text)
+    if found is None:
+        return ""
+    return f"{found['when'] or 'retrying'}: {found['failure'] or found['line']}"
 
 
 def _warning(text: str) -> Line:
@@ -237,6 +252,10 @@ class BuildTracker:
 
         :param event: an event of evaluating, building or pushing. Others are ignored.
         """
+        if retry := _retry(event):
+            self.retrying = retry
+            yield Line(retry, level="verbose")
+            return
         for part in (self._builders, self._evaluation, self.pushing):
             yield from part.follow(event)
         match event:
@@ -260,9 +279,8 @@ class BuildTracker:
                     yield Line(f"fetched {store_name(item)} ({seconds:.1f} s)", level="verbose")
             case nix.Progress(what="builds", expected=expected):
                 self.expected = max(self.expected, expected)
-            case nix.Message(text=text) if retry := _RETRY.fullmatch(text):
-                self.retrying = f"{retry[2]}: {retry[1]}"
-                yield Line(self.retrying, level="verbose")
+            case evaluation.TargetEvaluated():
+                self.retrying = ""
             case nix.Message(level=1, text=text):
                 yield _warning(text)
             case nix.Message(level=3, text=text) if not self.expected:

@@ -139,6 +139,29 @@ def test_a_download_that_nix_tries_again_is_no_error(
         assert "unable to download 'https://x/nar': HTTP error 503" in line
 
 
+#: The first line of a retry whose last line, with "retrying", is behind the answer of the server.
+FIRST_LINE = "warning: error: unable to download 'https://x/nar': HTTP error 503"
+
+
+@pytest.mark.parametrize("text", [RETRIES[0], RETRIES[2], FIRST_LINE])
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_download_that_nix_tries_again_during_an_evaluation_is_no_error(
+    capsys: pytest.CaptureFixture[str], text: str, *, verbose: bool
+) -> None:
+    with progress.build_progress(quiet=False, verbose=verbose) as observe:
+        feed(observe, [evaluation.EvaluationMessage(text=text)])
+        observe.tell()  # type: ignore[attr-defined]
+        feed(observe, [evaluation.TargetEvaluated(attr="machines.web", seconds=None)])
+        observe.tell()  # type: ignore[attr-defined]
+    *lines, during, _, after = capsys.readouterr().err.splitlines()
+    assert len(lines) == verbose
+    for line in (*lines, during):
+        assert "error:" not in line
+        assert "retrying" in line
+        assert "unable to download 'https://x/nar': HTTP error 503" in line
+    assert "retrying" not in after
+
+
 def test_a_log_gets_a_line_for_each_minute_of_waiting(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
