@@ -31,7 +31,9 @@ def _spelled(value: Any, types: tuple[type, ...]) -> str | None:
     ``"8000"``.
     """
     if str in types:
-        return f'"{value}"' if isinstance(value, (int, float)) else None
+        # a number of any other size is no text that somebody forgot to quote
+        written = isinstance(value, (int, float)) and abs(value) < 2**64
+        return f'"{value}"' if written else None
     if not isinstance(value, (str, int)):
         return None
     for type_ in types:
@@ -97,7 +99,7 @@ def whole_number(low: int, high: int) -> Check:
             text = f"must be a whole number, not {type(value).__name__} {excerpt(value)}"
             return (("", text, hint),)
         if not low <= value <= high:
-            return (("", f"must be between {low} and {high}, not {value}", None),)
+            return (("", f"must be between {low} and {high}, not {excerpt(value)}", None),)
         return ()
 
     return run

@@ -185,5 +185,9 @@ def excerpt(value: Any) -> str:
 
     :param value: Value to write.
     """
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python refuses to write more than 4,300 digits of a number
+        return f"a {type(value).__name__} with too many digits to write"
     return text if len(text) <= 60 else text[:57] + "…"

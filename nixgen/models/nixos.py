@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from nixgen.models.checks import every, string
-from nixgen.models.core import Fault, Model
+from nixgen.models.core import Fault, Model, excerpt
 from nixgen.models.fields import choice, field, model
 from nixgen.models.files import Secret, relative_inside, textual_value
 from nixgen.models.text import Interpolated, Text
@@ -74,7 +74,7 @@ def _value_faults(value: Any) -> Iterator[Fault]:
             yield from textual_value(value)
         case int():
             if value not in _INTEGERS:
-                yield "", f"{value} is outside of Nix's integers, -2^63 to 2^63-1", None
+                yield "", f"{excerpt(value)} is outside of Nix's integers, -2^63 to 2^63-1", None
         case float():
             if not math.isfinite(value) or 0 < abs(value) < 2**-1022:
                 yield "", f"{value} is a number that Nix cannot hold", None

@@ -100,8 +100,11 @@ class Int(Expr):
     @value.validator
     def _check(self, _attribute: object, value: int) -> None:
         if not INT_MIN <= value <= INT_MAX:
+            # Python refuses to write more than 4,300 digits
+            bits = value.bit_length()
+            number = str(value) if bits < 256 else f"a number of {bits} bits"
             raise UnprintableError(
-                f"{value} is outside of Nix's integers, -2^63 to 2^63-1",
+                f"{number} is outside of Nix's integers, -2^63 to 2^63-1",
                 hint="use a string for larger numbers",
             )
 

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from faults import assert_only_fault
 
-from nixgen.models import Machine, NixModule, Project, Property, Secret, mk_force, option_path, text
+from nixgen.models import (
+    Machine,
+    NixModule,
+    Project,
+    Property,
+    Secret,
+    check,
+    mk_force,
+    option_path,
+    text,
+)
 from nixgen.models.nixos import merged, options_at
 
 
@@ -124,3 +134,12 @@ def test_the_later_definition_counts_whatever_the_lengths_of_the_paths(
     first: dict[str, Any], second: dict[str, Any], result: dict[str, Any]
 ) -> None:
     assert after(first, second) == result
+
+
+@pytest.mark.parametrize(
+    "number", [2**63, -(2**63) - 1, 10**5000], ids=["above", "below", "too long to write"]
+)
+def test_a_number_that_nix_cannot_hold_is_a_problem_of_its_option(number: int) -> None:
+    machine = Machine("m", options={"a.b": number}, cores=number)
+    places = {problem.path for problem in check(Project("p", machines=[machine]))}
+    assert places == {"machines.m.options['a.b']", "machines.m.cores"}

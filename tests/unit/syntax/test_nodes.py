@@ -137,3 +137,11 @@ def test_the_package_has_the_public_names_of_its_modules(module):
     assert {name: getattr(nix, name, None) for name in module.__all__} == {
         name: getattr(module, name) for name in module.__all__
     }
+
+
+@pytest.mark.parametrize(
+    "number", [2**63, -(2**63) - 1, 10**5000], ids=["above", "below", "too long to write"]
+)
+def test_an_integer_that_nix_cannot_hold_is_refused(number: int) -> None:
+    with pytest.raises(nix.UnprintableError, match="outside of Nix's integers"):
+        nix.quote(number)
