@@ -30,7 +30,6 @@ __all__ = [
     "CALL",
     "LOWEST",
     "NOT",
-    "OPERATORS",
     "RANKS",
     "SELECT",
     "Marks",
@@ -75,26 +74,6 @@ CALL: Final = 13
 SELECT: Final = 14
 ATOM: Final = 15
 
-# operator: its own rank, then the least rank of its left and of its right operand
-OPERATORS: Final = {
-    "->": (1, 2, 1),
-    "||": (2, 2, 3),
-    "&&": (3, 3, 4),
-    "==": (4, 5, 5),
-    "!=": (4, 5, 5),
-    "<": (5, 6, 6),
-    "<=": (5, 6, 6),
-    ">": (5, 6, 6),
-    ">=": (5, 6, 6),
-    "//": (6, 7, 6),
-    "+": (8, 8, 9),
-    "-": (8, 8, 9),
-    "*": (9, 9, 10),
-    "/": (9, 9, 10),
-    "++": (10, 11, 10),
-}
-
-
 RANKS: Final[dict[type, int]] = {
     **dict.fromkeys((n.Null, n.Bool, n.Str, n.Interpolation, n.Var, n.List, n.AttrSet), ATOM),
     **dict.fromkeys((n.If, n.Let, n.Function, n.Lambda), LOWEST),
@@ -121,12 +100,12 @@ def rank(node: n.Expr) -> int:
         case n.Float():
             return NEGATIVE if node.value < 0 else ATOM
         case n.Path():
-            return ATOM if path_literal(node.value)[1] is None else OPERATORS["+"][0]
+            return ATOM if path_literal(node.value)[1] is None else n.OPERATORS["+"][0]
         case n.Select():
             # `f a.b or c` is right, but reads wrong.
             return SELECT if node.default is None else CALL
         case n.BinaryOp():
-            return OPERATORS[node.operator][0]
+            return n.OPERATORS[node.operator][0]
     raise AssertionError(node)
 
 
@@ -170,37 +149,17 @@ def _join(items: Iterable[n.Expr], marks: Marks, least: int, lines: Lines) -> st
 # --- forms without parts ---
 
 
-def _null(_node: n.Null, *_context: object) -> str:
-    return "null"
-
-
-def _bool(node: n.Bool, *_context: object) -> str:
-    return "true" if node.value else "false"
-
-
-def _int(node: n.Int, *_context: object) -> str:
-    return print_int(node.value)
-
-
-def _float(node: n.Float, *_context: object) -> str:
-    return print_float(node.value)
-
-
-def _var(node: n.Var, *_context: object) -> str:
-    return node.name
-
-
 def _path(node: n.Path, *_context: object) -> str:
     literal, rest = path_literal(node.value)
     return literal if rest is None else f"{literal} + {quoted(rest)}"
 
 
 ATOMS: Final[dict[type, Callable[..., str]]] = {
-    n.Null: _null,
-    n.Bool: _bool,
-    n.Int: _int,
-    n.Float: _float,
-    n.Var: _var,
+    n.Null: lambda _node, *_context: "null",
+    n.Bool: lambda node, *_context: "true" if node.value else "false",
+    n.Int: lambda node, *_context: print_int(node.value),
+    n.Float: lambda node, *_context: print_float(node.value),
+    n.Var: lambda node, *_context: node.name,
     n.Path: _path,
 }
 """The forms of expressions that are printed the same way everywhere."""
@@ -388,7 +347,7 @@ def _not(node: n.Not, marks: Marks, lines: Lines) -> str:
 
 
 def _binary(node: n.BinaryOp, marks: Marks, lines: Lines) -> str:
-    _, least_left, least_right = OPERATORS[node.operator]
+    _, least_left, least_right = n.OPERATORS[node.operator]
     left = _form(node.left, marks, least_left, lines)
     right = _form(node.right, marks, least_right, lines)
     return f"{left} {node.operator} {right}"

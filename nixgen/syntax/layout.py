@@ -17,9 +17,7 @@ from nixgen.syntax.bindings import Bindings
 from nixgen.syntax.inline import (
     ATOMS,
     CALL,
-    LOWEST,
     NOT,
-    RANKS,
     SELECT,
     compact,
     flat,
@@ -64,17 +62,15 @@ _SHORT_KEY: Final = 4
 _WIDE_KEY: Final = WIDTH - len(" = rec {")
 
 
-def layout(page: Page, expr: n.Expr, pad: str) -> None:
+def layout(page: Page, node: n.Expr, pad: str, head: str = "", tail: str = "") -> None:
     """Append the lines of an expression.
 
     :param page: Page to append to.
-    :param expr: Expression to print.
+    :param node: Expression to print.
     :param pad: Indentation of each line.
+    :param head: Text before the expression, such as ``key = ``; none unless given.
+    :param tail: Text behind the expression; none unless given.
     """
-    _LAYOUTS[type(expr)](page, expr, pad, "", "")
-
-
-def _lay(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
     _LAYOUTS[type(node)](page, node, pad, head, tail)
 
 
@@ -85,18 +81,22 @@ def _operand(  # noqa: PLR0917 (the layout signature and a rank)
     if rank(node) < least:
         _parenthesised(page, node, pad, head, tail)
     else:
-        _lay(page, node, pad, head, tail)
+        layout(page, node, pad, head, tail)
 
 
 def _parenthesised(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
     if page.place_if_flat(node, pad, f"{head}(", f"){tail}"):
         return
     if isinstance(bare(node), n.Lambda | n.Call):
-        _lay(page, node, pad, f"{head}(", f"){tail}")
+        layout(page, node, pad, f"{head}(", f"){tail}")
     else:
-        page.place(f"{pad}{head}(")
-        _lay(page, node, pad + STEP, "", "")
-        page.place(f"{pad}){tail}")
+        _between_parentheses(page, node, pad, head, tail)
+
+
+def _between_parentheses(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
+    page.place(f"{pad}{head}(")
+    layout(page, node, pad + STEP)
+    page.place(f"{pad}){tail}")
 
 
 # --- atoms and strings ---
@@ -182,7 +182,7 @@ def _select(page: Page, node: n.Select, pad: str, head: str, tail: str) -> None:
         end += f" or {compact(node.default, page.marks, SELECT)}"
         page.settle_next()
     if selectable(node):
-        _lay(page, node.expr, pad, head, end + tail)
+        layout(page, node.expr, pad, head, end + tail)
     else:
         _parenthesised(page, node.expr, pad, head, end + tail)
 
@@ -205,11 +205,7 @@ def _spread_list(page: Page, node: n.List, pad: str, head: str, tail: str) -> No
     inner = pad + STEP
     page.place(f"{pad}{head}[")
     for item in node.items:
-        kind = type(item)
-        if RANKS.get(kind, LOWEST) >= SELECT:
-            _LAYOUTS[kind](page, item, inner, "", "")
-        else:
-            _operand(page, item, SELECT, inner, "", "")
+        _operand(page, item, SELECT, inner, "", "")
     page.lines.append(f"{pad}]{tail}")
 
 
@@ -224,7 +220,7 @@ def _attr_set(page: Page, node: n.AttrSet, pad: str, head: str, tail: str) -> No
 
 
 def _laid_out(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
-    """Lay out an expression as `_lay` does, but spread a set or list over several lines, however
+    """Lay out an expression as `layout` does, but spread a set or list over several lines, however
     short it is.
     """
     begin = len(page.lines) + 1
@@ -234,7 +230,7 @@ def _laid_out(page: Page, node: n.Expr, pad: str, head: str, tail: str) -> None:
     elif isinstance(node, n.List) and node.items:
         _spread_list(page, node, pad, head, tail)
     else:
-        _lay(page, node, pad, head, tail)
+        layout(page, node, pad, head, tail)
     page.spans.extend((begin, len(page.lines), origin) for origin in origins)
 
 
@@ -251,10 +247,14 @@ def _bindings(page: Page, bindings: Bindings, pad: str) -> None:
     for inherit in bindings.inherits:
         _inherit(page, inherit, pad)
     for key, value in bindings.pairs:
-        if len(key) < _WIDE_KEY:
-            _LAYOUTS[type(value)](page, value, pad, f"{key} = ", ";")
-        else:
-            _wide_binding(page, key, value, pad)
+        _binding(page, key, value, pad)
+
+
+def _binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
+    if len(key) < _WIDE_KEY:
+        _LAYOUTS[type(value)](page, value, pad, f"{key} = ", ";")
+    else:
+        _wide_binding(page, key, value, pad)
 
 
 def _wide_binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
@@ -266,7 +266,7 @@ def _wide_binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
     opening = is_collection(chain(operation)[0][1] if operation else node)
     start = " {" if opening else " ''" if is_spread_text(node) else ""
     if not _is_long(key) or len(f"{key} ={start}") <= WIDTH:
-        _lay(page, value, pad, f"{key} = ", ";")
+        layout(page, value, pad, f"{key} = ", ";")
         return
     page.lines.append(f"{pad}{key} =")
     begin = len(page.lines)
@@ -276,7 +276,7 @@ def _wide_binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
         # sets and lists that an operator joins are not indented below their key
         _operation(page, operation, pad if opening else pad + STEP, "", ";", under_key=True)
     else:
-        _lay(page, node, pad + STEP, "", ";")
+        layout(page, node, pad + STEP, "", ";")
     page.spans.extend((begin, len(page.lines), origin) for origin in origins)
 
 
@@ -293,15 +293,11 @@ def _paragraphs(page: Page, bindings: Bindings) -> None:
         if not first and (block or after_block):
             page.lines.append("")
         first, after_block = False, block
-        if len(key) < _WIDE_KEY:
-            _lay(page, value, STEP, f"{key} = ", ";")
-        else:
-            _wide_binding(page, key, value, STEP)
+        _binding(page, key, value, STEP)
 
 
 def _is_block(value: n.Expr) -> bool:
-    while isinstance(value, n.Mark | n.Constant):
-        value = value.expr
+    value = bare(value)
     return bool(isinstance(value, n.AttrSet) and value.bindings) or flat(value, []) is None
 
 
@@ -322,7 +318,7 @@ def _let(page: Page, node: n.Let, pad: str, head: str, tail: str) -> None:
     page.lines.append(f"{pad}let")
     _bindings(page, node.bindings, pad + STEP)
     page.lines.append(f"{pad}in")
-    _lay(page, node.body, pad, "", tail)
+    layout(page, node.body, pad, "", tail)
 
 
 # --- functions ---
@@ -346,7 +342,7 @@ def _function(page: Page, node: n.Function, pad: str, head: str, tail: str) -> N
         # a module is hard to read on one line
         _laid_out(page, node.body, pad, "", tail)
     else:
-        _lay(page, node.body, pad, "", tail)
+        layout(page, node.body, pad, "", tail)
 
 
 def _lambda(page: Page, node: n.Lambda, pad: str, head: str, tail: str) -> None:
@@ -359,9 +355,9 @@ def _lambda(page: Page, node: n.Lambda, pad: str, head: str, tail: str) -> None:
         # below a key, the called function begins a line
         pad = page.below(pad, head)
         page.place(f"{pad}{parameters}")
-        _lay(page, body, pad, "", tail)
+        layout(page, body, pad, "", tail)
     else:
-        _lay(page, body, pad, f"{head}{parameters} ", tail)
+        layout(page, body, pad, f"{head}{parameters} ", tail)
 
 
 def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
@@ -391,9 +387,7 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
             if beside:
                 _operand(page, last, SELECT, pad, f"{head}{lead} ", tail)
             else:
-                page.place(f"{pad}{head}{lead} (")
-                _lay(page, last, pad + STEP, "", "")
-                page.place(f"{pad}){tail}")
+                _between_parentheses(page, last, pad, f"{head}{lead} ", tail)
             return
         page.marks.clear()
     start = n.Call(node.function, leading) if leading else node.function
@@ -410,9 +404,7 @@ def _call(page: Page, node: n.Call, pad: str, head: str, tail: str) -> None:
     if rank(last) >= SELECT or opens(last):
         _operand(page, last, SELECT, pad + STEP, "", tail)
     elif not page.place_if_flat(last, pad + STEP, "(", f"){tail}"):
-        page.place(f"{pad}{STEP}(")
-        _lay(page, last, pad + 2 * STEP, "", "")
-        page.place(f"{pad}{STEP}){tail}")
+        _between_parentheses(page, last, pad + STEP, "", tail)
 
 
 # --- operators ---
@@ -426,10 +418,10 @@ def _if(page: Page, node: n.If, pad: str, head: str, tail: str) -> None:
     current: n.Expr = node
     while isinstance(current, n.If):
         page.place(f"{pad}{start}{compact(current.condition, page.marks)} then")
-        _lay(page, current.then, pad + STEP, "", "")
+        layout(page, current.then, pad + STEP)
         start, current = "else if ", current.otherwise
     page.lines.append(f"{pad}else")
-    _lay(page, current, pad + STEP, "", tail)
+    layout(page, current, pad + STEP, "", tail)
 
 
 def _not(page: Page, node: n.Not, pad: str, head: str, tail: str) -> None:
@@ -512,7 +504,7 @@ def _constant(page: Page, node: n.Constant, pad: str, head: str, tail: str) -> N
     lines = node.lines.get((head, tail))
     if lines is None:
         scratch = Page(spaced=False)
-        _lay(scratch, node.expr, "", head, tail)
+        layout(scratch, node.expr, "", head, tail)
         lines = node.lines[head, tail] = tuple(scratch.lines)
     if page.marks:
         page.settle_next()
@@ -522,7 +514,7 @@ def _constant(page: Page, node: n.Constant, pad: str, head: str, tail: str) -> N
 
 def _commented(page: Page, node: n.Commented, pad: str, head: str, tail: str) -> None:
     page.lines.extend(pad + line for line in comment_lines(node.comment))
-    _lay(page, node.expr, pad, head, tail)
+    layout(page, node.expr, pad, head, tail)
 
 
 _LAYOUTS: Final[dict[type, Callable[[Page, Any, str, str, str], None]]] = {

@@ -50,31 +50,38 @@ def _place(path: list[str | int]) -> str:
     return "value" + "".join(steps)
 
 
+#: Values without parts, of exactly these types.
+_PLAIN: dict[type, Callable[[Any], Expr]] = {
+    type(None): lambda _: Null(),
+    bool: Bool,
+    int: Int,
+    float: Float,
+    str: Str,
+}
+
+
 def _quote(value: Any, path: list[str | int]) -> Expr:
-    convert = _BY_TYPE.get(type(value))
-    if convert is None:
-        convert = next((f for kind, f in _BY_BASE if isinstance(value, kind)), _refuse)
-    return convert(value, path)
-
-
-def _null(_value: None, _path: list[str | int]) -> Expr:
-    return Null()
-
-
-def _bool(value: bool, _path: list[str | int]) -> Expr:  # noqa: FBT001
-    return Bool(value)
-
-
-def _int(value: int, _path: list[str | int]) -> Expr:
-    return Int(int(value))
-
-
-def _float(value: float, _path: list[str | int]) -> Expr:
-    return Float(float(value))
-
-
-def _str(value: str, _path: list[str | int]) -> Expr:
-    return Str(str.__str__(value))
+    make = _PLAIN.get(type(value))
+    if make is not None:
+        return make(value)
+    match value:
+        case list() | tuple():
+            return _list(value, path)
+        case dict() | Mapping():  # such as mappingproxy
+            return _mapping(value, path)
+        case Expr():
+            return value
+        # subclasses, such as the members of a StrEnum
+        case str():
+            return Str(str.__str__(value))
+        case int():
+            return Int(int(value))
+        case float():
+            return Float(float(value))
+    raise UnprintableError(
+        f"{type(value).__name__} has no Nix literal",
+        hint="use None, bool, int, float, str, lists and mappings of those",
+    )
 
 
 def _list(value: list[Any] | tuple[Any, ...], path: list[str | int]) -> Expr:
@@ -104,41 +111,8 @@ def _mapping(value: Mapping[Any, Any], path: list[str | int]) -> Expr:
     return AttrSet(bindings)
 
 
-def _node(value: Expr, _path: list[str | int]) -> Expr:
-    return value
-
-
-def _refuse(value: object, _path: list[str | int]) -> Expr:
-    raise UnprintableError(
-        f"{type(value).__name__} has no Nix literal",
-        hint="use None, bool, int, float, str, lists and mappings of those",
-    )
-
-
 def _refuse_key(key: object) -> None:
     raise UnprintableError(
         f"the key {key!r} is a {type(key).__name__}; attribute names are strings",
         hint="convert the key with str()",
     )
-
-
-_BY_TYPE: dict[type, Callable[[Any, list[str | int]], Expr]] = {
-    type(None): _null,
-    bool: _bool,
-    int: _int,
-    float: _float,
-    str: _str,
-    list: _list,
-    tuple: _list,
-    dict: _mapping,
-}
-# Subclasses, such as the members of a StrEnum, and mappingproxy.
-_BY_BASE: tuple[tuple[type, Callable[[Any, list[str | int]], Expr]], ...] = (
-    (Expr, _node),
-    (str, _str),
-    (int, _int),
-    (float, _float),
-    (list, _list),
-    (tuple, _list),
-    (Mapping, _mapping),
-)

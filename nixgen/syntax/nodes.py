@@ -57,9 +57,25 @@ __all__ = [
     "Var",
 ]
 
-OPERATORS: Final = frozenset(
-    {"!=", "&&", "*", "+", "++", "-", "->", "/", "//", "<", "<=", "==", ">", ">=", "||"}
-)
+#: Operator → how tightly it binds, and the least such rank of its left and of its right operand,
+#: as in Nix's parser.y.
+OPERATORS: Final = {
+    "->": (1, 2, 1),
+    "||": (2, 2, 3),
+    "&&": (3, 3, 4),
+    "==": (4, 5, 5),
+    "!=": (4, 5, 5),
+    "<": (5, 6, 6),
+    "<=": (5, 6, 6),
+    ">": (5, 6, 6),
+    ">=": (5, 6, 6),
+    "//": (6, 7, 6),
+    "+": (8, 8, 9),
+    "-": (8, 8, 9),
+    "*": (9, 9, 10),
+    "/": (9, 9, 10),
+    "++": (10, 11, 10),
+}
 
 
 def _text(_node: object, _attribute: object, value: str) -> None:

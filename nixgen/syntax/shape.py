@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nixgen.syntax import nodes as n
-from nixgen.syntax.inline import OPERATORS, on_lines
+from nixgen.syntax.inline import on_lines
 from nixgen.syntax.text import fits_indented, is_identifier, path_literal
 
 __all__ = [
@@ -118,7 +118,7 @@ def chain(node: n.BinaryOp) -> list[Operand]:
 
     :param node: Outermost operation of the chain.
     """
-    _, least_left, least_right = OPERATORS[node.operator]
+    _, least_left, least_right = n.OPERATORS[node.operator]
     operands: list[Operand] = []
     current: n.Expr = node
     if least_left > least_right:
