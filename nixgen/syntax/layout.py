@@ -55,6 +55,8 @@ _INHERITED_ON_A_LINE: Final = 3
 _FORMALS_ON_A_LINE: Final = 2
 #: Operators that join two sets, lists or texts.
 _COMBINING: Final = frozenset({"++", "//", "+"})
+#: Operands that stand on one line, however wide they are.
+_UNBROKEN: Final = (n.Var, n.Select, n.Str, n.Interpolation)
 #: Keys of at most this many plain names are short: a value beside them stays there, however long
 #: the line becomes (``absorbRHS``).
 _SHORT_KEY: Final = 4
@@ -472,7 +474,7 @@ def _is_too_wide(operand: Operand, tail: str) -> bool:
     """Decide if an operand without line breaks inside it is too wide for a line."""
     operator, node, _ = operand
     node = bare(node)
-    text = flat(node, []) if isinstance(node, n.Select | n.Str | n.Interpolation) else None
+    text = flat(node, []) if isinstance(node, _UNBROKEN) else None
     return text is not None and len(f"{operator} {text}{tail}") > WIDTH
 
 

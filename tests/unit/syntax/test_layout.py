@@ -325,6 +325,83 @@ CASES = {
         }}
         """,
     ),
+    "a call with three arguments does not": (
+        nix.AttrSet({WIDE_KEY: nix.Call(F, (A, B, LIB))}),
+        f"""
+        {{
+          {".".join(WIDE_KEY)} =
+            f a b
+              lib;
+        }}
+        """,
+    ),
+    "operations below a long key": (
+        nix.AttrSet({
+            LONG_KEY: nix.BinaryOp("//", A, B),
+            (*WIDE_KEY, "b c"): nix.BinaryOp("+", nix.BinaryOp("+", WIDE, A), WIDE),
+        }),
+        f"""
+        {{
+          {".".join(WIDE_KEY)}."a b" =
+            a // b;
+          {".".join(WIDE_KEY)}."b c" =
+            {WIDE.name}
+            + a
+            + {WIDE.name};
+        }}
+        """,
+    ),
+    "a set is put behind an operand that leaves room for it, and below a wider one": (
+        nix.AttrSet({
+            name: nix.BinaryOp("//", nix.Var("v" * 91), nix.quote({"a": 1})) for name in ("j", "kk")
+        }),
+        f"""
+        {{
+          j = {"v" * 91} // {{
+            a = 1;
+          }};
+          kk =
+            {"v" * 91}
+            // {{
+              a = 1;
+            }};
+        }}
+        """,
+    ),
+    "a set stands below its key when the operand behind it is too wide": (
+        nix.AttrSet({
+            (name, "a b"): nix.BinaryOp("//", nix.quote({"a": 1}), operand)
+            for name, operand in {
+                "i": nix.Select(A, ("x" * 94,)),
+                "j": nix.Select(A, ("x" * 95,)),
+                "k": nix.Str("x" * 95),
+                "l": nix.Var("x" * 97),
+            }.items()
+        }),
+        f"""
+        {{
+          i."a b" = {{
+            a = 1;
+          }}
+          // a.{"x" * 94};
+          j."a b" =
+          {{
+            a = 1;
+          }}
+          // a.{"x" * 95};
+          k."a b" =
+          {{
+            a = 1;
+          }}
+          // "{"x" * 95}";
+          l."a b" =
+          {{
+            a = 1;
+          }}
+          // {"x" * 97};
+        }}
+        """,
+    ),
     "sets that are put together below a long key": (
         nix.AttrSet({LONG_KEY: nix.BinaryOp("//", nix.quote({"a": 1}), A)}),
         f"""
