@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from nixgen import syntax
-from nixgen.syntax import inline
+from nixgen.syntax import inline, nodes
 from nixgen.syntax.text import attr_path
 
 pytestmark = [
@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 VARIABLES = ("a", "b", "lib", "pkgs")
-OPERATORS = tuple(inline.OPERATORS)
+OPERATORS = tuple(nodes.OPERATORS)
 NAMES = st.sampled_from(("x", "y", "z", "a b", "if", "long-name"))
 PATHS = st.lists(NAMES, min_size=1, max_size=2).map(tuple)
 # Without escapes or antiquotations inside of ''…'': Nix 2.8 shows those as other sums of strings. Texts have
