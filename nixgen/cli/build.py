@@ -80,6 +80,7 @@ def build(
     if dry_run:
         _refuse_with_dry_run({"--push": push, "--from": source, "--trust": trust})
     workspace = Workspace.open(project)
+    console.print_notes(workspace.notes())
     request = options.make_request(
         workspace,
         base=base,

@@ -31,7 +31,7 @@ def generate(
     from nixgen.project.workspace import Workspace
 
     workspace = Workspace.open(project)
-    console.print_notes(workspace.options.notes)
+    console.print_notes(workspace.notes())
     changes = plan_generated(workspace)
     if json:
         console.print_document(

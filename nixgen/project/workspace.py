@@ -30,7 +30,7 @@ from nixgen.options.project import ProjectOptions
 from nixgen.project.infra_reads import Reads, recording
 from nixgen.project.load import load_project
 from nixgen.project.overrides import parse_overrides
-from nixgen.project.sources import Sources, ignore_table, source_faults
+from nixgen.project.sources import Sources, ignore_table, private_files, source_faults
 from nixgen.render import FileTree, SourceMap, requirements
 
 __all__ = ["SHELL", "Workspace"]
@@ -208,6 +208,11 @@ class Workspace:
     def local_sources(self) -> tuple[tuple[str, Source], ...]:
         """Local sources with their model path, in a stable order."""
         return tuple(sources_of(self.project))
+
+    def notes(self) -> Iterator[Problem]:
+        """Faults that stop no command: of options, and of files that look like secrets."""
+        yield from self.options.notes
+        yield from private_files(self.sources, self.local_sources())
 
     def _require_files(self) -> None:
         """Refuse missing files. Nix would report them far from the line that names them."""

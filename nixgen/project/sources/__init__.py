@@ -14,7 +14,16 @@ collects.
 from nixgen.project.sources.faults import source_faults
 from nixgen.project.sources.handwritten import hand_written
 from nixgen.project.sources.look import Sources
+from nixgen.project.sources.private import private_files
 from nixgen.project.sources.table import ignore_table
 from nixgen.project.sources.walk import Entry, Listing
 
-__all__ = ["Entry", "Listing", "Sources", "hand_written", "ignore_table", "source_faults"]
+__all__ = [
+    "Entry",
+    "Listing",
+    "Sources",
+    "hand_written",
+    "ignore_table",
+    "private_files",
+    "source_faults",
+]
