@@ -63,6 +63,7 @@ __all__ = [
     "WorkError",
     "closest",
     "closest_word",
+    "counted",
 ]
 
 
@@ -236,3 +237,12 @@ def closest_word(word: str, known: Iterable[str]) -> str | None:
 
     close = difflib.get_close_matches(word, list(known), n=1)
     return close[0] if close else None
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, for messages: ``1 path``, ``2 paths``.
+
+    :param number: how many.
+    :param noun: in the singular; its plural ends in ``s``.
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

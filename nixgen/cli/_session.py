@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nixgen.errors import NixgenError
+from nixgen.errors import NixgenError, counted
 
 if TYPE_CHECKING:
     from nixgen.cache.bucket.location import CacheLocation
@@ -143,20 +143,22 @@ def print_pushed(report: PushReport, *, where: str) -> None:
     from nixgen.cli.console import human_size, say
 
     if report.upstream:
-        say(f"left to upstreams: {len(report.upstream)} paths, {human_size(report.upstream_bytes)}")
+        say(
+            f"left to upstreams: {counted(len(report.upstream), 'path')}, {human_size(report.upstream_bytes)}"
+        )
     done = report.uploaded
     if done is None:
         say(
-            f"would push {len(report.missing)} of {report.closure} paths, {human_size(report.missing_bytes)}"
+            f"would push {len(report.missing)} of {counted(report.closure, 'path')}, {human_size(report.missing_bytes)}"
         )
         for path, size in zip(report.missing, report.missing_sizes, strict=True):
             say(f"  {human_size(size):>9}  {path}")
         return
     if not report.missing:
-        say(f"{where} has all {report.closure} paths already ({report.seconds:.1f} s)")
+        say(f"{where} has all {counted(report.closure, 'path')} already ({report.seconds:.1f} s)")
         return
     reused = f", {done.reused} of them stored already" if done.reused else ""
     say(
-        f"pushed {done.published} of {report.closure} paths ({human_size(done.nar_bytes)}, "
+        f"pushed {done.published} of {counted(report.closure, 'path')} ({human_size(done.nar_bytes)}, "
         f"{human_size(done.file_bytes)} sent{reused}) to {where} in {report.seconds:.1f} s"
     )

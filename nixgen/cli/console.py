@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from nixgen.cli.streams import write_text
-from nixgen.errors import NixgenError, Problem
+from nixgen.errors import NixgenError, Problem, counted
 from nixgen.records.document import document
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def print_generated(changes: Changes) -> None:
         if path not in library:
             say(f"wrote   {changes.folder.name}/{path}")
     if library:
-        say(f"wrote   {changes.folder.name}/lib ({len(library)} files)")
+        say(f"wrote   {changes.folder.name}/lib ({counted(len(library), 'file')})")
     for path in changes.removed:
         say(f"removed {changes.folder.name}/{path}")
     for path in changes.kept:
@@ -298,7 +298,7 @@ def print_built(built: Built) -> None:
         status = _paint(f"{result.status:<7}", styles[result.status], sys.stdout)
         path = "" if result.status == "failed" else result.target.out
         print(f"{status} {result.attr:<{width}}  {path}".rstrip())
-    note(f"{len(built.report.results)} targets in {built.seconds:.1f} s")
+    note(f"{counted(len(built.report.results), 'target')} in {built.seconds:.1f} s")
 
 
 def print_planned(built: Built) -> None:
@@ -314,9 +314,9 @@ def print_planned(built: Built) -> None:
         print(f"{status} {result.attr:<{width}}  {result.target.out}")
     missing = sum(result.status != "cached" for result in results)
     note(
-        f"{missing} of {len(results)} targets would be built; evaluated in {built.seconds:.1f} s"
+        f"{missing} of {counted(len(results), 'target')} would be built; evaluated in {built.seconds:.1f} s"
         if missing
-        else f"all {len(results)} targets are there; evaluated in {built.seconds:.1f} s"
+        else f"{f'all {len(results)} targets are' if results[1:] else '1 target is'} there; evaluated in {built.seconds:.1f} s"
     )
 
 

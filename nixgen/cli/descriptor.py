@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
+from nixgen.errors import counted
 
 app = verb(
     "Read and write machine.json, the machines of a cluster on EC2.",
@@ -36,7 +37,7 @@ def check(
         ["machine", "role", "joined", "instance", "subnet", "address"],
         rows(machines, clusters),
     )
-    console.say(f"{file}: {len(machines)} machines, nothing wrong")
+    console.say(f"{file}: {counted(len(machines), 'machine')}, nothing wrong")
 
 
 @app.command("write", epilog=examples("nixgen descriptor write machine.json"))

@@ -25,6 +25,7 @@ from nixgen.cli.tracking import (
     Tracker,
     store_name,
 )
+from nixgen.errors import counted
 from nixgen.programs.observer import ignore
 
 if TYPE_CHECKING:
@@ -300,7 +301,7 @@ def test_progress(*, quiet: bool, serial: bool) -> Iterator[Callable[[Any], None
     def show(event: Any) -> None:
         match event:
             case StoreImageReady(paths=paths, size=size, seconds=seconds, cached=False):
-                note(f"disk    {paths} paths, {human_size(size)} ({seconds:.1f} s)")
+                note(f"disk    {counted(paths, 'path')}, {human_size(size)} ({seconds:.1f} s)")
             case TestStarted(test=test, machines=machines, acceleration=acceleration):
                 slow = ", software emulation" if acceleration == "tcg" else ""
                 note(f"boot    {test}: {', '.join(machines)} ({acceleration}{slow})")

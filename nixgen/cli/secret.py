@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nixgen.cli import options
+from nixgen.errors import counted
 
 if TYPE_CHECKING:
     from nixgen.verbs.secret import SecretScan
@@ -78,6 +79,6 @@ def _print(found: SecretScan) -> None:
             say("the project has no secrets")
         return
     say(
-        f"searched {found.paths} paths ({human_size(found.nar_bytes)}) for {', '.join(found.searched)}: "
+        f"searched {counted(found.paths, 'path')} ({human_size(found.nar_bytes)}) for {', '.join(found.searched)}: "
         f"{f'{len(found.leaks)} found' if found.leaks else 'nothing found'} ({found.seconds:.1f} s)"
     )

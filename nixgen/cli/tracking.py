@@ -17,6 +17,7 @@ from nixgen.cache.push import events as cache
 from nixgen.cli.console import human_size
 from nixgen.driver.evaluate import events as evaluation
 from nixgen.driver.messages import events as nix
+from nixgen.errors import counted
 from nixgen.oci import events as oci
 from nixgen.store.path import BASE_NAME, base_name, path_name
 
@@ -180,7 +181,7 @@ class _Evaluation:
     def summary(self) -> str:
         """``evaluating 7/20  machines.web, machines.db``; empty if nothing has to be evaluated."""
         if self.is_over:
-            return f"evaluated {self._total} targets" if self._total else ""
+            return f"evaluated {counted(self._total, 'target')}" if self._total else ""
         names = ", ".join(self._running)
         return f"evaluating {self._done}/{self._total}  {names}".rstrip()
 
@@ -203,7 +204,7 @@ class PushTracker(Tracker):
                 self._expected += missing
                 self.total = (self.total or 0) + size
                 if not self._beside_build:
-                    yield Line(f"{missing} of {paths} paths to push, {human_size(size)}")
+                    yield Line(f"{missing} of {counted(paths, 'path')} to push, {human_size(size)}")
             case cache.NarRead(path=path, size=size):
                 self.done += size
                 self.doing = store_name(path)
@@ -226,7 +227,9 @@ class PushTracker(Tracker):
         """``pushed 12/15 paths, 34 MB``; empty as long as nothing is to be pushed."""
         if not self._expected:
             return self.doing
-        return f"pushed {self._published}/{self._expected} paths, {human_size(self.done)}"
+        return (
+            f"pushed {self._published}/{counted(self._expected, 'path')}, {human_size(self.done)}"
+        )
 
 
 class BuildTracker:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from nixgen.errors import counted
 from nixgen.instant import stamp
 
 __all__ = ["nothing_to_do", "nothing_to_push"]
@@ -87,9 +88,9 @@ def nothing_to_do(arguments: Sequence[str]) -> bool:
         print(f"{_painted(f'{status:<{column}}', status)} {attr:<{width}}  {path}")
     missing = sum(status != "cached" for _, status, _ in results)
     summary = (
-        f"{missing} of {len(results)} targets would be built"
+        f"{missing} of {counted(len(results), 'target')} would be built"
         if missing
-        else f"{len(results)} targets, nothing to do"
+        else f"{counted(len(results), 'target')}, nothing to do"
     )
     print(summary, file=sys.stderr)
     return True
@@ -134,7 +135,7 @@ def nothing_to_push(arguments: Sequence[str]) -> bool:
     count = repeated_push.everything_there(None if bare else os.path.realpath(project), asked)
     if count is None:
         return False
-    print(f"{to} has all {count} paths already")
+    print(f"{to} has all {counted(count, 'path')} already")
     return True
 
 

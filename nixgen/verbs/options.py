@@ -14,7 +14,7 @@ import attrs
 
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate.values import json_value
-from nixgen.errors import EvaluationError, UsageError
+from nixgen.errors import EvaluationError, UsageError, counted
 from nixgen.options.listing import documented_options, option_list_nix, options_of_tree
 from nixgen.options.project import FILE
 from nixgen.options.stub import Provenance, Stub
@@ -120,7 +120,7 @@ def state(workspace: Workspace) -> State | None:
     if stub is None:
         return None
     release = f"NixOS {stub.provenance.release}: " if stub.provenance.release else ""
-    what = f"{release}{stub.count} options"
+    what = f"{release}{counted(stub.count, 'option')}"
     if not stub.provenance.complete:
         return State(None, f"{what}, of a documentation")
     reasons = workspace.options.staleness()

@@ -19,7 +19,7 @@ from nixgen.driver.commands.versions import probe
 from nixgen.driver.evaluate import Target
 from nixgen.driver.messages.events import Message
 from nixgen.driver.store.store import Store
-from nixgen.errors import BuildError, EvaluationError, UsageError
+from nixgen.errors import BuildError, EvaluationError, UsageError, counted
 from nixgen.programs.observer import Observer
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
@@ -113,7 +113,7 @@ def plan(
             WarmRow(work=by_attr[attr], target=None, state="failed", error=_one_line(error))
             for attr, error in outcome.errors.items()
         )
-    observe(Message(3, f"asking the cache for {len(wanted)} targets"))
+    observe(Message(3, f"asking the cache for {counted(len(wanted), 'target')}"))
     with Bucket(location) as bucket:
         made = make_warm_plan(
             wanted,
@@ -150,7 +150,7 @@ class Warmed:
         if not failed and not elsewhere:
             return None
         return BuildError(
-            f"{len(failed) + len(elsewhere)} of {len(self.plan.rows)} targets are still not in the cache",
+            f"{len(failed) + len(elsewhere)} of {counted(len(self.plan.rows), 'target')} still not in the cache",
             hint="correct what failed, and run it again; targets in the cache are not built again"
             if failed
             else f"warm the cache on {systems}, or name builders of that system with --builders",

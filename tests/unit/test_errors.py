@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from nixgen.errors import closest, closest_word
+from nixgen.errors import closest, closest_word, counted
 
 VERBS = ("build", "cache", "generate", "secret")
 
@@ -43,3 +43,8 @@ def test_importing_errors_does_not_import_difflib() -> None:
     program = "import sys, nixgen.errors; print('difflib' in sys.modules)"
     output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     assert output.stdout == b"False\n"
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 paths"), (1, "1 path"), (2, "2 paths")])
+def test_a_count_has_its_noun_in_the_right_number(number: int, text: str) -> None:
+    assert counted(number, "path") == text

@@ -23,7 +23,7 @@ from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.bucket.pace import Pace, PaceStatistics
 from nixgen.cache.bucket.s3_errors import NOT_FOUND, PRECONDITION, error_code, s3_errors
 from nixgen.cache.format.names import CACHE_INFO
-from nixgen.errors import CacheError
+from nixgen.errors import CacheError, counted
 from nixgen.store.digest import Hash
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ class Bucket:
             if failed := answer.get("Errors"):
                 first = failed[0]
                 raise CacheError(
-                    f"cannot delete {len(failed)} objects of {self.location}:"
+                    f"cannot delete {counted(len(failed), 'object')} of {self.location}:"
                     f" {first.get('Key')}: {first.get('Code')} {first.get('Message')}",
                     hint="a collector needs s3:DeleteObject",
                 )

@@ -28,7 +28,7 @@ from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey
 from nixgen.cache.push.events import UpstreamSilent
 from nixgen.cache.push.upstream import UpstreamCaches
-from nixgen.errors import CacheError
+from nixgen.errors import CacheError, counted
 from nixgen.programs.observer import Observer
 from nixgen.records.document import document, parse_object
 from nixgen.store.path import path_name
@@ -370,7 +370,7 @@ def among_upstreams(
     if silent and len(found) < len(paths):
         raise CacheError(
             f"the upstream {silent[0].url} does not answer: {silent[0].reason}",
-            hint=f"without it nobody knows whether {len(paths) - len(found)} references are lost; run it again later",
+            hint=f"only it can tell about {counted(len(paths) - len(found), 'reference')}; run it again later",
         )
     return found
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from attrs import frozen
 
 from nixgen.cache.provision.design import BucketDesign
+from nixgen.errors import counted
 
 __all__ = ["BucketState", "Change", "Part", "compare", "foreign", "without"]
 
@@ -204,7 +205,7 @@ def _compare_lifecycle(design: BucketDesign, state: BucketState) -> Iterator[Cha
             continue
         same = False
     if same:
-        yield Change("same", part, f"{len(design.lifecycle)} rules")
+        yield Change("same", part, f"{counted(len(design.lifecycle), 'rule')}")
     for rule in present.values():
         yield Change(
             "kept", part, f"a rule that is not this cache's: {rule.get('ID', 'one without an ID')}"

@@ -25,7 +25,7 @@ from nixgen.cache.push.memory import ByteBudget, StoppedError
 from nixgen.cache.push.order import PublishOrder
 from nixgen.cache.push.settings import UploadSettings
 from nixgen.driver.store.store import PathInfo, Store
-from nixgen.errors import NixgenError, StoreError, VerifyError
+from nixgen.errors import NixgenError, StoreError, VerifyError, counted
 from nixgen.programs.observer import ignore
 from nixgen.store.digest import Hash
 from nixgen.store.path import base_name
@@ -315,7 +315,7 @@ def _summary(broken: Sequence[NixgenError]) -> NixgenError:
     if len(broken) == 1:
         return first
     return type(first)(
-        f"{len(broken)} paths cannot be pushed; the first: {first.message}",
+        f"{counted(len(broken), 'path')} cannot be pushed; the first: {first.message}",
         hint=first.hint,
         details=[error.message for error in broken],
     )

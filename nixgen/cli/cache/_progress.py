@@ -11,6 +11,7 @@ from nixgen.cache.push.events import NarRead, Planned, UpstreamSilent
 from nixgen.cli.console import human_size, note
 from nixgen.cli.progress import tracked
 from nixgen.cli.tracking import Line, Tracker, store_name
+from nixgen.errors import counted
 from nixgen.programs.observer import Observer
 
 __all__ = ["repair_progress", "upstream_notes", "verify_progress"]
@@ -31,7 +32,7 @@ class _CheckTracker(Tracker):
                 self.done, self.total, self.doing = 0, size, "checking"
             case Planned(paths=paths, missing=missing, nar_bytes=size):
                 self.done, self.total, self.doing = 0, size, "pushing"
-                yield Line(f"{missing} of {paths} paths to push, {human_size(size)}")
+                yield Line(f"{missing} of {counted(paths, 'path')} to push, {human_size(size)}")
             case ArchiveRead(path=path, size=size) | NarRead(path=path, size=size):
                 self.done += size
                 self.doing = store_name(path)

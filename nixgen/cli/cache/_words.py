@@ -1,19 +1,10 @@
-"""Counts and spans of time as the verbs of the cache print them."""
+"""Spans of time as the verbs of the cache print them."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-__all__ = ["counted", "span_text"]
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 path``, ``2 paths``.
-
-    :param number: how many.
-    :param noun: in the singular.
-    """
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+__all__ = ["span_text"]
 
 
 def span_text(span: timedelta) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli import options
-from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import SigningKeys, To
+from nixgen.errors import counted
 
 if TYPE_CHECKING:
     from nixgen.cache.bucket.location import CacheLocation

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache._words import counted, span_text
+from nixgen.cli.cache._words import span_text
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
-from nixgen.errors import UsageError, VerifyError
+from nixgen.errors import UsageError, VerifyError, counted
 
 if TYPE_CHECKING:
     from nixgen.cache.collect.collect import GcReport
@@ -100,7 +100,7 @@ def gc(
 
     def tell(done: int, all_: int) -> None:
         if not json:
-            console.note(f"{done} of {all_} objects")
+            console.note(f"{done} of {counted(all_, 'object')}")
 
     with open_bucket(workspace, cache) as bucket:
         if apply:
@@ -113,7 +113,7 @@ def gc(
         _print(report)
     if report.plan.problems:
         raise VerifyError(
-            f"{len(report.plan.problems)} narinfos are corrupt, and were left alone with all files that they may name",
+            f"{counted(len(report.plan.problems), 'corrupt narinfo')} left alone, with all files that may be named there",
             details=report.plan.problems[:10],
             hint="run: nixgen cache repair",
         )

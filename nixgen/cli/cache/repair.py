@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import SigningKeys, TrustedKeys, Upstreams
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
+from nixgen.errors import counted
 
 if TYPE_CHECKING:
     from nixgen.cache.check.repair import RepairReport

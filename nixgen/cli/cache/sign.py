@@ -9,6 +9,7 @@ import typer
 
 from nixgen.cli.cache.options import SigningKeys, TrustedKeys
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
+from nixgen.errors import counted
 
 app = verb()
 
@@ -50,7 +51,9 @@ def sign(
         console.print_json(report.document())
     else:
         changed = "would get" if plan else "got"
-        console.say(f"{report.changed} of {report.paths} paths {changed} other signatures")
+        console.say(
+            f"{report.changed} of {counted(report.paths, 'path')} {changed} other signatures"
+        )
         for refused in report.refused[:_MOST_ROWS]:
             console.say(f"left alone: {refused.path or refused.object} {refused.message}")
         if len(report.refused) > _MOST_ROWS:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli import options
-from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import Upstreams
+from nixgen.errors import counted
 
 if TYPE_CHECKING:
     from nixgen.cache.check.status import CacheStatus, Coverage
@@ -100,7 +100,7 @@ def print_status(found: CacheStatus) -> None:
 
     ratio = f", {found.nar_bytes / found.file_bytes:.1f} : 1" if found.file_bytes else ""
     say(
-        f"{found.paths} paths, {human_size(found.nar_bytes)} in {human_size(found.file_bytes)}{ratio}"
+        f"{counted(found.paths, 'path')}, {human_size(found.nar_bytes)} in {human_size(found.file_bytes)}{ratio}"
     )
     if found.newest is not None:
         roots = ", ".join(f"{count} of {name}" for name, count in sorted(found.roots.items()))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache._words import counted
 from nixgen.cli.cache.options import Upstreams
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
+from nixgen.errors import counted
 
 if TYPE_CHECKING:
     from nixgen.cache.check.problems import CacheProblem
@@ -107,7 +107,7 @@ def print_verification(found: Verification) -> None:
     """
     from nixgen.cli.console import human_size, note, say
 
-    size = f"{found.paths} paths, {human_size(found.nar_bytes)}"
+    size = f"{counted(found.paths, 'path')}, {human_size(found.nar_bytes)}"
     print_problems(found.problems)
     if found.problems:
         say(f"{counted(len(found.problems), 'problem')} in {size}")

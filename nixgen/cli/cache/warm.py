@@ -10,6 +10,7 @@ import typer
 
 from nixgen.cli import options
 from nixgen.cli.cache.options import SigningKeys, To
+from nixgen.errors import counted
 from nixgen.records.document import document
 
 if TYPE_CHECKING:
@@ -243,8 +244,12 @@ def _print_plan(planned: WarmPlan) -> None:
         say("nothing is missing")
         return
     say(
-        f"missing: {len(missing)} paths, {human_size(sum(missing.values()))}"
-        + (f", and what {len(builds)} derivations build" if builds else "")
+        f"missing: {counted(len(missing), 'path')}, {human_size(sum(missing.values()))}"
+        + (
+            f", and what {counted(len(builds), 'derivation')} {'builds' if len(builds) == 1 else 'build'}"
+            if builds
+            else ""
+        )
     )
 
 

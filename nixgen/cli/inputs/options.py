@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, OverrideInput, ProjectFolder, examples, verb
+from nixgen.errors import counted
 
 if TYPE_CHECKING:
     from nixgen.project.workspace import Workspace
@@ -87,7 +88,9 @@ def _write(workspace: Workspace, stub: Stub, *, json: bool) -> None:
         )
         return
     release = f" of NixOS {source.release}" if source.release else ""
-    console.say(f"{'wrote  ' if changed else 'same   '} {path.name}: {stub.count} options{release}")
+    console.say(
+        f"{'wrote  ' if changed else 'same   '} {path.name}: {counted(stub.count, 'option')}{release}"
+    )
     refused = len(workspace.options.problems)
     if refused:
         console.note(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
+from nixgen.errors import counted
 
 app = verb()
 
@@ -43,7 +44,7 @@ def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = Fal
     for architecture, lock in summary.items():
         size = console.human_size(int(lock["size"]))
         console.say(
-            f"{lock['suite']} {architecture}: {lock['packages']} packages, {size} to download at most"
+            f"{lock['suite']} {architecture}: {counted(int(lock['packages']), 'package')}, {size} to download at most"
         )
     if not summary and any(pin.type == DEBIAN for pin in pins.values()):
         console.say(

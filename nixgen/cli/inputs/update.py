@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli.options import Debug, InputNames, Json, ProjectFolder, examples, verb
+from nixgen.errors import counted
 
 if TYPE_CHECKING:
     from nixgen.verbs.inputs import Update
@@ -72,7 +73,7 @@ def _say_update(done: Update) -> None:
     if done.error is not None:
         console.say(f"{done.name}: not updated")
     elif done.packages:
-        console.say(f"{done.name}: {len(done.packages)} packages changed")
+        console.say(f"{done.name}: {counted(len(done.packages), 'package')} changed")
     elif done.changed:
         console.say(f"{done.name}: {described(done.before)} → {described(done.after)}")
     else:

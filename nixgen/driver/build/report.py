@@ -10,7 +10,7 @@ from attrs import frozen
 
 from nixgen.driver.build.failures import Failure
 from nixgen.driver.evaluate import Target
-from nixgen.errors import BuilderError, BuildError, MirrorError, NixgenError, StoreError
+from nixgen.errors import BuilderError, BuildError, MirrorError, NixgenError, StoreError, counted
 
 __all__ = ["BuildReport", "Status", "TargetResult"]
 
@@ -90,7 +90,7 @@ class BuildReport:
             details += (f"  │ {line}" for line in failure.log)
         first = self.failures[0]
         return BuildError(
-            f"{len(failed)} of {len(self.results)} targets failed: {', '.join(failed)}",
+            f"{len(failed)} of {counted(len(self.results), 'target')} failed: {', '.join(failed)}",
             where=next((origins[a] for a in first.targets if origins.get(a)), None),
             hint=f"the whole log: nix-store --read-log {first.drv}",
             details=details,

@@ -19,7 +19,7 @@ from nixgen.driver.evaluate.target import Target
 from nixgen.driver.evaluate.tree import Tree
 from nixgen.driver.evaluate.workers import Workers
 from nixgen.driver.store.store import Store
-from nixgen.errors import EvaluationError
+from nixgen.errors import EvaluationError, counted
 from nixgen.programs.observer import ignore
 from nixgen.programs.runner import Runner
 
@@ -98,7 +98,7 @@ def evaluate(
         if rest:
             observe(
                 EvaluationMessage(
-                    text=f"warning: nix-eval-jobs left {len(rest)} of {len(wanted)} targets undone"
+                    text=f"warning: nix-eval-jobs left {len(rest)} of {counted(len(wanted), 'target')} undone"
                     f"{f' ({reason})' if reason else ''}; going on with nix-instantiate"
                 )
             )

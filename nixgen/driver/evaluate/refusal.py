@@ -14,7 +14,7 @@ from nixgen.driver.evaluate.definitions import definition_line
 from nixgen.driver.evaluate.limits import MEMORY_VARIABLE, memory_text
 from nixgen.driver.messages.faults import input_fault, store_fault
 from nixgen.driver.messages.trace import Trace, parse_trace
-from nixgen.errors import EvaluationError, NixgenError, Problem
+from nixgen.errors import EvaluationError, NixgenError, Problem, counted
 
 __all__ = ["Blame", "Ending", "Locate", "all_refusals", "refusal"]
 
@@ -235,7 +235,7 @@ def all_refusals(errors: Mapping[str, EvaluationError], total: int) -> Evaluatio
         for (message, where, details), attrs in alike.items()
     ]
     return EvaluationError(
-        f"{len(errors)} of {total} targets cannot be evaluated", problems=problems
+        f"{len(errors)} of {counted(total, 'target')} cannot be evaluated", problems=problems
     )
 
 

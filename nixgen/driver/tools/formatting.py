@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from nixgen.errors import InputError, MissingToolError, StaleError
+from nixgen.errors import InputError, MissingToolError, StaleError, counted
 from nixgen.files.write import write_atomically
 from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
@@ -166,7 +166,7 @@ class Report:
         """
         if self.rejected:
             raise InputError(
-                f"{_count(len(self.rejected))} cannot be formatted",
+                f"{counted(len(self.rejected), 'file')} cannot be formatted",
                 details=[
                     line for each in self.rejected for line in (f"{each.name}:", *each.reason)
                 ],
@@ -175,13 +175,9 @@ class Report:
         if check and self.changed:
             many = len(self.changed) > 1
             raise StaleError(
-                f"{_count(len(self.changed))} {'are' if many else 'is'} not formatted",
+                f"{counted(len(self.changed), 'file')} {'are' if many else 'is'} not formatted",
                 hint="run `nixgen fmt`",
             )
-
-
-def _count(files: int) -> str:
-    return "1 file" if files == 1 else f"{files} files"
 
 
 def format_files(files: Iterable[tuple[str, Path]], formatter: Formatter, *, write: bool) -> Report:

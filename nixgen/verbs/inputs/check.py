@@ -14,7 +14,7 @@ from nixgen.documents.inputs import DEBIAN, Pin, described, missing_marks
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.messages.events import Event
 from nixgen.driver.tools.fetching import Fetched, fetch_tree
-from nixgen.errors import LockError, MissingToolError, OutsideError
+from nixgen.errors import LockError, MissingToolError, OutsideError, counted
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.generate import plan_generated
 from nixgen.project.workspace import Workspace
@@ -94,7 +94,9 @@ def _debian(workspace: Workspace, pin: Pin) -> Checked:
     except LockError as error:
         return _differing(pin, error.message)
     locked = lock_summary(workspace)
-    counts = ", ".join(f"{counted['packages']} packages of {of}" for of, counted in locked.items())
+    counts = ", ".join(
+        f"{counted(int(lock['packages']), 'package')} of {of}" for of, lock in locked.items()
+    )
     return Checked(
         name=pin.name, state="ok", detail=f"the lock of {pin.fields['suite']} has {counts}"
     )

@@ -47,7 +47,7 @@ def test_a_build_that_holds_is_answered(project: Path, capsys: pytest.CaptureFix
     assert nothing_to_do([])
     printed = capsys.readouterr()
     assert printed.out == "cached  machines.web  /nix/store/x-web\n"
-    assert printed.err == "1 targets, nothing to do\n"
+    assert printed.err == "1 target, nothing to do\n"
 
 
 DRY_RUN = ["--dry-run", "--base", "nixpkgs", "--override-input", "nixpkgs=tree"]

@@ -151,7 +151,7 @@ def test_a_failed_build_is_not_tried_with_another_mirror(workspace: Workspace, n
     nix.lacking, nix.error = {"first"}, BuildError("exit code 1", hint="read the log")
     built = build.build(workspace)
     assert nix.evaluated == ["first"]
-    with pytest.raises(BuildError, match=r"1 of 1 targets failed: machines\.web"):
+    with pytest.raises(BuildError, match=r"1 of 1 target failed: machines\.web"):
         built.require()
 
 
