@@ -12,7 +12,7 @@ import attrs
 from nixgen.documents.inputs import FILE as INPUTS_FILE
 from nixgen.documents.inputs import Inputs
 from nixgen.documents.jsontext import JsonText
-from nixgen.errors import ModelError, Problem, UsageError, closest
+from nixgen.errors import ModelError, Problem, UsageError, closest_word
 from nixgen.files.write import write_atomically
 from nixgen.lowering import KINDS, SHELL
 from nixgen.models import (
@@ -170,11 +170,12 @@ class Workspace:
             for attr, origin in target_origins(self.project).items()
         }
 
-    def select(self, wanted: Iterable[str] = ()) -> tuple[str, ...]:
+    def select(self, wanted: Iterable[str] = (), *, kind: str = "") -> tuple[str, ...]:
         """The selected targets. The shell is selected only by its name.
 
         :param wanted: names of targets or of whole kinds, such as ``images``; empty for all
             targets.
+        :param kind: the kind that the verb takes, which an error suggests names of. Empty: any.
         :raises UsageError: no target or kind has one of the names.
         """
         known = (*self.target_origins(), SHELL)
@@ -184,7 +185,7 @@ class Workspace:
             if not matching and name not in KINDS:
                 raise UsageError(
                     f"the project has no target {name!r}",
-                    hint=closest(name, [*known, *KINDS]) or "`nixgen list` names them",
+                    hint=_suggestion(name, known, kind) or "`nixgen list` names them",
                 )
             chosen.update(matching)
         return tuple(attr for attr in known if attr in chosen)
@@ -273,3 +274,18 @@ class Workspace:
 
     def _packages(self) -> Iterator[tuple[str, Package]]:
         return packages_of(self.project)
+
+
+def _suggestion(name: str, known: Iterable[str], kind: str) -> str | None:
+    """The hint for a name that is no target: ``webb`` → ``did you mean machines.web?``.
+
+    :param name: as typed, with or without a kind.
+    :param known: every target.
+    :param kind: the only kind that counts; empty for all.
+    """
+    targets = [attr for attr in known if attr.startswith(f"{kind}." if kind else "")]
+    meant = {word: word for word in (*targets, *([kind] if kind else KINDS))}
+    for attr in targets:
+        meant.setdefault(attr.partition(".")[2] or attr, attr)
+    close = closest_word(name, meant)
+    return None if close is None else f"did you mean {meant[close]}?"

@@ -57,7 +57,7 @@ def _select(
     noun: str,
     hint: str,
 ) -> tuple[str, ...]:
-    chosen = workspace.select(targets or (kind,))
+    chosen = workspace.select(targets or (kind,), kind=kind)
     for attr in chosen:
         if not attr.startswith(f"{kind}."):
             raise UsageError(f"{attr} is not {noun}", hint=hint)

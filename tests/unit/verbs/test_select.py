@@ -69,3 +69,30 @@ def test_a_project_without_the_kind_is_told_how_to_add_one(
     with pytest.raises(UsageError, match=message) as caught:
         select(opened(tmp_path, EMPTY), ())
     assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("select", "target", "meant"),
+    [
+        (Workspace.select, "webb", "machines.web"),
+        (Workspace.select, "web", "machines.web"),
+        (Workspace.select, "machines.webb", "machines.web"),
+        (Workspace.select, "apii", "images.api"),
+        (Workspace.select, "machine", "machines"),
+        (select_images, "webb", "images.web"),
+        (select_images, "images.wep", "images.web"),
+        (select_tests, "upp", "tests.up"),
+    ],
+)
+def test_an_unknown_target_is_answered_with_the_closest_one(
+    tmp_path: Path, select: Select, target: str, meant: str
+) -> None:
+    with pytest.raises(UsageError, match=f"the project has no target '{target}'") as caught:
+        select(opened(tmp_path), [target])
+    assert caught.value.hint == f"did you mean {meant}?"
+
+
+def test_a_target_like_no_other_is_answered_with_the_verb_that_lists_them(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        select_tests(opened(tmp_path), ["machines.web7"])
+    assert caught.value.hint == "`nixgen list` names them"
