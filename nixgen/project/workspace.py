@@ -12,7 +12,7 @@ import attrs
 from nixgen.documents.inputs import FILE as INPUTS_FILE
 from nixgen.documents.inputs import Inputs
 from nixgen.documents.jsontext import JsonText
-from nixgen.errors import ModelError, Problem, UsageError, closest_word
+from nixgen.errors import ModelError, Problem, UsageError, closest, closest_word
 from nixgen.files.write import write_atomically
 from nixgen.lowering import KINDS, SHELL
 from nixgen.models import (
