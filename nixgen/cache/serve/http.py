@@ -66,6 +66,9 @@ class CacheServer:
         from waitress.server import create_server
         from waitress.wasyncore import close_all
 
+        # They warn when there are more requests than threads, which is normal here.
+        for name in ("waitress", "waitress.queue"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         self._sockets: dict[int, Any] = {}
         self._bucket = Bucket(location, connections=_THREADS)
         application = make_application(self._bucket, public_keys)
@@ -171,8 +174,6 @@ def serve_until_interrupted(
             "give either the address of a cache or --embedded DIR",
             hint="for example: nixgen cache serve --embedded .nixgen/cache",
         )
-    # It warns when there are more clients than threads, which is normal here.
-    logging.getLogger("waitress").setLevel(logging.ERROR)
     with contextlib.ExitStack() as stack:
         if embedded is None:
             location = CacheLocation.parse(cache or "")

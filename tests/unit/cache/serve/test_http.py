@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import signal
 import socket
 import subprocess
@@ -147,3 +148,15 @@ def test_ctrl_c_stops_the_server_and_its_emulator(tmp_path: Path) -> None:
     assert "nixgen cache serve --embedded" in (caught.value.hint or "")
     bucket.close()
     assert (tmp_path / "nixgen-cache" / NAR).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("name", ["waitress", "waitress.queue"])
+def test_a_server_with_more_requests_than_threads_warns_nobody(
+    location: CacheLocation, bucket: Bucket, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    del bucket
+    caplog.set_level(logging.WARNING, logger=name)
+    with serve(location):
+        logging.getLogger(name).warning("Task queue depth is 3")
+        logging.getLogger(name).error("an error is still reported")
+    assert caplog.messages == ["an error is still reported"]
