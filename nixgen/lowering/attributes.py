@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from nixgen import syntax as nix
 from nixgen.syntax import Expr
 
-__all__ = ["folded"]
+__all__ = ["folded", "present"]
+
+
+_Key = TypeVar("_Key", str, tuple[str, ...], str | tuple[str, ...])
+
+
+def present(options: Mapping[_Key, Any]) -> dict[_Key, Expr]:
+    """Convert the values of options to expressions, without the options that are None.
+
+    :param options: Data as `nixgen.syntax.quote` takes it, by the name or path of each option.
+    """
+    return {key: nix.quote(value) for key, value in options.items() if value is not None}
 
 
 def folded(value: Any) -> Expr:

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from nixgen import syntax as nix
-from nixgen.lowering.scope import strings
+from nixgen.lowering.attributes import present
+from nixgen.lowering.unitfile import escaped
 from nixgen.models import Boot, FileSystem, Machine, TmpfilesRule
 from nixgen.models.disk import ESCAPED_ARGUMENTS
 from nixgen.syntax import Expr
@@ -27,9 +29,7 @@ def disks(machine: Machine) -> dict[tuple[str, ...], Expr]:
     for system in machine.file_systems:
         bindings["fileSystems", system.mount_point] = _file_system(system)
     if machine.swap:
-        bindings["swapDevices",] = nix.List(
-            tuple(nix.AttrSet({"device": nix.Str(device)}) for device in machine.swap)
-        )
+        bindings["swapDevices",] = nix.quote([{"device": device} for device in machine.swap])
     if machine.tmpfiles:
         bindings["systemd", "tmpfiles", "rules"] = nix.List(
             tuple(nix.Mark(nix.Str(_rule(rule)), rule.origin) for rule in machine.tmpfiles)
@@ -38,38 +38,32 @@ def disks(machine: Machine) -> dict[tuple[str, ...], Expr]:
 
 
 def _boot(boot: Boot) -> dict[tuple[str, ...], Expr]:
-    bindings: dict[tuple[str, ...], Expr] = {}
-    match boot.loader:
-        case "systemd-boot":
-            bindings["loader", "systemd-boot", "enable"] = nix.Bool(True)
-            bindings["loader", "efi", "canTouchEfiVariables"] = nix.Bool(True)
-        case "grub":
-            bindings["loader", "grub", "enable"] = nix.Bool(True)
-            bindings["loader", "grub", "device"] = nix.Str(boot.device or "nodev")
-        case _:
-            bindings["loader", "grub", "enable"] = nix.Bool(False)
-    for path, words in (
-        (("kernelParams",), boot.kernel_parameters),
-        (("kernelModules",), boot.kernel_modules),
-        (("initrd", "availableKernelModules"), boot.initrd_modules),
-    ):
-        if words:
-            bindings[path] = strings(words)
-    for name, setting in boot.sysctl.items():
-        bindings["kernel", "sysctl", name] = nix.quote(setting)
-    return bindings
+    loaders: dict[str, dict[tuple[str, ...], Any]] = {
+        "systemd-boot": {("systemd-boot", "enable"): True, ("efi", "canTouchEfiVariables"): True},
+        "grub": {("grub", "enable"): True, ("grub", "device"): boot.device or "nodev"},
+    }
+    loader = loaders.get(boot.loader, {("grub", "enable"): False})
+    return {
+        **{("loader", *path): nix.quote(value) for path, value in loader.items()},
+        **{("kernel", "sysctl", name): nix.quote(value) for name, value in boot.sysctl.items()},
+        **present(
+            {
+                ("kernelParams",): boot.kernel_parameters or None,
+                ("kernelModules",): boot.kernel_modules or None,
+                ("initrd", "availableKernelModules"): boot.initrd_modules or None,
+            }
+        ),
+    }
 
 
 def _file_system(system: FileSystem) -> Expr:
-    bindings: dict[str, Expr] = {
-        "device": nix.Str(system.device),
-        "fsType": nix.Str(system.fs_type),
+    options = {
+        "device": system.device,
+        "fsType": system.fs_type,
+        "options": system.options or None,
+        "neededForBoot": system.needed_for_boot or None,
     }
-    if system.options:
-        bindings["options"] = strings(system.options)
-    if system.needed_for_boot:
-        bindings["neededForBoot"] = nix.Bool(True)
-    return nix.Mark(nix.AttrSet(bindings), system.origin)
+    return nix.Mark(nix.AttrSet(present(options)), system.origin)
 
 
 def _rule(rule: TmpfilesRule) -> str:
@@ -86,8 +80,8 @@ def _rule(rule: TmpfilesRule) -> str:
 
 
 def _word(text: str) -> str:
-    escaped = _escaped(text)
-    return f'"{escaped}"' if re.search(r"[ \"']", text) else escaped
+    inner = escaped(text)
+    return f'"{inner}"' if re.search(r"[ \"']", text) else inner
 
 
 def _argument(kind: str, text: str) -> str:
@@ -97,13 +91,4 @@ def _argument(kind: str, text: str) -> str:
         # would mean that there is no argument
         return "\\x2d"
     # a blank at either end would be skipped; of several, the outermost protects the others
-    return re.sub(r"^ | $", r"\\x20", _escaped(text))
-
-
-def _escaped(text: str) -> str:
-    """Escape percent signs, which begin a specifier, and backslashes, which begin an escape."""
-    return _SPECIAL.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
-
-
-_SPECIAL = re.compile(r'[\0-\x1f\\"%]')
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}
+    return re.sub(r"^ | $", r"\\x20", escaped(text))

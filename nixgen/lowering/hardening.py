@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from nixgen import syntax as nix
+from nixgen.lowering.attributes import present
 from nixgen.lowering.scope import strings
 from nixgen.lowering.unitfile import word
 from nixgen.models import Hardening, Service
@@ -18,7 +19,7 @@ from nixgen.syntax import Expr
 
 __all__ = ["Sandbox", "sandbox"]
 
-_PROTECT_SYSTEM = {"strict": nix.Str("strict"), "full": nix.Str("full"), "system": nix.Bool(True)}
+_PROTECT_SYSTEM = {"strict": "strict", "full": "full", "system": True}
 _ON = nix.Bool(True)
 #: Field of `Hardening` → directives that are on while the field is False.
 _CLOSED_BY_DEFAULT = {
@@ -81,17 +82,18 @@ def _sandbox(values: tuple[Any, ...], *, root: bool, binds: bool) -> Sandbox:
         if not given[field]
         for directive in directives
     }
-    if given["filesystem"] in _PROTECT_SYSTEM:
-        config["ProtectSystem"] = _PROTECT_SYSTEM[given["filesystem"]]
-    if given["writable"]:
-        config["ReadWritePaths"] = strings(map(word, given["writable"]))
-    if given["address_families"]:
-        config["RestrictAddressFamilies"] = strings(given["address_families"])
-    if given["system_calls"]:
-        # a refused call returns an error, as on a kernel without the call; by default systemd kills
-        config["SystemCallErrorNumber"] = nix.Str("EPERM")
-        config["SystemCallArchitectures"] = nix.Str("native")
-        config["SystemCallFilter"] = strings(given["system_calls"])
+    calls = given["system_calls"] or None
+    config |= present(
+        {
+            "ProtectSystem": _PROTECT_SYSTEM.get(given["filesystem"]),
+            "ReadWritePaths": [*map(word, given["writable"])] or None,
+            "RestrictAddressFamilies": given["address_families"] or None,
+            # a refused call returns an error, as on a kernel without the call; by default systemd kills
+            "SystemCallErrorNumber": calls and "EPERM",
+            "SystemCallArchitectures": calls and "native",
+            "SystemCallFilter": calls,
+        }
+    )
     config.update(
         _capabilities(given["capabilities"], gains=given["new_privileges"], root=root, binds=binds)
     )

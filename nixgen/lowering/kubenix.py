@@ -40,20 +40,14 @@ def application_module(application: Application) -> Expr:
         for kind, resource in _resources(scope, application, workload):
             marked = nix.Mark(folded(resource), workload.origin)
             resources.setdefault(kind, {})[workload.name] = marked
-    kubernetes: dict[str, Any] = {
-        "resources": resources,
-        "version": application.kubernetes_version,
-    }
+    kubernetes: dict[str, Any] = {"version": application.kubernetes_version, "resources": resources}
     if application.namespace is not None:
         kubernetes["namespace"] = application.namespace
     body = folded(
         {
             "imports": [
                 nix.Select(nix.Var("kubenix"), ("modules", "k8s")),
-                *(
-                    nix.Mark(scope.project_path(module.path), module.origin)
-                    for module in application.modules
-                ),
+                *scope.imports(application.modules),
             ],
             "kubenix": {"project": application.name},
             "kubernetes": kubernetes,

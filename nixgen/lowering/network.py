@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from nixgen import syntax as nix
+from nixgen.lowering.attributes import present
 from nixgen.lowering.scope import strings
 from nixgen.models import Interface, Machine, Network
 from nixgen.syntax import Expr
@@ -47,39 +48,29 @@ def _open_ports(machine: Machine) -> dict[tuple[str, ...], Expr]:
 
 
 def _network(network: Network) -> dict[tuple[str, ...], Expr]:
-    bindings: dict[tuple[str, ...], Expr] = {}
-    for interface in network.interfaces:
-        bindings["interfaces", interface.name] = _interface(interface)
-    for version, _, option in _VERSIONS:
-        gateway = network.gateway(version)
-        if gateway is not None:
-            bindings[option,] = nix.Str(gateway)
-    if network.nameservers:
-        bindings["nameservers",] = strings(network.nameservers)
-    if network.domain is not None:
-        bindings["domain",] = nix.Str(network.domain)
-    if network.search:
-        bindings["search",] = strings(network.search)
-    for address, names in network.hosts.items():
-        bindings["hosts", address] = strings(names)
-    if not network.firewall:
-        bindings["firewall", "enable"] = nix.Bool(False)
-    return bindings
+    return {
+        **{("interfaces", each.name): _interface(each) for each in network.interfaces},
+        **{("hosts", address): strings(names) for address, names in network.hosts.items()},
+        **present({(option,): network.gateway(version) for version, _, option in _VERSIONS}),
+        **present(
+            {
+                ("nameservers",): network.nameservers or None,
+                ("domain",): network.domain,
+                ("search",): network.search or None,
+                ("firewall", "enable"): None if network.firewall else False,
+            }
+        ),
+    }
 
 
 def _interface(interface: Interface) -> Expr:
-    bindings: dict[str | tuple[str, ...], Expr] = {}
-    for version, family, _ in _VERSIONS:
-        addresses = interface.of_version(version)
-        if addresses:
-            bindings[family, "addresses"] = nix.List(
-                tuple(
-                    nix.AttrSet({"address": nix.Str(address), "prefixLength": nix.Int(length)})
-                    for address, length in addresses
-                )
-            )
-    if interface.dhcp is not None:
-        bindings["useDHCP"] = nix.Bool(interface.dhcp)
-    if interface.mtu is not None:
-        bindings["mtu"] = nix.Int(interface.mtu)
-    return nix.Mark(nix.AttrSet(bindings), interface.origin)
+    addresses = {
+        (family, "addresses"): [
+            {"address": address, "prefixLength": length}
+            for address, length in interface.of_version(version)
+        ]
+        or None
+        for version, family, _ in _VERSIONS
+    }
+    own = {("useDHCP",): interface.dhcp, ("mtu",): interface.mtu}
+    return nix.Mark(nix.AttrSet(present({**addresses, **own})), interface.origin)

@@ -13,7 +13,7 @@ from nixgen.lowering.scope import Scope
 from nixgen.lowering.systemd import shared_sandboxes, unit
 from nixgen.lowering.unitfile import environment_value
 from nixgen.lowering.users import users
-from nixgen.models import Environment, Machine, Member, NixModule, options_at
+from nixgen.models import Environment, Machine, Member, options_at
 from nixgen.syntax import Expr
 
 __all__ = ["STATE_VERSION", "changes", "machine_module", "overlay_module"]
@@ -42,7 +42,7 @@ def machine_module(machine: Machine, member: Member | None = None) -> Expr:
         ("system", "stateVersion"): nix.Str(STATE_VERSION),
     }
     given = definitions(scope, options_at(machine.options))
-    imports = _imports(scope, machine.modules)
+    imports = scope.imports(machine.modules)
     if belongs:
         imports.insert(0, scope.library_path("nixos/cluster.nix"))
     return scope.module(nix.Mark(module_body(own, given, imports), machine.origin))
@@ -66,10 +66,6 @@ def _files(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
         packages = nix.List(tuple(map(scope.package, machine.packages)))
         bindings["environment", "systemPackages"] = packages
     return bindings
-
-
-def _imports(scope: Scope, modules: Iterable[NixModule]) -> list[Expr]:
-    return [nix.Mark(scope.project_path(module.path), module.origin) for module in modules]
 
 
 def changes(environment: Environment, machine: Machine) -> bool:
@@ -113,6 +109,6 @@ def overlay_module(machine: Machine, environment: Environment) -> Expr:
     overlay = environment.overlay(machine)
     layers = (environment, overlay) if overlay else (environment,)
     given = forced(scope, (option for layer in layers for option in options_at(layer.options)))
-    imports = _imports(scope, (module for layer in layers for module in layer.modules))
+    imports = scope.imports(module for layer in layers for module in layer.modules)
     body = module_body(own, given, imports)
     return scope.module(nix.Mark(body, environment.origin))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nixgen import syntax as nix
 from nixgen.lowering.identity import identity
-from nixgen.lowering.scope import Scope
+from nixgen.lowering.scope import Scope, string
 from nixgen.models import CommandCheck, Image, Service
 from nixgen.syntax import Expr
 
@@ -26,11 +26,11 @@ def image_expression(image: Image) -> Expr:
         "WorkingDir": nix.Str((service and service.working_directory) or "/"),
         "Labels": nix.AttrSet({name: nix.Str(value) for name, value in image.labels.items()}),
     }
-    variables: dict[str, Expr] = {}
+    variables: dict[str, tuple[str | Expr, ...]] = {}
     bindings: dict[str, Expr] = {"name": nix.Str(image.name), "tag": nix.Str(image.tag)}
     uid, gid = identity(service)
     if service is not None:
-        variables = {name: scope.word(value) for name, value in service.environment.items()}
+        variables = {name: scope.parts(value) for name, value in service.environment.items()}
         config["ExposedPorts"] = nix.AttrSet(
             {f"{port.number}/{port.protocol}": nix.AttrSet({}) for port in service.ports}
         )
@@ -44,9 +44,9 @@ def image_expression(image: Image) -> Expr:
     config["User"] = nix.Str(f"{uid}:{gid}")
     for package in (*image.packages, *(service.packages if service else ())):
         scope.package(package)
-    variables.setdefault("PATH", nix.Str("/bin"))
+    variables.setdefault("PATH", ("/bin",))
     config["Env"] = nix.List(
-        tuple(_assignment(name, variables[name]) for name in sorted(variables))
+        string((f"{name}=", *parts)) for name, parts in sorted(variables.items())
     )
     bindings["config"] = nix.AttrSet(config)
     extra = tuple(_files_of_setup(scope, service)) if service else ()
@@ -64,11 +64,3 @@ def _files_of_setup(scope: Scope, service: Service) -> Iterator[Expr]:
     words = (word for command in service.setup for word in command)
     mentioned = (part for word in words for part in scope.parts(word))
     yield from dict.fromkeys(part for part in mentioned if isinstance(part, nix.Var))
-
-
-def _assignment(name: str, value: Expr) -> Expr:
-    if isinstance(value, nix.Str):
-        return nix.Str(f"{name}={value.value}")
-    if isinstance(value, nix.Interpolation):
-        return nix.Interpolation((f"{name}=", *value.parts))
-    raise AssertionError(value)

@@ -14,7 +14,7 @@ from typing import Any
 from nixgen import syntax as nix
 from nixgen.lowering.attributes import folded
 from nixgen.lowering.identity import identity
-from nixgen.lowering.scope import Scope
+from nixgen.lowering.scope import Scope, string
 from nixgen.models import (
     Application,
     CommandCheck,
@@ -221,10 +221,7 @@ def _command(scope: Scope, words: Iterable[Any]) -> Expr:
 def _word(scope: Scope, word: Any) -> Expr:
     # joined first: a dollar may end one piece, and a parenthesis begin the next
     joined = nix.Interpolation(scope.parts(word))
-    parts = [literal(part) if isinstance(part, str) else part for part in joined.parts]
-    if all(isinstance(part, str) for part in parts):
-        return nix.Str("".join(map(str, parts)))
-    return nix.Interpolation(tuple(parts))
+    return string(literal(part) if isinstance(part, str) else part for part in joined.parts)
 
 
 def _container_security(service: Service) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from nixgen import syntax as nix
 from nixgen.lowering.sources import IGNORED, rules
-from nixgen.models import ConfigFile, Package, Source, Text
+from nixgen.models import ConfigFile, NixModule, Package, Source, Text
+from nixgen.syntax.text import is_identifier
 
 if TYPE_CHECKING:
     from nixgen.syntax import Expr
 
-__all__ = ["Scope", "attribute", "strings"]
+__all__ = ["Scope", "attribute", "imported", "string", "strings"]
 
 _TAKEN = frozenset(
     {
@@ -34,9 +35,6 @@ _TAKEN = frozenset(
         "null",
     }
 )
-_KEYWORDS = frozenset(
-    {"if", "then", "else", "assert", "with", "let", "in", "rec", "inherit", "or", "import"}
-)
 
 
 def strings(values: Iterable[str]) -> Expr:
@@ -47,12 +45,35 @@ def strings(values: Iterable[str]) -> Expr:
     return nix.List(tuple(map(nix.Str, values)))
 
 
-def attribute(package: Package) -> Expr:
+@lru_cache(maxsize=8192)
+def attribute(name: str) -> Expr:
     """The attribute of a package: ``pkgs.nginx``.
 
-    :param package: Package to refer to.
+    :param name: Name of the package.
     """
-    return _pkgs(package.name)
+    return nix.Constant(nix.Select(nix.Var("pkgs"), (name,)))
+
+
+def imported(path: str) -> Expr:
+    """The content of a Nix file: ``import ./lib/project.nix``.
+
+    :param path: Path of the file, from the generated file.
+    """
+    return nix.Call(nix.Var("import"), (nix.Path(path),))
+
+
+def string(parts: Iterable[str | Expr]) -> Expr:
+    """A Nix string, without antiquotations if all parts are texts.
+
+    :param parts: Texts and expressions, in order.
+    """
+    whole = nix.Interpolation(parts)
+    match whole.parts:
+        case ():
+            return nix.Str("")
+        case (str(text),):
+            return nix.Str(text)
+    return whole
 
 
 @lru_cache(maxsize=1024)
@@ -60,7 +81,7 @@ def _variable_name(name: str) -> str:
     """A name in the style of Nix variables: ``nginx.conf`` becomes ``nginxConf``."""
     first, *rest = [word for word in re.split(r"[^A-Za-z0-9]+", name) if word] or ["file"]
     stem = first[:1].lower() + first[1:] + "".join(word[:1].upper() + word[1:] for word in rest)
-    if not stem[0].isalpha() or stem in _KEYWORDS:
+    if not is_identifier(stem) or stem == "import":
         stem = f"file{stem[:1].upper()}{stem[1:]}"
     return stem
 
@@ -117,6 +138,13 @@ class Scope:
         """
         return nix.Path(posixpath.normpath(f"{self._generated}/../{path}"))
 
+    def imports(self, modules: Iterable[NixModule]) -> list[Expr]:
+        """The paths of hand-written modules.
+
+        :param modules: Modules that the user gave.
+        """
+        return [nix.Mark(self.project_path(module.path), module.origin) for module in modules]
+
     def library_path(self, path: str) -> Expr:
         """The path from the generated file to a file of the Nix library.
 
@@ -141,7 +169,7 @@ class Scope:
         :param package: Package to refer to.
         """
         self._packages.setdefault(package.name, package)
-        return attribute(package)
+        return attribute(package.name)
 
     def word(self, value: Any) -> Expr:
         """Convert a str, a `Text` or a reference to a Nix string.
@@ -169,8 +197,7 @@ class Scope:
         :param value: `Package`, `Source` or `ConfigFile`.
         """
         if isinstance(value, Package):
-            self._packages.setdefault(value.name, value)
-            return _pkgs(value.name)
+            return self.package(value)
         known = self._bound.get(id(value))
         if known is None:
             # whatever the value itself mentions is bound first
@@ -184,9 +211,9 @@ class Scope:
     def _file(self, file: ConfigFile) -> Expr:
         content = self.word(file.content)
         if not file.executable:
-            return nix.Call(_pkgs("writeText"), (nix.Str(file.name), content))
+            return nix.Call(attribute("writeText"), (nix.Str(file.name), content))
         arguments = {"name": nix.Str(file.name), "text": content, "executable": nix.Bool(True)}
-        return nix.Call(_pkgs("writeTextFile"), (nix.AttrSet(arguments),))
+        return nix.Call(attribute("writeTextFile"), (nix.AttrSet(arguments),))
 
     def _source(self, source: Source) -> Expr:
         arguments: dict[str, Expr] = {
@@ -194,13 +221,13 @@ class Scope:
             "path": self.project_path(source.relative_path),
         }
         if source.gitignore:
-            table = nix.Call(nix.Var("import"), (nix.Path(f"{self._generated}/{IGNORED}"),))
+            table = imported(f"{self._generated}/{IGNORED}")
             arguments["ignored"] = nix.Select(table, (source.relative_path,))
         if source.include is not None:
             arguments["include"] = rules(source.include_rules)
         if source.exclude:
             arguments["exclude"] = rules(source.exclude_rules)
-        function = nix.Call(nix.Var("import"), (self.library_path("lib/source.nix"),))
+        function = imported(f"{self._generated}/lib/lib/source.nix")
         return nix.Call(function, (nix.AttrSet(arguments),))
 
     def _fresh(self, name: str) -> str:
@@ -211,8 +238,3 @@ class Scope:
             fresh = f"{stem}{number}"
         self._names.add(fresh)
         return fresh
-
-
-@lru_cache(maxsize=8192)
-def _pkgs(name: str) -> Expr:
-    return nix.Constant(nix.Select(nix.Var("pkgs"), (name,)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from nixgen import syntax as nix
 from nixgen.gitignore import IgnoreTable, Rule
@@ -33,14 +33,11 @@ def ignored(sources: Iterable[Source], table: IgnoreTable) -> Expr:
     body = nix.AttrSet(entries)
     if not table.rules:
         return body
-    return nix.Let({"rules": nix.AttrSet(_by_folder(table.rules))}, body)
-
-
-def _by_folder(tables: Mapping[str, Mapping[str, tuple[Rule, ...]]]) -> dict[str, Expr]:
-    return {
-        top: nix.AttrSet({folder: rules(found) for folder, found in folders.items()})
-        for top, folders in tables.items()
+    tables = {
+        top: {folder: rules(found) for folder, found in folders.items()}
+        for top, folders in table.rules.items()
     }
+    return nix.Let({"rules": nix.quote(tables)}, body)
 
 
 def rules(given: Iterable[Rule]) -> Expr:

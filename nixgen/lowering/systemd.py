@@ -15,8 +15,8 @@ from nixgen.syntax import Expr
 __all__ = ["shared_sandboxes", "unit"]
 
 _MULTI_USER = nix.Constant(strings(["multi-user.target"]))
-_NETWORK = nix.Constant(strings(["network.target"]))
 _TRUE = nix.Bool(True)
+_NETWORK = nix.Constant(strings(["network.target"]))
 
 
 def shared_sandboxes(scope: Scope, services: Iterable[Service]) -> Mapping[Sandbox, Expr]:
@@ -79,8 +79,7 @@ def _service_config(scope: Scope, service: Service, shared: Mapping[Sandbox, Exp
     if service.user is None:
         config["DynamicUser"] = _TRUE
     else:
-        config["User"] = nix.Str(service.user.name)
-        config["Group"] = nix.Str(service.user.name)
+        config["User"] = config["Group"] = nix.Str(service.user.name)
     for directive, value in (
         ("WorkingDirectory", service.working_directory),
         ("StateDirectory", service.state_directory),

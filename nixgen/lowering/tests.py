@@ -27,9 +27,7 @@ def test_module(test: Test, clustered: Container[Machine]) -> Expr:
     """
     scope = Scope()
     derived = test.script is None
-    script = (
-        nix.Interpolation(tuple(_derived(scope, test))) if derived else nix.Str(test.script or "")
-    )
+    script = nix.Interpolation(_derived(scope, test)) if derived else nix.Str(test.script or "")
     bindings: dict[str | tuple[str, ...], Expr] = {"name": nix.Str(test.name), "testScript": script}
     for machine in test.machines:
         node = _node(scope, machine, with_curl=derived, clustered=machine in clustered)
@@ -46,7 +44,7 @@ def _node(scope: Scope, machine: Machine, *, with_curl: bool, clustered: bool) -
     }
     if with_curl and _asks_over_http(machine):
         # the script sends its requests from inside the machine, which has no HTTP client of its own
-        bindings["environment", "systemPackages"] = nix.List((attribute(_CURL),))
+        bindings["environment", "systemPackages"] = nix.List((attribute(_CURL.name),))
     if clustered:
         # nobody has their address on EC2 here; names are those of the test's own networks
         bindings["nixgen", "cluster", "members"] = nix.Call(scope.lib("mkForce"), (nix.AttrSet(),))
@@ -87,18 +85,13 @@ def _health(scope: Scope, variable: str, service: Service) -> Iterator[str | Exp
             yield " " if index else ""
             for part in scope.parts(word):
                 # a store path holds nothing that a shell or Python would read otherwise
-                yield _python_text(shlex.quote(part)) if isinstance(part, str) else part
+                yield _python(shlex.quote(part))[1:-1] if isinstance(part, str) else part
         yield '")\n'
 
 
 def _python(text: str) -> str:
     """A Python string in double quotes: JSON's escapes are a subset of Python's."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _python_text(literal: str) -> str:
-    """The inside of a double-quoted Python string."""
-    return _python(literal)[1:-1]
 
 
 def implied_packages(tests: Iterable[Test]) -> tuple[Package, ...]:

@@ -19,12 +19,13 @@ from nixgen.lowering.kubenix import (
 )
 from nixgen.lowering.nixos import changes, machine_module, overlay_module
 from nixgen.lowering.oci import image_expression
-from nixgen.lowering.scope import strings
+from nixgen.lowering.scope import imported
 from nixgen.lowering.sources import IGNORED, ignored
 from nixgen.lowering.tests import test_module
 from nixgen.models import (
     Application,
     Environment,
+    Image,
     Machine,
     Origin,
     Project,
@@ -165,7 +166,7 @@ def target_rows(project: Project, environment: str | None) -> Mapping[str, Calla
     nothing: dict[str, Any] = dict.fromkeys((*KINDS.values(), "tools"), ())
     empty = attrs.evolve(project, **nothing | {"environments": environments})
     # every target depends on them, because they change the set of all packages
-    names = _package_names(project)
+    names = renamed_packages(project)
     shell = attrs.evolve(empty, tools=project.tools)
     rows: dict[str, Callable[[], Expr]] = {SHELL: partial(_default, shell, names)}
     for kind, field in KINDS.items():
@@ -179,50 +180,45 @@ def target_rows(project: Project, environment: str | None) -> Mapping[str, Calla
 
 def _default(
     project: Project,
-    names: Mapping[str, Expr] | None = None,
+    names: Mapping[str, str] | None = None,
     *,
     pins: str = "../flake-inputs.json",
 ) -> Expr:
     """The entry of the tree: data for lib/project.nix, which is written by hand.
 
-    :param names: Names of packages, see `_package_names`. None means those of the project.
+    :param names: Attribute paths of packages, by name. None means those of the project.
     :param pins: The path of flake-inputs.json, from ``generated/``.
     """
+    data = {
+        "environments": {
+            each.name: _files(f"environments/{each.name}", _changed(project, each))
+            for each in project.environments
+        },
+        "images": _files("images", project.images),
+        "kubernetes": {each.name: _application(project, each) for each in project.applications},
+        "lock": nix.Path("../debian.lock.json"),
+        "machines": {
+            each.name: {"module": _module("machines", each), "system": each.system}
+            for each in project.machines
+        },
+        "name": project.name,
+        # the packages whose attribute path on nixpkgs differs from their name, with that path
+        "packageNames": renamed_packages(project) if names is None else names,
+        "pins": nix.Path(pins),
+        "packages": [package.name for package in project.packages],
+        "tests": {
+            each.name: {
+                "module": _module("tests", each),
+                "nodes": sorted(machine.name for machine in each.machines),
+            }
+            for each in project.tests
+        },
+        "tools": [package.name for package in project.tools],
+    }
+    inherited = nix.Inherit(("base", "environment", "inputs", "system"))
     arguments: list[nix.Inherit | tuple[str, Expr]] = [
-        nix.Inherit(("base", "environment", "inputs", "system")),
-        ("lock", nix.Path("../debian.lock.json")),
-        ("name", nix.Str(project.name)),
-        (
-            "environments",
-            nix.AttrSet(
-                {
-                    environment.name: _files(
-                        f"environments/{environment.name}",
-                        (machine.name for machine in _changed(project, environment)),
-                    )
-                    for environment in project.environments
-                }
-            ),
-        ),
-        ("images", _files("images", (image.name for image in project.images))),
-        (
-            "kubernetes",
-            nix.AttrSet(
-                {
-                    application.name: _application(project, application)
-                    for application in project.applications
-                }
-            ),
-        ),
-        (
-            "machines",
-            nix.AttrSet({machine.name: _machine(machine) for machine in project.machines}),
-        ),
-        ("packageNames", nix.AttrSet(_package_names(project) if names is None else names)),
-        ("pins", nix.Path(pins)),
-        ("packages", strings(package.name for package in project.packages)),
-        ("tests", nix.AttrSet({test.name: _test(test) for test in project.tests})),
-        ("tools", strings(package.name for package in project.tools)),
+        inherited,
+        *((name, nix.quote(value)) for name, value in data.items()),
     ]
     return nix.Function(
         (
@@ -231,48 +227,30 @@ def _default(
             nix.Formal("inputs", nix.AttrSet()),
             nix.Formal("environment", nix.Null()),
         ),
-        nix.Call(
-            nix.Call(nix.Var("import"), (nix.Path("./lib/project.nix"),)), (nix.AttrSet(arguments),)
-        ),
+        nix.Call(imported("./lib/project.nix"), (nix.AttrSet(arguments),)),
     )
 
 
-def _files(folder: str, names: Iterable[str]) -> Expr:
-    return nix.AttrSet({name: nix.Path(f"./{folder}/{name}.nix") for name in names})
+def _module(folder: str, item: Application | Image | Machine | Test) -> Expr:
+    return nix.Path(f"./{folder}/{item.name}.nix")
+
+
+def _files(folder: str, items: Iterable[Image | Machine]) -> dict[str, Expr]:
+    return {item.name: _module(folder, item) for item in items}
 
 
 def _changed(project: Project, environment: Environment) -> Iterable[Machine]:
     return (machine for machine in project.machines if changes(environment, machine))
 
 
-def _machine(machine: Machine) -> Expr:
-    module = nix.Path(f"./machines/{machine.name}.nix")
-    return nix.AttrSet({"module": module, "system": nix.Str(machine.system)})
-
-
 def _overlay(environment: Environment, application: Application) -> str:
     return f"environments/{environment.name}/kubernetes/{application.name}.nix"
 
 
-def _application(project: Project, application: Application) -> Expr:
+def _application(project: Project, application: Application) -> dict[str, Any]:
     overlays = {
         environment.name: nix.Path(f"./{_overlay(environment, application)}")
         for environment in project.environments
         if changes_application(environment, application)
     }
-    return nix.AttrSet(
-        {
-            "module": nix.Path(f"./kubernetes/{application.name}.nix"),
-            "overlays": nix.AttrSet(overlays),
-        }
-    )
-
-
-def _test(test: Test) -> Expr:
-    nodes = strings(sorted(machine.name for machine in test.machines))
-    return nix.AttrSet({"module": nix.Path(f"./tests/{test.name}.nix"), "nodes": nodes})
-
-
-def _package_names(project: Project) -> dict[str, Expr]:
-    """The packages whose attribute path on nixpkgs differs from their name, with that path."""
-    return {name: nix.Str(path) for name, path in renamed_packages(project).items()}
+    return {"module": _module("kubernetes", application), "overlays": overlays}

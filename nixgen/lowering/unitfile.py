@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from nixgen import syntax as nix
-from nixgen.lowering.scope import Scope
+from nixgen.lowering.scope import Scope, string
 from nixgen.syntax import Expr
 
-__all__ = ["command_line", "command_word", "environment_value", "literal", "word"]
+__all__ = ["command_line", "command_word", "environment_value", "escaped", "literal", "word"]
 
 
 def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
@@ -29,7 +29,7 @@ def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
             pieces.append(command_word(word))
         else:
             _add_quoted(scope.parts(word), pieces)
-    return _string(pieces)
+    return string(pieces)
 
 
 @lru_cache(maxsize=8192)
@@ -38,8 +38,8 @@ def command_word(text: str) -> str:
 
     :param text: The word.
     """
-    escaped = _escaped(text)
-    return f'"{escaped}"' if not text or _NEEDS_QUOTES.search(text) else escaped
+    inner = _without_dollars(text)
+    return f'"{inner}"' if not text or _NEEDS_QUOTES.search(text) else inner
 
 
 def _add_quoted(parts: tuple[str | Expr, ...], pieces: list[str | Expr]) -> None:
@@ -48,7 +48,7 @@ def _add_quoted(parts: tuple[str | Expr, ...], pieces: list[str | Expr]) -> None
     start = len(pieces)
     for part in parts:
         if isinstance(part, str):
-            pieces.append(_escaped(part))
+            pieces.append(_without_dollars(part))
             quotes = quotes or _NEEDS_QUOTES.search(part) is not None
         else:
             pieces.append(part)
@@ -58,22 +58,20 @@ def _add_quoted(parts: tuple[str | Expr, ...], pieces: list[str | Expr]) -> None
 
 
 _NEEDS_QUOTES = re.compile(r"""[\0-\x20"'\\;]""")
-_SPECIAL = re.compile(r"""[\0-\x1f"\\%$]""")
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "%": "%%", "$": "$$"}
+_SPECIAL = re.compile(r"""[\0-\x1f"\\%]""")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "%": "%%"}
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Escape percent signs, which begin a specifier, and the characters that need a backslash.
+
+    :param text: Text to escape.
+    """
     return _SPECIAL.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
 
 
-def _string(pieces: Iterable[str | Expr]) -> Expr:
-    string = nix.Interpolation(pieces)
-    match string.parts:
-        case ():
-            return nix.Str("")
-        case (str(text),):
-            return nix.Str(text)
-    return string
+def _without_dollars(text: str) -> str:
+    return escaped(text).replace("$", "$$")
 
 
 def literal(text: str) -> str:
@@ -92,9 +90,7 @@ def environment_value(scope: Scope, value: Any) -> Expr:
     """
     if isinstance(value, str):
         return nix.Str(literal(value))
-    return _string(
-        [literal(part) if isinstance(part, str) else part for part in scope.parts(value)]
-    )
+    return string(literal(part) if isinstance(part, str) else part for part in scope.parts(value))
 
 
 def word(text: str) -> str:
@@ -103,5 +99,5 @@ def word(text: str) -> str:
 
     :param text: Word to escape.
     """
-    escaped = _escaped(text).replace("$$", "$")
-    return f'"{escaped}"' if _NEEDS_QUOTES.search(text) else escaped
+    inner = escaped(text)
+    return f'"{inner}"' if _NEEDS_QUOTES.search(text) else inner

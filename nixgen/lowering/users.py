@@ -7,7 +7,8 @@ from operator import attrgetter
 from typing import Any
 
 from nixgen import syntax as nix
-from nixgen.lowering.scope import Scope, strings
+from nixgen.lowering.attributes import present
+from nixgen.lowering.scope import Scope
 from nixgen.models import Machine, Package, User
 from nixgen.syntax import Expr
 
@@ -59,25 +60,19 @@ def _account(values: tuple[Any, ...], shell: Expr | None) -> Expr:
     :param shell: The user's shell.
     """
     given = dict(zip(_FIELDS, values, strict=True))
-    bindings: dict[str | tuple[str, ...], Expr] = {
-        "group": nix.Str(given["name"]),
-        "isSystemUser" if given["system"] else "isNormalUser": nix.Bool(True),
+    options: dict[str | tuple[str, ...], Any] = {
+        "group": given["name"],
+        "isSystemUser" if given["system"] else "isNormalUser": True,
+        "uid": given["uid"],
+        "home": given["home"],
+        "extraGroups": given["groups"] or None,
+        "description": given["description"] or None,
+        "shell": shell,
+        ("openssh", "authorizedKeys", "keys"): given["authorized_keys"] or None,
     }
-    if given["uid"] is not None:
-        bindings["uid"] = nix.Int(given["uid"])
-    if given["home"] is not None:
-        bindings["home"] = nix.Str(given["home"])
-    if given["groups"]:
-        bindings["extraGroups"] = strings(given["groups"])
-    if given["description"]:
-        bindings["description"] = nix.Str(given["description"])
-    if shell is not None:
-        bindings["shell"] = shell
-    if given["authorized_keys"]:
-        bindings["openssh", "authorizedKeys", "keys"] = strings(given["authorized_keys"])
-    return nix.Constant(nix.AttrSet(bindings))
+    return nix.Constant(nix.AttrSet(present(options)))
 
 
 @lru_cache(maxsize=1024)
 def _group(gid: int | None) -> Expr:
-    return nix.Constant(nix.AttrSet({} if gid is None else {"gid": nix.Int(gid)}))
+    return nix.Constant(nix.AttrSet(present({"gid": gid})))

@@ -249,14 +249,10 @@ def _bindings(page: Page, bindings: Bindings, pad: str) -> None:
     for inherit in bindings.inherits:
         _inherit(page, inherit, pad)
     for key, value in bindings.pairs:
-        _binding(page, key, value, pad)
-
-
-def _binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
-    if len(key) < _WIDE_KEY:
-        _LAYOUTS[type(value)](page, value, pad, f"{key} = ", ";")
-    else:
-        _wide_binding(page, key, value, pad)
+        if len(key) < _WIDE_KEY:
+            _LAYOUTS[type(value)](page, value, pad, f"{key} = ", ";")
+        else:
+            _wide_binding(page, key, value, pad)
 
 
 def _wide_binding(page: Page, key: str, value: n.Expr, pad: str) -> None:
@@ -295,7 +291,10 @@ def _paragraphs(page: Page, bindings: Bindings) -> None:
         if not first and (block or after_block):
             page.lines.append("")
         first, after_block = False, block
-        _binding(page, key, value, STEP)
+        if len(key) < _WIDE_KEY:
+            layout(page, value, STEP, f"{key} = ", ";")
+        else:
+            _wide_binding(page, key, value, STEP)
 
 
 def _is_block(value: n.Expr) -> bool:
