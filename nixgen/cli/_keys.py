@@ -1,18 +1,20 @@
-"""Read the projects, public keys and upstreams that people give to ``nixgen cache``."""
+"""Open projects and buckets, and read public keys and upstreams, for ``nixgen cache``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nixgen.errors import UsageError
 
 if TYPE_CHECKING:
+    from nixgen.cache.bucket.bucket import Bucket
     from nixgen.cache.format.signing import PublicKey
     from nixgen.project.workspace import Workspace
 
-__all__ = ["open_workspace", "public_keys", "upstream_urls"]
+__all__ = ["open_bucket", "open_workspace", "public_keys", "upstream_urls"]
 
 
 def open_workspace(project: Path, cache: str | None) -> Workspace | None:
@@ -27,6 +29,21 @@ def open_workspace(project: Path, cache: str | None) -> Workspace | None:
     if cache is not None and "://" in cache and not (project / "infra.py").exists():
         return None
     return Workspace.open(project)
+
+
+@contextlib.contextmanager
+def open_bucket(workspace: Workspace | None, cache: str | None) -> Iterator[Bucket]:
+    """Open the bucket of a cache for the length of a ``with`` block.
+
+    :param workspace: the project; None outside of one.
+    :param cache: an address, or the name of a Cache of the project; None: the project's own S3.
+    :raises UsageError: it is neither.
+    """
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.verbs import caches
+
+    with caches.cache_location(workspace, cache) as location, Bucket(location) as bucket:
+        yield bucket
 
 
 def public_keys(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from nixgen.errors import NixgenError, counted
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ __all__ = ["Pushing", "print_pushed"]
 _Observe = Callable[[Any], None]
 
 
+@attrs.define
 class Pushing:
     """The push of one command, and its outcome.
 
@@ -31,19 +34,12 @@ class Pushing:
     :param upstreams: the upstreams that the project sets for the cache.
     """
 
-    def __init__(
-        self,
-        session: PushSession,
-        location: CacheLocation,
-        to: str | None,
-        upstreams: Sequence[Upstream],
-    ) -> None:
-        self.session = session
-        self.location = location
-        self.upstreams = upstreams
-        self._to = to
-        self._report: PushReport | None = None
-        self._error: NixgenError | None = None
+    session: PushSession
+    location: CacheLocation
+    _to: str | None
+    upstreams: Sequence[Upstream]
+    _report: PushReport | None = attrs.field(default=None, init=False)
+    _error: NixgenError | None = attrs.field(default=None, init=False)
 
     @classmethod
     @contextlib.contextmanager
@@ -96,10 +92,11 @@ class Pushing:
         :param quiet: show nothing.
         :param verbose: in a log, print a line for each path.
         """
-        from nixgen.cli.progress import push_progress
+        from nixgen.cli.progress import tracked
+        from nixgen.cli.tracking import PushTracker
 
         try:
-            with push_progress(quiet=quiet, verbose=verbose) as progress:
+            with tracked(PushTracker(), quiet=quiet, verbose=verbose) as progress:
                 self.session.watch(progress)
                 self._report = self.session.finish(paths, root=root)
         except NixgenError as error:

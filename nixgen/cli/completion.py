@@ -17,7 +17,6 @@ __all__ = ["table"]
 
 app = verb()
 
-_SHELLS = ("bash", "zsh", "fish")
 #: The line that turns completion on, and the file of the home folder that it belongs in.
 _SETUP = {
     "bash": ('eval "$(nixgen completion bash)"', ".bashrc"),
@@ -51,10 +50,10 @@ def completion(
     from nixgen.errors import UsageError
 
     name = shell or _current_shell()
-    if name not in _SHELLS:
+    if name not in _SETUP:
         raise UsageError(
             f"there is no completion for {name!r}" if name else "your shell is not known",
-            hint=f"name one of {', '.join(_SHELLS)}",
+            hint=f"name one of {', '.join(_SETUP)}",
         )
     if not install:
         console.print_text((Path(__file__).parent / "shells" / f"nixgen.{name}").read_text())
@@ -72,7 +71,7 @@ def _current_shell() -> str:
         parent = Path(f"/proc/{os.getppid()}/comm").read_text().strip()
     except OSError:
         parent = ""
-    return parent if parent in _SHELLS else Path(os.environ.get("SHELL", "")).name
+    return parent if parent in _SETUP else Path(os.environ.get("SHELL", "")).name
 
 
 def _add_line(file: Path, line: str) -> bool:

@@ -6,16 +6,15 @@ with ``TERM=dumb`` or ``NO_COLOR``, lines are plain.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from nixgen.cli.streams import write_text
 from nixgen.errors import NixgenError, Problem, counted
-from nixgen.records.document import document
+from nixgen.records.document import document, to_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "human_size",
-    "json_text",
     "note",
     "print_built",
     "print_checked",
@@ -116,7 +114,7 @@ def print_json(document: Any) -> None:
     :param document: the document.
     """
     _printed.append("json")
-    print(json_text(document), end="")
+    print(to_text(document), end="")
 
 
 def print_document(schema: str, **members: Any) -> None:
@@ -126,14 +124,6 @@ def print_document(schema: str, **members: Any) -> None:
     :param members: the members, by their names in JSON.
     """
     print_json(document(schema, **members))
-
-
-def json_text(document: Any) -> str:
-    """The text of a JSON document as nixgen prints and writes it.
-
-    :param document: the document.
-    """
-    return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def print_manifests(text: str, form: str) -> None:
@@ -292,13 +282,16 @@ def print_built(built: Built) -> None:
 
     :param built: the outcome of a build.
     """
+    _print_results(built, {"built": "green", "cached": "dim", "failed": "bold red"}, 7)
+    note(f"{counted(len(built.report.results), 'target')} in {built.seconds:.1f} s")
+
+
+def _print_results(built: Built, styles: Mapping[str, str], column: int) -> None:
     width = max((len(result.attr) for result in built.report.results), default=0)
-    styles = {"built": "green", "cached": "dim", "failed": "bold red"}
     for result in built.report.results:
-        status = _paint(f"{result.status:<7}", styles[result.status], sys.stdout)
+        status = _paint(f"{result.status:<{column}}", styles[result.status], sys.stdout)
         path = "" if result.status == "failed" else result.target.out
         print(f"{status} {result.attr:<{width}}  {path}".rstrip())
-    note(f"{counted(len(built.report.results), 'target')} in {built.seconds:.1f} s")
 
 
 def print_planned(built: Built) -> None:
@@ -306,12 +299,8 @@ def print_planned(built: Built) -> None:
 
     :param built: the outcome of a dry run.
     """
+    _print_results(built, {"cached": "dim", "would build": "bold"}, 11)
     results = built.report.results
-    width = max((len(result.attr) for result in results), default=0)
-    for result in results:
-        style = "dim" if result.status == "cached" else "bold"
-        status = _paint(f"{result.status:<11}", style, sys.stdout)
-        print(f"{status} {result.attr:<{width}}  {result.target.out}")
     missing = sum(result.status != "cached" for result in results)
     note(
         f"{missing} of {counted(len(results), 'target')} would be built; evaluated in {built.seconds:.1f} s"
@@ -372,16 +361,8 @@ def report_error(error: NixgenError, *, as_json: bool = False, folder: str = "."
     :param folder: the folder of the project, which places are relative to.
     """
     if as_json and not _printed:
-        print_json(_error_document(error, error.problems))
-    lines = [f"{_paint('error', 'bold red', sys.stderr)}: {error.message}"]
-    if error.where:
-        lines.append(f"  at {_paint(error.where, 'cyan', sys.stderr)}")
-    lines.extend(f"  {detail}" for detail in error.details)
-    for problem in error.problems:
-        lines.extend(_problem_lines(problem))
-    if error.hint:
-        lines.append(f"  {_paint('hint', 'bold green', sys.stderr)}: {error.hint}")
-    note("\n".join(lines))
+        print_json(_error_document(error))
+    note("\n".join(_lines(_paint("error", "bold red", sys.stderr), error, "  ")))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in _annotations(error, folder):
             note(line)
@@ -412,32 +393,33 @@ def _escaped(text: str, *, more: str = "") -> str:
     return text
 
 
-def _problem_lines(problem: Problem) -> Iterable[str]:
-    yield f"  {_paint(problem.path, 'bold', sys.stderr)}: {problem.message}"
-    if problem.where:
-        yield f"    at {_paint(problem.where, 'cyan', sys.stderr)}"
-    yield from (f"    {detail}" for detail in problem.details)
-    if problem.hint:
-        yield f"    {_paint('hint', 'bold green', sys.stderr)}: {problem.hint}"
+def _lines(head: str, fault: NixgenError | Problem, indent: str) -> Iterator[str]:
+    """The lines about an error or one of its problems: what happened, where, and what to do next."""
+    yield f"{head}: {fault.message}"
+    if fault.where:
+        yield f"{indent}at {_paint(fault.where, 'cyan', sys.stderr)}"
+    yield from (f"{indent}{detail}" for detail in fault.details)
+    for problem in fault.problems if isinstance(fault, NixgenError) else ():
+        path = _paint(problem.path, "bold", sys.stderr)
+        yield from _lines(f"{indent}{path}", problem, f"{indent}  ")
+    if fault.hint:
+        yield f"{indent}{_paint('hint', 'bold green', sys.stderr)}: {fault.hint}"
 
 
-def _error_document(error: NixgenError, problems: Iterable[Problem]) -> dict[str, Any]:
+def _error_document(error: NixgenError) -> dict[str, Any]:
     return document(
         "nixgen/error/1",
         kind=type(error).__name__,
-        message=error.message,
-        where=error.where,
-        hint=error.hint,
-        details=list(error.details),
-        problems=[
-            {
-                "path": problem.path,
-                "message": problem.message,
-                "where": problem.where,
-                "hint": problem.hint,
-                "details": list(problem.details),
-            }
-            for problem in problems
-        ],
+        problems=[{"path": each.path, **_fault_members(each)} for each in error.problems],
         exit=error.exit_status,
+        **_fault_members(error),
     )
+
+
+def _fault_members(fault: NixgenError | Problem) -> dict[str, Any]:
+    return {
+        "message": fault.message,
+        "where": fault.where,
+        "hint": fault.hint,
+        "details": list(fault.details),
+    }

@@ -53,6 +53,7 @@ def write(
     from nixgen.cli import console
     from nixgen.files.write import write_atomically
     from nixgen.project.workspace import Workspace
+    from nixgen.records.document import to_text
     from nixgen.verbs.descriptor import descriptor
 
     described = Workspace.open(project).project
@@ -60,5 +61,5 @@ def write(
     if file is None:
         console.print_json(document)
         return
-    write_atomically(file.absolute(), console.json_text(document).encode())
+    write_atomically(file.absolute(), to_text(document).encode())
     console.say(f"wrote   {file}")

@@ -70,13 +70,14 @@ def _build(
     workspace: Workspace, request: Request, *, out: Path | None = None, quiet: bool, verbose: bool
 ) -> tuple[ImageReport, ...]:
     """Build all images. They share layers, and the layers must not depend on the targets given."""
-    from nixgen.cli.progress import build_progress, image_progress
+    from nixgen.cli.progress import build_progress, tracked
+    from nixgen.cli.tracking import ImageTracker
     from nixgen.verbs import build
     from nixgen.verbs.image import build_images
 
     with build_progress(quiet=quiet, verbose=verbose) as observe:
         built = build.build(workspace, ("images",), request, observe=observe).require()
-    with image_progress(quiet=quiet, verbose=verbose) as observe_images:
+    with tracked(ImageTracker(), quiet=quiet, verbose=verbose) as observe_images:
         return build_images(workspace, built, out=out, observe=observe_images)
 
 

@@ -20,11 +20,6 @@ app = options.verb(
 _FORMATS = ("yaml", "json")
 
 
-@app.callback()
-def k8s() -> None:
-    """Render Kubernetes manifests."""
-
-
 @app.command(
     "render",
     epilog=options.examples(
@@ -67,15 +62,11 @@ def render(
     if form not in _FORMATS:
         raise UsageError(f"there is no format {form!r}", hint=f"use {' or '.join(_FORMATS)}")
     workspace = Workspace.open(project)
+    request = options.make_request(
+        workspace, base=base, env=env, override_input=override_input, debug=debug
+    )
     with build_progress(quiet=json) as observe:
-        documents = k8s.rendered(
-            workspace,
-            applications or (),
-            options.make_request(
-                workspace, base=base, env=env, override_input=override_input, debug=debug
-            ),
-            observe=observe,
-        )
+        documents = k8s.rendered(workspace, applications or (), request, observe=observe)
     written = {} if out is None else _write(out, documents, form)
     if json:
         console.print_document(

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from nixgen.verbs.request import Request
 
 __all__ = [
+    "CACHE_HELP",
     "HELP_OPTIONS",
     "Base",
     "Builders",
     "Cache",
+    "CacheName",
     "Debug",
     "Env",
     "EvalMemory",
@@ -26,12 +28,21 @@ __all__ = [
     "Json",
     "OverrideInput",
     "ProjectFolder",
+    "SigningKeys",
     "Targets",
+    "To",
+    "TrustedKeys",
+    "Upstreams",
     "Verbose",
     "examples",
     "make_request",
     "verb",
 ]
+
+CACHE_HELP = (
+    "Address of a cache, such as s3://bucket?region=eu-central-1, or the name of a Cache of infra.py."
+    " Default: the project's own S3."
+)
 
 ProjectFolder = Annotated[
     Path,
@@ -55,11 +66,36 @@ Targets = Annotated[
     ),
 ]
 Cache = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="CACHE",
-        envvar="NIXGEN_CACHE",
-        help="Address of a cache, such as s3://bucket?region=eu-central-1, or the name of a Cache of infra.py. Default: the project's own S3.",
+    str | None, typer.Argument(metavar="CACHE", envvar="NIXGEN_CACHE", help=CACHE_HELP)
+]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="CACHE", envvar="NIXGEN_CACHE", help=CACHE_HELP)
+]
+CacheName = Annotated[
+    str | None, typer.Option("--cache", metavar="CACHE", envvar="NIXGEN_CACHE", help=CACHE_HELP)
+]
+SigningKeys = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="File of a secret key that signs. May be repeated: every key signs. Default: the project's own key.",
+    ),
+]
+TrustedKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="PUBLIC",
+        help="Public key, or a file with one, whose signatures count. May be repeated. Default: the project's own key.",
+    ),
+]
+Upstreams = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--upstream",
+        metavar="URL",
+        help="Address of another cache that clients use, and that may have paths. May be repeated.",
     ),
 ]
 Builders = Annotated[
@@ -144,6 +180,8 @@ def verb(
     """
     return typer.Typer(
         help=help,
+        # with a callback, it is a group even if it has one sub-verb
+        callback=(lambda: None) if help else None,
         cls=cls,
         epilog=epilog,
         rich_markup_mode=None,

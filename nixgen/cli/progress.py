@@ -13,31 +13,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nixgen.cli.console import err, human_size, note
-from nixgen.cli.tracking import (
-    BuildTracker,
-    FetchTracker,
-    ImageTracker,
-    Line,
-    PushTracker,
-    Tracker,
-    store_name,
-)
+from nixgen.cli.tracking import BuildTracker, Line, Tracker
 from nixgen.errors import counted
 from nixgen.programs.observer import ignore
 
-if TYPE_CHECKING:
-    from rich.live import Live
-
 __all__ = [
     "build_progress",
-    "fetch_progress",
-    "image_progress",
     "is_live",
-    "push_progress",
-    "store_name",
     "test_progress",
     "tracked",
     "working",
@@ -127,19 +112,15 @@ class _LiveBuilds:
         self._tracker = BuildTracker()
         self._started = time.monotonic()
         self._lock = threading.Lock()
-        self._live = Live(
+        self.live = Live(
             get_renderable=self._render, console=err(), refresh_per_second=8, transient=True
         )
-
-    @property
-    def live(self) -> Live:
-        return self._live
 
     def __call__(self, event: Any) -> None:
         with self._lock:
             lines = list(self._tracker.follow(event))
         # After the lock: drawing takes a lock of its own first, and then waits for ours in `_render`.
-        _print_above(self._live.console, lines)
+        _print_above(self.live.console, lines)
 
     def _render(self) -> Any:
         from rich.text import Text
@@ -252,37 +233,6 @@ def tracked(tracker: Tracker, *, quiet: bool, verbose: bool = False) -> Iterator
         yield live
 
 
-def fetch_progress(what: str, *, quiet: bool) -> contextlib.AbstractContextManager[_Observe]:
-    """Show the downloads of one input.
-
-    :param what: the name of the input.
-    :param quiet: show nothing.
-    """
-    return tracked(FetchTracker(what), quiet=quiet)
-
-
-def push_progress(
-    *, quiet: bool, verbose: bool = False
-) -> contextlib.AbstractContextManager[_Observe]:
-    """Show a push: the bytes that were read, their rate, and what remains.
-
-    :param quiet: show nothing.
-    :param verbose: in a log, print a line for each path.
-    """
-    return tracked(PushTracker(), quiet=quiet, verbose=verbose)
-
-
-def image_progress(
-    *, quiet: bool, verbose: bool = False
-) -> contextlib.AbstractContextManager[_Observe]:
-    """Show layers and images when they are written.
-
-    :param quiet: show nothing.
-    :param verbose: in a log, print a line for each layer.
-    """
-    return tracked(ImageTracker(), quiet=quiet, verbose=verbose)
-
-
 @contextlib.contextmanager
 def test_progress(*, quiet: bool, serial: bool) -> Iterator[Callable[[Any], None]]:
     """Show machines when they are up and steps when they end.
@@ -307,13 +257,12 @@ def test_progress(*, quiet: bool, serial: bool) -> Iterator[Callable[[Any], None
                 note(f"boot    {test}: {', '.join(machines)} ({acceleration}{slow})")
             case MachineUp(machine=machine, seconds=seconds):
                 note(f"up      {machine} ({seconds:.1f} s)")
-            case StepFinished(kind="subtest", title=title, seconds=seconds, ok=ok, depth=depth):
-                note(f"{'passed' if ok else 'FAILED':<7} {'  ' * depth}{title} ({seconds:.1f} s)")
-            case StepFinished(ok=False, kind="action", machine=machine, title=title):
-                note(f"FAILED  {machine or ''}: {title}")
+            case StepFinished(entry=step, depth=depth) if step.kind == "subtest":
+                mark = "passed" if step.ok else "FAILED"
+                note(f"{mark:<7} {'  ' * depth}{step.title} ({step.seconds:.1f} s)")
+            case StepFinished(entry=step) if step.kind == "action" and not step.ok:
+                note(f"FAILED  {step.machine or ''}: {step.title}")
             case ConsoleLine(machine=machine, text=text) if serial:
                 note(f"{machine}| {text}")
-            case _:
-                pass
 
     yield ignore if quiet else show

@@ -17,11 +17,6 @@ app = options.verb(
 )
 
 
-@app.callback()
-def secret() -> None:
-    """Look for the values of secrets where everybody can read them."""
-
-
 @app.command("scan", epilog=options.examples("NIXGEN_SECRETS_DIR=secrets nixgen secret scan"))
 def scan(
     targets: options.Targets = None,
@@ -45,13 +40,9 @@ def scan(
     from nixgen.verbs import secret as secret_verb
 
     workspace = Workspace.open(project)
+    request = options.make_request(workspace, base=base, env=env, debug=debug)
     with build_progress(quiet=json, verbose=verbose) as observe:
-        built = build.build(
-            workspace,
-            targets or (),
-            options.make_request(workspace, base=base, env=env, debug=debug),
-            observe=observe,
-        )
+        built = build.build(workspace, targets or (), request, observe=observe)
     found = secret_verb.scan(workspace, built.require().paths)
     if json:
         console.print_json(found.document())

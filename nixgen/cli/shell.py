@@ -55,12 +55,9 @@ def shell(
     from nixgen.verbs import shell
 
     workspace = Workspace.open(project)
+    request = options.make_request(workspace, jobs=jobs, builders=builders, debug=debug)
     with build_progress(quiet=json or print_path, verbose=verbose) as observe:
-        tools = shell.build_tools(
-            workspace,
-            options.make_request(workspace, jobs=jobs, builders=builders, debug=debug),
-            observe=observe,
-        )
+        tools = shell.build_tools(workspace, request, observe=observe)
     variables = shell.environment(
         workspace.project.name,
         tools,

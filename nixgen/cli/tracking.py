@@ -133,8 +133,6 @@ class _Builders:
                 reasons, self._unreported = self._unreported, []
                 for text in reasons:
                     yield _warning(f"warning: {text}; building {place}")
-            case _:
-                pass
 
     def name(self, drv: str) -> str:
         """A derivation and the builder it was given to: ``nginx-1.22 on big-1``."""
@@ -165,8 +163,6 @@ class _Evaluation:
                 yield Line(f"FAILED  {self._finish(attr)} {attr}", "failed", "always")
             case evaluation.EvaluationMessage(text=text):
                 yield _warning(text)
-            case _:
-                pass
 
     def _finish(self, attr: str) -> str:
         """``7/20``: targets that are done, and all of them."""
@@ -220,8 +216,6 @@ class PushTracker(Tracker):
             case cache.CollectorAhead(holder=holder):
                 self.doing = f"waiting for the collector {holder}"
                 yield Line(self.doing)
-            case _:
-                pass
 
     def summary(self) -> str:
         """``pushed 12/15 paths, 34 MB``; empty as long as nothing is to be pushed."""
@@ -289,8 +283,6 @@ class BuildTracker:
             case nix.Message(level=3, text=text) if not self.expected:
                 # before Nix counts: resolving
                 self._step = text.partition("\n")[0]
-            case _:
-                pass
 
     def name(self, drv: str) -> str:
         """The name of a derivation, and of its builder if that is another computer.
@@ -350,8 +342,6 @@ class FetchTracker(Tracker):
             case nix.Message(level=3, text=text):
                 self.doing = text
                 yield Line(text)
-            case _:
-                pass
 
     def summary(self) -> str:
         return f"{self.doing or self.what}, {human_size(self.done)}"
@@ -371,8 +361,6 @@ class ImageTracker(Tracker):
                 yield Line(f"layer   {human_size(size)} ({seconds:.1f} s)", level="verbose")
             case oci.ImageWritten(image=image, changed=changed):
                 yield Line(f"image   {image}{'' if changed else ' (unchanged)'}")
-            case _:
-                pass
 
     def summary(self) -> str:
         return f"layers: {human_size(self.done)} of {human_size(self.total or 0)}"

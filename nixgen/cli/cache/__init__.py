@@ -31,8 +31,3 @@ app = verb(
         "nixgen help cache push",
     ),
 )
-
-
-@app.callback()
-def cache() -> None:
-    """Push to a binary cache on S3, verify, repair, collect and serve it."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from nixgen.cache.check.archives import ArchiveRead, ArchivesPlanned
 from nixgen.cache.push.events import NarRead, Planned, UpstreamSilent
 from nixgen.cli.console import human_size, note
-from nixgen.cli.progress import tracked
 from nixgen.cli.tracking import Line, Tracker, store_name
 from nixgen.errors import counted
 from nixgen.programs.observer import Observer
 
-__all__ = ["repair_progress", "upstream_notes", "verify_progress"]
+__all__ = ["CheckTracker", "upstream_notes"]
 
 
-class _CheckTracker(Tracker):
+class CheckTracker(Tracker):
     """The archives that are read by a check, and those that a repair pushes anew in between.
+
+    Both are in one view, because a terminal has room for one.
 
     :param what: the work, in one word.
     """
@@ -38,8 +38,6 @@ class _CheckTracker(Tracker):
                 self.doing = store_name(path)
             case UpstreamSilent(url=url, reason=reason):
                 yield Line(f"{url} does not answer: {reason}", "warning", "always")
-            case _:
-                pass
 
     def summary(self) -> str:
         of = f" of {human_size(self.total)}" if self.total else ""
@@ -57,19 +55,3 @@ def upstream_notes(*, quiet: bool) -> Observer:
             note(f"{event.url} does not answer: {event.reason}")
 
     return observe
-
-
-def verify_progress(*, quiet: bool) -> contextlib.AbstractContextManager[Observer]:
-    """Show the bytes of archives that were checked.
-
-    :param quiet: show nothing.
-    """
-    return tracked(_CheckTracker("checking"), quiet=quiet)
-
-
-def repair_progress(*, quiet: bool) -> contextlib.AbstractContextManager[Observer]:
-    """Show checks and the push between them in one view, since a terminal has room for one.
-
-    :param quiet: show nothing.
-    """
-    return tracked(_CheckTracker("repairing"), quiet=quiet)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli import options
-from nixgen.cli.cache.options import SigningKeys, To
 from nixgen.errors import counted
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def channel(
     ],
     targets: options.Targets = None,
     project: options.ProjectFolder = Path(),
-    to: To = None,
+    to: options.To = None,
     url: Annotated[
         str | None,
         typer.Option(
@@ -34,7 +33,7 @@ def channel(
             help="URL at which clients reach the cache. Default: that of Amazon for a public Cache, else that of `nixgen cache serve`.",
         ),
     ] = None,
-    key: SigningKeys = None,
+    key: options.SigningKeys = None,
     base: options.Base = "debian",
     env: options.Env = None,
     verbose: options.Verbose = False,
@@ -45,7 +44,8 @@ def channel(
     from nixgen.cache.push.settings import UploadSettings
     from nixgen.cache.serve.channel import require_name, require_url
     from nixgen.cli import console
-    from nixgen.cli.progress import build_progress, push_progress
+    from nixgen.cli.progress import build_progress, tracked
+    from nixgen.cli.tracking import PushTracker
     from nixgen.project.workspace import Workspace
     from nixgen.verbs import build, caches
     from nixgen.verbs.channel import publish_channel
@@ -55,15 +55,11 @@ def channel(
     given = None if url is None else require_url(url)
     workspace = Workspace.open(project)
     codec, upstreams = caches.cache_defaults(workspace, to)
+    request = options.make_request(workspace, base=base, env=env, debug=debug)
     with build_progress(quiet=json, verbose=verbose) as observe:
-        built = build.build(
-            workspace,
-            targets or (),
-            options.make_request(workspace, base=base, env=env, debug=debug),
-            observe=observe,
-        ).require()
+        built = build.build(workspace, targets or (), request, observe=observe).require()
     with caches.cache_location(workspace, to) as location:
-        with push_progress(quiet=json, verbose=verbose) as observe:
+        with tracked(PushTracker(), quiet=json, verbose=verbose) as observe:
             push(
                 workspace,
                 built.paths,

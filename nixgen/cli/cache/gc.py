@@ -85,8 +85,7 @@ def gc(
     from nixgen.cache.collect.collect import collect, preview
     from nixgen.cache.collect.policy import GcPolicy
     from nixgen.cli import console
-    from nixgen.cli._keys import open_workspace
-    from nixgen.cli.cache._bucket import open_bucket
+    from nixgen.cli._keys import open_bucket, open_workspace
 
     workspace = open_workspace(project, cache)
     model = workspace.cache(cache) if workspace is not None and cache is not None else None

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.cache.options import CacheName
-from nixgen.cli.options import Debug, Env, Json, ProjectFolder, examples, verb
+from nixgen.cli import options
 
-app = verb()
+app = options.verb()
 
 
-@app.command("pin", epilog=examples("nixgen cache pin release-1 machines.web --cache s3://bucket"))
+@app.command(
+    "pin", epilog=options.examples("nixgen cache pin release-1 machines.web --cache s3://bucket")
+)
 def pin(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="Name of the pin, such as release-1.0.")
@@ -28,8 +29,8 @@ def pin(
     note: Annotated[
         str, typer.Option("--note", metavar="TEXT", help="The reason, for other people.")
     ] = "",
-    cache: CacheName = None,
-    env: Env = None,
+    cache: options.CacheName = None,
+    env: options.Env = None,
     generation: Annotated[
         str | None,
         typer.Option(
@@ -38,16 +39,15 @@ def pin(
             help="A generation that `cache roots` shows. Default: for each target the newest.",
         ),
     ] = None,
-    project: ProjectFolder = Path(),
-    json: Json = False,
-    debug: Debug = False,
+    project: options.ProjectFolder = Path(),
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Keep paths of a cache from collection, under a name."""
     from nixgen.cache.keep.pins import pin_paths, recorded_paths
     from nixgen.cache.keep.roots import PIN_FORMAT
     from nixgen.cli import console
-    from nixgen.cli._keys import open_workspace
-    from nixgen.cli.cache._bucket import open_bucket
+    from nixgen.cli._keys import open_bucket, open_workspace
 
     paths = [text for text in what or () if text.startswith("/")]
     targets = [text for text in what or () if not text.startswith("/")]

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from nixgen.cli import options
-from nixgen.cli.cache.options import SigningKeys, To
 
 app = options.verb()
 
@@ -24,8 +23,8 @@ app = options.verb()
 def push(
     targets: options.Targets = None,
     project: options.ProjectFolder = Path(),
-    to: To = None,
-    key: SigningKeys = None,
+    to: options.To = None,
+    key: options.SigningKeys = None,
     upstream: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,7 +79,8 @@ def push(
     from nixgen.cache.push.upstream import Upstream
     from nixgen.cli import console
     from nixgen.cli._session import print_pushed
-    from nixgen.cli.progress import build_progress, push_progress
+    from nixgen.cli.progress import build_progress, tracked
+    from nixgen.cli.tracking import PushTracker
     from nixgen.instant import repeated_push
     from nixgen.verbs import build, caches
     from nixgen.verbs.push import push as push_closures
@@ -112,7 +112,7 @@ def push(
     )
     with (
         caches.cache_location(workspace, to) as location,
-        push_progress(quiet=json, verbose=verbose) as observe,
+        tracked(PushTracker(), quiet=json, verbose=verbose) as observe,
     ):
         report = push_closures(
             workspace,

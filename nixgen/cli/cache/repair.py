@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache.options import SigningKeys, TrustedKeys, Upstreams
-from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
+from nixgen.cli import options
 from nixgen.errors import counted
 
 if TYPE_CHECKING:
     from nixgen.cache.check.repair import RepairReport
 
-app = verb()
+app = options.verb()
 
 
-@app.command("repair", epilog=examples("nixgen cache repair s3://bucket --plan"))
+@app.command("repair", epilog=options.examples("nixgen cache repair s3://bucket --plan"))
 def repair(
-    cache: Cache = None,
-    project: ProjectFolder = Path(),
-    key: SigningKeys = None,
-    trust: TrustedKeys = None,
-    upstream: Upstreams = None,
+    cache: options.Cache = None,
+    project: options.ProjectFolder = Path(),
+    key: options.SigningKeys = None,
+    trust: options.TrustedKeys = None,
+    upstream: options.Upstreams = None,
     drop: Annotated[
         bool,
         typer.Option(
@@ -32,15 +31,15 @@ def repair(
         ),
     ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print the repairs, and make none.")] = False,
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Verify a cache, and push its broken paths anew from the local store."""
     from nixgen.cache.check.repair import repair as mend
     from nixgen.cli import console
-    from nixgen.cli._keys import open_workspace, public_keys, upstream_urls
-    from nixgen.cli.cache._bucket import open_bucket
-    from nixgen.cli.cache._progress import repair_progress
+    from nixgen.cli._keys import open_bucket, open_workspace, public_keys, upstream_urls
+    from nixgen.cli.cache._progress import CheckTracker
+    from nixgen.cli.progress import tracked
     from nixgen.driver.store.store import Store
     from nixgen.verbs import caches
 
@@ -51,7 +50,7 @@ def repair(
     codec, _ = caches.cache_defaults(workspace, cache)
     with (
         open_bucket(workspace, cache) as bucket,
-        repair_progress(quiet=json) as observe,
+        tracked(CheckTracker("repairing"), quiet=json) as observe,
     ):
         report = mend(
             bucket,

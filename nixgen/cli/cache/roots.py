@@ -27,8 +27,7 @@ def roots(
     """List the generations that were pushed to a cache, and its pins."""
     from nixgen.cache.keep.roots import list_pins, list_roots
     from nixgen.cli import console
-    from nixgen.cli._keys import open_workspace
-    from nixgen.cli.cache._bucket import open_bucket
+    from nixgen.cli._keys import open_bucket, open_workspace
     from nixgen.records.structure import to_json
 
     with open_bucket(open_workspace(project, cache), cache) as bucket:

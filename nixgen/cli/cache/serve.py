@@ -7,20 +7,14 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.options import Debug, ProjectFolder, examples, verb
+from nixgen.cli.options import CACHE_HELP, Debug, ProjectFolder, examples, verb
 
 app = verb()
 
 
 @app.command("serve", epilog=examples("nixgen cache serve s3://bucket"))
 def serve(
-    cache: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="CACHE",
-            help="Address of a cache, such as s3://bucket?region=eu-central-1, or the name of a Cache of infra.py. Default: the project's own S3.",
-        ),
-    ] = None,
+    cache: Annotated[str | None, typer.Argument(metavar="CACHE", help=CACHE_HELP)] = None,
     project: ProjectFolder = Path(),
     embedded: Annotated[
         Path | None,

@@ -7,20 +7,19 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.cache.options import SigningKeys, TrustedKeys
-from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
+from nixgen.cli import options
 from nixgen.errors import counted
 
-app = verb()
+app = options.verb()
 
 _MOST_ROWS = 10
 
 
-@app.command("sign", epilog=examples("nixgen cache sign s3://bucket --key new.key"))
+@app.command("sign", epilog=options.examples("nixgen cache sign s3://bucket --key new.key"))
 def sign(
-    cache: Cache = None,
-    project: ProjectFolder = Path(),
-    key: SigningKeys = None,
+    cache: options.Cache = None,
+    project: options.ProjectFolder = Path(),
+    key: options.SigningKeys = None,
     drop: Annotated[
         list[str] | None,
         typer.Option(
@@ -29,18 +28,17 @@ def sign(
             help="Remove the signatures of the key with this name. May be repeated.",
         ),
     ] = None,
-    trust: TrustedKeys = None,
+    trust: options.TrustedKeys = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print the changes, and make none.")] = False,
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Sign the paths of a cache with another key, or remove an old key's signatures."""
     from nixgen.cache.check.rotate import Rotation
     from nixgen.cache.check.rotate import sign as rotate
     from nixgen.cache.format.signing import SecretKey
     from nixgen.cli import console
-    from nixgen.cli._keys import open_workspace, public_keys
-    from nixgen.cli.cache._bucket import open_bucket
+    from nixgen.cli._keys import open_bucket, open_workspace, public_keys
 
     workspace = open_workspace(project, cache)
     trusted = public_keys(trust or (), workspace, cache, option="--trust")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nixgen.cli import options
-from nixgen.cli.cache.options import Upstreams
 from nixgen.errors import counted
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def status(
         ),
     ] = None,
     project: options.ProjectFolder = Path(),
-    upstream: Upstreams = None,
+    upstream: options.Upstreams = None,
     base: options.Base = "debian",
     env: options.Env = None,
     override_input: options.OverrideInput = None,
@@ -50,8 +49,7 @@ def status(
     from nixgen.cache.check.status import status as look
     from nixgen.cache.push.upstream import UpstreamCaches
     from nixgen.cli import console
-    from nixgen.cli._keys import upstream_urls
-    from nixgen.cli.cache._bucket import open_bucket
+    from nixgen.cli._keys import open_bucket, upstream_urls
     from nixgen.cli.cache._progress import upstream_notes
     from nixgen.cli.progress import build_progress
     from nixgen.driver.store.store import Store

@@ -7,27 +7,25 @@ from typing import Annotated
 
 import typer
 
-from nixgen.cli.cache.options import CacheName
-from nixgen.cli.options import Debug, Json, ProjectFolder, examples, verb
+from nixgen.cli import options
 from nixgen.errors import UsageError
 from nixgen.records.document import document
 
-app = verb()
+app = options.verb()
 
 
-@app.command("unpin", epilog=examples("nixgen cache unpin release-1 --cache s3://bucket"))
+@app.command("unpin", epilog=options.examples("nixgen cache unpin release-1 --cache s3://bucket"))
 def unpin(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A pin that `cache roots` shows.")],
-    cache: CacheName = None,
-    project: ProjectFolder = Path(),
-    json: Json = False,
-    debug: Debug = False,
+    cache: options.CacheName = None,
+    project: options.ProjectFolder = Path(),
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Remove a pin. The next collections remove the paths that it alone kept."""
     from nixgen.cache.keep.roots import list_pins, remove_pin
     from nixgen.cli import console
-    from nixgen.cli._keys import open_workspace
-    from nixgen.cli.cache._bucket import open_bucket
+    from nixgen.cli._keys import open_bucket, open_workspace
 
     with open_bucket(open_workspace(project, cache), cache) as bucket:
         if not remove_pin(bucket, name):

@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nixgen.cli.cache.options import Upstreams
-from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
+from nixgen.cli import options
 from nixgen.errors import counted
 
 if TYPE_CHECKING:
     from nixgen.cache.check.problems import CacheProblem
     from nixgen.cache.check.verify import Verification
 
-app = verb()
+app = options.verb()
 
 _MOST_ROWS = 10
 
 
-@app.command("verify", epilog=examples("nixgen cache verify s3://bucket"))
+@app.command("verify", epilog=options.examples("nixgen cache verify s3://bucket"))
 def verify(
-    cache: Cache = None,
-    project: ProjectFolder = Path(),
+    cache: options.Cache = None,
+    project: options.ProjectFolder = Path(),
     key: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,7 +32,7 @@ def verify(
             help="Public key, or a file with one, that must have signed every path. May be repeated: one of the keys is enough. Default: the project's own key.",
         ),
     ] = None,
-    upstream: Upstreams = None,
+    upstream: options.Upstreams = None,
     nars: Annotated[
         bool, typer.Option("--nars/--no-nars", help="Download archives, and check their hashes.")
     ] = True,
@@ -58,16 +57,16 @@ def verify(
             help="Unnamed objects that are younger, such as 12h or 0, belong to a push under way, and are no problem.",
         ),
     ] = "24h",
-    json: Json = False,
-    debug: Debug = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Check signatures, hashes, references and archives of a cache."""
     from nixgen.cache.check.verify import verify as check
     from nixgen.cli import console
-    from nixgen.cli._keys import open_workspace, public_keys, upstream_urls
-    from nixgen.cli.cache._bucket import open_bucket
-    from nixgen.cli.cache._progress import verify_progress
+    from nixgen.cli._keys import open_bucket, open_workspace, public_keys, upstream_urls
+    from nixgen.cli.cache._progress import CheckTracker
     from nixgen.cli.cache.gc import age_of
+    from nixgen.cli.progress import tracked
     from nixgen.errors import UsageError
 
     if sample is not None and (all_ or not nars):
@@ -80,7 +79,7 @@ def verify(
     upstreams = upstream_urls(upstream or (), workspace, cache)
     with (
         open_bucket(workspace, cache) as bucket,
-        verify_progress(quiet=json) as observe,
+        tracked(CheckTracker("checking"), quiet=json) as observe,
     ):
         found = check(
             bucket,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nixgen.cli import options
-from nixgen.cli.cache.options import SigningKeys, To
 from nixgen.errors import counted
 from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.cache.push.warm import WarmPlan
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs.request import Request
     from nixgen.verbs.warm import Selection
 
 app = options.verb()
@@ -31,7 +29,7 @@ app = options.verb()
 def warm(
     targets: options.Targets = None,
     project: options.ProjectFolder = Path(),
-    to: To = None,
+    to: options.To = None,
     env: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,7 +60,7 @@ def warm(
             "--plan", help="Print which paths are missing, and their size; build and push nothing."
         ),
     ] = False,
-    key: SigningKeys = None,
+    key: options.SigningKeys = None,
     base: options.Base = "debian",
     override_input: options.OverrideInput = None,
     jobs: options.Jobs = None,
@@ -108,80 +106,55 @@ def warm(
     debug: options.Debug = False,
 ) -> None:
     """Build and push the paths that a cache lacks, of every target, environment and system."""
+    import shutil
+    from functools import partial
+
+    from nixgen.automation.jobs import FORMS, WarmJob
     from nixgen.cache.push.warm import Shard
+    from nixgen.cli import console
+    from nixgen.cli._session import Pushing
+    from nixgen.cli.progress import build_progress
+    from nixgen.errors import UsageError
     from nixgen.project.workspace import Workspace
-    from nixgen.verbs.warm import Selection
+    from nixgen.verbs import caches, warm
 
     workspace = Workspace.open(project)
-    selection = Selection(
+    selection = warm.Selection(
         targets=tuple(targets or ()),
         environments=_environments(workspace, env),
         systems=tuple(system or ()),
         shard=None if shard is None else Shard.parse(shard),
     )
     if emit is not None:
-        _emit(
-            workspace,
-            selection,
-            form=emit,
-            to=to,
-            base=base,
+        if to is None:
+            raise UsageError("a job needs a cache to warm", hint="give it with --to s3://bucket")
+        _require_for_job(emit, selection, overridden=bool(override_input))
+        workspace.cache(to)
+        selection.works(workspace, warm.SYSTEMS[0])
+        job = WarmJob(
+            project=workspace.project.name,
+            folder=str(workspace.root),
+            program=shutil.which("nixgen") or "nixgen",
+            cache=to,
+            words=_words(selection, base),
             shards=shards,
             schedule=schedule,
-            image=image,
-            overridden=bool(override_input),
-            out=out,
-            json=json,
+            image=image or f"{workspace.project.name}-nixgen:latest",
         )
-    else:
-        _warm(
-            workspace,
-            selection,
-            to=to,
-            only_plan=plan,
-            keys=key or (),
-            request=options.make_request(
-                workspace,
-                base=base,
-                override_input=override_input,
-                jobs=jobs,
-                builders=builders,
-                debug=debug,
-            ),
-            json=json,
-            verbose=verbose,
-        )
-
-
-def _environments(workspace: Workspace, names: list[str] | None) -> tuple[str | None, ...] | None:
-    if not names:
-        return None
-    known = {each.name for each in workspace.project.environments}
-    return tuple(None if name == "none" and name not in known else name for name in names)
-
-
-def _warm(
-    workspace: Workspace,
-    selection: Selection,
-    *,
-    to: str | None,
-    only_plan: bool,
-    keys: Sequence[Path],
-    request: Request,
-    verbose: bool,
-    json: bool,
-) -> None:
-    from functools import partial
-
-    from nixgen.cli import console
-    from nixgen.cli._session import Pushing
-    from nixgen.cli.progress import build_progress
-    from nixgen.verbs import caches, warm
-
+        _write_job(emit, FORMS[emit](job), out=out, json=json)
+        return
+    request = options.make_request(
+        workspace,
+        base=base,
+        override_input=override_input,
+        jobs=jobs,
+        builders=builders,
+        debug=debug,
+    )
     planning = partial(warm.plan, workspace, selection, request=request)
-    shard = None if selection.shard is None else str(selection.shard)
-    head = document("nixgen/cache-warm/1", shard=shard)
-    if only_plan:
+    part = None if selection.shard is None else str(selection.shard)
+    head = document("nixgen/cache-warm/1", shard=part)
+    if plan:
         upstreams = caches.cache_defaults(workspace, to)[1]
         with (
             caches.cache_location(workspace, to) as location,
@@ -193,8 +166,8 @@ def _warm(
         else:
             _print_plan(planned)
         return
-    signers = [key.public for key in caches.signing_keys(workspace, keys)]
-    with Pushing.to(workspace, to, keys=keys) as pushing:
+    signers = [signer.public for signer in caches.signing_keys(workspace, key or ())]
+    with Pushing.to(workspace, to, keys=key or ()) as pushing:
         with build_progress(quiet=json, verbose=verbose) as progress:
             planned = planning(pushing.location, upstreams=pushing.upstreams, observe=progress)
             observe = pushing.beside(progress)
@@ -216,6 +189,13 @@ def _warm(
     pushing.tell(instead_of=warmed.error, json=json)
     if warmed.error is not None:
         raise warmed.error
+
+
+def _environments(workspace: Workspace, names: list[str] | None) -> tuple[str | None, ...] | None:
+    if not names:
+        return None
+    known = {each.name for each in workspace.project.environments}
+    return tuple(None if name == "none" and name not in known else name for name in names)
 
 
 def _print_plan(planned: WarmPlan) -> None:
@@ -253,30 +233,14 @@ def _print_plan(planned: WarmPlan) -> None:
     )
 
 
-def _emit(
-    workspace: Workspace,
-    selection: Selection,
-    *,
-    form: str,
-    to: str | None,
-    base: str,
-    shards: int,
-    schedule: str | None,
-    image: str | None,
-    overridden: bool,
-    out: Path | None,
-    json: bool,
-) -> None:
-    import shutil
+def _require_for_job(form: str, selection: Selection, *, overridden: bool) -> None:
+    """Refuse options that a job cannot keep.
 
-    from nixgen.automation.jobs import FORMS, WarmJob
-    from nixgen.cli import console
+    :raises UsageError: there is one of them, or no such form of a job.
+    """
+    from nixgen.automation.jobs import FORMS
     from nixgen.errors import UsageError
-    from nixgen.files.write import write_atomically
-    from nixgen.verbs import warm
 
-    if to is None:
-        raise UsageError("a job needs a cache to warm", hint="give it with --to s3://bucket")
     if form not in FORMS:
         raise UsageError(
             f"there is no form {form!r} of a job", hint=f"the forms are {', '.join(FORMS)}"
@@ -291,19 +255,12 @@ def _emit(
             "--shard is for one run; a job runs every part",
             hint="give the number of parts with --shards N",
         )
-    workspace.cache(to)
-    selection.works(workspace, warm.SYSTEMS[0])
-    job = WarmJob(
-        project=workspace.project.name,
-        folder=str(workspace.root),
-        program=shutil.which("nixgen") or "nixgen",
-        cache=to,
-        words=_words(selection, base),
-        shards=shards,
-        schedule=schedule,
-        image=image or f"{workspace.project.name}-nixgen:latest",
-    )
-    files = FORMS[form](job)
+
+
+def _write_job(form: str, files: Mapping[str, str], *, out: Path | None, json: bool) -> None:
+    from nixgen.cli import console
+    from nixgen.files.write import write_atomically
+
     if out is not None:
         for name, text in files.items():
             write_atomically(out / name, text.encode())

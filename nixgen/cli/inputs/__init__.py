@@ -12,8 +12,3 @@ app = verb(
     cls=lazy_group(__name__, VERBS),
     epilog=examples("nixgen inputs show", "nixgen inputs update nixpkgs"),
 )
-
-
-@app.callback()
-def inputs() -> None:
-    """Show, update and check the pins and the Debian lock."""

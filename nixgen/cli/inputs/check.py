@@ -25,7 +25,8 @@ def check(
     The Debian lock is compared with the packages of the project, and flake.lock with the pins.
     """
     from nixgen.cli import console
-    from nixgen.cli.progress import fetch_progress
+    from nixgen.cli.progress import tracked
+    from nixgen.cli.tracking import FetchTracker
     from nixgen.errors import OutsideError, StaleError
     from nixgen.project.workspace import Workspace
     from nixgen.verbs.inputs import check as check_pin
@@ -36,7 +37,7 @@ def check(
     done: list[Checked] = []
     width = max(len(name) for name in ("flake", *(pin.name for pin in pins)))
     for pin in pins:
-        with fetch_progress(pin.name, quiet=json) as observe:
+        with tracked(FetchTracker(pin.name), quiet=json) as observe:
             done.append(check_pin(workspace, pin, observe=observe))
         if not json:
             console.print_checked(done[-1], width)

@@ -38,7 +38,8 @@ def update(
 ) -> None:
     """Pin the newest state of inputs: commits, contents of tarballs, Debian packages."""
     from nixgen.cli import console
-    from nixgen.cli.progress import fetch_progress
+    from nixgen.cli.progress import tracked
+    from nixgen.cli.tracking import FetchTracker
     from nixgen.project.generate import write_generated
     from nixgen.project.workspace import Workspace
     from nixgen.verbs.inputs import read_pins, require_updatable
@@ -48,7 +49,7 @@ def update(
     pins = require_updatable(read_pins(workspace), names or (), to)
     done: list[Update] = []
     for pin in pins:
-        with fetch_progress(pin.name, quiet=json) as observe:
+        with tracked(FetchTracker(pin.name), quiet=json) as observe:
             done.append(update_pin(workspace, pin, to=to, explicit=bool(names), observe=observe))
         if not json:
             _say_update(done[-1])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from attrs import frozen
+
+from nixgen.vm.record.report import Entry, StepKind
 
 __all__ = [
     "ConsoleLine",
@@ -111,7 +113,7 @@ class StepStarted:
     :param depth: 0 for a step of the script itself, more inside subtests and waiting loops.
     """
 
-    kind: Literal["subtest", "action", "command", "log"]
+    kind: StepKind
     machine: str | None
     title: str
     depth: int
@@ -121,24 +123,12 @@ class StepStarted:
 class StepFinished:
     """A step has ended.
 
-    :param kind: of the step.
-    :param machine: name of the machine; None for a step of no machine.
-    :param title: such as the command.
+    :param entry: the step.
     :param depth: as in `StepStarted`.
-    :param seconds: the time it took.
-    :param ok: whether the script went on.
-    :param status: exit status of a command.
-    :param output: the end of a command's output.
     """
 
-    kind: Literal["subtest", "action", "command", "log"]
-    machine: str | None
-    title: str
+    entry: Entry
     depth: int
-    seconds: float
-    ok: bool
-    status: int | None = None
-    output: str = ""
 
 
 Event: TypeAlias = (

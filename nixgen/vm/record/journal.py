@@ -6,10 +6,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from typing import Literal
 
 from nixgen.vm.record.events import ConsoleLine, Event, Observer, StepFinished, StepStarted
-from nixgen.vm.record.report import Entry
+from nixgen.vm.record.report import Entry, StepKind
 
 __all__ = ["Journal", "Step"]
 
@@ -23,7 +22,7 @@ class Step:
     :param title: such as the command.
     """
 
-    def __init__(self, kind: Literal["subtest", "action", "command", "log"], title: str) -> None:
+    def __init__(self, kind: StepKind, title: str) -> None:
         self.kind = kind
         self.title = title
         self.output = ""
@@ -79,12 +78,7 @@ class Journal:
         return tuple(self._roots)
 
     @contextlib.contextmanager
-    def step(
-        self,
-        kind: Literal["subtest", "action", "command", "log"],
-        title: str,
-        machine: str | None = None,
-    ) -> Iterator[Step]:
+    def step(self, kind: StepKind, title: str, machine: str | None = None) -> Iterator[Step]:
         """Record a step, which is the ``with`` block.
 
         It fails when an exception leaves the block. `sys.exit` with 0 or None is no failure.
@@ -108,31 +102,19 @@ class Journal:
             raise
         finally:
             stack.pop()
-            seconds = self.elapsed - begun
             entry = Entry(
                 kind=kind,
                 title=title,
                 machine=machine,
                 start=begun,
-                seconds=seconds,
+                seconds=self.elapsed - begun,
                 ok=ok,
                 status=step.status,
                 output=step.output,
                 children=tuple(step.children),
             )
             (stack[-1].children if stack else self._roots).append(entry)
-            self.emit(
-                StepFinished(
-                    kind=kind,
-                    machine=machine,
-                    title=title,
-                    depth=depth,
-                    seconds=seconds,
-                    ok=ok,
-                    status=step.status,
-                    output=step.output,
-                )
-            )
+            self.emit(StepFinished(entry=entry, depth=depth))
 
     def log(self, text: str, machine: str | None = None) -> None:
         """Record a line of text, as a step of its own.

@@ -9,20 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from xml.etree import ElementTree as ET
 
 from attrs import frozen
 
 from nixgen.errors import EngineError, OutsideError, TestError
 from nixgen.records.document import document
+from nixgen.records.structure import to_json
 
-__all__ = ["Entry", "Failure", "MachineReport", "TestResult", "junit_xml"]
+__all__ = ["Entry", "Failure", "MachineReport", "StepKind", "TestResult", "junit_xml"]
 
 _LEGAL_XML = re.compile(r"[^\t\n\r -\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 _SHOWN_STEPS = 12
 _SHOWN_OUTPUT = 30
 _SHOWN_CONSOLE = 25
+
+
+StepKind: TypeAlias = Literal["subtest", "action", "command", "log"]
 
 
 @frozen(kw_only=True)
@@ -40,7 +44,7 @@ class Entry:
     :param children: the steps inside it.
     """
 
-    kind: Literal["subtest", "action", "command", "log"]
+    kind: StepKind
     title: str
     machine: str | None
     start: float
@@ -157,22 +161,12 @@ class TestResult:
             outcome=self.outcome,
             seconds=round(self.seconds, 3),
             acceleration=self.acceleration,
-            machines=[
-                {
-                    "name": machine.name,
-                    "bootSeconds": machine.boot_seconds and round(machine.boot_seconds, 3),
-                    "consoleTail": list(machine.console_tail),
-                }
-                for machine in self.machines
-            ],
-            steps=[_entry_json(entry) for entry in self.entries],
+            machines=_in_milliseconds(to_json(self.machines)),
+            steps=_in_milliseconds(to_json(self.entries)),
             failure=failure
             and {
-                "kind": failure.kind,
-                "message": failure.message,
+                **to_json(failure),
                 "lines": [{"number": number, "source": line} for number, line in failure.lines],
-                "hint": failure.hint,
-                "details": list(failure.details),
             },
         )
 
@@ -286,15 +280,13 @@ def _flat(entries: Iterable[Entry]) -> Iterator[Entry]:
         yield entry
 
 
-def _entry_json(entry: Entry) -> dict[str, Any]:
-    return {
-        "kind": entry.kind,
-        "title": entry.title,
-        "machine": entry.machine,
-        "start": round(entry.start, 3),
-        "seconds": round(entry.seconds, 3),
-        "ok": entry.ok,
-        "status": entry.status,
-        "output": entry.output,
-        "children": [_entry_json(child) for child in entry.children],
-    }
+def _in_milliseconds(value: Any) -> Any:
+    """A JSON value whose fractions have three digits."""
+    match value:
+        case float():
+            return round(value, 3)
+        case list():
+            return list(map(_in_milliseconds, value))
+        case dict():
+            return {name: _in_milliseconds(item) for name, item in value.items()}
+    return value

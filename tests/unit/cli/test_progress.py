@@ -11,11 +11,12 @@ import pytest
 from rich.console import Console
 
 from nixgen.cache.push import events as cache
-from nixgen.cli import progress
+from nixgen.cli import progress, tracking
 from nixgen.driver.evaluate import events as evaluation
 from nixgen.driver.messages import events as nix
 from nixgen.oci import events as oci
 from nixgen.vm.record import events as vm
+from nixgen.vm.record.report import Entry
 
 HASH = "0" * 32
 DRV = f"/nix/store/{HASH}-nginx-1.22.drv"
@@ -69,14 +70,26 @@ TEST = (
     vm.MachineUp(machine="db", seconds=7.13),
     vm.StepStarted(kind="subtest", machine=None, title="redis answers", depth=0),
     vm.StepFinished(
-        kind="command", machine="db", title="true", depth=1, seconds=0.1, ok=False, status=1
+        entry=Entry(
+            kind="command", machine="db", title="true", seconds=0.1, ok=False, status=1, start=0.0
+        ),
+        depth=1,
     ),
     vm.StepFinished(
-        kind="action", machine="db", title="wait for port", depth=1, seconds=0.1, ok=False
+        entry=Entry(
+            kind="action", machine="db", title="wait for port", seconds=0.1, ok=False, start=0.0
+        ),
+        depth=1,
     ),
-    vm.StepFinished(kind="subtest", machine=None, title="inner", depth=1, seconds=0.5, ok=False),
     vm.StepFinished(
-        kind="subtest", machine=None, title="redis answers", depth=0, seconds=1.5, ok=True
+        entry=Entry(kind="subtest", machine=None, title="inner", seconds=0.5, ok=False, start=0.0),
+        depth=1,
+    ),
+    vm.StepFinished(
+        entry=Entry(
+            kind="subtest", machine=None, title="redis answers", seconds=1.5, ok=True, start=0.0
+        ),
+        depth=0,
     ),
 )
 
@@ -228,7 +241,7 @@ def test_the_live_view_prints_nothing_while_it_is_locked(
     view = progress._LiveBuilds()
     free = []
     monkeypatch.setattr(
-        view._live.console, "print", lambda _line: free.append(not view._lock.locked())
+        view.live.console, "print", lambda _line: free.append(not view._lock.locked())
     )
     feed(view, [*BUILDS, *REMOTE, *EVALUATION, cache.UpstreamSilent(url="u", reason="r")])
     assert len(free) == 8
@@ -280,16 +293,16 @@ def test_the_live_view_names_builders(terminal: io.StringIO) -> None:
 
 
 def test_a_push_in_a_log_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.push_progress(quiet=False) as observe:
+    with progress.tracked(tracking.PushTracker(), quiet=False) as observe:
         feed(observe, PUSH)
     assert capsys.readouterr() == ("", "2 of 9 paths to push, 12.3 MB\n")
-    with progress.push_progress(quiet=False, verbose=True) as observe:
+    with progress.tracked(tracking.PushTracker(), quiet=False, verbose=True) as observe:
         feed(observe, PUSH)
     assert capsys.readouterr().err.splitlines()[1:] == ["pushed  curl"]
 
 
 def test_downloads_in_a_log_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.fetch_progress("big", quiet=False) as observe:
+    with progress.tracked(tracking.FetchTracker("big"), quiet=False) as observe:
         feed(observe, FETCH)
     assert capsys.readouterr().err.splitlines() == [
         "resolving Debian packages",
@@ -298,13 +311,13 @@ def test_downloads_in_a_log_are_lines(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_images_in_a_log_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.image_progress(quiet=False) as observe:
+    with progress.tracked(tracking.ImageTracker(), quiet=False) as observe:
         feed(observe, IMAGES)
     assert capsys.readouterr().err.splitlines() == [
         "image   api:latest",
         "image   redis:latest (unchanged)",
     ]
-    with progress.image_progress(quiet=False, verbose=True) as observe:
+    with progress.tracked(tracking.ImageTracker(), quiet=False, verbose=True) as observe:
         feed(observe, IMAGES)
     assert capsys.readouterr().err.splitlines() == [
         "layer   500.0 kB (0.2 s)",
@@ -331,11 +344,11 @@ def test_tests_in_a_log_are_lines(capsys: pytest.CaptureFixture[str], *, serial:
 def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str], terminal: io.StringIO) -> None:
     with progress.build_progress(quiet=True) as observe:
         feed(observe, BUILDS)
-    with progress.push_progress(quiet=True) as observe:
+    with progress.tracked(tracking.PushTracker(), quiet=True) as observe:
         feed(observe, PUSH)
-    with progress.image_progress(quiet=True) as observe:
+    with progress.tracked(tracking.ImageTracker(), quiet=True) as observe:
         feed(observe, IMAGES)
-    with progress.fetch_progress("big", quiet=True) as observe:
+    with progress.tracked(tracking.FetchTracker("big"), quiet=True) as observe:
         feed(observe, FETCH)
     with progress.test_progress(quiet=True, serial=True) as observe:
         feed(observe, TEST)
@@ -373,11 +386,11 @@ def test_the_live_view_stays_short(terminal: io.StringIO) -> None:
 def test_a_terminal_gets_the_live_views(terminal: io.StringIO) -> None:
     with progress.build_progress(quiet=False) as observe:
         feed(observe, BUILDS)
-    with progress.push_progress(quiet=False) as observe:
+    with progress.tracked(tracking.PushTracker(), quiet=False) as observe:
         feed(observe, PUSH)
-    with progress.image_progress(quiet=False) as observe:
+    with progress.tracked(tracking.ImageTracker(), quiet=False) as observe:
         feed(observe, IMAGES)
-    with progress.fetch_progress("big", quiet=False) as observe:
+    with progress.tracked(tracking.FetchTracker("big"), quiet=False) as observe:
         feed(observe, FETCH[:7])
     drawn = terminal.getvalue()
     for part in ("1/3 built", "FAILED  redis", "pushing", "12.3 MB", "layers", "2.0 MB"):
@@ -411,5 +424,5 @@ def test_a_live_view_needs_a_real_terminal(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_store_paths_are_named_without_their_digests() -> None:
-    assert progress.store_name(PATH) == "curl"
-    assert progress.store_name("http://mirror/pool/a.deb") == "a.deb"
+    assert tracking.store_name(PATH) == "curl"
+    assert tracking.store_name("http://mirror/pool/a.deb") == "a.deb"

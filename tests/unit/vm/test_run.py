@@ -119,20 +119,28 @@ def test_a_passing_run_tells_each_event_once_and_in_order(run, events: list[Even
     assert up.machine == "web"
     assert 0 < up.seconds < 60
     assert isinstance(boot, StepFinished)
-    assert (boot.kind, boot.title, boot.ok) == (
+    assert (boot.entry.kind, boot.entry.title, boot.entry.ok) == (
         "action",
         "wait for the machine to finish booting",
         True,
     )
     assert isinstance(command, StepFinished)
-    assert (command.kind, command.title, command.machine, command.status) == (
+    assert (
+        command.entry.kind,
+        command.entry.title,
+        command.entry.machine,
+        command.entry.status,
+    ) == (
         "command",
         "true",
         "web",
         0,
     )
     assert isinstance(waited, StepFinished)
-    assert (waited.title, waited.status) == ("wait for booting web on the console", None)
+    assert (waited.entry.title, waited.entry.status) == (
+        "wait for booting web on the console",
+        None,
+    )
     assert stopped == MachineStopped(machine="web")
     assert [e.text for e in events if isinstance(e, ConsoleLine)] == ["booting web"]
     assert result.machines == (

@@ -327,7 +327,9 @@ def test_the_observer_sees_depth_and_the_console_switch(run: Run, events: list[E
     lines = [event for event in events if isinstance(event, ConsoleLine)]
     assert [(line.text, line.shown) for line in lines] == [("booted web", False)]
     steps = [event for event in events if isinstance(event, StepFinished)]
-    assert [(step.kind, step.depth) for step in steps if step.kind in ("command", "subtest")] == [
+    assert [
+        (step.entry.kind, step.depth) for step in steps if step.entry.kind in ("command", "subtest")
+    ] == [
         ("command", 1),
         ("subtest", 0),
     ]
