@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import posixpath
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from attrs import frozen
+
+from nixgen.debian.lock import Locked
 from nixgen.debian.mirrors import Mirrors
 from nixgen.errors import MirrorError
 
-__all__ = ["fetch", "fetch_verified"]
+__all__ = ["Absent", "fetch", "fetch_verified", "find_absent"]
 
 #: The most seconds until the connection is made, and between two pieces.
 SILENCE = 30.0
@@ -122,3 +128,63 @@ def fetch_verified(mirrors: Mirrors, archive: str, path: str, sha256: str, *, wh
             return data
         wrong.append(f"{url}: sha256 is {digest}, the lock says {sha256}")
     raise MirrorError(f"no mirror has {what} as it was locked", hint=_SUPERSEDED, details=wrong)
+
+
+@frozen
+class Absent:
+    """A file of the lock that no mirror has as it was locked.
+
+    :param file: its name.
+    :param reason: what the mirrors have instead.
+    """
+
+    file: str
+    reason: str
+
+
+def find_absent(mirrors: Mirrors, packages: Iterable[Locked]) -> tuple[Absent, ...]:
+    """Ask the mirrors for every package of a lock, without downloading any.
+
+    :param mirrors: the mirrors.
+    :param packages: the packages.
+    :return: the packages that no mirror has any more, or has with another size, by name.
+    :raises MirrorError: a mirror does not answer, so nothing is known.
+    """
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        reasons = list(pool.map(partial(_absence, mirrors), wanted := list(packages)))
+    found = (
+        Absent(posixpath.basename(package.path), reason)
+        for package, reason in zip(wanted, reasons, strict=True)
+        if reason
+    )
+    return tuple(sorted(found, key=lambda each: each.file))
+
+
+_ASKED_AT_ONCE = 8
+
+
+def _absence(mirrors: Mirrors, package: Locked) -> str:
+    """Why no mirror has a package as it was locked; empty if one has it."""
+    failures = []
+    for base in mirrors.urls(package.archive):
+        url = f"{base}/{package.path}"
+        try:
+            question = urllib.request.Request(url, method="HEAD")  # noqa: S310 - `_web` opens http and https alone
+            with _web().open(question, timeout=SILENCE) as answer:
+                size = answer.headers.get("Content-Length", str(package.size))
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code not in {404, 410}:
+                failures.append(f"{url}: {error.code} {error.reason}")
+            continue
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+            failures.append(f"{url}: {getattr(error, 'reason', error)}")
+            continue
+        if size == str(package.size):
+            return ""
+        return f"has {size} bytes instead of {package.size}"
+    if failures:
+        raise MirrorError(
+            f"the mirror does not say if it has {package.path}", hint=_REACH, details=failures
+        )
+    return "is gone"

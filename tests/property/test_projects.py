@@ -38,9 +38,9 @@ HOSTILE = st.one_of(
         max_size=12,
     ).map("".join),
 )
-# the same without what ends a line, or a field of /etc/passwd: that is refused
+# the same without what ends a line, continues it, is lost at its ends, or ends a field of /etc/passwd: that is refused
 HOSTILE_FIELD = HOSTILE.map(
-    lambda text: "".join(each for each in text if each.isprintable() and each != ":")
+    lambda text: "".join(each for each in text if each.isprintable() and each != ":").strip(" \\")
 )
 NAME = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)
 VARIABLE = st.from_regex(r"[A-Z][A-Z0-9_]{0,6}", fullmatch=True)
@@ -136,7 +136,7 @@ def test_text_of_models_stays_text(project: Project) -> None:
     (machine,), (image,), (test,) = project.machines, project.images, project.tests
     assert found["services"] == {
         service.name: {
-            "description": service.description or service.name,
+            "description": (service.description or service.name).replace("%", "%%"),
             "environment": {
                 name: value.replace("%", "%%") for name, value in service.environment.items()
             },  # type: ignore[union-attr]

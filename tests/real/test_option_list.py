@@ -143,7 +143,7 @@ def test_everything_there_is_to_know_of_options(project: Workspace) -> None:
     # only the messages of removals are read: the other one would have failed
     assert stub.removed == {"services.gone": "Use another."}
     assert stub.renamed == {"services.old": "services.web.enable"}
-    assert stub.read_only == {"system.release"}
+    assert stub.read_only == ("system.release",)
     assert stub.provenance.release == "99.05"
     assert stub.provenance.pin == "tree"
     assert set(stub.provenance.modules) == {"mine.nix"}

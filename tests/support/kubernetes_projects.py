@@ -88,7 +88,7 @@ def _workloads(draw: st.DrawFn, name: str) -> Workload:
         name,
         command=[Package("bash").program],
         setup=draw(st.lists(st.just(["/bin/true"]) | st.tuples(st.just(Package("bash").program), _HOSTILE), max_size=2)),
-        description=draw(_HOSTILE.map(lambda text: "".join(filter(str.isprintable, text)))),
+        description=draw(_HOSTILE.map(lambda text: "".join(filter(str.isprintable, text)).strip(" \\"))),
         environment=environment,
         ports=ports,
         health=health,

@@ -10,11 +10,13 @@ from typing import Any, Literal
 
 from attrs import frozen
 
+from nixgen.debian.lock import read_lock
+from nixgen.debian.locking import machine_mirrors
 from nixgen.documents.inputs import DEBIAN, Pin, described, missing_marks
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.messages.events import Event
 from nixgen.driver.tools.fetching import Fetched, fetch_tree
-from nixgen.errors import LockError, MissingToolError, OutsideError, counted
+from nixgen.errors import LockError, MirrorError, MissingToolError, OutsideError, counted
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.generate import plan_generated
 from nixgen.project.workspace import Workspace
@@ -93,6 +95,13 @@ def _debian(workspace: Workspace, pin: Pin) -> Checked:
             return _differing(pin, *gaps)
     except LockError as error:
         return _differing(pin, error.message)
+    try:
+        absent = _absent(workspace)
+    except MirrorError as error:
+        detail = ": ".join([error.message, *error.details[-1:]])
+        return Checked(name=pin.name, state="unreachable", detail=detail)
+    if absent:
+        return _differing(pin, absent)
     locked = lock_summary(workspace)
     counts = ", ".join(
         f"{counted(int(lock['packages']), 'package')} of {of}" for of, lock in locked.items()
@@ -100,6 +109,24 @@ def _debian(workspace: Workspace, pin: Pin) -> Checked:
     return Checked(
         name=pin.name, state="ok", detail=f"the lock of {pin.fields['suite']} has {counts}"
     )
+
+
+def _absent(workspace: Workspace) -> str:
+    """What the mirrors no longer have of the lock, in words; empty if they have all of it."""
+    from nixgen.debian.download import find_absent
+
+    lock = read_lock(workspace.lock_path)
+    packages = {
+        package.path: package
+        for locked in lock.architectures.values()
+        for package in locked.packages.values()
+    }
+    absent = find_absent(machine_mirrors(SubprocessRunner()), packages.values())
+    if not absent:
+        return ""
+    first = [f"{each.file} {each.reason}" for each in absent[:3]]
+    more = f", and {len(absent) - 3} more" if len(absent) > 3 else ""
+    return f"the mirror has not all that is locked: {', '.join(first)}{more}; newer versions have taken their place"
 
 
 def _tree(workspace: Workspace, pin: Pin, cache: Path, observe: Callable[[Event], None]) -> Checked:

@@ -16,8 +16,9 @@ import pytest
 
 from nixgen.debian import apt, download
 from nixgen.debian.apt import Target
-from nixgen.debian.download import fetch_verified
+from nixgen.debian.download import fetch_verified, find_absent
 from nixgen.debian.index import Source, open_cached
+from nixgen.debian.lock import Locked
 from nixgen.debian.locking import machine_mirrors, open_index
 from nixgen.debian.mirrors import Mirrors, find_mirrors, mirrors_env
 from nixgen.errors import MirrorError, MissingToolError
@@ -222,6 +223,36 @@ def test_a_mirror_that_misbehaves_is_told_as_what_it_does(
     assert line.startswith(f"{misbehaving}/{way}/debian/pool/a.deb: ")
     assert message in line
     assert "\n" not in line
+
+
+def locked(name: str, size: int) -> Locked:
+    return Locked(
+        version="1",
+        archive="debian",
+        path=f"pool/{name}.deb",
+        sha256="0" * 64,
+        size=size,
+        depends=(),
+    )
+
+
+def test_packages_that_no_mirror_has_as_they_were_locked_are_named(
+    served: str, tmp_path: Path
+) -> None:
+    put(tmp_path, "debian/pool/there.deb", b"12345")
+    put(tmp_path, "debian/pool/other.deb", b"123")
+    packages = [locked("there", 5), locked("other", 5), locked("gone", 5)]
+    found = find_absent(mirrors(served), packages)
+    assert [(each.file, each.reason) for each in found] == [
+        ("gone.deb", "is gone"),
+        ("other.deb", "has 3 bytes instead of 5"),
+    ]
+
+
+def test_nothing_is_called_gone_by_a_mirror_that_does_not_answer(served: str) -> None:
+    dead = f"http://127.0.0.1:{closed_port()}/debian"
+    with pytest.raises(MirrorError, match=r"does not say if it has pool/gone.deb"):
+        find_absent(mirrors(served, dead), [locked("gone", 5)])
 
 
 LIST = (
