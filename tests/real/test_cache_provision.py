@@ -127,12 +127,12 @@ def test_the_cache_of_the_project_gives_the_defaults(nixgen, address, client):
     (nixgen.folder / "infra.py").write_text(INFRA.format(address=address))
     assert nixgen.document("cache", "provision", "open")["public"] is True
     url = f"{client.meta.endpoint_url}/{bucket_of(address)}/team"
-    with urllib.request.urlopen(f"{url}/nix-cache-info", timeout=10) as answer:
+    with urllib.request.urlopen(f"{url}/nix-cache-info", timeout=120) as answer:
         assert answer.read().startswith(b"StoreDir")
     # Nix takes 403 for a broken cache, and 404 for a path that is not there.
     missing = urllib.request.Request(f"{url}/{'a' * 32}.narinfo", method="HEAD")
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(missing, timeout=10)
+        urllib.request.urlopen(missing, timeout=120)
     caught.value.close()
     assert caught.value.code == 404
 
@@ -141,7 +141,7 @@ def test_the_cache_of_the_project_gives_the_defaults(nixgen, address, client):
         "remove", "remove",
     ]  # fmt: skip
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{url}/nix-cache-info", timeout=10)
+        urllib.request.urlopen(f"{url}/nix-cache-info", timeout=120)
     caught.value.close()
     assert caught.value.code == 403
     assert nixgen.document("cache", "provision", "closed", "--plan")["drift"] is False

@@ -62,7 +62,7 @@ def server(location, bucket, log):
 
 def ask(server, path, *, method="GET", **headers):
     """Status, headers and body; the path goes over the wire as it is."""
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=120)
     try:
         connection.request(
             method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
@@ -256,7 +256,7 @@ def test_a_public_server_warns_and_logs_on_request(started):
     assert f"extra-trusted-public-keys '{KEY}'" in said
     assert "whoever reaches port" in child.stderr.readline()
     with pytest.raises(urllib.error.HTTPError, match="404") as caught:
-        urllib.request.urlopen(f"{url}/nar/none", timeout=20)
+        urllib.request.urlopen(f"{url}/nar/none", timeout=120)
     caught.value.close()
     assert child.stderr.readline() == "127.0.0.1 GET /nar/none 404 13\n"
 
@@ -278,7 +278,7 @@ def test_two_servers_share_one_emulator(started, command_line):
         assert url not in second.stderr.readline()
     finally:
         second.terminate()
-        second.communicate(timeout=10)
+        second.communicate(timeout=120)
 
 
 def test_a_wrong_public_key_is_refused(example):

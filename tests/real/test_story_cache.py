@@ -42,7 +42,7 @@ def served(shop, pushed):
         yield re.search(r"http://\S+", said[-1])[0], re.search(r"--to '(\S+)'", "".join(said))[1]
     finally:
         server.terminate()
-        server.communicate(timeout=30)
+        server.communicate(timeout=120)
     assert server.returncode in (0, 128 + 15)
 
 

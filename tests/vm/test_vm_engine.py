@@ -243,7 +243,7 @@ engine.run_test(engine.changed(spec, script), state_dir=Path({str(tmp_path)!r}),
         assert found is not None, driver.communicate()[1]
         time.sleep(0.2)
         os.kill(driver.pid, how)
-        driver.communicate(timeout=20)
+        driver.communicate(timeout=120)
     finally:
         driver.kill()
         driver.communicate()

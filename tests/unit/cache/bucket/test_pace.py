@@ -228,7 +228,7 @@ def test_only_the_allowed_number_of_requests_runs_at_once() -> None:
 
     with ThreadPoolExecutor(16) as pool:
         for future in [pool.submit(tried.run, send) for _ in range(100)]:
-            future.result(timeout=20)
+            future.result(timeout=120)
     assert most == 3
     assert tried.statistics.requests == 100
 
@@ -248,7 +248,7 @@ def test_all_requests_of_many_threads_succeed_despite_throttling() -> None:
 
     with ThreadPoolExecutor(16) as pool:
         running = [pool.submit(tried.run, send) for _ in range(300)]
-        done = [future.result(timeout=20) for future in running]
+        done = [future.result(timeout=120) for future in running]
     assert done == [1] * 300
     assert tried.statistics.requests == count
     assert tried.statistics.repeated == tried.statistics.throttled == count - 300

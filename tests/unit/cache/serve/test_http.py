@@ -44,7 +44,7 @@ def server(location: CacheLocation, bucket: Bucket) -> Iterator[CacheServer]:
 def ask(
     server: CacheServer, method: str, name: str, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=120)
     try:
         connection.request(method, f"/{name}", headers=headers)
         answer = connection.getresponse()
@@ -137,7 +137,7 @@ def test_ctrl_c_stops_the_server_and_its_emulator(tmp_path: Path) -> None:
         assert served_at(tmp_path / "another") is None
         bucket = Bucket(location, connections=1, attempts=1)
         bucket.put(NAR, BODY, content_type="x/y")
-        with urllib.request.urlopen(f"{url}/{NAR}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}/{NAR}", timeout=120) as answer:
             assert answer.read() == BODY
         child.send_signal(signal.SIGINT)
         assert child.stdout.read() == "ended\n"
