@@ -46,6 +46,9 @@ _RETRY = re.compile(
     re.DOTALL,
 )
 
+#: What Nix says about every path of a cache that no trusted key signed. The cache gets one line.
+_UNTRUSTED = re.compile(r"substitute for '[^']+' from '([^']+)',? .*not signed by any of the keys")
+
 
 @attrs.frozen
 class Line:
@@ -243,6 +246,7 @@ class BuildTracker:
         self._builders = _Builders()
         self._evaluation = _Evaluation()
         self._step = "starting"
+        self._untrusted: set[str] = set()
 
     def follow(self, event: Any) -> Iterator[Line]:
         """Take an event into account, and return the lines to print about it.
@@ -278,6 +282,12 @@ class BuildTracker:
                 self.expected = max(self.expected, expected)
             case evaluation.TargetEvaluated():
                 self.retrying = ""
+            case nix.Message(level=1, text=text) if found := _UNTRUSTED.search(text):
+                level: Literal["always", "verbose"] = "always"
+                if found[1] in self._untrusted:
+                    level = "verbose"
+                self._untrusted.add(found[1])
+                yield Line(text, "warning", level)
             case nix.Message(level=1, text=text):
                 yield _warning(text)
             case nix.Message(level=3, text=text) if not self.expected:

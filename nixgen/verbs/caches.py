@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nixgen.errors import UsageError
+from nixgen.errors import NixgenError, UsageError
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.verbs.build import Built, Substituters
 
@@ -102,10 +102,12 @@ def substituting(
     :param trust: public keys. Empty: those that the project sets for the cache, or its own.
     :raises UsageError: there is no key to trust.
     :raises CacheError: the cache does not answer.
+    :raises UntrustedError: the block raised it; the names of the keys are added.
     """
     from nixgen.cache.bucket.bucket import Bucket
     from nixgen.cache.format.names import CACHE_INFO
     from nixgen.cache.serve.http import serve
+    from nixgen.driver.build.failures import UntrustedError
 
     _, upstreams = cache_defaults(workspace, cache)
     keys = tuple(trust) or trusted_keys(workspace, cache)
@@ -119,10 +121,35 @@ def substituting(
             yield None
             return
     with serve(location) as server:
-        yield Substituters(
+        substituters = Substituters(
             urls=(server.url, *(each.url for each in upstreams if each.url)),
             public_keys=(*keys, *(str(key) for each in upstreams for key in each.public_keys)),
         )
+        try:
+            yield substituters
+        except UntrustedError as error:
+            signers = _signers(location, error.path)
+            raise UntrustedError(
+                error.targets,
+                error.path,
+                signers=signers,
+                trusted=error.trusted,
+                details=error.details,
+            ) from error
+
+
+def _signers(location: CacheLocation, path: str) -> tuple[str, ...] | None:
+    """The names of the keys that signed a path of a cache; None when the cache does not have it."""
+    from nixgen.cache.bucket.bucket import Bucket
+    from nixgen.cache.format.names import narinfo_name
+    from nixgen.cache.format.narinfo import NarInfo
+
+    with Bucket(location, connections=1) as bucket, contextlib.suppress(NixgenError):
+        text = bucket.read(narinfo_name(path))
+        if text is not None:
+            info = NarInfo.parse(text.decode("utf-8", "replace"), source=path)
+            return tuple(signature.partition(":")[0] for signature in info.signatures)
+    return None
 
 
 def trusted_keys(workspace: Workspace, cache: str | None) -> tuple[str, ...]:

@@ -68,6 +68,10 @@ def test_paths_with_the_signature_of_another_key_are_not_substituted(hello, cach
         hello, tmp_path / "store",
         "build", "--from", cache, "--jobs", "0", "--trust", tmp_path / "other.pub", expect=1,
     )  # fmt: skip
+    assert "error: the cache is signed by hello-1, and only other-1 is trusted:" in done.stderr
+    assert "--trust NAME:BASE64" in done.stderr
+    assert "derivations were deleted" not in done.stderr
+    assert "Task queue" not in done.stderr
     assert "Traceback" not in done.stderr
 
 

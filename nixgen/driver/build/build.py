@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from nixgen.driver.build.builders import Builders
-from nixgen.driver.build.failures import BuildLog, Failure, diagnose
+from nixgen.driver.build.failures import BuildLog, Failure, UntrustedError, diagnose
 from nixgen.driver.build.report import BuildReport, Status, TargetResult
 from nixgen.driver.build.roots import Roots
 from nixgen.driver.commands import nix
@@ -59,6 +59,7 @@ def realise(
     :param observe: gets each event of Nix at once.
     :raises BuilderError: no remote builder can be used, and this computer may not build.
     :raises StoreError: the store or the disk fails for all targets.
+    :raises UntrustedError: nothing may be built, and no trusted key signed the paths in caches.
     :raises BuildError: Nix fails without naming a derivation.
     """
     started = time.monotonic()
@@ -87,12 +88,18 @@ def realise(
             failures = diagnose(log, failed, runner=runner, options=options, store=store)
             if not failures:
                 errors = nix.strip_noise(log.errors) or nix.strip_noise(done.stderr_tail())
+                names = [target.attr for target in failed]
+                untrusted = None
+                if log.untrusted:
+                    keys = [key.partition(":")[0] for key in options.trusted_public_keys]
+                    path = log.untrusted[0]
+                    untrusted = UntrustedError(names, path, trusted=keys, details=errors)
                 raise (
                     store_fault(errors)
                     or log.builder_error()
+                    or untrusted
                     or BuildError(
-                        f"Nix stopped with status {done.status} before building"
-                        f" {', '.join(target.attr for target in failed)}",
+                        f"Nix stopped with status {done.status} before building {', '.join(names)}",
                         hint="if derivations were deleted, remove .nixgen/cache and build again",
                         details=errors,
                     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from attrs import define, evolve, field, frozen
 
@@ -29,10 +30,51 @@ from nixgen.driver.store.store import Store
 from nixgen.errors import BuilderError, BuildError, NixgenError
 from nixgen.programs.runner import Runner
 
-__all__ = ["LOG_LINES", "BuildLog", "Failure", "diagnose"]
+__all__ = ["LOG_LINES", "BuildLog", "Failure", "UntrustedError", "diagnose"]
+
+# 2.8: the substitute for 'X' from 'Y' is not signed …    2.26: ignoring substitute for 'X' from 'Y', as it's not …
+_UNTRUSTED = re.compile(r"substitute for '([^']+)' from '[^']+',? .*not signed by any of the keys")
 
 LOG_LINES = 25
 """The number of lines that are shown at the end of the log of a failed build."""
+
+
+class UntrustedError(BuildError):
+    """A cache has paths that no trusted key signed, and Nix may not build them.
+
+    :param targets: the targets that are not complete.
+    :param path: a store path that Nix refused to fetch.
+    :param signers: the names of the keys that signed it; None while unknown.
+    :param trusted: the names of the trusted keys.
+    :param details: the lines of Nix.
+    """
+
+    def __init__(
+        self,
+        targets: Iterable[str],
+        path: str,
+        *,
+        signers: Collection[str] | None = None,
+        trusted: Iterable[str] = (),
+        details: Iterable[str] = (),
+    ) -> None:
+        self.targets, self.path, self.trusted = tuple(targets), path, tuple(trusted)
+        by = "another key" if signers is None else " and ".join(signers) or "nobody"
+        only = f"{' and '.join(self.trusted)} {'are' if self.trusted[1:] else 'is'}"
+        super().__init__(
+            f"the cache is signed by {by}, and only {only} trusted:"
+            f" {', '.join(self.targets)} cannot be fetched",
+            hint="if you trust the cache, give its public key with --trust NAME:BASE64, or"
+            " Cache(public_keys=[…]); or leave --jobs 0 out to build here",
+            details=(
+                *(
+                    f"the trusted key {name} has the same name, and is another key"
+                    for name in dict.fromkeys(signers or ())
+                    if name in self.trusted
+                ),
+                *details,
+            ),
+        )
 
 
 @frozen(kw_only=True)
@@ -72,6 +114,7 @@ class BuildLog:
     :param machines: derivation → the name of the remote builder that builds it.
     :param unusable: name of a remote builder that cannot be used → the first reason.
     :param mismatches: the derivations that no machine can build.
+    :param untrusted: the store paths in caches that no trusted key signed.
     """
 
     builders: Builders = field(factory=Builders)
@@ -83,6 +126,7 @@ class BuildLog:
     machines: dict[str, str] = field(factory=dict)
     unusable: dict[str, BuilderError] = field(factory=dict)
     mismatches: list[BuilderMismatch] = field(factory=list)
+    untrusted: list[str] = field(factory=list)
     _tails: dict[str, collections.deque[str]] = field(factory=dict)
 
     def feed(self, line: bytes, observe: Callable[[Event], None]) -> None:
@@ -126,6 +170,8 @@ class BuildLog:
             case BuildFailed(drv, seconds):
                 self.seconds[drv] = seconds
                 self.failed[drv] = event
+            case Message(_, text) if found := _UNTRUSTED.search(text):
+                self.untrusted.append(found[1])
             case Message(0, text):
                 self.errors += text.splitlines()
             case Message(_, text) if text.startswith("error:"):

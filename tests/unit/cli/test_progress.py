@@ -152,6 +152,23 @@ def test_a_download_that_nix_tries_again_is_no_error(
         assert "unable to download 'https://x/nar': HTTP error 503" in line
 
 
+UNTRUSTED = (
+    "warning: the substitute for '/nix/store/a' from 'https://x' is not signed by any of the keys in 'trusted-public-keys'",
+    "warning: ignoring substitute for '/nix/store/b' from 'https://x', as it's not signed by any of the keys in 'trusted-public-keys'",
+    "warning: the substitute for '/nix/store/a' from 'https://y' is not signed by any of the keys in 'trusted-public-keys'",
+)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_cache_without_a_trusted_key_gets_one_line(
+    capsys: pytest.CaptureFixture[str], *, verbose: bool
+) -> None:
+    with progress.build_progress(quiet=False, verbose=verbose) as observe:
+        feed(observe, [nix.Message(1, text) for text in UNTRUSTED])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [*(UNTRUSTED if verbose else (UNTRUSTED[0], UNTRUSTED[2]))]
+
+
 #: The first line of a retry whose last line, with "retrying", is behind the answer of the server.
 FIRST_LINE = "warning: error: unable to download 'https://x/nar': HTTP error 503"
 
