@@ -60,12 +60,8 @@ class Presence:
             return
         threads = min(len(names), self._bucket.connections)
         with ThreadPoolExecutor(threads, thread_name_prefix="cache-head") as pool:
-            try:
-                found = pool.map(lambda name: self._bucket.head(name) is not None, names)
-                self._known.update(zip(names, found, strict=True))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+            found = pool.map(lambda name: self._bucket.head(name) is not None, names)
+            self._known.update(zip(names, found, strict=True))
 
     def _list(self, names: list[str]) -> list[str]:
         """List the first page, and the other pages when they cost less than HEAD requests.

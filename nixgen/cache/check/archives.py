@@ -107,11 +107,7 @@ def check_archives(
     # The largest first: one that is left for the end would be read while other threads are idle.
     groups = sorted(shared.values(), key=lambda group: -group[0].nar_size)
     with ThreadPoolExecutor(threads, thread_name_prefix="cache-verify") as pool:
-        try:
-            return [problem for problems in pool.map(check, groups) for problem in problems]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        return [problem for problems in pool.map(check, groups) for problem in problems]
 
 
 def _read_archive(bucket: Bucket, group: Sequence[NarInfo], tell: Observer) -> _Archive:

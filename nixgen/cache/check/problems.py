@@ -117,15 +117,6 @@ class CacheProblem:
             return "give its key with --key, or: nixgen cache repair"
         return "nixgen cache repair"
 
-    def document(self) -> dict[str, str | None]:
-        """The problem as a member of ``problems`` in JSON documents."""
-        return {
-            "kind": self.kind.value,
-            "object": self.object,
-            "path": self.path,
-            "message": self.message,
-        }
-
 
 def first_difference(
     info: NarInfo, *differences: tuple[bool, ProblemKind, str]

@@ -33,6 +33,7 @@ from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import StoreError, VerifyError
 from nixgen.programs.observer import Observer
 from nixgen.records.document import document
+from nixgen.records.structure import to_json
 from nixgen.store.digest import Hash
 from nixgen.store.path import base_name
 
@@ -111,23 +112,11 @@ class RepairReport:
 
     def document(self) -> dict[str, Any]:
         """The document of ``--json``, nixgen/cache-repair/1."""
-        return document(
-            "nixgen/cache-repair/1",
-            cache=self.cache,
-            problems=[problem.document() for problem in self.problems],
-            waste=self.waste,
-            pushed=list(self.pushed),
-            refused=list(self.refused),
-            reasons=list(self.reasons),
-            beyond=[
-                {"object": each.name, "path": each.path, "command": each.command}
-                for each in self.beyond
-            ],
-            dropped=list(self.dropped),
-            remaining=None
-            if self.remaining is None
-            else [problem.document() for problem in self.remaining],
-        )
+        beyond = [
+            {"object": each.name, "path": each.path, "command": each.command}
+            for each in self.beyond
+        ]
+        return document("nixgen/cache-repair/1", **{**to_json(self), "beyond": beyond})
 
 
 def plan_repair(problems: Iterable[CacheProblem], inventory: Inventory, store: Store) -> RepairPlan:

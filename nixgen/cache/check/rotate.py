@@ -25,9 +25,11 @@ from nixgen.cache.format.content_address import follows_from_content
 from nixgen.cache.format.names import content_type, is_narinfo
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey, SecretKey
+from nixgen.cache.push.realisation import compact
 from nixgen.errors import CacheError, UsageError
 from nixgen.programs.observer import ignore
 from nixgen.records.document import document
+from nixgen.records.structure import to_json
 
 __all__ = ["Refused", "Rotation", "SignReport", "resigned", "resigned_realisation", "sign"]
 
@@ -98,10 +100,6 @@ class Refused:
     path: str | None
     message: str
 
-    def document(self) -> dict[str, str | None]:
-        """A member of ``refused`` in JSON documents."""
-        return {"object": self.object, "path": self.path, "message": self.message}
-
 
 def resigned(text: str, rotation: Rotation) -> str:
     """Give a narinfo the signatures of a rotation. A second time changes nothing.
@@ -132,14 +130,10 @@ def resigned_realisation(text: str, rotation: Rotation) -> str:
     if not isinstance(document, dict) or not isinstance(document.get("signatures", []), list):
         raise ValueError("cannot be read: it is no realisation")  # noqa: TRY004 - malformed text
     signatures = tuple(map(str, document.pop("signatures", [])))
-    wanted = _wanted(_compact(document), signatures, rotation)
+    wanted = _wanted(compact(document), signatures, rotation)
     if wanted == signatures:
         return text
-    return _compact({**document, "signatures": list(wanted)})
-
-
-def _compact(document: dict[str, Any]) -> str:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return compact({**document, "signatures": list(wanted)})
 
 
 def _wanted(signed: str, signatures: Sequence[str], rotation: Rotation) -> tuple[str, ...]:
@@ -209,14 +203,7 @@ class SignReport:
 
     def document(self) -> dict[str, Any]:
         """The document of ``--json``, nixgen/cache-sign/1."""
-        return document(
-            "nixgen/cache-sign/1",
-            cache=self.cache,
-            paths=self.paths,
-            changed=self.changed,
-            written=self.written,
-            refused=[each.document() for each in self.refused],
-        )
+        return document("nixgen/cache-sign/1", **to_json(self))
 
 
 def sign(
@@ -244,13 +231,9 @@ def sign(
         return _sign_one(bucket, name, rotation, plan_only=plan_only)
 
     with ThreadPoolExecutor(bucket.connections, thread_name_prefix="cache-sign") as pool:
-        try:
-            for outcome in pool.map(one, names):
-                outcomes.append(outcome)
-                observe(len(outcomes))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for outcome in pool.map(one, names):
+            outcomes.append(outcome)
+            observe(len(outcomes))
     return SignReport(
         cache=str(bucket.location),
         paths=len(outcomes) - outcomes.count(_Result.GONE),

@@ -14,7 +14,7 @@ from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.keep.roots import ROOTS
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.records.document import document
-from nixgen.records.times import time_text
+from nixgen.records.structure import to_json
 
 __all__ = ["CacheStatus", "Coverage", "cover", "status"]
 
@@ -96,17 +96,9 @@ class CacheStatus:
 
     def document(self) -> dict[str, Any]:
         """The document of ``--json``, nixgen/cache-status/1."""
-        return document(
-            "nixgen/cache-status/1",
-            cache=self.cache,
-            paths=self.paths,
-            narBytes=self.nar_bytes,
-            fileBytes=self.file_bytes,
-            newest=None if self.newest is None else time_text(self.newest),
-            roots=dict(self.roots),
-            covered=self.covered,
-            targets={target.attr: target.document() for target in self.targets},
-        )
+        targets = {target.attr: target.document() for target in self.targets}
+        members = {**to_json(self), "covered": self.covered, "targets": targets}
+        return document("nixgen/cache-status/1", **members)
 
 
 def cover(

@@ -31,10 +31,12 @@ from nixgen.cache.push.upstream import UpstreamCaches
 from nixgen.errors import CacheError, counted
 from nixgen.programs.observer import Observer
 from nixgen.records.document import document, parse_object
+from nixgen.records.structure import to_json
 from nixgen.store.path import path_name
 
 __all__ = [
     "MIN_AGE",
+    "ArchiveCount",
     "Verification",
     "among_upstreams",
     "check_metadata",
@@ -50,6 +52,20 @@ MIN_AGE = timedelta(hours=24)
 
 
 @frozen(kw_only=True)
+class ArchiveCount:
+    """How many archives a cache has, and how many of them were read.
+
+    :param stored: number of archives that the narinfos name; several paths may share one.
+    :param read: number of archives that were read.
+    :param file_bytes: compressed bytes of the archives that were read.
+    """
+
+    stored: int
+    read: int
+    file_bytes: int
+
+
+@frozen(kw_only=True)
 class Verification:
     """The outcome of a check.
 
@@ -57,9 +73,7 @@ class Verification:
     :param paths: number of narinfos, with the unreadable ones.
     :param nar_bytes: uncompressed bytes of all paths.
     :param file_bytes: bytes that their archives take.
-    :param distinct: number of archives that the narinfos name; several paths may share one.
-    :param archives: number of archives that were read.
-    :param archive_bytes: compressed bytes of the archives that were read.
+    :param archives: the archives that the narinfos name.
     :param in_progress: number of archives, listings and uploads that nothing names yet, and that
         are too young to be waste.
     :param uploads_known: whether unfinished uploads could be listed.
@@ -70,30 +84,14 @@ class Verification:
     paths: int
     nar_bytes: int
     file_bytes: int
-    distinct: int
-    archives: int
-    archive_bytes: int
+    archives: ArchiveCount
     in_progress: int
     uploads_known: bool
     problems: tuple[CacheProblem, ...]
 
     def document(self) -> dict[str, Any]:
         """The document of ``--json``, nixgen/cache-verify/1."""
-        return document(
-            "nixgen/cache-verify/1",
-            cache=self.cache,
-            paths=self.paths,
-            narBytes=self.nar_bytes,
-            fileBytes=self.file_bytes,
-            archives={
-                "stored": self.distinct,
-                "read": self.archives,
-                "fileBytes": self.archive_bytes,
-            },
-            inProgress=self.in_progress,
-            uploadsKnown=self.uploads_known,
-            problems=[problem.document() for problem in self.problems],
-        )
+        return document("nixgen/cache-verify/1", **to_json(self))
 
 
 def verify(
@@ -138,9 +136,11 @@ def verify(
         paths=len(inventory.narinfos) + len(inventory.unreadable),
         nar_bytes=inventory.nar_bytes,
         file_bytes=inventory.file_bytes,
-        distinct=len({info.url for info in inventory.narinfos.values()}),
-        archives=len(urls),
-        archive_bytes=sum(map(inventory.size, urls)),
+        archives=ArchiveCount(
+            stored=len({info.url for info in inventory.narinfos.values()}),
+            read=len(urls),
+            file_bytes=sum(map(inventory.size, urls)),
+        ),
         in_progress=young,
         uploads_known=uploads is not None,
         problems=in_order([*problems, *waste]),

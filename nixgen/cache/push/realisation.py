@@ -17,7 +17,7 @@ from nixgen.cache.format.signing import SecretKey
 from nixgen.driver.store.store import Realisation
 from nixgen.store.path import base_name
 
-__all__ = ["put_realisations", "realisation_text"]
+__all__ = ["compact", "put_realisations", "realisation_text"]
 
 
 def realisation_text(realisation: Realisation, keys: Sequence[SecretKey]) -> str:
@@ -33,9 +33,9 @@ def realisation_text(realisation: Realisation, keys: Sequence[SecretKey]) -> str
             name: base_name(path) for name, path in realisation.dependencies.items()
         },
     }
-    text = _compact(document)
+    text = compact(document)
     signatures = dict.fromkeys((*realisation.signatures, *(key.sign(text) for key in keys)))
-    return _compact({**document, "signatures": list(signatures)})
+    return compact({**document, "signatures": list(signatures)})
 
 
 def put_realisations(
@@ -56,5 +56,9 @@ def put_realisations(
     return written
 
 
-def _compact(document: dict[str, Any]) -> str:
+def compact(document: dict[str, Any]) -> str:
+    """The text of a realisation, as its signatures cover it.
+
+    :param document: the realisation.
+    """
     return json.dumps(document, separators=(",", ":"), sort_keys=True)

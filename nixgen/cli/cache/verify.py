@@ -110,14 +110,14 @@ def print_verification(found: Verification) -> None:
     print_problems(found.problems)
     if found.problems:
         say(f"{counted(len(found.problems), 'problem')} in {size}")
-    elif not found.archives:
+    elif not found.archives.read:
         say(f"{size}: signatures and references are right; no archive was read")
-    elif found.archives == found.distinct:
+    elif found.archives.read == found.archives.stored:
         say(f"{size}: signatures, hashes and references are right")
     else:
         say(
             f"{size}: signatures and references are right, and so are the hashes of the"
-            f" {found.archives} archives that were read ({human_size(found.archive_bytes)})"
+            f" {found.archives.read} archives that were read ({human_size(found.archives.file_bytes)})"
         )
     if found.in_progress:
         note(

@@ -36,6 +36,7 @@ from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.realisation import realisation_text
 from nixgen.driver.store.store import PathInfo, Realisation
 from nixgen.errors import CacheError, UsageError, VerifyError
+from nixgen.records.structure import to_json
 from nixgen.store.digest import Hash
 
 OLD, NEW, STRANGER = map(SecretKey.generate, ("old-1", "new-2", "stranger-1"))
@@ -291,7 +292,7 @@ def test_every_problem_has_a_remedy() -> None:
     for kind in ProblemKind:
         problem = CacheProblem(kind=kind, object="x", message="y")
         assert ("gc" in problem.remedy) == kind.is_waste
-        assert problem.document()["kind"] == kind.value
+        assert to_json(problem)["kind"] == kind.value
 
 
 # rotation
