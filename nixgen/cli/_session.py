@@ -139,23 +139,24 @@ def print_pushed(report: PushReport, *, where: str) -> None:
     """
     from nixgen.cli.console import human_size, say
 
-    if report.upstream:
+    plan = report.plan
+    if plan.upstream:
         say(
-            f"left to upstreams: {counted(len(report.upstream), 'path')}, {human_size(report.upstream_bytes)}"
+            f"left to upstreams: {counted(len(plan.upstream), 'path')}, {human_size(plan.upstream_bytes)}"
         )
     done = report.uploaded
     if done is None:
         say(
-            f"would push {len(report.missing)} of {counted(report.closure, 'path')}, {human_size(report.missing_bytes)}"
+            f"would push {len(plan.missing)} of {counted(plan.closure, 'path')}, {human_size(plan.nar_bytes)}"
         )
-        for path, size in zip(report.missing, report.missing_sizes, strict=True):
-            say(f"  {human_size(size):>9}  {path}")
+        for info in plan.missing:
+            say(f"  {human_size(info.nar_size):>9}  {info.path}")
         return
-    if not report.missing:
-        say(f"{where} has all {counted(report.closure, 'path')} already ({report.seconds:.1f} s)")
+    if not plan.missing:
+        say(f"{where} has all {counted(plan.closure, 'path')} already ({report.seconds:.1f} s)")
         return
     reused = f", {done.reused} of them stored already" if done.reused else ""
     say(
-        f"pushed {done.published} of {counted(report.closure, 'path')} ({human_size(done.nar_bytes)}, "
+        f"pushed {done.published} of {counted(plan.closure, 'path')} ({human_size(done.nar_bytes)}, "
         f"{human_size(done.file_bytes)} sent{reused}) to {where} in {report.seconds:.1f} s"
     )

@@ -267,7 +267,7 @@ def test_channels_that_are_published_at_once_are_all_in_the_registry():
         flakes = json.loads(bucket.read(REGISTRY))["flakes"]
         assert [each["from"]["id"] for each in flakes] == names
         assert put(names[0]) == ()
-        bucket.put(REGISTRY, b"[]", content_type="application/json")
+        bucket.put(REGISTRY, b"[]")
         with pytest.raises(CacheError, match="is no flake registry"):
             put(names[0])
 

@@ -94,7 +94,7 @@ def test_a_push_succeeds_despite_faults(
     s3.configure(faults=None)
     assert_clean(s3, tree["root"])
     assert report.uploaded is not None
-    assert report.uploaded.published == len(report.missing)
+    assert report.uploaded.published == len(report.plan.missing)
     # Lost answers make us ask again; the server must not have stored anything under another's name.
     stored = s3.stored_nars()
     assert len(stored) == len(set(stored))
@@ -111,7 +111,9 @@ def test_a_plan_is_right_despite_faults(fault: str, tree: dict[str, str], s3: Fa
     report = push_to(s3, tree["root"])
     s3.configure(faults=None)
     assert_clean(s3, tree["root"])
-    assert {narinfo_name(path) for path in report.missing} == narinfos_of(tree["root"]) - there
+    assert {narinfo_name(info.path) for info in report.plan.missing} == narinfos_of(
+        tree["root"]
+    ) - there
 
 
 def test_the_pace_adapts_to_a_server_that_throttles(tree: dict[str, str], s3: FaultyS3) -> None:

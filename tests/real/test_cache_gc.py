@@ -257,7 +257,7 @@ def test_a_corrupt_narinfo_is_named_and_its_files_stay(nixgen, bucket, key, vers
     push(bucket, key, old, new)
     key = narinfo_name(own(old)[0])
     text = (bucket.read(key) or b"").decode()
-    bucket.put(key, text.replace("NarSize: ", "NarSize: -").encode(), content_type="text/plain")
+    bucket.put(key, text.replace("NarSize: ", "NarSize: -").encode())
     done = nixgen("cache", "gc", *NOW, "--apply", expect=1)
     assert "nixgen cache repair" in done.stderr
     assert key in done.stderr

@@ -137,7 +137,7 @@ def test_a_stock_nix_substitutes_the_closure(
     level = {"xz": 0, "gzip": 1}.get(codec)  # the default levels take long
     report = push_app(app, location, codec=Codec.of(codec, level))
     assert report.uploaded is not None
-    assert report.uploaded.published == report.closure == 6
+    assert report.uploaded.published == report.plan.closure == 6
     done = realise(app, location, tmp_path / "root")
     assert done.returncode == 0, done.stderr
     here = Store()
@@ -153,8 +153,8 @@ def test_a_second_push_sends_nothing(app: str, location: CacheLocation) -> None:
     first = push_app(app, location)
     events: list[CacheEvent] = []
     second = push([app], location, [KEY], events.append)
-    assert first.missing_bytes > 30_000_000
-    assert second.missing == ()
+    assert first.plan.nar_bytes > 30_000_000
+    assert second.plan.missing == ()
     assert events == [Planned(paths=6, missing=0, nar_bytes=0)]
 
 
@@ -162,8 +162,8 @@ def test_a_dry_run_counts_and_writes_nothing(
     app: str, location: CacheLocation, bucket: Bucket
 ) -> None:
     report = push([app], location, [KEY], ignore, dry_run=True)
-    assert (report.closure, len(report.missing), report.uploaded) == (6, 6, None)
-    assert report.missing_bytes == sum(size for _, size in hashes(app, Store()).values())
+    assert (report.plan.closure, len(report.plan.missing), report.uploaded) == (6, 6, None)
+    assert report.plan.nar_bytes == sum(size for _, size in hashes(app, Store()).values())
     assert list(bucket.names()) == []
 
 
@@ -175,7 +175,7 @@ def test_one_flipped_byte_is_refused(
     nar = bytearray(bucket.read(info.url) or b"")
     where = nar.index(b"cache-test-lib")
     nar[where] ^= 1
-    bucket.put(info.url, bytes(nar), content_type="application/x-nix-nar")
+    bucket.put(info.url, bytes(nar))
     done = realise(app, location, tmp_path / "root")
     assert done.returncode != 0
     assert "hash mismatch" in done.stderr
@@ -215,7 +215,7 @@ def test_an_interrupted_push_is_consistent_and_resumes(
     again: list[CacheEvent] = []
     report = push([app], location, [KEY], again.append)
     assert report.uploaded is not None
-    assert len(report.missing) == 6 - len(visible)
+    assert len(report.plan.missing) == 6 - len(visible)
     assert len(assert_consistent(bucket)) == 6
     big = next(name for name in hashes(app, Store()) if name.endswith("-big"))
     resumed = {event.path: event.reused for event in again if isinstance(event, NarStored)}
@@ -252,9 +252,9 @@ def test_lost_narinfos_come_back_without_sending_their_nars_again(
     big = next(path for path in hashes(app, Store()) if path.endswith("-big"))
     bucket.delete([narinfo_name(big)])
     # The top is there, and by the order of publication so is what it reaches: nothing is asked.
-    assert push([app], location, [KEY], ignore, settings=settings).missing == ()
+    assert push([app], location, [KEY], ignore, settings=settings).plan.missing == ()
     report = push([app], location, [KEY], ignore, settings=settings, thorough=True)
-    assert report.missing == (big,)
+    assert [info.path for info in report.plan.missing] == [big]
     assert report.uploaded is not None
     assert (report.uploaded.reused, report.uploaded.file_bytes) == (1, 0)
     # The hash of an object that was sent in parts is not known afterwards; Nix does without.

@@ -45,7 +45,7 @@ def bucket(location):
             "channels/shop/nixexprs.tar.xz": b"xz",
             "nixgen/roots/prod/1.json": b"ours",
         }.items():
-            made.put(name, body, content_type="application/octet-stream")
+            made.put(name, body)
         yield made
 
 
@@ -220,7 +220,7 @@ def test_large_files_pass_through_in_pieces(started):
     from nixgen.cache.bucket.location import CacheLocation
 
     with Bucket(CacheLocation.parse(to), connections=1) as bucket:
-        bucket.put("nar/large", bytes(LARGE), content_type="x/y")
+        bucket.put("nar/large", bytes(LARGE))
 
     def read(_):
         with urllib.request.urlopen(f"{url}/nar/large", timeout=60) as answer:
@@ -238,7 +238,7 @@ def test_ctrl_c_stops_the_server_at_once_despite_a_client_that_does_not_read(sta
     from nixgen.cache.bucket.location import CacheLocation
 
     with Bucket(CacheLocation.parse(re.search(r"--to '(\S+)'", said)[1]), connections=1) as bucket:
-        bucket.put("nar/large", bytes(50_000_000), content_type="x/y")
+        bucket.put("nar/large", bytes(50_000_000))
     address = urlsplit(url)
     with socket.create_connection((address.hostname, address.port)) as client:
         client.sendall(b"GET /nar/large HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -101,8 +101,8 @@ def test_an_early_output_is_in_the_cache_before_the_build_ends(build):
         assert bucket.head(narinfo_name(early)) is not None
         report = session.finish([late])
         closure = {info.path for info in STORE.closure([late])}
-        assert closure <= set(report.missing)
-        assert report.uploaded.published == len(report.missing) == report.closure
+        assert closure <= {info.path for info in report.plan.missing}
+        assert report.uploaded.published == len(report.plan.missing) == report.plan.closure
         assert all(bucket.head(narinfo_name(path)) is not None for path in closure)
 
 

@@ -73,7 +73,7 @@ class Pushed:
         self.put(name or info.key, str(info).encode())
 
     def put(self, name: str, data: bytes) -> None:
-        self.bucket.put(name, data, content_type="x/y")
+        self.bucket.put(name, data)
 
     def signed(self, info: NarInfo) -> NarInfo:
         return evolve(info, signatures=(self.key.sign(info.fingerprint),))
@@ -222,7 +222,7 @@ def test_every_damage_is_named_and_repaired_where_possible(cache: Pushed, root) 
     }
     cache.put(ORPHAN_NAR, b"nobody's")
     cache.put(ORPHAN_LISTING, b"{}")
-    upload = cache.bucket.multipart("nar/parts.nar.zst", content_type="x/y")
+    upload = cache.bucket.multipart("nar/parts.nar.zst")
     upload.put(1, b"part")
 
     try:
@@ -440,7 +440,7 @@ def test_a_rotation_keeps_what_others_write_meanwhile(cache: Pushed) -> None:
                 raced.append(name)
                 info = NarInfo.parse((self.read(name) or b"").decode())
                 info = info.with_signatures(theirs.sign(info.fingerprint))
-                super().put(name, str(info).encode(), content_type="x/y")
+                super().put(name, str(info).encode())
             return super().put(name, body, **options)  # type: ignore[arg-type]
 
     with Racing(cache.location, connections=8) as bucket:

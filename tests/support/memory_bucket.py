@@ -11,6 +11,7 @@ from attrs import define, field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
 from nixgen.cache.bucket.pace import PaceStatistics
+from nixgen.cache.format.names import content_type
 from nixgen.errors import CacheError
 from nixgen.store.digest import Hash
 
@@ -100,7 +101,6 @@ class MemoryBucket:
         name: str,
         body: bytes,
         *,
-        content_type: str,
         digest: Hash | None = None,
         metadata: Mapping[str, str] | None = None,
         if_absent: bool = False,
@@ -108,7 +108,7 @@ class MemoryBucket:
         self._call("put", name)
         stored = StoredObject(
             body=body,
-            content_type=content_type,
+            content_type=content_type(name),
             digest=digest,
             metadata=metadata or {},
             if_absent=if_absent,
@@ -123,9 +123,9 @@ class MemoryBucket:
         self.objects_by_name[name] = stored
         return True
 
-    def multipart(self, name: str, *, content_type: str) -> MemoryUpload:
+    def multipart(self, name: str) -> MemoryUpload:
         self._call("multipart", name)
-        return MemoryUpload(self, name, content_type)
+        return MemoryUpload(self, name, content_type(name))
 
 
 @frozen

@@ -22,7 +22,7 @@ from nixgen import __version__
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.bucket.pace import Pace, PaceStatistics
 from nixgen.cache.bucket.s3_errors import NOT_FOUND, PRECONDITION, error_code, s3_errors
-from nixgen.cache.format.names import CACHE_INFO
+from nixgen.cache.format.names import CACHE_INFO, content_type
 from nixgen.errors import CacheError, counted
 from nixgen.store.digest import Hash
 
@@ -268,7 +268,6 @@ class Bucket:
         name: str,
         body: bytes,
         *,
-        content_type: str,
         digest: Hash | None = None,
         metadata: Mapping[str, str] | None = None,
         if_absent: bool = False,
@@ -278,7 +277,6 @@ class Bucket:
 
         :param name: of the object.
         :param body: its content.
-        :param content_type: its media type.
         :param digest: SHA-256 of ``body``, if known: the server then verifies what arrives.
         :param metadata: values to keep with the object; `head` returns them.
         :param if_absent: write only when there is no object of that name.
@@ -300,7 +298,7 @@ class Bucket:
                     # botocore copies bytes for an Expect header; it sends a file as it is.
                     Body=_Body(body),
                     ContentLength=len(body),
-                    ContentType=content_type,
+                    ContentType=content_type(name),
                     Metadata=dict(metadata or {}),
                     **extra,
                 )
@@ -343,17 +341,16 @@ class Bucket:
                     hint="a collector needs s3:DeleteObject",
                 )
 
-    def multipart(self, name: str, *, content_type: str) -> Multipart:
+    def multipart(self, name: str) -> Multipart:
         """Begin an upload in parts; the object is not visible before `Multipart.complete`.
 
         :param name: of the object.
-        :param content_type: its media type.
         """
         begun = self.request(
             f"write {name}",
             self.client.create_multipart_upload,
             **self._object(name),
-            ContentType=content_type,
+            ContentType=content_type(name),
         )
         return Multipart(bucket=self, name=name, upload_id=begun["UploadId"])
 

@@ -21,14 +21,14 @@ from nixgen.cache.check.verify import among_upstreams, check_metadata, in_order,
 from nixgen.cache.collect.plan import with_referrers
 from nixgen.cache.collect.sweep import remove_paths
 from nixgen.cache.format.codec import Codec
-from nixgen.cache.format.names import CACHE_INFO, content_type, narinfo_name
+from nixgen.cache.format.names import CACHE_INFO, narinfo_name
 from nixgen.cache.format.narinfo import NarInfo, fingerprint
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.cache.keep.leases import leased
 from nixgen.cache.push.events import CacheEvent, Planned, Published
 from nixgen.cache.push.push import ensure_cache_info
 from nixgen.cache.push.settings import UploadSettings
-from nixgen.cache.push.upload import upload
+from nixgen.cache.push.upload import Upload
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import StoreError, VerifyError
 from nixgen.programs.observer import Observer
@@ -369,14 +369,14 @@ class _Pushing:
         watch(Planned(paths=closure, missing=len(missing), nar_bytes=size))
         reasons: tuple[str, ...] = ()
         try:
-            upload(
-                missing,
+            Upload(
+                missing=missing,
                 store=self.store,
                 bucket=self.bucket,
                 keys=self.keys,
                 settings=self.settings,
                 observe=watch,
-            )
+            ).run()
         except (VerifyError, StoreError) as error:
             # All others were pushed; the report names these.
             reasons = (error.message, *error.details)
@@ -422,6 +422,6 @@ def _point_twins(bucket: Bucket, plan: RepairPlan, pushed: Collection[str]) -> l
                     file_size=new.file_size,
                 )
                 text = str(changed).encode()
-                if bucket.put(name, text, content_type=content_type(name), if_match=found[1]):
+                if bucket.put(name, text, if_match=found[1]):
                     written.append(name)
     return written

@@ -22,7 +22,7 @@ from attrs import frozen
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.inventory import read_narinfo
 from nixgen.cache.format.content_address import follows_from_content
-from nixgen.cache.format.names import content_type, is_narinfo
+from nixgen.cache.format.names import is_narinfo
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.cache.push.realisation import compact
@@ -255,9 +255,7 @@ def _sign_one(bucket: Bucket, name: str, rotation: Rotation, *, plan_only: bool)
             return Refused(object=name, path=refusal.path, message=str(refusal))
         if text == data.decode():
             return _Result.UNCHANGED
-        if plan_only or bucket.put(
-            name, text.encode(), content_type=content_type(name), if_match=tag
-        ):
+        if plan_only or bucket.put(name, text.encode(), if_match=tag):
             return _Result.CHANGED
         # Somebody else wrote it meanwhile: read it again.
     raise CacheError(

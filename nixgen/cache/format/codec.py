@@ -27,12 +27,6 @@ _XZ_DICTIONARIES = [size << 20 for size in (1, 1, 2, 4, 4, 8, 8, 16, 32, 64)]
 _XZ_DICTIONARIES[0] = 1 << 18
 _XZ_DICTIONARY = 1 << 24
 _EXTENSIONS = {"gzip": ".gz", "none": "", "xz": ".xz", "zstd": ".zst"}
-_TYPES = {
-    "gzip": "application/gzip",
-    "none": "application/x-nix-nar",
-    "xz": "application/x-xz",
-    "zstd": "application/zstd",
-}
 
 
 @frozen
@@ -70,11 +64,6 @@ class Codec:
     def extension(self) -> str:
         """The ending of file names behind ``.nar``, with its dot; empty without compression."""
         return _EXTENSIONS[self.name]
-
-    @property
-    def content_type(self) -> str:
-        """The media type of compressed NARs."""
-        return _TYPES[self.name]
 
     def compressor(self) -> Callable[[bytes | memoryview], bytes]:
         """A function that compresses bytes to one complete frame. Any thread may call it.

@@ -58,6 +58,8 @@ _TYPES = {
     "drv": "text/plain; charset=utf-8",
     "gz": "application/gzip",
     "xz": "application/x-xz",
+    "zst": "application/zstd",
+    "nar": "application/x-nix-nar",
 }
 
 
@@ -127,7 +129,7 @@ def object_digest(name: str) -> str:
 
 
 def content_type(name: str) -> str:
-    """The media type of an object that is no archive (`Codec.content_type` has those).
+    """The media type of an object.
 
     :param name: of the object.
     """

@@ -32,7 +32,6 @@ from datetime import UTC, datetime, timedelta
 from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
-from nixgen.cache.format.names import content_type
 from nixgen.cache.keep.batch import SWEEP, SWEEP_FORMAT, SweepBatch, outlived
 from nixgen.cache.keep.documents import CacheFormat
 from nixgen.driver.store.store import PathInfo
@@ -214,7 +213,7 @@ class Lease:
             holder=holder(),
             paths=self._paths,
         )
-        self._bucket.put(self.name, _FORMAT.encode(document), content_type=content_type(self.name))
+        self._bucket.put(self.name, _FORMAT.encode(document))
         # Renewed too late is not renewed: a collector may have looked in between.
         self._lapsed = self._lapsed or self._is_late()
         self._written = started

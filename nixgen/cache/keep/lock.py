@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.format.names import content_type
 from nixgen.cache.keep.batch import SWEEP, SWEEP_FORMAT, SweepBatch, outlived
 from nixgen.cache.keep.leases import boot_clock, holder
 from nixgen.errors import CacheError
@@ -133,7 +132,6 @@ class SweepLock:
         return self._bucket.put(
             SWEEP,
             SWEEP_FORMAT.encode(self._batch),
-            content_type=content_type(SWEEP),
             if_absent=if_absent,
             if_match=if_match,
         )

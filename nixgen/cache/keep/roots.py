@@ -20,7 +20,6 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.format.names import content_type
 from nixgen.cache.keep.documents import CacheFormat
 from nixgen.errors import CacheError, UsageError
 from nixgen.records.rules import matching
@@ -145,7 +144,7 @@ def record_root(bucket: Bucket, root: Root) -> None:
     :raises CacheError: S3 refuses or does not answer.
     """
     body = ROOT_FORMAT.encode(root)
-    written = bucket.put(root.name, body, content_type=content_type(root.name), if_absent=True)
+    written = bucket.put(root.name, body, if_absent=True)
     # When the answer to a first attempt was lost, the second finds our own.
     if not written and bucket.read(root.name) != body:
         raise CacheError(
@@ -182,7 +181,7 @@ def put_pin(bucket: Bucket, pin: Pin) -> None:
     :param pin: the pin. Its paths must be leased meanwhile, or kept already.
     """
     body = PIN_FORMAT.encode(pin)
-    bucket.put(_pin_object(pin.name), body, content_type=content_type(".json"))
+    bucket.put(_pin_object(pin.name), body)
 
 
 def remove_pin(bucket: Bucket, name: str) -> bool:

@@ -14,7 +14,6 @@ from typing import Annotated
 from attrs import frozen
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.format.names import content_type
 from nixgen.cache.keep.documents import CacheFormat
 from nixgen.records.rules import Rule
 from nixgen.records.times import parse_time, time_text
@@ -70,7 +69,7 @@ def write_tombstones(bucket: Bucket, marks: Mapping[str, datetime], now: datetim
             created=now, objects={since: tuple(found) for since, found in objects.items()}
         )
         name = f"{TOMBSTONES}{_number(older) + 1:010}.json"
-        bucket.put(name, _FORMAT.encode(document), content_type=content_type(name))
+        bucket.put(name, _FORMAT.encode(document))
     if older:
         bucket.delete(older)
 

@@ -210,7 +210,6 @@ class NarStream:
             written = self._bucket.put(
                 name,
                 body,
-                content_type=self._codec.content_type,
                 digest=digest,
                 metadata={"file-hash": str(digest)},
                 if_absent=not self._settings.replace,
@@ -240,9 +239,7 @@ class NarStream:
                     for future in sent[-_RECENT:]:
                         if future.done():
                             future.result()
-                    upload = upload or self._bucket.multipart(
-                        name, content_type=self._codec.content_type
-                    )
+                    upload = upload or self._bucket.multipart(name)
                     sent.append(self._send_part(upload, len(sent) + 1, part))
                     part, size = [], 0
             if upload is None:

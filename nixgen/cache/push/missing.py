@@ -35,6 +35,11 @@ class PushPlan:
         """Uncompressed bytes to push."""
         return sum(info.nar_size for info in self.missing)
 
+    @property
+    def upstream_bytes(self) -> int:
+        """Uncompressed bytes that clients get from an upstream cache."""
+        return sum(info.nar_size for info in self.upstream)
+
 
 def make_plan(
     closure: Sequence[PathInfo],

@@ -7,25 +7,26 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from attrs import asdict, field, frozen
+from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.bucket.pace import PaceStatistics
-from nixgen.cache.format.names import CACHE_INFO, content_type
+from nixgen.cache.format.names import CACHE_INFO
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.keep.leases import leased
 from nixgen.cache.keep.roots import Root, record_root
 from nixgen.cache.push.events import CollectorAhead, Observer, Planned
-from nixgen.cache.push.missing import make_plan
+from nixgen.cache.push.missing import PushPlan, make_plan
 from nixgen.cache.push.realisation import put_realisations
 from nixgen.cache.push.settings import UploadSettings
-from nixgen.cache.push.upload import Uploaded, upload
+from nixgen.cache.push.upload import Upload, Uploaded
 from nixgen.cache.push.upstream import Upstream
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import CacheError, NixgenError
 from nixgen.instant.repeated_push import LIFETIME, Question
 from nixgen.records.document import document
+from nixgen.records.structure import to_json
 from nixgen.store.path import STORE
 
 __all__ = ["PushReport", "ensure_cache_info", "push"]
@@ -39,12 +40,7 @@ class PushReport:
     """The result of a push, or of its dry run.
 
     :param cache: the address of the cache.
-    :param closure: number of paths in the closure.
-    :param missing: the paths that the cache lacked and that were pushed.
-    :param missing_sizes: uncompressed NAR bytes of each missing path.
-    :param missing_bytes: uncompressed NAR bytes of all missing paths.
-    :param upstream: the paths that the cache lacked, too, but clients get from an upstream cache.
-    :param upstream_bytes: uncompressed NAR bytes of these paths.
+    :param plan: the paths that the cache lacked.
     :param uploaded: the result of the upload; None after a dry run.
     :param requests: the number of requests to S3.
     :param question: a request that shows whether the cache still has everything
@@ -53,12 +49,7 @@ class PushReport:
     """
 
     cache: str
-    closure: int
-    missing: tuple[str, ...]
-    missing_sizes: tuple[int, ...]
-    missing_bytes: int
-    upstream: tuple[str, ...] = ()
-    upstream_bytes: int = 0
+    plan: PushPlan
     uploaded: Uploaded | None
     requests: PaceStatistics
     question: Question | None = field(default=None, repr=False)
@@ -66,25 +57,16 @@ class PushReport:
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/push/1."""
-        done = self.uploaded
         return document(
             "nixgen/push/1",
             cache=self.cache,
-            closure=self.closure,
-            missing=list(self.missing),
-            missingBytes=self.missing_bytes,
-            upstream=list(self.upstream),
-            upstreamBytes=self.upstream_bytes,
-            uploaded=None
-            if done is None
-            else {
-                "paths": done.published,
-                "reused": done.reused,
-                "narBytes": done.nar_bytes,
-                "fileBytes": done.file_bytes,
-                "peakMemory": done.peak_memory,
-            },
-            requests=asdict(self.requests),
+            closure=self.plan.closure,
+            missing=[info.path for info in self.plan.missing],
+            missingBytes=self.plan.nar_bytes,
+            upstream=[info.path for info in self.plan.upstream],
+            upstreamBytes=self.plan.upstream_bytes,
+            uploaded=to_json(self.uploaded),
+            requests=to_json(self.requests),
             seconds=round(self.seconds, 3),
         )
 
@@ -122,7 +104,7 @@ def push(
         only for the least age that `gc` takes.
     :param check: called with the paths to upload, before anything is uploaded; it raises to refuse
         the push. Not called in a dry run.
-    :raises VerifyError, StoreError, CacheError: see `upload`.
+    :raises VerifyError, StoreError, CacheError: see `Upload.run`.
     """
     started = time.monotonic()
     store = store or Store.of_host()
@@ -160,15 +142,15 @@ def push(
                 except NixgenError:
                     lease.settle()  # nothing was published under it
                     raise
-            uploaded = upload(
-                plan.missing,
+            uploaded = Upload(
+                missing=plan.missing,
                 store=store,
                 bucket=bucket,
                 keys=keys,
                 settings=settings or UploadSettings(),
                 observe=observe,
                 before_publishing=lease.require,
-            )
+            ).run()
             put_realisations(store.realisations(info.path for info in closure), bucket, keys)
             if root is not None:
                 lease.require()
@@ -178,12 +160,7 @@ def push(
                 lease.settle()
     return PushReport(
         cache=str(location),
-        closure=plan.closure,
-        missing=tuple(info.path for info in plan.missing),
-        missing_sizes=tuple(info.nar_size for info in plan.missing),
-        missing_bytes=plan.nar_bytes,
-        upstream=tuple(info.path for info in plan.upstream),
-        upstream_bytes=sum(info.nar_size for info in plan.upstream),
+        plan=plan,
         uploaded=uploaded,
         requests=bucket.statistics,
         question=question,
@@ -224,7 +201,7 @@ def ensure_cache_info(bucket: Bucket, store_dir: str, *, create: bool = True) ->
     if found is None:
         if create:
             text = f"StoreDir: {store_dir}\nWantMassQuery: 1\nPriority: {_PRIORITY}\n"
-            bucket.put(CACHE_INFO, text.encode(), content_type=content_type(CACHE_INFO))
+            bucket.put(CACHE_INFO, text.encode())
         return
     fields = dict(
         line.split(": ", 1)

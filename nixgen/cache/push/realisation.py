@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.format.names import content_type, realisation_name
+from nixgen.cache.format.names import realisation_name
 from nixgen.cache.format.signing import SecretKey
 from nixgen.driver.store.store import Realisation
 from nixgen.store.path import base_name
@@ -52,7 +52,7 @@ def put_realisations(
     written = 0
     for each in realisations:
         name, text = realisation_name(each.id), realisation_text(each, keys)
-        written += bucket.put(name, text.encode(), content_type=content_type(name), if_absent=True)
+        written += bucket.put(name, text.encode(), if_absent=True)
     return written
 
 

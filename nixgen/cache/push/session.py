@@ -140,7 +140,7 @@ class PushSession:
 
         Outputs that only other builds needed are pushed, too, and are not in the targets' closures.
         """
-        pushed = {path for report in self._reports for path in report.missing}
+        pushed = {info.path for report in self._reports for info in report.plan.missing}
         return len(pushed.union(info.path for info in self._store.closure(paths)))
 
 
@@ -163,10 +163,11 @@ def _together(before: Sequence[PushReport], last: PushReport, closure: int) -> P
     reports = (*before, last)
     return evolve(
         last,
-        closure=closure,
-        missing=tuple(path for report in reports for path in report.missing),
-        missing_sizes=tuple(size for report in reports for size in report.missing_sizes),
-        missing_bytes=sum(report.missing_bytes for report in reports),
+        plan=evolve(
+            last.plan,
+            closure=closure,
+            missing=tuple(info for report in reports for info in report.plan.missing),
+        ),
         uploaded=sum((report.uploaded or Uploaded() for report in reports), Uploaded()),
         requests=sum((report.requests for report in reports), PaceStatistics()),
         seconds=sum(report.seconds for report in reports),

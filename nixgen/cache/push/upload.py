@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.presence import Presence
 from nixgen.cache.format.codec import Codec
 from nixgen.cache.format.listing import nar_listing
-from nixgen.cache.format.names import NARS, content_type, listing_name, log_name, narinfo_name
+from nixgen.cache.format.names import NARS, listing_name, log_name, narinfo_name
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.archive import NarStream, StoredNar, archive_name
@@ -27,10 +27,11 @@ from nixgen.cache.push.settings import UploadSettings
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import NixgenError, StoreError, VerifyError, counted
 from nixgen.programs.observer import ignore
+from nixgen.records.rules import named
 from nixgen.store.digest import Hash
 from nixgen.store.path import base_name
 
-__all__ = ["Uploaded", "upload"]
+__all__ = ["Upload", "Uploaded"]
 
 
 _ASK_FROM = 1 << 18
@@ -48,7 +49,7 @@ class Uploaded:
     :param peak_memory: the most bytes of `UploadSettings.memory` that were in use.
     """
 
-    published: int = 0
+    published: int = field(default=0, metadata=named("paths"))
     reused: int = 0
     nar_bytes: int = 0
     file_bytes: int = 0
@@ -65,17 +66,9 @@ class Uploaded:
         )
 
 
-def upload(
-    missing: Sequence[PathInfo],
-    *,
-    store: Store,
-    bucket: Bucket,
-    keys: Sequence[SecretKey],
-    settings: UploadSettings,
-    observe: Observer,
-    before_publishing: Callable[[], None] = ignore,
-) -> Uploaded:
-    """Store the NAR of every path, and publish its narinfo.
+@define(kw_only=True, eq=False, slots=False)
+class Upload:
+    """An upload: it stores the NAR of every path, and publishes its narinfo.
 
     A path that is corrupt or unreadable is left out, with all paths that refer to it. The others
     are pushed, and then the error names it. Any other error ends the upload. At every moment, each
@@ -89,24 +82,7 @@ def upload(
     :param observe: receives the events.
     :param before_publishing: called before each narinfo is written; an error from it ends the
         upload.
-    :raises VerifyError: the bytes of a path are not what the store's database says.
-    :raises StoreError: a path cannot be read.
-    :raises CacheError: S3 refuses or does not answer.
     """
-    return _Upload(
-        missing=missing,
-        store=store,
-        bucket=bucket,
-        keys=keys,
-        settings=settings,
-        observe=observe,
-        before_publishing=before_publishing,
-    ).run()
-
-
-@define(kw_only=True, eq=False, slots=False)
-class _Upload:
-    """One upload, with the state that its threads share."""
 
     _missing: Sequence[PathInfo]
     _store: Store
@@ -114,7 +90,7 @@ class _Upload:
     _keys: Sequence[SecretKey]
     _settings: UploadSettings
     _observe: Observer
-    _before_publishing: Callable[[], None]
+    _before_publishing: Callable[[], None] = ignore
 
     def __attrs_post_init__(self) -> None:
         bucket, settings = self._bucket, self._settings
@@ -143,7 +119,12 @@ class _Upload:
         self._quiet = threading.Event()
 
     def run(self) -> Uploaded:
-        """Upload everything; see `upload`."""
+        """Upload the paths.
+
+        :raises VerifyError: the bytes of a path are not what the store's database says.
+        :raises StoreError: a path cannot be read.
+        :raises CacheError: S3 refuses or does not answer.
+        """
         if not self._infos:
             return self._outcome
         try:
@@ -252,7 +233,7 @@ class _Upload:
         narinfo = narinfo.with_signatures(*(key.sign(narinfo.fingerprint) for key in self._keys))
         self._before_publishing()
         name = narinfo_name(info.path)
-        self._bucket.put(name, str(narinfo).encode(), content_type=content_type(name))
+        self._bucket.put(name, str(narinfo).encode())
         with self._lock:
             self._outcome += Uploaded(
                 published=1,
@@ -272,12 +253,12 @@ class _Upload:
         if self._settings.listings:
             name = listing_name(info.path)
             listing = nar_listing(self._store.real_path(info.path))
-            self._bucket.put(name, listing, content_type=content_type(name))
+            self._bucket.put(name, listing)
         if self._settings.logs and info.deriver:
             log = self._store.build_log(info.deriver)
             if log is not None:
                 name = log_name(info.deriver)
-                self._bucket.put(name, log, content_type=content_type(name), if_absent=True)
+                self._bucket.put(name, log, if_absent=True)
 
 
 def _stored_nars(

@@ -207,25 +207,25 @@ def publish(
     :raises CacheError: S3 refuses or does not answer.
     """
     objects = {
-        _tarball(name): (lzma.compress(archive), "application/x-xz"),
-        _flake(name): (gzip.compress(archive, mtime=0), "application/gzip"),
+        _tarball(name): lzma.compress(archive),
+        _flake(name): gzip.compress(archive, mtime=0),
     }
-    uploaded = [key for key, (body, kind) in objects.items() if _store(bucket, key, body, kind)]
+    uploaded = [key for key, body in objects.items() if _store(bucket, key, body)]
     if _register(bucket, name, channel_urls(url, name).flake):
         uploaded.append(REGISTRY)
     page = f"channels/{name}/index.html"
-    if _store(bucket, page, index, "text/html; charset=utf-8"):
+    if _store(bucket, page, index):
         uploaded.append(page)
     return tuple(uploaded)
 
 
-def _store(bucket: Bucket, name: str, body: bytes, content_type: str) -> bool:
+def _store(bucket: Bucket, name: str, body: bytes) -> bool:
     found = bucket.head(name)
     # The tag of an encrypted object is no digest, so the bytes are compared; most changes show in
     # the size.
     if found is not None and found.size == len(body) and bucket.read(name) == body:
         return False
-    return bucket.put(name, body, content_type=content_type)
+    return bucket.put(name, body)
 
 
 def _register(bucket: Bucket, name: str, flake: str) -> bool:
@@ -238,9 +238,7 @@ def _register(bucket: Bucket, name: str, flake: str) -> bool:
         new = _registry(old, name, flake)
         if new == old:
             return False
-        if bucket.put(
-            REGISTRY, new, content_type="application/json", if_absent=tag is None, if_match=tag
-        ):
+        if bucket.put(REGISTRY, new, if_absent=tag is None, if_match=tag):
             return True
     raise CacheError(
         f"{REGISTRY} of {bucket.location} changes all the time",

@@ -132,7 +132,7 @@ def push(
         print_pushed(report, where=to or "the project's own S3 (.nixgen/s3)")
         if to is None and not dry_run:
             console.note("serve it with: nixgen cache serve --embedded .nixgen/s3")
-    if to is not None and report.question is not None and not report.upstream:
+    if to is not None and report.question is not None and not report.plan.upstream:
         asked = repeated_push.request(
             project=str(project),
             targets=targets or (),
@@ -143,4 +143,4 @@ def push(
             environment=env,
         )
         folder = None if asked["project"] is None else str(workspace and workspace.root)
-        repeated_push.save(folder, asked, report.question, report.closure)
+        repeated_push.save(folder, asked, report.question, report.plan.closure)

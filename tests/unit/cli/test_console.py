@@ -13,12 +13,14 @@ import attrs
 import pytest
 
 from nixgen.cache.bucket.pace import PaceStatistics
+from nixgen.cache.push.missing import PushPlan
 from nixgen.cache.push.push import PushReport
 from nixgen.cache.push.upload import Uploaded
 from nixgen.cli import console
 from nixgen.cli._session import print_pushed
 from nixgen.driver.build.report import BuildReport, Status, TargetResult
 from nixgen.driver.evaluate import Target
+from nixgen.driver.store.store import PathInfo
 from nixgen.errors import ModelError, Problem, StaleError, UsageError
 from nixgen.oci.write.report import ImageReport
 from nixgen.render import Changes
@@ -103,14 +105,16 @@ def test_a_dry_run_prints_the_targets_that_would_be_built(
 
 
 def test_a_push_prints_its_outcome(capsys: Capture) -> None:
+    def info(path: str, size: int) -> PathInfo:
+        return PathInfo(path=path, nar_hash="sha256:0", nar_size=size, references=())
+
     report = PushReport(
         cache="s3://bucket",
-        closure=9,
-        missing=("/nix/store/a",),
-        missing_sizes=(2_500_000,),
-        missing_bytes=2_500_000,
-        upstream=("/nix/store/b", "/nix/store/c"),
-        upstream_bytes=10_000,
+        plan=PushPlan(
+            closure=9,
+            missing=(info("/nix/store/a", 2_500_000),),
+            upstream=(info("/nix/store/b", 4_000), info("/nix/store/c", 6_000)),
+        ),
         uploaded=None,
         requests=PaceStatistics(requests=3, repeated=0, throttled=0),
         seconds=1.0,
@@ -122,13 +126,13 @@ def test_a_push_prints_its_outcome(capsys: Capture) -> None:
         "     2.5 MB  /nix/store/a",
     ]
     uploaded = Uploaded(published=1, nar_bytes=2_500_000, file_bytes=1000)
-    done = attrs.evolve(report, upstream=(), uploaded=uploaded)
+    done = attrs.evolve(report, plan=attrs.evolve(report.plan, upstream=()), uploaded=uploaded)
     print_pushed(done, where="s3://bucket")
     assert (
         capsys.readouterr().out
         == "pushed 1 of 9 paths (2.5 MB, 1.0 kB sent) to s3://bucket in 1.0 s\n"
     )
-    print_pushed(attrs.evolve(done, missing=(), missing_sizes=()), where="s3://bucket")
+    print_pushed(attrs.evolve(done, plan=attrs.evolve(done.plan, missing=())), where="s3://bucket")
     assert capsys.readouterr().out == "s3://bucket has all 9 paths already (1.0 s)\n"
 
 

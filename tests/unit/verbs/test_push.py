@@ -52,7 +52,10 @@ def test_a_push_with_readable_secrets_sends_no_more_requests(
             (workspace.root / "password").write_bytes(secret)
         s3.configure(clear=True)
         report = push(workspace, [local.paths["app"]], s3.location)
-        assert set(report.missing) == {local.paths["app"], local.paths["library"]}
+        assert {info.path for info in report.plan.missing} == {
+            local.paths["app"],
+            local.paths["library"],
+        }
         requests.append(s3.state()["requests"])
     assert requests[0] == requests[1]
     assert requests[0]["HEAD"] == 2  # one for each of the two missing paths
@@ -73,4 +76,7 @@ def test_only_missing_paths_are_searched_for_secrets(
     push(workspace, [local.paths["leaky"]], s3.location)
     (workspace.root / "password").write_bytes(VALUE)
     report = push(workspace, [local.paths["leaky"], local.paths["app"]], s3.location)
-    assert set(report.missing) == {local.paths["app"], local.paths["library"]}
+    assert {info.path for info in report.plan.missing} == {
+        local.paths["app"],
+        local.paths["library"],
+    }

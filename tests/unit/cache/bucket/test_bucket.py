@@ -21,7 +21,7 @@ BODY = bytes(range(256)) * 4096
 @pytest.fixture
 def bucket(location: CacheLocation) -> Iterator[Bucket]:
     bucket = Bucket(location, connections=4, attempts=1)
-    bucket.put(NAR, BODY, content_type="application/x-nix-nar", digest=Hash.of(BODY))
+    bucket.put(NAR, BODY, digest=Hash.of(BODY))
     yield bucket
     bucket.close()
 
@@ -38,12 +38,12 @@ def test_a_stored_object_is_read_unchanged(bucket: Bucket) -> None:
 
 def test_parts_become_one_object_only_when_complete(bucket: Bucket) -> None:
     parts = [b"a" * (5 << 20), b"b" * (5 << 20), b"c"]
-    upload = bucket.multipart("nar/parts", content_type="x/y")
+    upload = bucket.multipart("nar/parts")
     tags = [upload.put(number, part) for number, part in enumerate(parts, start=1)]
     assert bucket.head("nar/parts") is None
     upload.complete(tags)
     assert bucket.read("nar/parts") == b"".join(parts)
-    other = bucket.multipart("nar/aborted", content_type="x/y")
+    other = bucket.multipart("nar/aborted")
     other.put(1, b"a")
     other.abort()
     assert bucket.head("nar/aborted") is None

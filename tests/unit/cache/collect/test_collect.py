@@ -79,8 +79,7 @@ class Shelf:
     def names(self, prefix: str = "") -> Iterator[str]:
         return (each.name for each in self.objects(prefix))
 
-    def put(self, name, body, *, content_type, if_absent=False, if_match=None) -> bool:
-        assert content_type
+    def put(self, name, body, *, if_absent=False, if_match=None) -> bool:
         held = self.held.get(name)
         if (if_absent and held) or (if_match is not None and (not held or held[2] != if_match)):
             return False
@@ -123,8 +122,8 @@ def narinfo(letter: str, references: str = "", **other: object) -> bytes:
 
 def store(shelf, letter: str, references: str = "", **other: object) -> None:
     """Store a path as a push does: the archive first."""
-    shelf.put(nar(letter), b"x" * 100, content_type="x", if_absent=True)
-    shelf.put(f"{part(letter)}.narinfo", narinfo(letter, references, **other), content_type="x")
+    shelf.put(nar(letter), b"x" * 100, if_absent=True)
+    shelf.put(f"{part(letter)}.narinfo", narinfo(letter, references, **other))
 
 
 def root(
@@ -225,7 +224,7 @@ def test_a_plan_removes_referrers_first_and_archives_last():
     shelf = Shelf()
     for letter, references in (("a", "a"), ("b", "a"), ("c", "bac"), ("d", "")):
         store(shelf, letter, references)
-    shelf.put(f"{part('c')}.ls", b"{}", content_type="x")
+    shelf.put(f"{part('c')}.ls", b"{}")
     record_root(shelf, root(1, "d"))
     report = preview(shelf, EAGER)
     sizes = [len(batch) for batch in batches(report.plan.doomed)]
@@ -260,7 +259,7 @@ def test_files_of_dead_paths_and_orphans_go_and_unknown_files_stay():
         "realisations/sha256:3!out.doi": b"not JSON",
     }
     for name, body in {**dead, **alive}.items():
-        shelf.put(name, body, content_type="x")
+        shelf.put(name, body)
     record_root(shelf, root(1, "a"))
     collect(shelf, EAGER)
     assert not dead.keys() & shelf.held.keys()
@@ -287,7 +286,7 @@ def test_a_corrupt_narinfo_stays_with_every_file_that_it_may_name(legible):
     store(shelf, "c", "a")
     text = narinfo("c", "a").decode()
     broken = text.replace("NarSize: 1", "NarSize: x") if legible else "\0"
-    shelf.put(f"{part('c')}.narinfo", broken.encode(), content_type="x")
+    shelf.put(f"{part('c')}.narinfo", broken.encode())
     report = collect(shelf, EAGER)
     assert len(report.plan.problems) == 1
     assert part("c") in report.plan.problems[0]
@@ -300,7 +299,7 @@ def test_a_corrupt_narinfo_stays_with_every_file_that_it_may_name(legible):
 def test_an_unreadable_root_stops_the_collection():
     shelf = Shelf()
     store(shelf, "a")
-    shelf.put("nixgen/roots/default/1.json", b'{"schema": "nixgen/cache-root/9"}', content_type="x")
+    shelf.put("nixgen/roots/default/1.json", b'{"schema": "nixgen/cache-root/9"}')
     with pytest.raises(
         VerifyError, match=r"nixgen/roots/default/1.json: \$.schema: this nixgen reads"
     ):
@@ -434,12 +433,12 @@ def test_a_corrupt_narinfo_keeps_every_log_and_its_own_listing_alone():
     shelf = Shelf()
     store(shelf, "a")
     store(shelf, "b", deriver=f"{part('j')}-b.drv")
-    shelf.put(f"{part('c')}.narinfo", b"\0", content_type="x")
+    shelf.put(f"{part('c')}.narinfo", b"\0")
     for name in ("a", "b", "c"):
-        shelf.put(f"{part(name)}.ls", b"{}", content_type="x")
+        shelf.put(f"{part(name)}.ls", b"{}")
     realisation = b'{"outPath": "%s"}' % path("b")[11:].encode()
-    shelf.put(f"log/{part('j')}-b.drv", b"log", content_type="x")
-    shelf.put("realisations/sha256:1!out.doi", realisation, content_type="x")
+    shelf.put(f"log/{part('j')}-b.drv", b"log")
+    shelf.put("realisations/sha256:1!out.doi", realisation)
     record_root(shelf, root(1, "a"))
     doomed = {each.name: each.why for each in preview(shelf, EAGER).plan.doomed}
     assert doomed == {
@@ -468,7 +467,7 @@ def test_a_lease_keeps_its_paths_and_their_archives():
     shelf = Shelf()
     for letter in "ab":
         store(shelf, letter)
-    shelf.put(nar("c"), b"under way", content_type="x")
+    shelf.put(nar("c"), b"under way")
     with held(shelf, "ac"):
         collect(shelf, EAGER)
     assert letters(shelf) == "a"
@@ -685,10 +684,10 @@ def push(shelf: Stepped, letter: str, attr: str, generation: str) -> None:
         for each in closure:
             if each in missing:
                 archive = f"nar/{hashes[each]}.nar"
-                shelf.put(archive, b"x", content_type="x", if_absent=True)
+                shelf.put(archive, b"x", if_absent=True)
                 lease.require()
                 text = narinfo(each, REFERENCES[each], url=archive)
-                shelf.put(f"{part(each)}.narinfo", text, content_type="x")
+                shelf.put(f"{part(each)}.narinfo", text)
         if not attr:
             return
         outputs = {"out": path(letter)}
@@ -878,8 +877,8 @@ def test_a_push_and_the_removal_of_unusable_paths_may_meet_at_any_two_requests(
 
 def test_unusable_paths_go_with_all_that_refer_to_them_and_their_listings():
     shelf = in_use()
-    shelf.put(f"{part('b')}.ls", b"{}", content_type="x")
-    shelf.put(f"{part('c')}.narinfo", b"References: " + path("b")[11:].encode() + b"\n", content_type="x")  # fmt: skip
+    shelf.put(f"{part('b')}.ls", b"{}")
+    shelf.put(f"{part('c')}.narinfo", b"References: " + path("b")[11:].encode() + b"\n")  # fmt: skip
     removed = remove_paths(shelf, [f"{part('b')}.narinfo", f"{part('z')}.narinfo"])
     assert removed == tuple(f"{part(each)}.narinfo" for each in "czb")
     assert letters(shelf) == "afg"

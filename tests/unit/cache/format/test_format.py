@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nixgen.cache.format.codec import Codec
 from nixgen.cache.format.keygen import keygen, public_key_path
+from nixgen.cache.format.names import content_type, nar_name
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey, SecretKey
 from nixgen.errors import UsageError, VerifyError
@@ -147,3 +149,17 @@ def test_a_key_file_open_to_others_is_an_error(tmp_path: Path, mode: int) -> Non
     with pytest.raises(UsageError, match="open to others") as caught:
         SecretKey.load(secret)
     assert "chmod 600" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("codec", "kind"),
+    {
+        "gzip": "application/gzip",
+        "none": "application/x-nix-nar",
+        "xz": "application/x-xz",
+        "zstd": "application/zstd",
+    }.items(),
+)
+def test_the_media_type_of_an_archive_is_that_of_its_compression(codec: str, kind: str) -> None:
+    name = nar_name(Hash.of(b""), Codec.of(codec).extension)
+    assert content_type(name) == kind

@@ -48,9 +48,9 @@ def published(s3: FaultyS3) -> set[str]:
 def test_a_closure_is_pushed_and_pushed_only_once(s3: FaultyS3, local: LocalStore) -> None:
     first = push_to(s3, local, "app")
     wanted = {local.paths[name] for name in ("library", "large", "app")}
-    assert set(first.missing) == published(s3) == wanted
+    assert {info.path for info in first.plan.missing} == published(s3) == wanted
     again = push_to(s3, local, "app", "alone")
-    assert again.missing == (local.paths["alone"],)
+    assert [info.path for info in again.plan.missing] == [local.paths["alone"]]
     assert published(s3) == wanted | {local.paths["alone"]}
 
 

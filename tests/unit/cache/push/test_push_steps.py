@@ -19,7 +19,7 @@ from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.keep.roots import Root
 from nixgen.cache.push.events import CacheEvent, UpstreamSilent
 from nixgen.cache.push.leaks import Leak, leak_error
-from nixgen.cache.push.missing import make_plan
+from nixgen.cache.push.missing import PushPlan, make_plan
 from nixgen.cache.push.push import PushReport, _newest_root, ensure_cache_info
 from nixgen.cache.push.realisation import put_realisations, realisation_text
 from nixgen.cache.push.settings import UploadSettings
@@ -134,15 +134,16 @@ def test_the_answers_of_an_upstream(status: int) -> None:
     assert len(asked) == (2 if not events else 1)
 
 
+def sized(path: str, size: int) -> PathInfo:
+    return PathInfo(path=path, nar_hash="sha256:0", nar_size=size, references=())
+
+
 def report(uploaded: Uploaded | None) -> PushReport:
     return PushReport(
         cache="s3://c",
-        closure=3,
-        missing=("/a", "/b"),
-        missing_sizes=(1, 2),
-        missing_bytes=3,
-        upstream=("/u",),
-        upstream_bytes=9,
+        plan=PushPlan(
+            closure=3, missing=(sized("/a", 1), sized("/b", 2)), upstream=(sized("/u", 9),)
+        ),
         uploaded=uploaded,
         requests=PaceStatistics(requests=5, repeated=1, throttled=2),
         question=("https://signed.example/secret", "key"),

@@ -11,6 +11,7 @@ import pytest
 from nixgen.cache.bucket.pace import PaceStatistics
 from nixgen.cache.keep.roots import Root
 from nixgen.cache.push.events import PushPaused
+from nixgen.cache.push.missing import PushPlan
 from nixgen.cache.push.push import PushReport
 from nixgen.cache.push.session import PushSession, push_session
 from nixgen.cache.push.upload import Uploaded
@@ -19,6 +20,10 @@ from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import CacheError
 
 SIZE = 100
+
+
+def info(path: str) -> PathInfo:
+    return PathInfo(path=path, nar_hash="sha256:0", nar_size=SIZE, references=())
 
 
 class Outputs:
@@ -38,9 +43,7 @@ class Outputs:
 
     def closure(self, paths: Iterable[str]) -> list[PathInfo]:
         every = [part for path in paths for part in (f"{path}-dep", path)]
-        return [
-            PathInfo(path=path, nar_hash="sha256:0", nar_size=1, references=()) for path in every
-        ]
+        return list(map(info, every))
 
 
 class Pushes:
@@ -64,10 +67,7 @@ class Pushes:
         count = len(self.calls)
         return PushReport(
             cache="s3://c",
-            closure=99,
-            missing=tuple(paths),
-            missing_sizes=(SIZE,) * len(paths),
-            missing_bytes=SIZE * len(paths),
+            plan=PushPlan(closure=99, missing=tuple(map(info, paths))),
             uploaded=Uploaded(published=count, peak_memory=count) if paths else None,
             requests=PaceStatistics(requests=count, repeated=1, throttled=2),
             seconds=float(count),
@@ -107,16 +107,15 @@ def test_finished_outputs_are_pushed_while_the_build_runs() -> None:
     assert events[0] == ("pushing", "/b")
     assert events[-1] == ("pushing", "/top", "/b")
     pushed = [path for paths, _ in pushes.calls for path in paths]
-    assert report.missing == tuple(pushed)
-    assert report.missing_sizes == (SIZE,) * len(pushed)
-    assert report.missing_bytes == SIZE * len(pushed)
+    assert [each.path for each in report.plan.missing] == pushed
+    assert report.plan.nar_bytes == SIZE * len(pushed)
     count = len(pushes.calls)
     total = count * (count + 1) // 2
     assert report.seconds == total
     assert report.uploaded == Uploaded(published=total, peak_memory=count)
     assert report.requests == PaceStatistics(requests=total, repeated=count, throttled=2 * count)
     # /a and /z were pushed, and are in no closure of a target
-    assert report.closure == len({"/top", "/top-dep", "/b", "/b-dep", "/a", "/z"})
+    assert report.plan.closure == len({"/top", "/top-dep", "/b", "/b-dep", "/a", "/z"})
 
 
 def test_the_paths_of_a_batch_are_sorted() -> None:
@@ -153,7 +152,7 @@ def test_a_push_that_fails_pauses_until_the_end() -> None:
         report = session.finish(["/a", "/b"])
     assert events[0] == PushPaused(reason="S3 is away")
     assert [paths for paths, _ in pushes.calls] == [["/a"], ["/a", "/b"]]
-    assert report.missing == ("/a", "/b")
+    assert [each.path for each in report.plan.missing] == ["/a", "/b"]
 
 
 def test_an_error_at_the_end_is_raised() -> None:
@@ -171,7 +170,7 @@ def test_a_session_without_builds_pushes_the_targets_alone() -> None:
         report = session.finish([])
     assert pushes.calls == [([], None)]
     assert report.uploaded == Uploaded()
-    assert report.closure == 0
+    assert report.plan.closure == 0
 
 
 def test_a_session_that_is_left_early_pushes_nothing_more() -> None:

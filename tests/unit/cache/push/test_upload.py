@@ -18,7 +18,7 @@ from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.archive import archive_name
 from nixgen.cache.push.events import CacheEvent, NarRead, NarStored, Published
 from nixgen.cache.push.settings import UploadSettings
-from nixgen.cache.push.upload import Uploaded, _Upload, upload
+from nixgen.cache.push.upload import Upload, Uploaded
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import CacheError, StoreError, VerifyError
 
@@ -41,11 +41,11 @@ def memory() -> MemoryBucket:
     return MemoryBucket()
 
 
-Upload = Callable[..., Uploaded]
+Uploading = Callable[..., Uploaded]
 
 
 @pytest.fixture
-def run(shared: LocalStore, memory: MemoryBucket) -> Upload:
+def run(shared: LocalStore, memory: MemoryBucket) -> Uploading:
     def run(
         *names: str,
         store: Store | None = None,
@@ -55,15 +55,15 @@ def run(shared: LocalStore, memory: MemoryBucket) -> Upload:
         before_publishing: Callable[[], None] = lambda: None,
     ) -> Uploaded:
         known = {info.path: info for info in shared.store.closure(list(shared.paths.values()))}
-        return upload(
-            infos or [known[shared.paths[name]] for name in names],
+        return Upload(
+            missing=infos or [known[shared.paths[name]] for name in names],
             store=store or shared.store,
             bucket=memory.bucket,
             keys=[KEY, OTHER],
             settings=settings or UploadSettings(readers=2),
             observe=observe,
             before_publishing=before_publishing,
-        )
+        ).run()
 
     return run
 
@@ -73,7 +73,7 @@ def narinfo(memory: MemoryBucket, path: str) -> NarInfo:
 
 
 def test_a_narinfo_describes_its_path(
-    shared: LocalStore, memory: MemoryBucket, run: Upload
+    shared: LocalStore, memory: MemoryBucket, run: Uploading
 ) -> None:
     (app,) = shared.store.info([shared.paths["app"]])
     deriver = "/nix/store/00000000000000000000000000000000-app.drv"
@@ -98,7 +98,7 @@ def test_a_narinfo_describes_its_path(
 
 
 def test_references_are_published_before_their_referrers(
-    shared: LocalStore, memory: MemoryBucket, run: Upload
+    shared: LocalStore, memory: MemoryBucket, run: Uploading
 ) -> None:
     events: list[CacheEvent] = []
     result = run("library", "large", "app", observe=events.append)
@@ -131,14 +131,14 @@ def test_two_uploads_together() -> None:
     assert Uploaded() == Uploaded(published=0, reused=0, nar_bytes=0, file_bytes=0, peak_memory=0)
 
 
-def test_nothing_to_upload_asks_nothing(memory: MemoryBucket, run: Upload) -> None:
+def test_nothing_to_upload_asks_nothing(memory: MemoryBucket, run: Uploading) -> None:
     assert run() == Uploaded()
     assert [call for call in memory.calls if call[0] != "list"] == []
 
 
 @pytest.mark.parametrize("replace", [False, True])
 def test_only_nars_of_a_quarter_mebibyte_are_asked_for(
-    shared: LocalStore, memory: MemoryBucket, run: Upload, *, replace: bool
+    shared: LocalStore, memory: MemoryBucket, run: Uploading, *, replace: bool
 ) -> None:
     large, below = shared.store.info([shared.paths[name] for name in ("large", "below")])
     large, below = sorted((large, below), key=lambda info: -info.nar_size)
@@ -155,7 +155,7 @@ def test_only_nars_of_a_quarter_mebibyte_are_asked_for(
 
 
 def test_companions_come_before_their_narinfo(
-    shared: LocalStore, memory: MemoryBucket, run: Upload, monkeypatch: pytest.MonkeyPatch
+    shared: LocalStore, memory: MemoryBucket, run: Uploading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drv = "/nix/store/00000000000000000000000000000000-app.drv"
     (info,) = shared.store.info([shared.paths["library"]])
@@ -199,7 +199,7 @@ def damaged(tmp_path: Path) -> LocalStore:
 
 
 def test_damaged_paths_are_left_out_and_told_together(
-    damaged: LocalStore, memory: MemoryBucket, run: Upload
+    damaged: LocalStore, memory: MemoryBucket, run: Uploading
 ) -> None:
     with pytest.raises(VerifyError) as caught:
         run(
@@ -221,7 +221,7 @@ def test_damaged_paths_are_left_out_and_told_together(
     ]
 
 
-def test_one_damaged_path_is_told_as_it_is(damaged: LocalStore, run: Upload) -> None:
+def test_one_damaged_path_is_told_as_it_is(damaged: LocalStore, run: Uploading) -> None:
     infos = damaged.store.info([damaged.paths[name] for name in ("other", "good")])
     with pytest.raises(VerifyError) as caught:
         run(infos=infos, store=damaged.store)
@@ -233,7 +233,7 @@ def test_one_damaged_path_is_told_as_it_is(damaged: LocalStore, run: Upload) -> 
 
 @pytest.mark.parametrize("method", ["put", "list"])
 def test_an_error_of_the_cache_ends_the_upload(
-    memory: MemoryBucket, run: Upload, method: str
+    memory: MemoryBucket, run: Uploading, method: str
 ) -> None:
     memory.fail[method] = CacheError("S3 said no")
     if method == "list":
@@ -244,7 +244,7 @@ def test_an_error_of_the_cache_ends_the_upload(
 
 
 def test_a_lease_that_is_lost_ends_the_upload_before_anything_is_published(
-    memory: MemoryBucket, run: Upload
+    memory: MemoryBucket, run: Uploading
 ) -> None:
     asked: list[None] = []
 
@@ -266,7 +266,7 @@ def test_a_step_that_cannot_begin_any_more_is_no_error(
 ) -> None:
     """Another error has shut the pools down already, and is the one to be raised."""
     infos = shared.store.info([shared.paths["library"]])
-    ending = _Upload(
+    ending = Upload(
         missing=infos,
         store=shared.store,
         bucket=memory.bucket,
@@ -282,7 +282,7 @@ def test_a_step_that_cannot_begin_any_more_is_no_error(
     assert ending._fatal is None
 
 
-def test_an_observer_that_fails_ends_the_upload(run: Upload) -> None:
+def test_an_observer_that_fails_ends_the_upload(run: Uploading) -> None:
     def observe(event: CacheEvent) -> None:
         if isinstance(event, NarStored):
             raise KeyError(event.path)

@@ -29,7 +29,7 @@ BODY = bytes(range(256)) * 4096
 @pytest.fixture
 def bucket(location: CacheLocation) -> Iterator[Bucket]:
     bucket = Bucket(location, connections=4, attempts=1)
-    bucket.put(NAR, BODY, content_type="application/x-nix-nar", digest=Hash.of(BODY))
+    bucket.put(NAR, BODY, digest=Hash.of(BODY))
     yield bucket
     bucket.close()
 
@@ -74,7 +74,7 @@ def test_head_has_the_size_and_no_body(server: CacheServer) -> None:
     "name", ["nar/missing", f"{'a' * 32}.narinfo", "secret.txt", "nar/../secret.txt", "nar/"]
 )
 def test_other_objects_are_not_served(name: str, server: CacheServer, bucket: Bucket) -> None:
-    bucket.put("secret.txt", b"s", content_type="text/plain")
+    bucket.put("secret.txt", b"s")
     assert ask(server, "GET", name)[0] == 404
 
 
@@ -136,7 +136,7 @@ def test_ctrl_c_stops_the_server_and_its_emulator(tmp_path: Path) -> None:
         assert served_at(tmp_path) == location
         assert served_at(tmp_path / "another") is None
         bucket = Bucket(location, connections=1, attempts=1)
-        bucket.put(NAR, BODY, content_type="x/y")
+        bucket.put(NAR, BODY)
         with urllib.request.urlopen(f"{url}/{NAR}", timeout=120) as answer:
             assert answer.read() == BODY
         child.send_signal(signal.SIGINT)
