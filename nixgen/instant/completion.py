@@ -25,13 +25,8 @@ VARIABLE = "_NIXGEN_COMPLETE"
 #: A word and its help.
 _Word = tuple[str, str]
 
-#: Folder of generated/ → the kind of target whose modules it holds.
-_TARGETS = {
-    "machines": "machines",
-    "images": "images",
-    "kubernetes": "kubernetes",
-    "tests": "tests",
-}
+#: Kinds of targets. The modules of each kind are in a folder of generated/ with its name.
+_TARGETS = ("machines", "images", "kubernetes", "tests")
 #: Model of infra.py → what its name can be used as.
 _MODELS = {
     "Machine": "machines",
@@ -214,7 +209,7 @@ def _targets(root: str, kind: str) -> Iterator[str]:
     :param kind: the only kind, or an empty string for all.
     """
     names = _names(root)
-    kinds = [kind] if kind else [each for each in (*_TARGETS.values(), "packages") if names[each]]
+    kinds = [kind] if kind else [each for each in (*_TARGETS, "packages") if names[each]]
     yield from kinds
     for each in kinds:
         yield from (f"{each}.{name}" for name in sorted(names[each]))
@@ -232,7 +227,7 @@ def _names(root: str) -> dict[str, set[str]]:
     for path in files:
         folder, *rest = path.removesuffix(".nix").split("/")
         if folder in _TARGETS and len(rest) == 1:
-            names[_TARGETS[folder]].add(rest[0])
+            names[folder].add(rest[0])
         elif folder == "environments" and rest:
             names["environment"].add(rest[0])
     packages = re.search(

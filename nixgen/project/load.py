@@ -93,9 +93,7 @@ def _execute(root: Path) -> dict[str, object]:
             exec(compile(code, str(path), "exec"), module.__dict__)  # noqa: S102  # running it is the point
     except NixgenError:
         raise
-    except (SyntaxError, ValueError) as error:
-        if not isinstance(error, SyntaxError):
-            raise _raised(error, root) from error
+    except SyntaxError as error:
         file = (error.filename or str(path)).removeprefix(f"{root}/")
         raise ProjectLoadError(
             f"{error.msg}",

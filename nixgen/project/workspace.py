@@ -18,7 +18,6 @@ from nixgen.lowering import KINDS, SHELL
 from nixgen.models import (
     Cache,
     NixModule,
-    Package,
     Project,
     Secret,
     Source,
@@ -31,7 +30,7 @@ from nixgen.project.infra_reads import Reads, recording
 from nixgen.project.load import load_project
 from nixgen.project.overrides import parse_overrides
 from nixgen.project.sources import Sources, ignore_table, private_files, source_faults
-from nixgen.render import FileTree, SourceMap, requirements
+from nixgen.render import FileTree, SourceMap
 
 __all__ = ["SHELL", "Workspace"]
 
@@ -256,24 +255,17 @@ class Workspace:
         """Attribute name → the Debian packages that the project names for it, if any."""
         from nixgen.lowering import implied_packages
 
-        wanted = {package.name: package.debian for _, package in self._packages()}
+        wanted = {package.name: package.debian for _, package in packages_of(self.project)}
         for package in implied_packages(self.project.tests):
             wanted.setdefault(package.name, package.debian)
         return wanted
-
-    def required_packages(self) -> tuple[str, ...]:
-        """Attribute names of the programs that nixgen itself runs, which every shell has."""
-        return requirements()
 
     def package_places(self) -> Mapping[str, tuple[str, str | None]]:
         """Attribute name → (model path, the user's ``file:line``)."""
         return {
             package.name: (path, self.relative(str(package.origin)) if package.origin else None)
-            for path, package in self._packages()
+            for path, package in packages_of(self.project)
         }
-
-    def _packages(self) -> Iterator[tuple[str, Package]]:
-        return packages_of(self.project)
 
 
 def _suggestion(name: str, known: Iterable[str], kind: str) -> str | None:

@@ -165,14 +165,12 @@ def difference(changes: Changes) -> Iterator[str]:
     :param changes: the differences.
     """
     name = changes.folder.name
-    for path, data in changes.written.items():
+    for path, data in (*changes.written.items(), *((gone, None) for gone in changes.removed)):
         present = _read(changes.folder / path)
-        old = (present or b"").decode(errors="replace").splitlines(keepends=True)
-        new = data.decode(errors="replace").splitlines(keepends=True)
         before = "/dev/null" if present is None else f"a/{name}/{path}"
-        yield from difflib.unified_diff(old, new, before, f"b/{name}/{path}")
-    for path in changes.removed:
-        old = (
-            (_read(changes.folder / path) or b"").decode(errors="replace").splitlines(keepends=True)
-        )
-        yield from difflib.unified_diff(old, [], f"a/{name}/{path}", "/dev/null")
+        after = "/dev/null" if data is None else f"b/{name}/{path}"
+        yield from difflib.unified_diff(_lines(present), _lines(data), before, after)
+
+
+def _lines(data: bytes | None) -> list[str]:
+    return (data or b"").decode(errors="replace").splitlines(keepends=True)

@@ -124,14 +124,7 @@ def dry_run(
         seconds=time.monotonic() - started,
     )
     leave_stamp(evaluation, stamp.DRY_RUN, targets, report)
-    return Built(
-        report=report,
-        origins=evaluation.origins,
-        base=request.base,
-        environment=request.environment,
-        started=moment,
-        seconds=time.monotonic() - started,
-    )
+    return _outcome(evaluation, report, moment, time.monotonic() - started)
 
 
 def build(
@@ -180,13 +173,19 @@ def build(
         report = _realised(equipped, roots, builders)
     if report.ok and request.system is None and roots == usual:
         leave_stamp(evaluation, stamp.BUILD, targets, report)
+    return _outcome(evaluation, report, moment, time.monotonic() - started)
+
+
+def _outcome(
+    evaluation: Evaluation, report: BuildReport, started: datetime, seconds: float
+) -> Built:
     return Built(
         report=report,
         origins=evaluation.origins,
-        base=request.base,
-        environment=request.environment,
-        started=moment,
-        seconds=time.monotonic() - started,
+        base=evaluation.request.base,
+        environment=evaluation.request.environment,
+        started=started,
+        seconds=seconds,
     )
 
 

@@ -22,7 +22,7 @@ from nixgen.programs.runner import SubprocessRunner
 __all__ = ["Finding", "examine"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Finding:
     """The result of one check.
 

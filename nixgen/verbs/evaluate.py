@@ -68,7 +68,6 @@ class Evaluation:
     :param trees: input that is a folder → its fingerprint at the time of `prepare`.
     :param keys: target → the key of its remembered evaluation, from the same moment.
     :param cache: the remembered evaluations.
-    :param limits: how much of this computer evaluating may use.
     :param observe: gets the events.
     :param runner: runs Nix.
     :param options: the settings that Nix is given.
@@ -83,7 +82,6 @@ class Evaluation:
     trees: Mapping[Path, str]
     keys: Mapping[str, TargetKey]
     cache: EvaluationCache
-    limits: Limits
     observe: Observer
     runner: Runner
     options: NixOptions
@@ -124,7 +122,6 @@ class Evaluation:
             trees=trees,
             keys=_keys(workspace, attrs_wanted, tree, trees),
             cache=EvaluationCache(workspace.state / "cache" / "evaluations"),
-            limits=request.limits or Limits.of_host(),
             observe=observe,
             runner=SubprocessRunner(),
             options=NixOptions.of_host(),
@@ -159,7 +156,7 @@ class Evaluation:
             [attr for attr in self.attrs_wanted if attr not in known],
             runner=self.runner,
             options=self.options,
-            limits=self.limits,
+            limits=self.request.limits or Limits.of_host(),
             costs=_costs(self.workspace, self.cache.seconds()),
             blame=blame(self.workspace, self.tree, debug=self.request.debug),
             remembered=len(known),

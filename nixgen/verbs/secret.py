@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import asdict, frozen
+from attrs import field, frozen
 
 from nixgen.cache.push.leaks import (
     Leak,
@@ -26,6 +26,8 @@ from nixgen.cache.push.leaks import (
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import LeakError
 from nixgen.records.document import document
+from nixgen.records.rules import ABSENT
+from nixgen.records.structure import to_json
 
 if TYPE_CHECKING:
     from nixgen.project.workspace import Workspace
@@ -53,20 +55,13 @@ class SecretScan:
     paths: int
     nar_bytes: int
     leaks: tuple[Leak, ...]
-    error: LeakError | None
+    error: LeakError | None = field(metadata=ABSENT)
     seconds: float
 
     def document(self) -> dict[str, Any]:
         """For ``--json``: schema nixgen/secret-scan/1."""
         return document(
-            "nixgen/secret-scan/1",
-            searched=list(self.searched),
-            tooShort=list(self.too_short),
-            absent=list(self.absent),
-            paths=self.paths,
-            narBytes=self.nar_bytes,
-            leaks=[asdict(leak) for leak in self.leaks],
-            seconds=round(self.seconds, 3),
+            "nixgen/secret-scan/1", **{**to_json(self), "seconds": round(self.seconds, 3)}
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -257,14 +257,10 @@ def _groups(works: Iterable[Work]) -> Mapping[str, list[Work]]:
 def _forget(folder: Path, workspace: Workspace) -> None:
     """Remove the roots of environments that the project no longer has."""
     known = {None, *(each.name for each in workspace.project.environments)}
-    for roots in _folders(folder):
+    for roots in folder.iterdir() if folder.is_dir() else ():
         environment = roots.name.partition(".")[2] or None
         if environment not in known:
             Roots(roots).prune(())
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    return folder.iterdir() if folder.is_dir() else iter(())
 
 
 def _this_system(workspace: Workspace) -> str:

@@ -29,6 +29,7 @@ def check(
     from nixgen.cli.tracking import FetchTracker
     from nixgen.errors import OutsideError, StaleError
     from nixgen.project.workspace import Workspace
+    from nixgen.records.structure import to_json
     from nixgen.verbs.inputs import check as check_pin
     from nixgen.verbs.inputs import check_flake, read_pins, require_updatable
 
@@ -46,7 +47,7 @@ def check(
         if not json:
             console.print_checked(flake, width)
     if json:
-        console.print_document("nixgen/inputs-check/1", inputs=[each.to_json() for each in done])
+        console.print_document("nixgen/inputs-check/1", inputs=to_json(done))
     states = [each.state for each in done]
     if "unreachable" in states:
         raise OutsideError(

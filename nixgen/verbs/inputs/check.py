@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from attrs import frozen
 
@@ -42,15 +42,6 @@ class Checked:
     state: State
     detail: str
     mend: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """For ``--json``: a member of nixgen/inputs-check/1."""
-        return {
-            "name": self.name,
-            "state": self.state,
-            "detail": self.detail,
-            "mend": self.mend,
-        }
 
 
 def check(workspace: Workspace, pin: Pin, *, observe: Callable[[Event], None]) -> Checked:

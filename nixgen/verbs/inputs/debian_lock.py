@@ -14,6 +14,7 @@ from nixgen.documents.inputs import FILE
 from nixgen.errors import LockError, ModelError, Problem
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
+from nixgen.render import requirements
 
 if TYPE_CHECKING:
     from nixgen.documents.inputs import Pin
@@ -104,9 +105,7 @@ def _wanted(workspace: Workspace, lock: Lock | None, *, shell: bool) -> Wanted:
     """Attribute name → the Debian packages that the project names for it, if any."""
     known = [architecture.roots for architecture in lock.architectures.values()] if lock else []
     required = {
-        name: ()
-        for name in workspace.required_packages()
-        if shell or any(name in roots for roots in known)
+        name: () for name in requirements() if shell or any(name in roots for roots in known)
     }
     return {**required, **workspace.wanted_packages()}
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from nixgen.errors import TestError
 from nixgen.vm.channels.console import Console
 from nixgen.vm.channels.qmp import Qmp
-from nixgen.vm.channels.shell import Reply, Shell, ShellClosed
+from nixgen.vm.channels.shell import Shell, ShellClosed
 from nixgen.vm.record.journal import Journal, Step
 
 __all__ = ["Commands", "Guest", "retry"]
@@ -153,13 +153,12 @@ class Commands:
                 self._guest.shell.send(command)
                 return -2, ""
             try:
-                reply = self._guest.shell.run(command, timeout=timeout)
+                status, output = self._run(command, step, timeout)
             except ShellClosed as closed:
                 if not check_return:
                     return -1, closed.output.decode(errors="replace")
                 raise self.ended(f"while it ran: {command}") from closed
-            output = self._noted(step, reply)
-            return (reply.status if check_return else -1), output
+            return (status if check_return else -1), output
 
     def succeed(self, *commands: str, timeout: float | None = None) -> str:
         """Run commands in order; each must succeed.
@@ -221,11 +220,10 @@ class Commands:
         self._connected()
         with self._journal.step("command", command, self.name) as step:
             try:
-                reply = self._guest.shell.run(command, timeout=timeout)
+                status, output = self._run(command, step, timeout)
             except ShellClosed as closed:
                 raise self.ended(f"while it ran: {command}") from closed
-            output = self._noted(step, reply)
-            if (reply.status == 0) == (wanted == "succeed"):
+            if (status == 0) == (wanted == "succeed"):
                 return output
             step.failed = True
             if wanted == "fail":
@@ -233,9 +231,9 @@ class Commands:
                     f"{self.name}: command unexpectedly succeeded: {command}",
                     details=step.output.splitlines(),
                 )
-            late = " (timed out)" if reply.status == 124 and timeout is not None else ""
+            late = " (timed out)" if status == 124 and timeout is not None else ""
             raise TestError(
-                f"{self.name}: command failed with exit status {reply.status}{late}: {command}",
+                f"{self.name}: command failed with exit status {status}{late}: {command}",
                 details=step.output.splitlines()[-40:],
             )
 
@@ -261,9 +259,9 @@ class Commands:
                 raise
         return last
 
-    @staticmethod
-    def _noted(step: Step, reply: Reply) -> str:
+    def _run(self, command: str, step: Step, timeout: float | None) -> tuple[int, str]:
+        reply = self._guest.shell.run(command, timeout=timeout)
         output = reply.stdout.decode(errors="replace")
         step.note(output + reply.stderr.decode(errors="replace"))
         step.status = reply.status
-        return output
+        return reply.status, output
