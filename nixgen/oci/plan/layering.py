@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
 
 from attrs import evolve, frozen
 
@@ -87,153 +88,108 @@ def plan_layers(
             users.setdefault(entry.path, []).append(image)
             entries[entry.path] = entry
     weights = _weights(entries)
-    groups: dict[tuple[str, ...], list[PathEntry]] = {}
+    members: dict[tuple[str, ...], list[PathEntry]] = {}
     for path in sorted(entries):
-        groups.setdefault(tuple(users[path]), []).append(entries[path])
-    merging = _Merging(groups, weights)
-    merging.merge_while_cheap()
+        members.setdefault(tuple(users[path]), []).append(entries[path])
+    groups = {names: _Group(paths, weights) for names, paths in sorted(members.items())}
+    for group in groups.values():
+        while (cost := group.cheapest()) is not None and cost <= _LAYER_BYTES:
+            group.merge()
     for image in sorted(images):
-        merging.merge_until_within(image, max_layers)
-    layers = {
-        image: _bounded(
-            [
-                _layer(run)
-                for users in sorted(groups)
-                if image in users
-                for run in merging.runs(users)
-            ],
-            max_layers,
-        )
-        for image in sorted(images)
-    }
+        mine = [group for names, group in groups.items() if image in names]
+        _merge_until_within(mine, max_layers)
+    layers = {}
+    for image in sorted(images):
+        runs = [run for names, group in groups.items() if image in names for run in group.runs()]
+        layers[image] = _bounded([_layer(run) for run in runs], max_layers)
     return _explained(layers)
 
 
 def _weights(entries: Mapping[str, PathEntry]) -> dict[str, float]:
     """The weight of each path: it grows with the closure, and is 1 if no other path refers to it."""
-    index = {path: bit for bit, path in enumerate(sorted(entries))}
-    reach: dict[str, int] = {}
-    for start in index:
-        stack = [start]
-        while stack:
-            path = stack[-1]
-            if path in reach:
-                stack.pop()
-                continue
-            below = [
-                reference
-                for reference in entries[path].references
-                if reference in entries and reference != path
-            ]
-            waiting = [reference for reference in below if reference not in reach]
-            if waiting:
-                stack.extend(waiting)
-                continue
-            bits = 1 << index[path]
-            for reference in below:
-                bits |= reach[reference]
-            reach[path] = bits
-            stack.pop()
-    referred = {
-        reference
-        for entry in entries.values()
-        for reference in entry.references
-        if reference != entry.path
+    below = {
+        path: [each for each in entry.references if each in entries and each != path]
+        for path, entry in entries.items()
     }
+    reach: dict[str, int] = {}
+    for bit, path in enumerate(TopologicalSorter(below).static_order()):
+        reach[path] = 1 << bit
+        for reference in below[path]:
+            reach[path] |= reach[reference]
+    referred = {reference for references in below.values() for reference in references}
     return {
         path: 1 - (1 - _CHANGE) ** reach[path].bit_count() if path in referred else 1.0
-        for path in index
+        for path in entries
     }
 
 
-class _Merging:
-    """The runs of every group, and the possible merges of neighbours, by cost."""
+class _Group:
+    """The runs of one group, and the possible merges of neighbours, by cost."""
 
-    def __init__(
-        self, groups: Mapping[tuple[str, ...], Sequence[PathEntry]], weights: Mapping[str, float]
-    ) -> None:
-        self._runs: dict[tuple[str, ...], list[_Run | None]] = {}
-        self._heaps: dict[tuple[str, ...], list[tuple[float, int, int, int, int]]] = {}
-        self._next: dict[tuple[str, ...], list[int]] = {}
-        self._previous: dict[tuple[str, ...], list[int]] = {}
-        self._age: dict[tuple[str, ...], list[int]] = {}
-        self._count: dict[tuple[str, ...], int] = {}
-        for users, paths in groups.items():
-            ordered = sorted(
-                paths,
-                key=lambda entry: (weights[entry.path] / max(entry.nar_size, 1), entry.path),
-            )
-            count = len(ordered)
-            self._runs[users] = [
-                _Run(paths=(entry,), size=entry.nar_size, weight=weights[entry.path])
-                for entry in ordered
-            ]
-            self._next[users] = [*range(1, count), -1]
-            self._previous[users] = [*range(-1, count - 1)]
-            self._age[users] = [0] * count
-            self._count[users] = count
-            self._heaps[users] = []
-            for left in range(count - 1):
-                self._offer(users, left)
+    def __init__(self, paths: Sequence[PathEntry], weights: Mapping[str, float]) -> None:
+        ordered = sorted(
+            paths, key=lambda entry: (weights[entry.path] / max(entry.nar_size, 1), entry.path)
+        )
+        self._runs = {
+            place: _Run(paths=(entry,), size=entry.nar_size, weight=weights[entry.path])
+            for place, entry in enumerate(ordered)
+        }
+        self._next = [*range(1, len(ordered)), -1]
+        self._previous = [*range(-1, len(ordered) - 1)]
+        #: cost, the places of two neighbours, and the number of each one's paths at that time
+        self._offers: list[tuple[float, int, int, int, int]] = []
+        for left in self._runs:
+            self._offer(left, self._next[left])
 
-    def runs(self, users: tuple[str, ...]) -> list[_Run]:
-        return [run for run in self._runs[users] if run is not None]
+    def __len__(self) -> int:
+        return len(self._runs)
 
-    def merge_while_cheap(self) -> None:
-        for users in self._runs:
-            while (cost := self._cheapest(users)) is not None and cost <= _LAYER_BYTES:
-                self._merge(users)
+    def runs(self) -> Iterable[_Run]:
+        return self._runs.values()
 
-    def merge_until_within(self, image: str, bound: int) -> None:
-        mine = sorted(users for users in self._runs if image in users)
-        while sum(self._count[users] for users in mine) > bound:
-            offers = [
-                (cost, users) for users in mine if (cost := self._cheapest(users)) is not None
-            ]
-            if not offers:
-                return
-            self._merge(min(offers)[1])
-
-    def _offer(self, users: tuple[str, ...], left: int) -> None:
-        right = self._next[users][left]
-        one, two = self._runs[users][left], self._runs[users][right]
-        if one is None or two is None:
-            return
-        age = self._age[users]
-        cost = one.size * two.weight + two.size * one.weight
-        heapq.heappush(self._heaps[users], (cost, left, right, age[left], age[right]))
-
-    def _cheapest(self, users: tuple[str, ...]) -> float | None:
-        heap, age = self._heaps[users], self._age[users]
-        while heap:
-            cost, left, right, left_age, right_age = heap[0]
-            if age[left] == left_age and age[right] == right_age:
+    def cheapest(self) -> float | None:
+        """The cost of the cheapest merge; None for a single run."""
+        while self._offers:
+            cost, left, right, *counts = self._offers[0]
+            if [self._paths(left), self._paths(right)] == counts:
                 return cost
-            heapq.heappop(heap)  # one side has been merged since
+            heapq.heappop(self._offers)  # one side has been merged since
         return None
 
-    def _merge(self, users: tuple[str, ...]) -> None:
-        _, left, right, _, _ = heapq.heappop(self._heaps[users])
-        runs, following, previous = self._runs[users], self._next[users], self._previous[users]
-        one, two = runs[left], runs[right]
-        if one is None or two is None:
-            return
-        runs[left] = _Run(
+    def merge(self) -> None:
+        """Do the merge that `cheapest` found."""
+        _, left, right, *_ = heapq.heappop(self._offers)
+        one, two = self._runs[left], self._runs.pop(right)
+        self._runs[left] = _Run(
             paths=(*one.paths, *two.paths),
             size=one.size + two.size,
             weight=min(1.0, one.weight + two.weight),
         )
-        runs[right] = None
-        following[left] = following[right]
-        if following[left] >= 0:
-            previous[following[left]] = left
-        self._age[users][left] += 1
-        self._age[users][right] += 1
-        self._count[users] -= 1
-        if following[left] >= 0:
-            self._offer(users, left)
-        if previous[left] >= 0:
-            self._offer(users, previous[left])
+        following = self._next[left] = self._next[right]
+        if following >= 0:
+            self._previous[following] = left
+        self._offer(left, following)
+        self._offer(self._previous[left], left)
+
+    def _offer(self, left: int, right: int) -> None:
+        if left >= 0 and right >= 0:
+            one, two = self._runs[left], self._runs[right]
+            cost = one.size * two.weight + two.size * one.weight
+            heapq.heappush(self._offers, (cost, left, right, len(one.paths), len(two.paths)))
+
+    def _paths(self, place: int) -> int:
+        return len(self._runs[place].paths) if place in self._runs else 0
+
+
+def _merge_until_within(groups: Sequence[_Group], bound: int) -> None:
+    """Do the cheapest merges of an image's groups until the image has at most ``bound`` runs."""
+    while sum(map(len, groups)) > bound:
+        offers = [
+            (cost, at) for at, group in enumerate(groups) if (cost := group.cheapest()) is not None
+        ]
+        if not offers:
+            return
+        groups[min(offers)[1]].merge()
 
 
 def _layer(run: _Run) -> _Run:

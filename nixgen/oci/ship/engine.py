@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from nixgen.errors import EngineError, MissingToolError, NixgenError, WorkError
 from nixgen.programs.command import Command, Completed
@@ -121,15 +121,10 @@ def find_engine(runner: Runner, storage: Path) -> Engine:
                 return _versioned(engine, done)
             answers += [f"podman ({driver}): {line}" for line in done.stderr_tail(2)]
     if shutil.which("docker"):
-        done = _call(
-            runner,
-            Engine(kind="docker", version="", command=("docker",)),
-            "version",
-            "--format",
-            "{{.Server.Version}}",
-        )
+        docker = Engine(kind="docker", version="", command=("docker",))
+        done = _call(runner, docker, "version", "--format", "{{.Server.Version}}")
         if done.ok:
-            return Engine(kind="docker", version=done.text.strip(), command=("docker",))
+            return evolve(docker, version=done.text.strip())
         answers += [f"docker: {line}" for line in done.stderr_tail(2)]
     raise EngineError(
         "no container engine works here",
@@ -147,12 +142,11 @@ def load(layout: Path, engine: Engine, runner: Runner) -> str:
     :returns: the engine's name of the image.
     :raises EngineError: the layout is not one, or the engine refuses it.
     """
-    ref, image_id = _identity(layout)
+    ref, image_id, manifest = _identity(layout)
     name = f"localhost/{ref}"
     if _call(runner, engine, "image", "inspect", image_id).ok:
         _checked(_call(runner, engine, "tag", image_id, name), f"tag {name}")
         return name
-    source = f"oci:{layout}:{ref}"
     if engine.kind == "podman":
         # podman makes an image name of the path, and refuses paths that are no names, such as .nixgen.
         # So it runs in the folder above, and gets the layout's own name only.
@@ -161,13 +155,13 @@ def load(layout: Path, engine: Engine, runner: Runner) -> str:
         _checked(done, f"load {layout}")
         _checked(_call(runner, engine, "tag", image_id, name), f"tag {name}")
         return name
-    if "+zstd" in _manifest(layout):
+    if "+zstd" in manifest:
         raise EngineError(
             "docker cannot be given layers that zstd compressed",
             hint="build the image with gzip layers, or install podman",
         )
     # The docker daemon reads OCI layouts from version 25 on; skopeo can load into all versions.
-    argv = ("skopeo", "copy", "--quiet", source, f"docker-daemon:{name}")
+    argv = ("skopeo", "copy", "--quiet", f"oci:{layout}:{ref}", f"docker-daemon:{name}")
     try:
         done = runner.run(Command(argv=argv, deadline=_LOAD_SECONDS))
     except MissingToolError as error:
@@ -243,10 +237,8 @@ def remove_storage(engine: Engine, runner: Runner) -> None:
         return
     _checked(_call(runner, engine, "rm", "--all", "--force"), "remove its containers")
     _checked(_call(runner, engine, "rmi", "--all", "--force"), "remove its images")
-    for folder in (
-        engine.storage,
-        *(Path(_run_root(engine.storage, driver)) for driver in _DRIVERS),
-    ):
+    run_roots = [Path(_run_root(engine.storage, driver)) for driver in _DRIVERS]
+    for folder in (engine.storage, *run_roots):
         for mount in _mounts_below(folder):
             runner.run(Command(argv=("umount", mount), deadline=_SHORT_SECONDS))
         shutil.rmtree(folder, ignore_errors=True)
@@ -305,8 +297,6 @@ def _limits() -> tuple[str, ...]:
 
 
 def _versioned(engine: Engine, info: Completed) -> Engine:
-    from attrs import evolve
-
     try:
         version = str(json.loads(info.stdout)["version"]["Version"])
     except (ValueError, KeyError, TypeError):
@@ -314,24 +304,21 @@ def _versioned(engine: Engine, info: Completed) -> Engine:
     return evolve(engine, version=version)
 
 
-def _manifest(layout: Path) -> str:
-    digest: str = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
-    return (layout / "blobs" / "sha256" / digest.removeprefix("sha256:")).read_text("utf-8")
-
-
-def _identity(layout: Path) -> tuple[str, str]:
-    """The name with its tag, and the image ID, of the only image in a layout."""
+def _identity(layout: Path) -> tuple[str, str, str]:
+    """The name with its tag, the image ID, and the manifest of the only image in a layout."""
     try:
         index = json.loads((layout / "index.json").read_bytes())["manifests"][0]
-        config = json.loads(_manifest(layout))["config"]["digest"]
+        digest: str = index["digest"]
+        blob = layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
+        manifest = blob.read_text("utf-8")
         ref: str = index["annotations"]["org.opencontainers.image.ref.name"]
-        image_id: str = config.removeprefix("sha256:")
+        image_id: str = json.loads(manifest)["config"]["digest"].removeprefix("sha256:")
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise EngineError(
             f"{layout} is not an OCI layout of nixgen: {error}",
             hint="nixgen image build writes one",
         ) from error
-    return ref, image_id
+    return ref, image_id, manifest
 
 
 def _call(

@@ -132,10 +132,7 @@ class LayerCache:
 
         :param recipe: of the layer.
         """
-        info = _LAYER.find(self._record(recipe))
-        if info is None or _size(self.blob(info.digest)) != info.size:
-            return None
-        return info
+        return self._complete(self._record(recipe))
 
     def write(self, recipe: LayerRecipe, pool: Executor, *, store: Path | None = None) -> LayerInfo:
         """Make a layer, and remember it. The frames of store paths in earlier layers are copied.
@@ -160,9 +157,17 @@ class LayerCache:
     def learn_all(self) -> None:
         """Read all records, so that `write` can copy the frames of earlier layers."""
         for record in sorted((self.directory / "layers").glob("*.json")):
-            info = _LAYER.find(record)
-            if info is not None and _size(self.blob(info.digest)) == info.size:
+            if (info := self._complete(record)) is not None:
                 self._learn(info)
+
+    def _complete(self, record: Path) -> LayerInfo | None:
+        """The layer of a record. None without a record, or without a blob of its size."""
+        info = _LAYER.find(record)
+        try:
+            complete = info is not None and self.blob(info.digest).stat().st_size == info.size
+        except OSError:
+            return None
+        return info if complete else None
 
     def _record(self, recipe: LayerRecipe) -> Path:
         return self.directory / "layers" / f"{recipe.digest}.json"
@@ -177,10 +182,7 @@ class LayerCache:
         try:
             with os.fdopen(descriptor, "wb") as out:
                 sink = _Sink(out, recipe.codec, pool)
-                if recipe.root is not None:
-                    sink.fresh(tar.root_tree(recipe.root[0]))
-                else:
-                    sink.fresh([tar.parents()])
+                sink.fresh(tar.root_tree(recipe.root[0]) if recipe.root else [tar.parents()])
                 for path, nar_hash in recipe.paths:
                     stream = tar.store_path(path, store=store)
                     known = self._known.get((recipe.codec.identity, path, nar_hash))
@@ -291,10 +293,3 @@ def _chunks(stream: Iterable[bytes]) -> Iterator[bytes]:
             size -= CHUNK
     if size:
         yield b"".join(pieces)
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from attrs import evolve
+
 from nixgen.errors import InputError, StoreError
 from nixgen.oci.events import (
     ImageWritten,
@@ -70,10 +72,9 @@ def write_images(
     )
     with _locked(state_dir):
         cache = LayerCache(directory=state_dir)
-        made = _make_layers(
-            [pair[0] for name in recipes for pair in recipes[name]], cache, observe, store
-        )
-        results = []
+        wanted = [recipe for pairs in recipes.values() for recipe, _ in pairs]
+        made = _make_layers(wanted, cache, observe, store)
+        reports = []
         for spec in specs:
             parts = [(*made[recipe.digest], plan) for recipe, plan in recipes[spec.name]]
             image = make_manifest(spec, [(info, _comment(plan)) for info, _, plan in parts])
@@ -89,21 +90,20 @@ def write_images(
                 )
                 for info, reused, plan in parts
             )
-            results.append((spec, layout, image, changed, layers))
+            reports.append(
+                ImageReport(
+                    name=spec.name,
+                    ref=spec.ref,
+                    layout=layout,
+                    digest=image.digest,
+                    config_digest=image.config_digest,
+                    layers=layers,
+                    changed=changed,
+                    seconds=0.0,
+                )
+            )
     seconds = time.monotonic() - started
-    return tuple(
-        ImageReport(
-            name=spec.name,
-            ref=spec.ref,
-            layout=layout,
-            digest=image.digest,
-            config_digest=image.config_digest,
-            layers=layers,
-            changed=changed,
-            seconds=seconds,
-        )
-        for spec, layout, image, changed, layers in results
-    )
+    return tuple(evolve(report, seconds=seconds) for report in reports)
 
 
 def _recipes(
@@ -118,18 +118,10 @@ def _recipes(
         weight=1.0,
         why="the tree at /: links to programs, users, /tmp",
     )
-    return (
-        *(
-            (
-                LayerRecipe(
-                    paths=tuple((entry.path, entry.nar_hash) for entry in plan.paths), codec=codec
-                ),
-                plan,
-            )
-            for plan in plans
-        ),
-        (LayerRecipe(root=(root.path, root.nar_hash), codec=codec), top),
-    )
+    contents = [tuple((entry.path, entry.nar_hash) for entry in plan.paths) for plan in plans]
+    recipes = [LayerRecipe(paths=paths, codec=codec) for paths in contents]
+    recipes.append(LayerRecipe(root=(root.path, root.nar_hash), codec=codec))
+    return tuple(zip(recipes, [*plans, top], strict=True))
 
 
 def _make_layers(

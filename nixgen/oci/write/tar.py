@@ -22,8 +22,6 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from attrs import frozen
-
 from nixgen.errors import InputError, StoreError
 
 __all__ = ["END", "FORMAT", "parents", "root_tree", "store_path"]
@@ -41,17 +39,10 @@ _MTIME = b"00000000001\0"
 _OWNER = b"0000000\0"
 
 
-@frozen
-class _Modes:
-    """The modes of all directories, files and executables."""
-
-    directory: int
-    file: int
-    executable: int
-
-
-_STORE_MODES = _Modes(directory=0o555, file=0o444, executable=0o555)
-_ROOT_MODES = _Modes(directory=0o755, file=0o644, executable=0o755)
+# The modes of files; directories and executables have the bits of _EXECUTE, too.
+_STORE_MODE = 0o444
+_ROOT_MODE = 0o644
+_EXECUTE = 0o111
 # Directories that every image has, also when its root tree lacks them.
 _REQUIRED = {b"tmp": 0o1777, b"var": 0o755, b"var/tmp": 0o1777}
 
@@ -70,7 +61,7 @@ def store_path(path: str, *, store: Path | None = None) -> Iterator[bytes]:
     :raises InputError: it holds a device, socket or FIFO.
     """
     real = path if store is None else os.path.join(store, os.path.basename(path))
-    return _walk(os.fsencode(real), os.fsencode(path.lstrip("/")), _STORE_MODES)
+    return _walk(os.fsencode(real), os.fsencode(path.lstrip("/")), _STORE_MODE)
 
 
 def root_tree(path: str) -> Iterator[bytes]:
@@ -94,7 +85,7 @@ def _root_children(real: bytes, member: bytes) -> Iterator[bytes]:
         full = os.path.join(real, inner.rpartition(b"/")[2])
         mode = _REQUIRED.get(inner)
         if mode is None:
-            yield from _walk(full, inner, _ROOT_MODES)
+            yield from _walk(full, inner, _ROOT_MODE)
             continue
         if inner in present and not stat.S_ISDIR(os.lstat(full).st_mode):
             raise InputError(
@@ -116,23 +107,19 @@ def _names(directory: bytes) -> list[bytes]:
         raise _unreadable(directory, error) from error
 
 
-def _children(directory: bytes, member: bytes, modes: _Modes) -> Iterator[bytes]:
-    for name in _names(directory):
-        yield from _walk(os.path.join(directory, name), member + b"/" + name, modes)
-
-
-def _walk(real: bytes, member: bytes, modes: _Modes) -> Iterator[bytes]:
+def _walk(real: bytes, member: bytes, file_mode: int) -> Iterator[bytes]:
     try:
         info = os.lstat(real)
     except OSError as error:
         raise _unreadable(real, error) from error
     kind = stat.S_IFMT(info.st_mode)
     if kind == stat.S_IFREG:
-        mode = modes.executable if info.st_mode & stat.S_IXUSR else modes.file
+        mode = file_mode | (_EXECUTE if info.st_mode & stat.S_IXUSR else 0)
         yield from _file(real, member, info.st_size, mode)
     elif kind == stat.S_IFDIR:
-        yield _header(member + b"/", b"5", modes.directory)
-        yield from _children(real, member, modes)
+        yield _header(member + b"/", b"5", file_mode | _EXECUTE)
+        for name in _names(real):
+            yield from _walk(os.path.join(real, name), member + b"/" + name, file_mode)
     elif kind == stat.S_IFLNK:
         yield _header(member, b"2", 0o777, link=os.readlink(real))
     else:
