@@ -52,7 +52,7 @@ def build(
         typer.Option(
             "--from",
             metavar="CACHE",
-            help="Fetch what this cache or its upstreams have, instead of building it.",
+            help="Fetch what this cache or its upstreams have, instead of building it. The address that nixgen cache serve prints will do, too.",
         ),
     ] = None,
     trust: Annotated[
@@ -104,15 +104,14 @@ def build(
     with contextlib.ExitStack() as stack:
         substituters = None
         if source is not None:
-            location = stack.enter_context(caches.cache_location(workspace, source))
-            substituters = stack.enter_context(
-                caches.substituting(
-                    workspace,
-                    source,
-                    location,
-                    map(str, public_keys(trust or (), workspace, source, option="--trust")),
+            keys = [*map(str, public_keys(trust or (), workspace, source, option="--trust"))]
+            if source.startswith(("http://", "https://")):
+                substituters = caches.substituting_from_url(source, keys)
+            else:
+                location = stack.enter_context(caches.cache_location(workspace, source))
+                substituters = stack.enter_context(
+                    caches.substituting(workspace, source, location, keys)
                 )
-            )
         pushing = None if push is None else stack.enter_context(Pushing.to(workspace, push))
         with build_progress(quiet=json, verbose=verbose) as progress:
             observe = progress if pushing is None else pushing.beside(progress)

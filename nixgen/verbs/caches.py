@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nixgen.errors import NixgenError, UsageError
+from nixgen.errors import CacheError, NixgenError, UsageError
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.verbs.build import Built, Substituters
 
@@ -27,6 +27,7 @@ __all__ = [
     "signing_key",
     "signing_keys",
     "substituting",
+    "substituting_from_url",
     "trusted_keys",
 ]
 
@@ -136,6 +137,35 @@ def substituting(
                 trusted=error.trusted,
                 details=error.details,
             ) from error
+
+
+def substituting_from_url(url: str, trust: Iterable[str]) -> Substituters:
+    """Let Nix fetch from a cache that somebody serves over HTTP, as ``nixgen cache serve`` does.
+
+    :param url: ``http://…`` or ``https://…``.
+    :param trust: public keys.
+    :raises CacheError: no binary cache answers there. Nix would try each path several times, and
+        then build it.
+    """
+    from urllib3 import PoolManager, Retry, Timeout
+    from urllib3.exceptions import HTTPError
+
+    from nixgen.cache.format.names import CACHE_INFO
+
+    url = url.rstrip("/")
+    try:
+        with PoolManager(retries=Retry(1), timeout=Timeout(connect=5, read=20)) as http:
+            answer = http.request("GET", f"{url}/{CACHE_INFO}")
+            fault = "" if answer.status == 200 else f"it answers with status {answer.status}"
+    except HTTPError as error:
+        fault = str(error)
+    if fault:
+        raise CacheError(
+            f"there is no binary cache at {url}",
+            hint="give the address that `nixgen cache serve` prints, or one like s3://bucket",
+            details=[fault],
+        )
+    return Substituters(urls=(url,), public_keys=tuple(trust))
 
 
 def _signers(location: CacheLocation, path: str) -> tuple[str, ...] | None:

@@ -9,7 +9,9 @@ import subprocess
 
 import pytest
 
+from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.serve.embedded import embedded_s3
+from nixgen.cache.serve.http import serve
 
 pytestmark = [
     pytest.mark.real,
@@ -38,7 +40,7 @@ def elsewhere(hello, store, *arguments, expect=0):
     (folder / ".nixgen").mkdir()
     for key in (hello.folder / ".nixgen").glob("cache.key*"):
         shutil.copy(key, folder / ".nixgen")
-    store.mkdir()
+    store.mkdir(parents=True)
     done = subprocess.run(
         [
             *("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /nix && exec "$@"'),
@@ -60,6 +62,18 @@ def test_an_empty_store_is_filled_without_building(hello, cache, tmp_path):
     assert {each["attr"] for each in targets} == {"machines.web", "images.web"}
     here = hello.document("build")["targets"]
     assert [each["outputs"] for each in targets] == [each["outputs"] for each in here]
+
+
+def test_an_empty_store_is_filled_from_a_cache_that_is_served_over_http(hello, cache, tmp_path):
+    with serve(CacheLocation.parse(cache)) as server:
+        done = elsewhere(
+            hello, tmp_path / "store", "build", "--from", server.url, "--jobs", "0", "--json"
+        )
+    assert json.loads(done.stdout)["targets"]
+    refused = elsewhere(
+        hello, tmp_path / "empty" / "store", "build", "--from", server.url, "--jobs", "0", expect=3
+    )
+    assert f"error: there is no binary cache at {server.url}" in refused.stderr
 
 
 def test_paths_with_the_signature_of_another_key_are_not_substituted(hello, cache, tmp_path):
