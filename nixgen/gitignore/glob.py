@@ -227,7 +227,9 @@ def _posix(token: Token) -> str:
             try:
                 return re.sub(r"[.\[\\()*+?{|^$]", _escaped, token.decode())
             except UnicodeDecodeError as error:
-                raise InexpressibleError("it is not UTF-8, and Nix has no other text") from error
+                raise InexpressibleError(
+                    "it is not UTF-8, and text in Nix has to be UTF-8"
+                ) from error
         case _:
             return _posix_set(token)
 
@@ -240,7 +242,7 @@ def _posix_set(members: frozenset[int]) -> str:
     beyond = members - _ASCII
     if beyond and beyond != _BYTES - _ASCII:
         raise InexpressibleError(
-            "git compares bytes, so its set of characters outside of ASCII does not mean what it says"
+            "git compares single bytes, and a character outside ASCII in […] is several bytes"
         )
     if beyond:
         return f"[^{_listed(_ASCII - members | {_SLASH})}]"

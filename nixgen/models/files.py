@@ -81,7 +81,7 @@ def _pattern(value: str) -> Iterator[Fault]:
     try:
         _ = rule.posix
     except InexpressibleError as error:
-        yield "", f"{value!r} cannot be expressed in Nix: {error}", "write it in another way"
+        yield "", f"{value!r} cannot be translated to Nix: {error}", "rewrite the pattern"
 
 
 _gitignore_pattern = every(string, _pattern)

@@ -14,7 +14,7 @@ from nixgen.project.sources.walk import Listing
 
 __all__ = ["ignore_table"]
 
-_HINT = "write it otherwise, or let the file count for nothing with Source(…, gitignore=False)"
+_HINT = "rewrite the rule, or ignore all .gitignore files with Source(…, gitignore=False)"
 
 
 def ignore_table(sources: Sources, used: Iterable[tuple[str, Source]]) -> IgnoreTable:
@@ -69,7 +69,7 @@ def _problems(
             except InexpressibleError as error:
                 reason = str(error)
             except UnicodeDecodeError:
-                reason = "the name of its folder is not UTF-8, and Nix has no other text"
+                reason = "the name of its folder is not UTF-8, and text in Nix has to be UTF-8"
             else:
                 continue
             where = f"{sources.relative_to_project(file)}:{rule.line}"
@@ -77,7 +77,7 @@ def _problems(
                 (file, rule.line),
                 Problem(
                     path,
-                    f"a rule of {where} cannot be said in Nix: {reason}",
+                    f"the rule at {where} cannot be translated to Nix: {reason}",
                     where=where,
                     hint=_HINT,
                 ),

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from faults import assert_only_fault
 
-from nixgen.models import ConfigFile, Machine, Package, Project, Secret, Service, Source, text
+from nixgen.models import (
+    ConfigFile,
+    Machine,
+    Package,
+    Project,
+    Secret,
+    Service,
+    Source,
+    check,
+    text,
+)
 
 TOKEN = Secret("token")
 RUN = ("/bin/true",)
@@ -71,3 +81,12 @@ def test_a_secret_does_not_show_its_place_in_text() -> None:
     assert "token" in repr(TOKEN)
     with pytest.raises(TypeError, match="secrets="):
         str.format("{}", TOKEN)
+
+
+def test_a_pattern_for_which_nix_has_no_expression_is_explained() -> None:
+    (problem,) = check(FAULTS["a pattern that Nix cannot say"][0])
+    assert problem.message == (
+        "'[éè]' cannot be translated to Nix:"
+        " git compares single bytes, and a character outside ASCII in […] is several bytes"
+    )
+    assert problem.hint == "rewrite the pattern"

@@ -241,7 +241,19 @@ def test_rules_that_nix_cannot_express_are_refused(make: Make) -> None:
         ("at", ".gitignore:2"),
         ("at", ".gitignore:4"),
     ]
-    assert "UTF-8" in caught.value.problems[0].message
+    assert [problem.message for problem in caught.value.problems] == [
+        (
+            "the rule at .gitignore:2 cannot be translated to Nix:"
+            " it is not UTF-8, and text in Nix has to be UTF-8"
+        ),
+        (
+            "the rule at .gitignore:4 cannot be translated to Nix:"
+            " git compares single bytes, and a character outside ASCII in […] is several bytes"
+        ),
+    ]
+    assert {problem.hint for problem in caught.value.problems} == {
+        "rewrite the rule, or ignore all .gitignore files with Source(…, gitignore=False)"
+    }
     assert ignore_table(Sources(str(project)), [("", Source("app", gitignore=False))]).rules == {}
 
 
