@@ -75,19 +75,12 @@ def systemd(job: WarmJob) -> Mapping[str, str]:
     ]  # fmt: skip
     if sharded:
         argv += ["--shard", _Specifier(f"%i/{job.shards}")]
-    values = {
-        "project": job.project,
-        "unit": job.name,
-        "cache": job.cache,
-        "folder": job.folder,
-        "argv": argv,
-        "sharded": sharded,
-        "shards": job.shards,
-        "schedule": job.schedule or _NIGHTLY_CALENDAR,
-    }
+    schedule = job.schedule or _NIGHTLY_CALENDAR
     return {
-        f"{unit}.service": _render("systemd.service.j2", values),
-        f"{unit}.timer": _render("systemd.timer.j2", values),
+        f"{unit}.{kind}": _environment()
+        .get_template(f"systemd.{kind}.j2")
+        .render(job=job, argv=argv, sharded=sharded, schedule=schedule)
+        for kind in ("service", "timer")
     }
 
 
@@ -227,10 +220,6 @@ class _Specifier(str):
     """A word of a unit file whose ``%`` and ``$`` mean something."""
 
     __slots__ = ()
-
-
-def _render(template: str, values: Mapping[str, Any]) -> str:
-    return _environment().get_template(template).render(values)
 
 
 @cache

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from attrs import fields, frozen
+from attrs import field, fields, frozen
 
 __all__ = ["Entry", "Index", "Source", "cache_folder", "open_cached", "parse"]
 
@@ -32,9 +32,17 @@ _INDEXES = """
 create index package_name on package (name);
 create index provides_name on provides (name);
 """
-_WANTED = frozenset(
-    {"Package", "Version", "Filename", "SHA256", "Size", "Pre-Depends", "Depends", "Provides"}
-)
+#: Field of a stanza → field of `Entry`.
+_FIELDS = {
+    "Package": "name",
+    "Version": "version",
+    "Filename": "path",
+    "SHA256": "sha256",
+    "Size": "size",
+    "Pre-Depends": "pre_depends",
+    "Depends": "depends",
+    "Provides": "provides",
+}
 
 
 @frozen(kw_only=True)
@@ -57,13 +65,13 @@ class Entry:
     archive: str
     path: str
     sha256: str
-    size: int
+    size: int = field(converter=int)
     pre_depends: str = ""
     depends: str = ""
     provides: str = ""
 
 
-_COLUMNS = tuple(field.name for field in fields(Entry))
+_COLUMNS = tuple(each.name for each in fields(Entry))
 _row = operator.attrgetter(*_COLUMNS)
 
 
@@ -88,23 +96,13 @@ def parse(text: str, archive: str) -> Iterator[Entry]:
     :param archive: ``debian`` or ``debian-security``.
     """
     for stanza in text.split("\n\n"):
-        fields = {}
+        given = {}
         for line in stanza.split("\n"):
             name, colon, value = line.partition(": ")
-            if colon and name in _WANTED:
-                fields[name] = value
-        if "Filename" in fields and "SHA256" in fields:
-            yield Entry(
-                name=fields["Package"],
-                version=fields["Version"],
-                archive=archive,
-                path=fields["Filename"],
-                sha256=fields["SHA256"],
-                size=int(fields["Size"]),
-                pre_depends=fields.get("Pre-Depends", ""),
-                depends=fields.get("Depends", ""),
-                provides=fields.get("Provides", ""),
-            )
+            if colon and name in _FIELDS:
+                given[_FIELDS[name]] = value
+        if "path" in given and "sha256" in given:
+            yield Entry(archive=archive, **given)
 
 
 class Index:
@@ -172,9 +170,9 @@ class Index:
         self.close()
 
 
-def _provided(field: str) -> Iterator[str]:
+def _provided(names: str) -> Iterator[str]:
     return (
-        part.split("(", 1)[0].strip().split(":", 1)[0] for part in field.split(",") if part.strip()
+        part.split("(", 1)[0].strip().split(":", 1)[0] for part in names.split(",") if part.strip()
     )
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "Busybox",
     "Lock",
     "Locked",
+    "Resolution",
     "read_lock",
     "write_lock",
 ]
@@ -80,8 +81,8 @@ class Busybox:
 
 
 @frozen(kw_only=True)
-class Architecture:
-    """Everything that is locked for one Debian architecture.
+class Resolution:
+    """The packages that are locked for one Debian architecture.
 
     :param roots: attribute name → names of Debian packages.
     :param packages: name of a Debian package → its .deb. All packages in ``depends`` are locked,
@@ -89,12 +90,20 @@ class Architecture:
     :param units: name → two or more packages that become one store path, because they depend on
         each other, or expect the others' files in their own folder. Any other package has its own
         path.
-    :param busybox: the builder of every derivation.
     """
 
     roots: Mapping[str, tuple[str, ...]]
     packages: Mapping[str, Locked]
     units: Mapping[str, tuple[str, ...]]
+
+
+@frozen(kw_only=True)
+class Architecture(Resolution):
+    """Everything that is locked for one Debian architecture.
+
+    :param busybox: the builder of every derivation.
+    """
+
     busybox: Busybox
 
 

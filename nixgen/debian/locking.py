@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from attrs import asdict
+
 from nixgen.debian import apt, release
 from nixgen.debian.bootstrap import BUSYBOX, busybox_hashes
 from nixgen.debian.index import Index, Source, cache_folder, open_cached
-from nixgen.debian.lock import Lock
+from nixgen.debian.lock import Architecture, Lock
 from nixgen.debian.mirrors import VARIABLE, Mirrors, find_mirrors
 from nixgen.debian.resolve import BASE_ROOTS, resolve
 from nixgen.errors import MirrorError
@@ -107,5 +109,5 @@ def resolve_lock(
         with open_index(suite, architecture, runner, environment=environment, warn=warn) as index:
             resolution = resolve(wanted, index, overrides=overrides, paths=paths)
         busybox = busybox_hashes(resolution.packages[BUSYBOX], mirrors)
-        locked[architecture] = resolution.with_busybox(busybox)
+        locked[architecture] = Architecture(**asdict(resolution, recurse=False), busybox=busybox)
     return Lock(suite=suite, architectures=locked)

@@ -11,12 +11,12 @@ from attrs import field, frozen
 
 from nixgen.debian.components import components
 from nixgen.debian.index import Entry, Index
-from nixgen.debian.lock import Architecture, Busybox, Locked
+from nixgen.debian.lock import Locked, Resolution
 from nixgen.debian.policy import Policy, attributes, default_policy, kernel
 from nixgen.debian.version import satisfies, version_key
 from nixgen.errors import ModelError, Problem
 
-__all__ = ["BASE_ROOTS", "Relation", "Resolution", "parse_relations", "resolve", "root_packages"]
+__all__ = ["BASE_ROOTS", "Relation", "parse_relations", "resolve", "root_packages"]
 
 #: The roots of the base itself.
 BASE_ROOTS = ("_build", "_machine", "_kernel")
@@ -45,29 +45,6 @@ class Relation:
         :param version: the version.
         """
         return not self.operator or satisfies(version, self.operator, self.version)
-
-
-@frozen(kw_only=True)
-class Resolution:
-    """The packages of a lock, without the hashes of busybox. See `Architecture`.
-
-    :param roots: attribute name → names of Debian packages.
-    :param packages: name of a Debian package → its .deb.
-    :param units: name → packages that become one store path.
-    """
-
-    roots: Mapping[str, tuple[str, ...]]
-    packages: Mapping[str, Locked]
-    units: Mapping[str, tuple[str, ...]]
-
-    def with_busybox(self, busybox: Busybox) -> Architecture:
-        """Add the hashes of busybox.
-
-        :param busybox: the hashes.
-        """
-        return Architecture(
-            roots=self.roots, packages=self.packages, units=self.units, busybox=busybox
-        )
 
 
 @cache
@@ -120,13 +97,12 @@ class _Resolver:
     @staticmethod
     def _provides(entry: Entry, wanted: Relation) -> bool:
         """Whether a package provides a name, and the wanted version if there is one (policy, 7.5)."""
-        for group in parse_relations(entry.provides):
-            for provided in group:
-                if provided.name == wanted.name and (
-                    not wanted.operator or (provided.version and wanted.allows(provided.version))
-                ):
-                    return True
-        return False
+        provided = (each for group in parse_relations(entry.provides) for each in group)
+        return any(
+            each.name == wanted.name
+            and (not wanted.operator or (each.version != "" and wanted.allows(each.version)))
+            for each in provided
+        )
 
     def depends(self, entry: Entry) -> Iterator[Entry]:
         """The packages that a package needs.
@@ -199,6 +175,7 @@ def resolve(
 
     resolver.preferred.update(name for names in roots.values() for name in names)
     queue: list[tuple[Entry, str]] = []
+    chosen: dict[str, list[str]] = {attribute: [] for attribute in roots}
     for attribute, names in roots.items():
         for name in names:
             entry = resolver.best(name) or resolver.candidate(Relation(name))
@@ -206,6 +183,7 @@ def resolve(
                 report(attribute, f"{index.suite} has no package {name!r}", _closest(name, index))
             else:
                 queue.append((entry, attribute))
+                chosen[attribute].append(entry.name)
     entries: dict[str, Entry] = {}
     edges: dict[str, tuple[str, ...]] = {}
     while queue:
@@ -225,13 +203,7 @@ def resolve(
     if problems:
         raise ModelError(problems)
     return Resolution(
-        roots={
-            attribute: tuple(
-                (resolver.best(n) or resolver.candidate(Relation(n)) or entries[n]).name
-                for n in names
-            )
-            for attribute, names in roots.items()
-        },
+        roots={attribute: tuple(names) for attribute, names in chosen.items()},
         packages={name: _lock(entry, edges[name]) for name, entry in sorted(entries.items())},
         units=components(edges, resolver.policy.unit),
     )

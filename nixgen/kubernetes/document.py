@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from nixgen.errors import InputError
 from nixgen.records.document import parse_object
 from nixgen.records.format import Format
-from nixgen.records.rules import Rule, named
+from nixgen.records.rules import ABSENT, Rule, named
 
 __all__ = ["Document", "Group", "Reference", "parse_document", "read_document"]
 
@@ -82,6 +82,15 @@ class Group:
 
 
 @frozen(kw_only=True)
+class _List:
+    """The member ``resources``: a Kubernetes List."""
+
+    api_version: str
+    kind: str
+    items: tuple[_Resource, ...] = field(hash=False)
+
+
+@frozen(kw_only=True)
 class Document:
     """A rendered application.
 
@@ -89,7 +98,7 @@ class Document:
     :param version: of Kubernetes, such as 1.34.
     :param namespace: of resources that name none; None leaves it to the command that applies them.
     :param groups: in the order in which they are applied.
-    :param resources: in an order in which they can be applied; each belongs to one of the groups.
+    :param listed: the List of all resources.
     :param value: the document itself.
     """
 
@@ -97,39 +106,24 @@ class Document:
     version: str
     namespace: str | None
     groups: tuple[Group, ...]
-    resources: tuple[Mapping[str, Any], ...] = field(hash=False)
-    value: Mapping[str, Any] = field(hash=False, repr=False)
+    listed: _List = field(metadata=named("resources"))
+    value: Mapping[str, Any] = field(default={}, hash=False, repr=False, metadata=ABSENT)
+
+    @property
+    def resources(self) -> tuple[Mapping[str, Any], ...]:
+        """In an order in which they can be applied; each belongs to one of the groups."""
+        return self.listed.items
 
 
-@frozen(kw_only=True)
-class _List:
-    """The member ``resources``: a Kubernetes List."""
-
-    api_version: str
-    kind: str
-    items: tuple[_Resource, ...]
-
-
-@frozen(kw_only=True)
-class _Written:
-    """The members of a kubernetes.json."""
-
-    name: str
-    version: str
-    namespace: str | None
-    groups: tuple[Group, ...]
-    resources: _List
-
-
-def _check(written: _Written) -> Iterator[tuple[str, str]]:
-    grouped = [reference for group in written.groups for reference in group.resources]
-    if grouped != list(map(Reference.of, written.resources.items)):
+def _check(document: Document) -> Iterator[tuple[str, str]]:
+    grouped = [reference for group in document.groups for reference in group.resources]
+    if grouped != list(map(Reference.of, document.resources)):
         yield "$.groups", "its groups are not its resources in order"
 
 
 _KUBERNETES = Format(
     schema="nixgen/kubernetes/1",
-    shape=_Written,
+    shape=Document,
     error=InputError,
     hint="write the generated tree again with this version of nixgen: nixgen generate",
     check=_check,
@@ -156,12 +150,4 @@ def parse_document(value: Any, place: str) -> Document:
     :param place: its name in errors.
     :raises InputError: it is no nixgen/kubernetes/1; names each place.
     """
-    written = _KUBERNETES.structure(value, source=place)
-    return Document(
-        name=written.name,
-        version=written.version,
-        namespace=written.namespace,
-        groups=written.groups,
-        resources=written.resources.items,
-        value=value,
-    )
+    return evolve(_KUBERNETES.structure(value, source=place), value=value)

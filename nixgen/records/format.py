@@ -20,10 +20,6 @@ _T = TypeVar("_T")
 Check = Callable[[Any], Iterable[tuple[str, str]]]
 
 
-def _no_check(_: Any) -> Iterable[tuple[str, str]]:
-    return ()
-
-
 @frozen(kw_only=True)
 class Format(Generic[_T]):
     """One kind of document, which it reads and writes.
@@ -43,7 +39,7 @@ class Format(Generic[_T]):
     error: type[NixgenError]
     hint: str
     missing_hint: str | None = None
-    check: Check = field(default=_no_check)
+    check: Check = field(default=lambda _: ())
     ignore_unknown: bool = False
 
     def read(self, path: Path) -> _T:

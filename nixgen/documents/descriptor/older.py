@@ -43,13 +43,10 @@ def is_older(document: Any) -> bool:
 
     :param document: as `json.loads` returns it.
     """
-    return (
-        isinstance(document, dict)
-        and "schema" not in document
-        and any(
-            isinstance(document.get(kind), dict) and "configs" in document[kind] for kind in _KINDS
-        )
-    )
+    if not isinstance(document, dict) or "schema" in document:
+        return False
+    roles = map(document.get, _KINDS)
+    return any(isinstance(role, dict) and "configs" in role for role in roles)
 
 
 def translated(document: Mapping[str, Any]) -> tuple[JsonText, Mapping[JsonPath, JsonPath]]:

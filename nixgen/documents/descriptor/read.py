@@ -142,26 +142,19 @@ class _Source:
 
 def _contradictions(document: Mapping[str, Any]) -> Iterator[_Fault]:
     """The faults that the schema cannot find: names that no machine has, or that two have."""
-    yield from _repeated(document, "subnets")
-    yield from _repeated(document, "securityGroups")
+    for kind in ("subnets", "securityGroups"):
+        for index, first, value in repeated(entry["id"] for entry in document.get(kind, ())):
+            message = f"{value!r} is also the id of {kind}[{first}]"
+            yield (kind, index, "id"), message, "describe it once"
     owners: dict[str, JsonPath] = {}
     for kind, index, machine in _seats(document):
-        first = owners.setdefault(machine["name"], (kind, index))
-        if first != (kind, index):
-            yield (
-                (kind, index, "name"),
-                f"{machine['name']!r} is also the name of {path_text(first)}",
-                "give each machine its own name",
-            )
+        owner = owners.setdefault(machine["name"], (kind, index))
+        if owner != (kind, index):
+            message = f"{machine['name']!r} is also the name of {path_text(owner)}"
+            yield (kind, index, "name"), message, "give each machine its own name"
         if kind == "workers" and "podNetwork" in machine:
             yield (kind, index, "podNetwork"), "belongs to the master", "move it to the master"
     yield from _membership(document, owners)
-
-
-def _repeated(document: Mapping[str, Any], kind: str) -> Iterator[_Fault]:
-    for index, first, value in repeated(entry["id"] for entry in document.get(kind, ())):
-        message = f"{value!r} is also the id of {kind}[{first}]"
-        yield (kind, index, "id"), message, "describe it once"
 
 
 def _membership(document: Mapping[str, Any], owners: Mapping[str, JsonPath]) -> Iterator[_Fault]:
@@ -200,7 +193,10 @@ def _seats(document: Mapping[str, Any]) -> Iterator[tuple[str, int, Mapping[str,
 def _machines(
     document: Mapping[str, Any], masters: Mapping[str, Any], workers: Mapping[str, Any]
 ) -> dict[str, Machine]:
-    subnets = {entry["id"]: _subnet(entry) for entry in document.get("subnets", ())}
+    subnets = {
+        entry["id"]: Subnet(entry["id"], **_given(entry, "cidr", "zone"))
+        for entry in document.get("subnets", ())
+    }
     groups = {entry["id"]: _group(entry) for entry in document.get("securityGroups", ())}
     return {
         entry["name"]: Machine(
@@ -232,10 +228,6 @@ def _given(entry: Mapping[str, Any], *fields: str) -> dict[str, Any]:
     """The values of those fields of a model that the document has."""
     members = {field: member_name(field) for field in fields}
     return {field: entry[member] for field, member in members.items() if member in entry}
-
-
-def _subnet(entry: Mapping[str, Any]) -> Subnet:
-    return Subnet(entry["id"], **_given(entry, "cidr", "zone"))
 
 
 def _group(entry: Mapping[str, Any]) -> SecurityGroup:
