@@ -107,7 +107,7 @@ def substituting(
     """
     from nixgen.cache.bucket.bucket import Bucket
     from nixgen.cache.format.names import CACHE_INFO
-    from nixgen.cache.serve.http import serve
+    from nixgen.cache.serve.http import CacheServer
     from nixgen.driver.build.failures import UntrustedError
 
     _, upstreams = cache_defaults(workspace, cache)
@@ -121,7 +121,7 @@ def substituting(
         if bucket.read(CACHE_INFO) is None:
             yield None
             return
-    with serve(location) as server:
+    with CacheServer(location) as server:
         substituters = Substituters(
             urls=(server.url, *(each.url for each in upstreams if each.url)),
             public_keys=(*keys, *(str(key) for each in upstreams for key in each.public_keys)),

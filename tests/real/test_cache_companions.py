@@ -18,7 +18,7 @@ from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.push.push import push
 from nixgen.cache.push.settings import UploadSettings
 from nixgen.cache.serve.embedded import embedded_s3
-from nixgen.cache.serve.http import serve
+from nixgen.cache.serve.http import CacheServer
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.store.store import Store
 from nixgen.programs.observer import ignore
@@ -107,7 +107,7 @@ def test_listings_and_logs_are_pushed_on_request(location: CacheLocation, tmp_pa
         assert bucket.read(f"{Path(path).name[:32]}.ls") == nar_listing(path)
         assert bucket.read(f"log/{Path(drv).name}") == b"building the top\n"
         assert len(list(bucket.names("log/"))) == 2
-    with serve(location) as server:
+    with CacheServer(location) as server:
         said = subprocess.run(
             ["nix", "log", *OPTIONS, "--option", "substituters", server.url, drv],
             capture_output=True,
@@ -139,7 +139,7 @@ def test_content_addressed_outputs_are_substituted_not_built(
     push([path], location, [KEY], ignore)
     with Bucket(location) as bucket:
         assert f"realisations/{known[0].id}.doi" in set(bucket.names("realisations/"))
-    with serve(location) as server:
+    with CacheServer(location) as server:
         done = build(
             ADDRESSED,
             *("--store", str(tmp_path / "root")),

@@ -25,7 +25,7 @@ from nixgen.cache.keep.leases import LEASES, leased
 from nixgen.cache.keep.roots import Root, list_roots, path_targets
 from nixgen.cache.push import push as library
 from nixgen.cache.serve.embedded import embedded_s3
-from nixgen.cache.serve.http import serve
+from nixgen.cache.serve.http import CacheServer
 from nixgen.driver.store.store import Store
 from nixgen.programs.observer import ignore
 
@@ -126,7 +126,7 @@ def substitutable(location, folder: Path, path: str) -> bool:
     """Whether a stock Nix gets the closure into an empty store."""
     key = (folder / "key.pub").read_text().strip()
     store = folder / f"store{time.monotonic_ns()}"
-    with serve(location) as server:
+    with CacheServer(location) as server:
         done = subprocess.run(
             ["nix", "copy", "--from", server.url, "--to", str(store), path,
              "--extra-experimental-features", "nix-command",

@@ -23,7 +23,7 @@ from nixgen.cache.push.events import CacheEvent, NarStored, Planned, Published
 from nixgen.cache.push.push import CACHE_INFO, PushReport, push
 from nixgen.cache.push.settings import UploadSettings
 from nixgen.cache.serve.embedded import embedded_s3
-from nixgen.cache.serve.http import serve
+from nixgen.cache.serve.http import CacheServer
 from nixgen.driver.store.store import Store
 from nixgen.errors import VerifyError
 from nixgen.programs.observer import ignore
@@ -97,7 +97,7 @@ def realise(
     path: str, location: CacheLocation, root: Path, *, key: PublicKey = KEY.public
 ) -> subprocess.CompletedProcess[str]:
     """A stock Nix substitutes ``path`` into the store at ``root``, which it creates."""
-    with serve(location) as server:
+    with CacheServer(location) as server:
         return subprocess.run(
             [
                 *("nix-store", "--store", root, "--realise", path, *OPTIONS),

@@ -18,7 +18,7 @@ import pytest
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.serve.embedded import embedded_s3
-from nixgen.cache.serve.http import serve
+from nixgen.cache.serve.http import CacheServer
 
 pytestmark = pytest.mark.real
 
@@ -56,7 +56,7 @@ def log():
 
 @pytest.fixture(scope="module")
 def server(location, bucket, log):
-    with serve(location, public_keys=[KEY], log=log.append) as running:
+    with CacheServer(location, public_keys=[KEY], log=log.append) as running:
         yield running
 
 

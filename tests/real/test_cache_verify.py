@@ -27,7 +27,7 @@ from nixgen.cache.format.signing import SecretKey
 from nixgen.cache.keep.leases import leased_paths
 from nixgen.cache.push.push import CACHE_INFO
 from nixgen.cache.serve.embedded import embedded_s3
-from nixgen.cache.serve.http import serve
+from nixgen.cache.serve.http import CacheServer
 from nixgen.driver.store.store import Store
 from nixgen.programs.observer import ignore
 from nixgen.store.digest import Hash
@@ -115,7 +115,7 @@ def copy(
     cache: Pushed, root: Path, *paths: str, key: SecretKey | None = None
 ) -> subprocess.CompletedProcess[str]:
     """A stock Nix that trusts ``key`` copies the closures of ``paths`` into the store at ``root``."""
-    with serve(cache.location) as server:
+    with CacheServer(cache.location) as server:
         return subprocess.run(
             [
                 *("nix", "--extra-experimental-features", "nix-command", "copy"),

@@ -222,6 +222,24 @@ class Bucket:
             for batch in _batches(names, 64 * self.connections):
                 yield from zip(batch, pool.map(self.read, batch), strict=True)
 
+    def pages(
+        self, doing: str, send: Callable[..., Any], following: Mapping[str, str], **arguments: Any
+    ) -> Iterator[Any]:
+        """Ask for a list, with one request for each of its pages.
+
+        :param doing: the attempted action; see `request`.
+        :param send: a method of `client` that lists something.
+        :param following: the arguments of the request for the next page, and the member of a page
+            that each is taken from.
+        :param arguments: given to ``send``, beside the bucket's name.
+        """
+        while True:
+            page = self.request(doing, send, Bucket=self.location.bucket, **arguments)
+            yield page
+            if not page["IsTruncated"]:
+                return
+            arguments |= {name: page[member] for name, member in following.items()}
+
     def objects(
         self, prefix: str = "", *, after: str = "", flat: bool = False
     ) -> Iterator[ObjectInfo]:
@@ -232,17 +250,17 @@ class Bucket:
         :param flat: leave out names with a slash behind the prefix.
         """
         cut = len(self.location.key(""))
-        token: dict[str, Any] = {"Delimiter": "/"} if flat else {}
+        arguments: dict[str, Any] = {"Delimiter": "/"} if flat else {}
         if after:
-            token["StartAfter"] = self.location.key(after)
-        while True:
-            page = self.request(
-                "list the objects",
-                self.client.list_objects_v2,
-                Bucket=self.location.bucket,
-                Prefix=self.location.key(prefix),
-                **token,
-            )
+            arguments["StartAfter"] = self.location.key(after)
+        pages = self.pages(
+            "list the objects",
+            self.client.list_objects_v2,
+            {"ContinuationToken": "NextContinuationToken"},
+            Prefix=self.location.key(prefix),
+            **arguments,
+        )
+        for page in pages:
             for found in page.get("Contents", ()):
                 yield ObjectInfo(
                     name=found["Key"][cut:],
@@ -250,10 +268,6 @@ class Bucket:
                     modified=found["LastModified"],
                     etag=found["ETag"],
                 )
-            if not page["IsTruncated"]:
-                return
-            token.pop("StartAfter", None)
-            token["ContinuationToken"] = page["NextContinuationToken"]
 
     def names(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
         """List only the names of objects; see `objects`.

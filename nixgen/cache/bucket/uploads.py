@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -36,45 +35,32 @@ def unfinished_uploads(bucket: Bucket) -> tuple[Unfinished, ...] | None:
         (``s3:ListBucketMultipartUploads``).
     """
     try:
-        return tuple(_with_parts(bucket, found) for found in _pages(bucket))
+        pages = bucket.pages(
+            "list unfinished uploads",
+            bucket.client.list_multipart_uploads,
+            {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"},
+            Prefix=bucket.location.key(""),
+        )
+        return tuple(
+            _with_parts(bucket, found) for page in pages for found in page.get("Uploads", ())
+        )
     except CacheError:
         # Other requests were answered before: only this one is refused, and few readers may send
         # it.
         return None
 
 
-def _pages(bucket: Bucket) -> Iterator[Any]:
-    markers: dict[str, Any] = {}
-    while True:
-        page = bucket.request(
-            "list unfinished uploads",
-            bucket.client.list_multipart_uploads,
-            Bucket=bucket.location.bucket,
-            Prefix=bucket.location.key(""),
-            **markers,
-        )
-        yield from page.get("Uploads", ())
-        if not page["IsTruncated"]:
-            return
-        markers = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
-
-
 def _with_parts(bucket: Bucket, found: Any) -> Unfinished:
     size, touched = 0, found["Initiated"]
-    marker: dict[str, Any] = {}
-    while True:
-        page = bucket.request(
-            "list the parts of an upload",
-            bucket.client.list_parts,
-            Bucket=bucket.location.bucket,
-            Key=found["Key"],
-            UploadId=found["UploadId"],
-            **marker,
-        )
+    pages = bucket.pages(
+        "list the parts of an upload",
+        bucket.client.list_parts,
+        {"PartNumberMarker": "NextPartNumberMarker"},
+        Key=found["Key"],
+        UploadId=found["UploadId"],
+    )
+    for page in pages:
         for part in page.get("Parts", ()):
             size += part["Size"]
             touched = max(touched, part["LastModified"])
-        if not page["IsTruncated"]:
-            break
-        marker = {"PartNumberMarker": page["NextPartNumberMarker"]}
     return Unfinished(name=found["Key"][len(bucket.location.key("")) :], size=size, touched=touched)

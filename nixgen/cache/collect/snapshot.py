@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -10,9 +9,12 @@ from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.inventory import Inventory, read_inventory
+from nixgen.cache.keep.documents import contents
 from nixgen.cache.keep.leases import LEASES, LeaseRecord
 from nixgen.cache.keep.roots import ROOT_FORMAT, ROOTS, Pin, Root, list_pins
 from nixgen.programs.observer import ignore
+from nixgen.records.rules import Text
+from nixgen.records.structure import parse_as
 from nixgen.store.path import path_digest
 
 __all__ = ["REALISATIONS", "Generation", "Snapshot", "read_snapshot"]
@@ -74,8 +76,11 @@ def read_snapshot(bucket: Bucket, tick: Callable[[], None] = ignore) -> Snapshot
     """
     now = bucket.clock()
     # A push records its root and then gives up its lease: roots must be read after leases, and objects after both.
-    leases = _leases(bucket)
-    generations = _generations(bucket)
+    leases = [LeaseRecord.parse(data, found) for found, data in contents(bucket, LEASES)]
+    generations = tuple(
+        Generation(root=ROOT_FORMAT.parse(data, source=found.name), written=found.modified)
+        for found, data in contents(bucket, ROOTS)
+    )
     pins = list_pins(bucket)
     inventory = read_inventory(bucket, tick)
     return Snapshot(
@@ -86,24 +91,6 @@ def read_snapshot(bucket: Bucket, tick: Callable[[], None] = ignore) -> Snapshot
         pins=pins,
         inventory=inventory,
         realisations=_realisations(bucket, inventory.objects, tick),
-    )
-
-
-def _leases(bucket: Bucket) -> list[LeaseRecord]:
-    found = {each.name: each for each in bucket.objects(LEASES)}
-    return [
-        LeaseRecord.parse(data, found[name])
-        for name, data in bucket.read_many(found)
-        if data is not None
-    ]
-
-
-def _generations(bucket: Bucket) -> tuple[Generation, ...]:
-    found = {each.name: each for each in bucket.objects(ROOTS)}
-    return tuple(
-        Generation(root=ROOT_FORMAT.parse(data, source=name), written=found[name].modified)
-        for name, data in bucket.read_many(found)
-        if data is not None
     )
 
 
@@ -118,10 +105,20 @@ def _realisations(
     return found
 
 
+@frozen(kw_only=True)
+class _Output:
+    out_path: Text
+
+
+@frozen(kw_only=True)
+class _NestedOutput:
+    value: _Output
+
+
 def _output_digest(data: bytes) -> str | None:
     """The digest of a realisation's ``outPath``; newer versions of Nix keep it one level deeper."""
     try:
-        document = json.loads(data)
-        return path_digest(document.get("outPath") or document["value"]["outPath"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        read: _Output | _NestedOutput = parse_as(_Output | _NestedOutput, data)
+    except ValueError:
         return None
+    return path_digest((read if isinstance(read, _Output) else read.value).out_path)

@@ -5,7 +5,7 @@ The protocol and its reasons are in `nixgen.cache.collect.collect`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
 from nixgen.cache.bucket.inventory import read_narinfo
@@ -126,33 +126,26 @@ class Sweep:
 
     def _look_again(self) -> None:
         """Leases first: a push records its root before it gives up its lease."""
-        for found in self._new(LEASES):
-            data = self._bucket.read(found.name)
-            if data is not None:
-                lease = LeaseRecord.parse(data, found)
-                # One that has ended during this sweep still counts: what its push published is not in the snapshot.
-                if lease.expires >= self._start:
-                    held = (*lease.paths.keys(), *lease.paths.values())
-                    self._needs |= dict.fromkeys(held, f"a push by {lease.holder}")
-        for found in self._new(ROOTS):
-            data = None if found.name in self._known_roots else self._bucket.read(found.name)
-            if data is not None:
-                self._keep(found.name, ROOT_FORMAT.parse(data, source=found.name).paths)
-        for found in self._new(PINS):
-            data = self._bucket.read(found.name)
-            if data is not None:
-                pin = PIN_FORMAT.parse(data, source=found.name)
-                if pin not in self._known_pins:
-                    self._keep(found.name, pin.paths)
+        for found, data in self._new(LEASES):
+            lease = LeaseRecord.parse(data, found)
+            # One that has ended during this sweep still counts: what its push published is not in the snapshot.
+            if lease.expires >= self._start:
+                held = (*lease.paths.keys(), *lease.paths.values())
+                self._needs |= dict.fromkeys(held, f"a push by {lease.holder}")
+        for found, data in self._new(ROOTS, self._known_roots):
+            self._keep(found.name, ROOT_FORMAT.parse(data, source=found.name).paths)
+        for found, data in self._new(PINS):
+            pin = PIN_FORMAT.parse(data, source=found.name)
+            if pin not in self._known_pins:
+                self._keep(found.name, pin.paths)
 
-    def _new(self, prefix: str) -> list[ObjectInfo]:
-        found = [
-            each
-            for each in self._bucket.objects(prefix)
-            if (each.name, each.etag) not in self._seen
-        ]
-        self._seen |= {(each.name, each.etag) for each in found}
-        return found
+    def _new(self, prefix: str, known: Collection[str] = ()) -> Iterator[tuple[ObjectInfo, bytes]]:
+        for found in list(self._bucket.objects(prefix)):
+            if found.name not in known and (found.name, found.etag) not in self._seen:
+                self._seen.add((found.name, found.etag))
+                data = self._bucket.read(found.name)
+                if data is not None:
+                    yield found, data
 
     def _keep(self, holder: str, paths: Iterable[str]) -> None:
         """Spare these paths, and read those narinfos of their closures that the snapshot lacks."""

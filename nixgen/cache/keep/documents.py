@@ -5,14 +5,16 @@ docs/contracts.md §9 lists them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeVar
 
 from attrs import frozen
 
+from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
 from nixgen.errors import NixgenError, VerifyError
 from nixgen.records.format import Format
 
-__all__ = ["CacheFormat"]
+__all__ = ["CacheFormat", "contents"]
 
 _T = TypeVar("_T")
 
@@ -42,3 +44,15 @@ class CacheFormat(Format[_T]):
         :param value: of the class ``shape``.
         """
         return self.text(value, indent=1).encode()
+
+
+def contents(bucket: Bucket, prefix: str) -> Iterator[tuple[ObjectInfo, bytes]]:
+    """Read all documents below a prefix. Those that are removed meanwhile are left out.
+
+    :param bucket: of the cache.
+    :param prefix: of their names.
+    """
+    listed = {each.name: each for each in bucket.objects(prefix)}
+    for name, data in bucket.read_many(listed):
+        if data is not None:
+            yield listed[name], data

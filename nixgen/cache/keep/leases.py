@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from attrs import frozen
+from attrs import define, frozen
 
 from nixgen.cache.bucket.bucket import Bucket, ObjectInfo
 from nixgen.cache.keep.batch import SWEEP, SWEEP_FORMAT, SweepBatch, outlived
@@ -98,7 +98,7 @@ def leased_paths(
     :param sleep: replaceable for tests.
     :raises CacheError: as `leased`.
     """
-    lease = Lease(bucket, paths, waiting=waiting, clock=clock, sleep=sleep)
+    lease = Lease(bucket, paths, waiting, clock, sleep)
     try:
         with lease.held():
             yield lease
@@ -111,6 +111,7 @@ def leased_paths(
                 bucket.delete([lease.name])
 
 
+@define(eq=False, slots=False)
 class Lease:
     """A lease of this process, as `leased` makes them. Safe to use from many threads.
 
@@ -121,20 +122,13 @@ class Lease:
     :param sleep: waits for so many seconds.
     """
 
-    def __init__(
-        self,
-        bucket: Bucket,
-        paths: Mapping[str, str],
-        *,
-        waiting: Callable[[SweepBatch], None],
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-    ) -> None:
-        self._bucket = bucket
-        self._paths = paths
-        self._waiting = waiting
-        self._clock = clock
-        self._sleep = sleep
+    _bucket: Bucket
+    _paths: Mapping[str, str]
+    _waiting: Callable[[SweepBatch], None]
+    _clock: Callable[[], float]
+    _sleep: Callable[[float], None]
+
+    def __attrs_post_init__(self) -> None:
         self._id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(6)}"
         self._created = datetime.now(UTC)
         self._written = math.inf  # by `clock`; not yet

@@ -20,7 +20,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
-from nixgen.cache.keep.documents import CacheFormat
+from nixgen.cache.keep.documents import CacheFormat, contents
 from nixgen.errors import CacheError, UsageError
 from nixgen.records.rules import matching
 from nixgen.store.path import base_name, path_name
@@ -159,8 +159,7 @@ def list_roots(bucket: Bucket) -> tuple[Root, ...]:
     :param bucket: of the cache.
     :raises VerifyError: a root is unreadable, so that nobody knows what it keeps.
     """
-    read = bucket.read_many(list(bucket.names(ROOTS)))
-    roots = [ROOT_FORMAT.parse(data, source=name) for name, data in read if data is not None]
+    roots = [ROOT_FORMAT.parse(data, source=found.name) for found, data in contents(bucket, ROOTS)]
     return tuple(sorted(roots, key=lambda root: (root.generation, root.environment), reverse=True))
 
 
@@ -170,8 +169,9 @@ def list_pins(bucket: Bucket) -> tuple[Pin, ...]:
     :param bucket: of the cache.
     :raises VerifyError: a pin is unreadable, so that nobody knows what it keeps.
     """
-    read = bucket.read_many(list(bucket.names(PINS)))
-    return tuple(PIN_FORMAT.parse(data, source=name) for name, data in read if data is not None)
+    return tuple(
+        PIN_FORMAT.parse(data, source=found.name) for found, data in contents(bucket, PINS)
+    )
 
 
 def put_pin(bucket: Bucket, pin: Pin) -> None:

@@ -19,13 +19,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.format.names import narinfo_name
 from nixgen.cache.keep.pins import pin_paths
 from nixgen.cache.keep.roots import list_pins
 from nixgen.errors import CacheError, StoreError, UsageError
+from nixgen.records.rules import named
+from nixgen.records.structure import parse_as
 
 __all__ = [
     "REGISTRY",
@@ -246,17 +248,28 @@ def _register(bucket: Bucket, name: str, flake: str) -> bool:
     )
 
 
+@frozen(kw_only=True)
+class _RegistryEntry:
+    source: Mapping[str, Any] = field(metadata=named("from"))
+
+
+@frozen(kw_only=True)
+class _Registry:
+    flakes: tuple[_RegistryEntry, ...]
+
+
 def _registry(old: bytes | None, name: str, flake: str) -> bytes:
     """The registry with the channel, in version 2 of Nix's format (registry.cc)."""
     entry = {"from": {"type": "indirect", "id": name}, "to": {"type": "tarball", "url": flake}}
     others: list[Any] = []
     if old is not None:
         try:
-            others = [item for item in json.loads(old)["flakes"] if item["from"] != entry["from"]]
-        except (ValueError, LookupError, TypeError) as error:
+            parse_as(_Registry, old)
+        except ValueError as error:
             raise CacheError(
                 f"{REGISTRY} of the cache is no flake registry",
                 hint="look at what wrote it, and delete it; it is then made anew",
             ) from error
+        others = [item for item in json.loads(old)["flakes"] if item["from"] != entry["from"]]
     flakes = sorted([*others, entry], key=lambda item: str(item["from"].get("id")))
     return (json.dumps({"version": 2, "flakes": flakes}, indent=2, sort_keys=True) + "\n").encode()

@@ -76,14 +76,12 @@ def _load(directory: Path) -> None:
     backend = _backend()
     for bucket in sorted(path for path in directory.iterdir() if path.is_dir()):
         backend.create_bucket(bucket.name, "us-east-1")
-        for file in sorted(path for path in bucket.rglob("*") if path.is_file()):
-            if not file.name.startswith(".tmp-"):
-                stored = backend.put_object(
-                    bucket.name, file.relative_to(bucket).as_posix(), file.read_bytes()
-                )
-                # Collection goes by age. moto wants UTC without a time zone.
-                written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-                stored.last_modified = written.replace(tzinfo=None)
+        for name in sorted(_files(bucket)):
+            file = bucket / name
+            stored = backend.put_object(bucket.name, name, file.read_bytes())
+            # Collection goes by age. moto wants UTC without a time zone.
+            written = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+            stored.last_modified = written.replace(tzinfo=None)
 
 
 def _write_through(application: _Application, directory: Path) -> _Application:

@@ -11,9 +11,9 @@ import ipaddress
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.location import CacheLocation
@@ -26,7 +26,6 @@ __all__ = [
     "DEFAULT_PORT",
     "DEFAULT_URL",
     "CacheServer",
-    "serve",
     "serve_until_interrupted",
     "url_of",
 ]
@@ -42,13 +41,14 @@ _STOP_SECONDS = 0.5
 
 
 class CacheServer:
-    """A running server; `serve` makes one.
+    """A running server, which stops at the end of its block.
 
     :param location: the cache.
-    :param host: the address to listen on.
+    :param host: the address to listen on. Everybody who reaches it can read the whole cache.
     :param port: 0 takes a free one.
     :param public_keys: ``name:base64``; the page at ``/`` shows them.
     :param log: called with one line for each request, from any thread.
+    :raises CacheError: the address is taken.
     :ivar url: its URL on this computer, for ``--substituters`` and ``--from``.
     :ivar public: whether other computers can reach it.
     :ivar port: the port that it listens on.
@@ -57,8 +57,8 @@ class CacheServer:
     def __init__(
         self,
         location: CacheLocation,
-        host: str,
-        port: int,
+        host: str = "127.0.0.1",
+        port: int = 0,
         *,
         public_keys: Sequence[str] = (),
         log: Callable[[str], None] | None = None,
@@ -105,6 +105,12 @@ class CacheServer:
         self._thread = threading.Thread(target=self._server.run, name="cache-serve", daemon=True)
         self._thread.start()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def wait(self) -> None:
         """Return when the server ends, or at Ctrl-C."""
         self._thread.join()
@@ -118,31 +124,6 @@ class CacheServer:
         self._server.trigger.pull_trigger(lambda: close_all(self._sockets))
         self._thread.join(timeout=5)
         self._bucket.close()
-
-
-@contextlib.contextmanager
-def serve(
-    location: CacheLocation,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    public_keys: Sequence[str] = (),
-    log: Callable[[str], None] | None = None,
-) -> Iterator[CacheServer]:
-    """A server that runs for the length of the block.
-
-    :param location: the cache.
-    :param host: the address to listen on. Everybody who reaches it can read the whole cache.
-    :param port: 0 takes a free one.
-    :param public_keys: ``name:base64``; the page at ``/`` shows them.
-    :param log: called with one line for each request, from any thread.
-    :raises CacheError: the address is taken.
-    """
-    server = CacheServer(location, host, port, public_keys=public_keys, log=log)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 def serve_until_interrupted(
@@ -188,7 +169,7 @@ def serve_until_interrupted(
         if embedded is not None:
             announce(f"push to it: nixgen cache push --to '{location}'")
         server = stack.enter_context(
-            serve(
+            CacheServer(
                 location,
                 host=host,
                 port=port,

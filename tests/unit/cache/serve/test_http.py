@@ -18,7 +18,7 @@ import pytest
 from nixgen.cache.bucket.bucket import Bucket
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.serve.embedded import served_at
-from nixgen.cache.serve.http import CacheServer, serve, serve_until_interrupted
+from nixgen.cache.serve.http import CacheServer, serve_until_interrupted
 from nixgen.errors import CacheError, UsageError
 from nixgen.store.digest import Hash
 
@@ -37,7 +37,7 @@ def bucket(location: CacheLocation) -> Iterator[Bucket]:
 @pytest.fixture
 def server(location: CacheLocation, bucket: Bucket) -> Iterator[CacheServer]:
     del bucket
-    with serve(location) as server:
+    with CacheServer(location) as server:
         yield server
 
 
@@ -89,7 +89,7 @@ def test_a_range_beyond_the_end_is_416(server: CacheServer) -> None:
 
 
 def test_stopping_closes_kept_connections(location: CacheLocation) -> None:
-    with serve(location) as server:
+    with CacheServer(location) as server:
         port = urlsplit(server.url).port
         assert port is not None
         kept = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -106,7 +106,7 @@ def test_stopping_closes_kept_connections(location: CacheLocation) -> None:
 def test_a_taken_port_is_an_error(server: CacheServer, location: CacheLocation) -> None:
     port = urlsplit(server.url).port
     assert port is not None
-    with pytest.raises(CacheError, match="cannot listen"), serve(location, port=port):
+    with pytest.raises(CacheError, match="cannot listen"), CacheServer(location, port=port):
         pass
 
 
@@ -156,7 +156,7 @@ def test_a_server_with_more_requests_than_threads_warns_nobody(
 ) -> None:
     del bucket
     caplog.set_level(logging.WARNING, logger=name)
-    with serve(location):
+    with CacheServer(location):
         logging.getLogger(name).warning("Task queue depth is 3")
         logging.getLogger(name).error("an error is still reported")
     assert caplog.messages == ["an error is still reported"]
