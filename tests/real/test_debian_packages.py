@@ -28,6 +28,11 @@ PROGRAMS = {
     "coreutils": ("ls --version", "coreutils"),
     "curl": ("curl --version", "libcurl"),
     "git": ("git --version", "git version"),
+    # links of update-alternatives, with a loop in the maintainer script and without one
+    "netcat-openbsd": ("nc -h", "OpenBSD netcat"),
+    "vim": ("vi --version", "VIM - Vi IMproved"),
+    # a package that has nothing but a dependency
+    "redis-meta": ("redis-server --version", "Redis server"),
     "nginx": ("nginx -v", "nginx version"),
     "nodejs": ("node -p typeof(fetch)", "function"),
     "openssl": ("openssl version", "OpenSSL 3"),
@@ -63,7 +68,11 @@ class Base:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     runner = SubprocessRunner()
     lock = resolve_lock(
-        [*PROGRAMS, "cacert"], suite="bookworm", architectures=["amd64"], runner=runner
+        [*PROGRAMS, "cacert"],
+        suite="bookworm",
+        architectures=["amd64"],
+        runner=runner,
+        overrides={"redis-meta": ("redis",)},
     )
     path = tmp_path_factory.mktemp("lock") / "debian.lock.json"
     write_lock(lock, path)

@@ -1,13 +1,40 @@
 # One unit: packages unpacked into $out, in Debian's layout with /usr merged, changed to run from the store.
 #
-# debs: the unit's packages.  deps: the units it depends on, nearest first.  loader, triplet: see architectures.nix.
-# patchelf, busybox, bash: tools.  dlopen, binDirs, replaceFiles, replaceFrom, replaceTo: see programs.nix.
+# debs: the unit's packages.  directDeps, deps: the units it depends on, and all that these lead to, nearest first.
+# loader, triplet: see architectures.nix.  patchelf, busybox, bash: tools.  alternatives: alternatives.awk.
+# dlopen, binDirs, replaceFiles, replaceFrom, replaceTo: see programs.nix.
 
 mkdir -p "$out/usr/bin" "$out/usr/sbin" "$out/usr/lib" "$out/usr/lib64"
 for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$out/$folder"; done
 for deb in $debs; do unpack "$deb" "$out"; done
 cd "$out"
 rm -rf $leaveOut
+
+# postinst_of DEB: the script that runs when the package is installed; nothing when there is none.
+postinst_of() {
+  member=$(ar t "$1" | grep '^control\.tar' || :)
+  case $member in
+    control.tar) decode=cat ;;
+    control.tar.gz) decode=gunzip ;;
+    control.tar.xz) decode=unxz ;;
+    *) return 0 ;;
+  esac
+  ar p "$1" "$member" | $decode | tar -xO ./postinst 2>/dev/null || :
+}
+
+# What update-alternatives would link: names such as java and vi are no files of any package. Of one link, the target with
+# the highest priority counts, as with its automatic mode.
+for deb in $debs; do postinst_of "$deb" | awk -f "$alternatives"; done | sort -rn |
+  while read -r _ link target; do
+    # /bin and /sbin are links to below /usr
+    case $link in /bin/* | /sbin/*) link=/usr$link ;; esac
+    case $target in /bin/* | /sbin/*) target=/usr$target ;; esac
+    case $link in *..*) continue ;; /usr/*) ;; *) continue ;; esac
+    if [ -e "$out$target" ] && [ ! -e "$out$link" ] && [ ! -L "$out$link" ]; then
+      mkdir -p "$out${link%/*}"
+      ln -s "$target" "$out$link"
+    fi
+  done
 # From here on bin/ is the collection of all programs, not a merged folder.
 rm bin sbin
 rmdir usr/bin usr/sbin usr/lib64 2>/dev/null || :
@@ -170,6 +197,17 @@ for folder in usr/sbin usr/bin $binDirs; do
   done
 done
 rmdir bin 2>/dev/null || :
+
+# A meta package has nothing but dependencies, and its programs are theirs.
+if [ -z "$(find . -type f -o -type l | head -n 1)" ]; then
+  mkdir -p bin
+  for tree in $directDeps; do
+    for file in "$tree"/bin/*; do
+      [ ! -e "$file" ] || [ -e "bin/${file##*/}" ] || ln -s "$file" "bin/${file##*/}"
+    done
+  done
+  rmdir bin 2>/dev/null || :
+fi
 
 # Wrappers replace links in bin/ only; programs that look for themselves find the real file below usr/.
 eval "$wrap"

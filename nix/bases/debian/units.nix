@@ -99,7 +99,9 @@ let
       {
         inherit (architecture) loader triplet;
         inherit busybox leaveOut patchelf;
+        alternatives = ./alternatives.awk;
         debs = map (member: fetch member locked.packages.${member}) members;
+        directDeps = map (dependency: units.${dependency}) (dependsOf unit);
         deps = map (dependency: units.${dependency}) dependencies;
         inherit (needs) binDirs dlopen finish;
         replaceFiles = replace.files;
