@@ -237,8 +237,8 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "calendar": _calendar,
         "comment": _comment,
-        "unit_path": _unit_path,
-        "unit_text": _unit_text,
+        "unit_path": lambda path: unitfile.word(_printable(path)),
+        "unit_text": lambda text: unitfile.literal(_printable(text)),
         "unit_words": _unit_words,
     }
     return environment
@@ -250,14 +250,6 @@ def _unit_words(words: Iterable[str]) -> str:
         word if isinstance(word, _Specifier) else unitfile.command_word(_printable(word))
         for word in words
     )
-
-
-def _unit_path(path: str) -> str:
-    return unitfile.word(_printable(path))
-
-
-def _unit_text(text: str) -> str:
-    return unitfile.literal(_printable(text))
 
 
 def _printable(text: str) -> str:

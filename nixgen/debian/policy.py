@@ -20,17 +20,11 @@ __all__ = ["Policy", "attributes", "default_policy", "kernel"]
 @cache
 def _data(name: str) -> Mapping[str, Any]:
     text = resources.files("nixgen.debian").joinpath("data", name).read_text("utf-8")
-    document: dict[str, Any] = json.loads(text)
-    return _without_remark(document)
-
-
-def _without_remark(table: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The table without its comments, which have the key ``_``."""
-    return {
-        key: _without_remark(value) if isinstance(value, dict) else value
-        for key, value in table.items()
-        if key != "_"
-    }
+    # comments have the key _
+    document: dict[str, Any] = json.loads(
+        text, object_pairs_hook=lambda pairs: {key: value for key, value in pairs if key != "_"}
+    )
+    return document
 
 
 @frozen(kw_only=True)

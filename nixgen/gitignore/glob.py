@@ -90,11 +90,8 @@ class Glob:
     @property
     def literal(self) -> bytes | None:
         """The only text that matches, if the glob has no wild cards; else None."""
-        match self.tokens:
-            case (bytes() as text,):
-                return text
-            case _:
-                return None
+        first, *others = self.tokens
+        return first if isinstance(first, bytes) and not others else None
 
     @cached_property
     def python(self) -> re.Pattern[bytes]:

@@ -88,21 +88,21 @@ def pod(scope: Scope, application: Application, workload: Workload) -> dict[str,
     """
     service = workload.service
     _, *setup_names = container_names(service)
-    common = {
-        "image": image_reference(application, workload.image),
-        # without a registry there is nowhere to pull from
-        **({} if application.registry else {"imagePullPolicy": "Never"}),
-        "env": {name: {"value": value} for name, value in _variables(workload)},
-        "securityContext": _container_security(service),
-        "volumeMounts": {path: {"name": volume} for volume, path, _ in _volumes(workload)},
+    common = _without_empty(
+        {
+            "image": image_reference(application, workload.image),
+            # without a registry there is nowhere to pull from
+            **({} if application.registry else {"imagePullPolicy": "Never"}),
+            "env": {name: {"value": value} for name, value in _variables(workload)},
+            "securityContext": _container_security(service),
+            "volumeMounts": {path: {"name": volume} for volume, path, _ in _volumes(workload)},
+        }
+    )
+    ports = {
+        port_name(port): {"containerPort": port.number, "protocol": port.protocol.upper()}
+        for port in service.ports
     }
-    own = {
-        "ports": {
-            port_name(port): {"containerPort": port.number, "protocol": port.protocol.upper()}
-            for port in service.ports
-        },
-        **_probes(scope, service),
-    }
+    own = _without_empty({"ports": ports, **_probes(scope, service)})
     spec = {
         # nothing here asks the API server
         "automountServiceAccountToken": False,
@@ -112,16 +112,14 @@ def pod(scope: Scope, application: Application, workload: Workload) -> dict[str,
         "volumes": {volume: source for volume, _, source in _volumes(workload)},
     }
     if not service.setup:
-        return {**spec, "containers": {service.name: _without_empty({**common, **own})}}
-    shared = scope.share(f"{service.name}-container", folded(_without_empty(common)))
+        return {**spec, "containers": {service.name: {**common, **own}}}
+    shared = scope.share(f"{service.name}-container", folded(common))
     # a list, for they run in order
     setup = [
         nix.BinaryOp("//", shared, folded({"name": name, "command": _command(scope, command)}))
         for name, command in zip(setup_names, service.setup, strict=True)
     ]
-    container = (
-        nix.BinaryOp("//", shared, folded(_without_empty(own))) if _without_empty(own) else shared
-    )
+    container = nix.BinaryOp("//", shared, folded(own)) if own else shared
     return {**spec, "containers": {service.name: container}, "initContainers": setup}
 
 

@@ -54,12 +54,10 @@ def _conversions(value: Any) -> Iterator[tuple[str, Any]]:
     converted: list[Any] = []
     match kind(value):
         case Kind.STRING:
-            if value.casefold() in _SPELT:
-                converted.append(_SPELT[value.casefold()])
-            if _NUMERAL.fullmatch(value):
-                converted.append(int(value))
-            if _DECIMAL.fullmatch(value):
-                converted.append(float(value))
+            word = value.casefold()
+            converted += [_SPELT[word]] if word in _SPELT else []
+            converted += [int(value)] if _NUMERAL.fullmatch(value) else []
+            converted += [float(value)] if _DECIMAL.fullmatch(value) else []
         case Kind.BOOLEAN:
             converted += ["true" if value else "false", "yes" if value else "no", int(value)]
         case Kind.INTEGER:
@@ -68,8 +66,6 @@ def _conversions(value: Any) -> Iterator[tuple[str, Any]]:
         case Kind.FLOAT:
             converted += [int(value)] if value.is_integer() else []
             converted.append(str(value))
-        case _:
-            pass
     yield from ((repr(item), item) for item in converted)
     if kind(value) is Kind.LIST and len(value) == 1:
         yield _written(value[0]), value[0]

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
@@ -123,14 +122,18 @@ def push(
             observe(digest, blobs[digest], sent)
         return blobs[digest] if sent else 0
 
-    with _mapped(destination), ThreadPoolExecutor(max_workers=_JOBS) as jobs:
-        sent = sum(jobs.map(send, blobs))
-        url = f"{destination.url}/manifests/{destination.tag}"
-        _expect(
-            pool.request("PUT", url, body=manifest, headers={"Content-Type": index["mediaType"]}),
-            {201},
-        )
-        pool.clear()
+    url = f"{destination.url}/manifests/{destination.tag}"
+    headers = {"Content-Type": index["mediaType"]}
+    try:
+        with ThreadPoolExecutor(max_workers=_JOBS) as jobs:
+            sent = sum(jobs.map(send, blobs))
+            _expect(pool.request("PUT", url, body=manifest, headers=headers), {201})
+            pool.clear()
+    except urllib3.exceptions.HTTPError as error:
+        raise EngineError(
+            f"the registry {destination.host} cannot be reached: {error}",
+            hint="check its address; on loopback it must speak HTTP, elsewhere HTTPS",
+        ) from error
     return PushReport(digest=index["digest"], sent=sent, skipped=sum(blobs.values()) - sent)
 
 
@@ -172,17 +175,3 @@ def _expect(response: Any, statuses: set[int]) -> Any:
         hint=hint,
         details=response.data.decode("utf-8", "replace").splitlines()[:10],
     )
-
-
-@contextmanager
-def _mapped(destination: Destination) -> Iterator[None]:
-    """Raise `EngineError` for the errors of urllib3."""
-    import urllib3
-
-    try:
-        yield
-    except urllib3.exceptions.HTTPError as error:
-        raise EngineError(
-            f"the registry {destination.host} cannot be reached: {error}",
-            hint="check its address; on loopback it must speak HTTP, elsewhere HTTPS",
-        ) from error
