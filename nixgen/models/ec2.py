@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
+
+import attrs
 
 from nixgen.models.checks import pattern, repeated, whole_number
 from nixgen.models.core import Fault, Model
@@ -28,17 +31,33 @@ _KEY_PAIR = pattern(r"[ -~]{1,255}", what="a key pair's name", example="operator
 VolumeType = Literal["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"]
 
 
-def _known(entries: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the entries whose value is None."""
-    return {name: value for name, value in entries.items() if value is not None}
+class _Documented:
+    """The base of the models that machine.json holds as objects (nixgen/documents/machine-1.json)."""
+
+    __slots__ = ()
+
+    def document(self) -> dict[str, Any]:
+        """Write the value as JSON data: its fields that are not None, with names in camel case.
+
+        The options of nix/nixos/cluster.nix have the same names.
+        """
+        kind: Any = type(self)
+        members = {each.name: getattr(self, each.name) for each in attrs.fields(kind) if each.init}
+        return {
+            re.sub(r"_(.)", lambda letter: letter[1].upper(), name): _json(value)
+            for name, value in members.items()
+            if value is not None
+        }
 
 
-# `document` writes a value as machine.json has it (nixgen/documents/machine-1.json). The options of
-# nix/nixos/cluster.nix have the same names.
+def _json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(map(_json, value))
+    return value.document() if isinstance(value, _Documented) else value
 
 
 @model
-class Subnet(Model):
+class Subnet(Model, _Documented):
     """A subnet of a VPC.
 
     :param id: Id of the subnet on EC2, such as ``subnet-0a1b2c3d4e5f60718``.
@@ -52,13 +71,9 @@ class Subnet(Model):
     cidr: str | None = field(network_range, default=None)
     zone: str | None = field(_ZONE, default=None)
 
-    def document(self) -> dict[str, Any]:
-        """Write the value as JSON data."""
-        return _known({"id": self.id, "cidr": self.cidr, "zone": self.zone})
-
 
 @model
-class Ingress(Model):
+class Ingress(Model, _Documented):
     """A rule that lets packets in through a security group.
 
     :param port: First port of the range that the rule opens.
@@ -94,7 +109,7 @@ class Ingress(Model):
 
 
 @model
-class SecurityGroup(Model):
+class SecurityGroup(Model, _Documented):
     """A security group: the packets that EC2 lets through to a machine. The machine's own firewall
     opens the same ports.
 
@@ -106,13 +121,9 @@ class SecurityGroup(Model):
     id: str = field(_GROUP, kw_only=False)
     ingress: ListOf[Ingress] = list_of(Ingress, default=())
 
-    def document(self) -> dict[str, Any]:
-        """Write the value as JSON data."""
-        return {"id": self.id, "ingress": [rule.document() for rule in self.ingress]}
-
 
 @model
-class Volume(Model):
+class Volume(Model, _Documented):
     """An EBS volume that is attached to a machine.
 
     :param device: Device of the volume on the machine, such as ``/dev/xvdf``.
@@ -135,23 +146,9 @@ class Volume(Model):
     encrypted: bool = flag(default=True)
     delete_on_termination: bool = flag(default=False)
 
-    def document(self) -> dict[str, Any]:
-        """Write the value as JSON data."""
-        return _known(
-            {
-                "device": self.device,
-                "size": self.size,
-                "type": self.type,
-                "mountPoint": self.mount_point,
-                "fsType": self.fs_type,
-                "encrypted": self.encrypted,
-                "deleteOnTermination": self.delete_on_termination,
-            }
-        )
-
 
 @model
-class Ec2(Model):
+class Ec2(Model, _Documented):
     """The EC2 instance that a machine runs on.
 
     :param instance_type: Instance type, such as ``m5.large``.
@@ -178,23 +175,6 @@ class Ec2(Model):
     key_pair: str | None = field(_KEY_PAIR, default=None)
     root_size: int = field(whole_number(1, 65536), default=30)
     storage: ListOf[Volume] = list_of(Volume, default=())
-
-    def document(self) -> dict[str, Any]:
-        """Write the value as JSON data, in the shape of the option `nixgen.ec2`."""
-        return _known(
-            {
-                "region": self.region,
-                "instanceType": self.instance_type,
-                "address": self.address,
-                "public": self.public,
-                "image": self.image,
-                "keyPair": self.key_pair,
-                "rootSize": self.root_size,
-                "subnet": self.subnet.document(),
-                "securityGroups": [group.document() for group in self.security_groups],
-                "storage": [volume.document() for volume in self.storage],
-            }
-        )
 
     def faults(self) -> Iterator[Fault]:
         for name in ("device", "mount_point"):

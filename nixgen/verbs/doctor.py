@@ -18,11 +18,12 @@ from nixgen.errors import NixgenError
 from nixgen.programs.child import APT_PACKAGES
 from nixgen.programs.command import Command
 from nixgen.programs.runner import SubprocessRunner
+from nixgen.vm.qemu.accel import virtualises
 
 __all__ = ["Finding", "examine"]
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Finding:
     """The result of one check.
 
@@ -74,6 +75,11 @@ def _version(*argv: str) -> str | None:
     return lines[0].strip() if done.ok and lines else None
 
 
+def _absent(name: str, needed_for: str, package: str) -> Finding:
+    mend = f"apt-get install {package}"
+    return Finding(name=name, detail="not found", needed_for=needed_for, mend=mend)
+
+
 def _python(_folder: Path) -> Iterator[Finding]:
     yield Finding(
         name="Python",
@@ -86,12 +92,7 @@ def _python(_folder: Path) -> Iterator[Finding]:
 def _nix(_folder: Path) -> Iterator[Finding]:
     version = _version("nix-instantiate", "--version")
     if version is None:
-        yield Finding(
-            name="Nix",
-            detail="not found",
-            needed_for=EVERYTHING,
-            mend="apt-get install nix-bin",
-        )
+        yield _absent("Nix", EVERYTHING, "nix-bin")
         return
     yield Finding(name="Nix", detail=version, needed_for=EVERYTHING)
     refused = access.refusal()
@@ -148,11 +149,7 @@ def _formatter(_folder: Path) -> Iterator[Finding]:
 
 
 def _acceleration(_folder: Path) -> Iterator[Finding]:
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split()
-    except OSError:
-        flags = []
-    usable = os.access("/dev/kvm", os.R_OK | os.W_OK) and bool({"vmx", "svm"} & set(flags))
+    usable = os.access("/dev/kvm", os.R_OK | os.W_OK) and virtualises(Path("/proc/cpuinfo"))
     yield Finding(
         name="KVM",  # nothing is wrong without it: machines boot, about ten times slower
         detail="looks usable" if usable else "not usable: machines run under software emulation",
@@ -190,12 +187,7 @@ def _builders(folder: Path) -> Iterator[Finding]:
         return
     path = shutil.which("ssh")
     if path is None:
-        yield Finding(
-            name="ssh",
-            detail="not found",
-            needed_for=_REMOTE,
-            mend=f"apt-get install {APT_PACKAGES['ssh']}",
-        )
+        yield _absent("ssh", _REMOTE, APT_PACKAGES["ssh"])
         return
     for machine in builders.machines:
         yield _unusable_key(machine) or _answer(machine)

@@ -9,7 +9,7 @@ from nixgen.models.checks import repeated
 from nixgen.models.core import Model, at
 from nixgen.models.machine import Machine
 from nixgen.models.project import Project
-from nixgen.models.rules.kubernetes import workloads_of
+from nixgen.models.rules.kubernetes import placed_services
 
 __all__ = ["RULES"]
 
@@ -41,11 +41,7 @@ def _known_machines(project: Project) -> Iterator[Problem]:
 
 
 def _environments_change_something(project: Project) -> Iterator[Problem]:
-    placed = (
-        *(service for machine in project.machines for service in machine.services),
-        *(workload.service for _, _, workload in workloads_of(project)),
-    )
-    declared = {name for service in placed for name in service.environment}
+    declared = {name for service in placed_services(project) for name in service.environment}
     for environment in project.environments:
         for name in environment.variables:
             if name not in declared:

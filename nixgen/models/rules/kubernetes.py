@@ -12,7 +12,7 @@ from nixgen.models.project import Project
 from nixgen.models.service import HttpCheck, Service
 from nixgen.models.text import plain_text
 
-__all__ = ["RULES", "workloads_of"]
+__all__ = ["RULES", "placed_services", "workloads_of"]
 
 # IANA_SVC_NAME, as the API server checks it: also a letter somewhere, and no two dashes in a row
 _PORT_NAME = re.compile(r"(?!.*--)(?=.*[a-z]).*")
@@ -36,6 +36,17 @@ def workloads_of(project: Project) -> Iterator[tuple[str, Application, Workload]
         for workload in application.workloads:
             path = f"applications.{application.name}.workloads.{workload.name}"
             yield path, application, workload
+
+
+def placed_services(project: Project) -> Iterator[Service]:
+    """Yield every service on a machine or in an application.
+
+    :param project: Project to read.
+    """
+    for machine in project.machines:
+        yield from machine.services
+    for _, _, workload in workloads_of(project):
+        yield workload.service
 
 
 def _namespaces_have_one_owner(project: Project) -> Iterator[Problem]:
@@ -229,10 +240,7 @@ def _storage(path: str, workload: Workload) -> Iterator[Problem]:
 
 
 def _dependencies_are_reachable(project: Project) -> Iterator[Problem]:
-    placed = {
-        *(id(service) for machine in project.machines for service in machine.services),
-        *(id(workload.service) for _, _, workload in workloads_of(project)),
-    }
+    placed = set(map(id, placed_services(project)))
     for path, _, workload in workloads_of(project):
         for index, needed in enumerate(workload.service.depends_on):
             if id(needed) not in placed:

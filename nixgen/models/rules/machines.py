@@ -97,10 +97,14 @@ def _dependency_cycles(project: Project) -> Iterator[Problem]:
                 done.add(id(service))
 
 
-def _services(project: Project) -> Iterator[tuple[str, Service]]:
+def _services_of_machines(project: Project) -> Iterator[tuple[str, Service]]:
     for machine in project.machines:
         for service in machine.services:
             yield f"machines.{machine.name}.services.{service.name}", service
+
+
+def _services(project: Project) -> Iterator[tuple[str, Service]]:
+    yield from _services_of_machines(project)
     for image in project.images:
         if image.service is not None:
             yield f"images.{image.name}.service", image.service
@@ -110,17 +114,16 @@ def _services(project: Project) -> Iterator[tuple[str, Service]]:
 
 def _dependencies_exist(project: Project) -> Iterator[Problem]:
     """Yield a problem for each service on a machine that depends on a service on no machine."""
-    placed = {id(service) for machine in project.machines for service in machine.services}
-    for machine in project.machines:
-        for service in machine.services:
-            for index, needed in enumerate(service.depends_on):
-                if id(needed) not in placed:
-                    yield Problem(
-                        f"machines.{machine.name}.services.{service.name}.depends_on[{index}]",
-                        f"the service {needed.name!r} runs on no machine of this project",
-                        where=at(service),
-                        hint=f"add {needed.name!r} to the services of a machine",
-                    )
+    placed = {id(service) for _, service in _services_of_machines(project)}
+    for path, service in _services_of_machines(project):
+        for index, needed in enumerate(service.depends_on):
+            if id(needed) not in placed:
+                yield Problem(
+                    f"{path}.depends_on[{index}]",
+                    f"the service {needed.name!r} runs on no machine of this project",
+                    where=at(service),
+                    hint=f"add {needed.name!r} to the services of a machine",
+                )
 
 
 RULES = (

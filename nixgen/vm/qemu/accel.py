@@ -21,7 +21,7 @@ from nixgen.programs.command import Command
 from nixgen.programs.runner import Runner
 from nixgen.records.format import Format
 
-__all__ = ["KVM", "TCG", "Acceleration", "choose_acceleration"]
+__all__ = ["KVM", "TCG", "Acceleration", "choose_acceleration", "virtualises"]
 
 
 @frozen(kw_only=True)
@@ -91,7 +91,7 @@ def choose_acceleration(
         return TCG
     if system != "x86_64-linux":
         return KVM  # the probe is an x86 boot sector; elsewhere an openable device has to do
-    if not _virtualises(cpuinfo):
+    if not virtualises(cpuinfo):
         return TCG
     file = cache_dir / "acceleration.json"
     host: dict[str, str | int] = {
@@ -106,8 +106,11 @@ def choose_acceleration(
     return KVM if known.kvm else TCG
 
 
-def _virtualises(cpuinfo: Path) -> bool:
-    """Whether the processor has Intel's or AMD's extensions, as KVM on x86 needs them."""
+def virtualises(cpuinfo: Path) -> bool:
+    """Whether the processor has Intel's or AMD's extensions, as KVM on x86 needs them.
+
+    :param cpuinfo: the kernel's list of processors, usually ``/proc/cpuinfo``.
+    """
     try:
         return bool({"vmx", "svm"} & set(cpuinfo.read_text().split()))
     except OSError:
