@@ -102,5 +102,5 @@ def print_repaired(report: RepairReport) -> None:
         say(f"{counted(len(report.problems), 'problem')} mended, and what was touched verified")
     if report.waste:
         note(
-            f"{report.waste} objects that nothing names take space; remove them with: nixgen cache gc"
+            f"{counted(report.waste, 'object')} without a name in the cache; free the space with: nixgen cache gc"
         )

@@ -116,8 +116,8 @@ def print_verification(found: Verification) -> None:
         say(f"{size}: signatures, hashes and references are right")
     else:
         say(
-            f"{size}: signatures and references are right, and so are the hashes of the"
-            f" {found.archives.read} archives that were read ({human_size(found.archives.file_bytes)})"
+            f"{size}: signatures and references are right, and so is each hash of the"
+            f" {counted(found.archives.read, 'archive')} read ({human_size(found.archives.file_bytes)})"
         )
     if found.in_progress:
         note(

@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.store import path_info
 from nixgen.driver.store.path_info import PathInfo, Realisation
-from nixgen.errors import StoreError
+from nixgen.errors import StoreError, counted
 from nixgen.programs.runner import Runner, SubprocessRunner
 from nixgen.store.path import STORE, StorePath, base_name
 
@@ -183,7 +183,7 @@ class Store:
         if missing:
             raise StoreError(
                 f"{missing[0]} is not valid in the store"
-                + (f", nor are {len(missing) - 1} others" if missing[1:] else ""),
+                + (f" (and {counted(len(missing) - 1, 'other path')})" if missing[1:] else ""),
                 hint="build it first with: nixgen build",
                 details=missing,
             )

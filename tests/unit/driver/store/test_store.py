@@ -92,6 +92,21 @@ def test_the_error_names_an_invalid_path(root):
     assert not store.is_valid([path("app"), path("gone")])
 
 
+@pytest.mark.parametrize(
+    ("names", "more"),
+    [
+        (["gone"], ""),
+        (["gone", "h"], " (and 1 other path)"),
+        (["gone", "h", "i"], " (and 2 other paths)"),
+    ],
+)
+def test_the_error_counts_further_invalid_paths(root, names, more):
+    with pytest.raises(StoreError) as caught:
+        Store(root=root).info(map(path, names))
+    assert caught.value.message.endswith(f" is not valid in the store{more}")
+    assert len(caught.value.details) == len(names)
+
+
 def test_no_paths_need_no_database_and_no_nix(tmp_path):
     assert Store(root=tmp_path, runner=ScriptedRunner.of()).closure([]) == []
 
