@@ -29,14 +29,10 @@ def folded(value: Any) -> Expr:
     :param value: Data as `nixgen.syntax.quote` takes it; expressions may stand among it.
     """
     if isinstance(value, Mapping):
-        return nix.AttrSet(
-            {
-                path: folded(item)
-                for path, item in (_path((key,), item) for key, item in value.items())
-            }
-        )
+        pairs = (_path((key,), item) for key, item in value.items())
+        return nix.AttrSet({path: folded(item) for path, item in pairs})
     if isinstance(value, (list, tuple)):
-        return nix.List(tuple(map(folded, value)))
+        return nix.List(map(folded, value))
     return nix.quote(value)
 
 

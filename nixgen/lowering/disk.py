@@ -32,7 +32,7 @@ def disks(machine: Machine) -> dict[tuple[str, ...], Expr]:
         bindings["swapDevices",] = nix.quote([{"device": device} for device in machine.swap])
     if machine.tmpfiles:
         bindings["systemd", "tmpfiles", "rules"] = nix.List(
-            tuple(nix.Mark(nix.Str(_rule(rule)), rule.origin) for rule in machine.tmpfiles)
+            nix.Mark(nix.Str(_rule(rule)), rule.origin) for rule in machine.tmpfiles
         )
     return bindings
 

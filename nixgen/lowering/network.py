@@ -43,7 +43,7 @@ def _open_ports(machine: Machine) -> dict[tuple[str, ...], Expr]:
         )
         if opened:
             option = f"allowed{protocol.upper()}Ports"
-            bindings["networking", "firewall", option] = nix.List(tuple(map(nix.Int, opened)))
+            bindings["networking", "firewall", option] = nix.List(map(nix.Int, opened))
     return bindings
 
 

@@ -63,7 +63,7 @@ def _files(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
         for path, file in machine.files.items()
     }
     if machine.packages:
-        packages = nix.List(tuple(map(scope.package, machine.packages)))
+        packages = nix.List(map(scope.package, machine.packages))
         bindings["environment", "systemPackages"] = packages
     return bindings
 

@@ -22,7 +22,7 @@ def image_expression(image: Image) -> Expr:
     service = image.service
     command = image.command or (service.command if service else ())
     config: dict[str, Expr] = {
-        "Entrypoint": nix.List(tuple(map(scope.word, command))),
+        "Entrypoint": nix.List(map(scope.word, command)),
         "WorkingDir": nix.Str((service and service.working_directory) or "/"),
         "Labels": nix.AttrSet({name: nix.Str(value) for name, value in image.labels.items()}),
     }
@@ -52,7 +52,7 @@ def image_expression(image: Image) -> Expr:
     extra = tuple(_files_of_setup(scope, service)) if service else ()
     if extra:
         bindings["extra"] = nix.List(extra)
-    bindings["contents"] = nix.List(tuple(map(scope.package, scope.packages)))
+    bindings["contents"] = nix.List(map(scope.package, scope.packages))
     body = nix.Call(nix.Select(nix.Var("nixgen"), ("image",)), (nix.AttrSet(bindings),))
     return nix.Function(("nixgen", "pkgs"), scope.wrap(nix.Mark(body, image.origin)), ellipsis=True)
 

@@ -57,7 +57,7 @@ def value(scope: Scope, content: Any) -> Expr:
         case Text():
             return scope.word(content)
         case tuple():
-            return nix.List(tuple(value(scope, item) for item in content))
+            return nix.List(value(scope, item) for item in content)
         case dict():
             return nix.AttrSet({name: value(scope, item) for name, item in content.items()})
         case _:
@@ -81,7 +81,7 @@ def module_body(own: Definitions, given: Definitions, imports: Iterable[Expr] = 
         imported.append(nix.AttrSet(within))
     bindings: dict[Path, Expr] = {**own, **beside}
     if imported:
-        bindings["imports",] = nix.List(tuple(imported))
+        bindings["imports",] = nix.List(imported)
     return nix.AttrSet(bindings)
 
 

@@ -213,7 +213,7 @@ def _handler(scope: Scope, service: Service) -> dict[str, Any] | None:
 
 
 def _command(scope: Scope, words: Iterable[Any]) -> Expr:
-    return nix.List(tuple(_word(scope, word) for word in words))
+    return nix.List(_word(scope, word) for word in words)
 
 
 def _word(scope: Scope, word: Any) -> Expr:

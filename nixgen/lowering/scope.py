@@ -42,7 +42,7 @@ def strings(values: Iterable[str]) -> Expr:
 
     :param values: The strings, in order.
     """
-    return nix.List(tuple(map(nix.Str, values)))
+    return nix.List(map(nix.Str, values))
 
 
 @lru_cache(maxsize=8192)

@@ -45,7 +45,7 @@ def rules(given: Iterable[Rule]) -> Expr:
 
     :param given: The rules, in order.
     """
-    return nix.List(tuple(map(_rule, given)))
+    return nix.List(map(_rule, given))
 
 
 def _rule(rule: Rule) -> Expr:

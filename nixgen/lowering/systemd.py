@@ -59,7 +59,7 @@ def unit(
             {name: environment_value(scope, value) for name, value in service.environment.items()}
         )
     if service.packages:
-        bindings["path"] = nix.List(tuple(map(scope.package, service.packages)))
+        bindings["path"] = nix.List(map(scope.package, service.packages))
     return nix.Mark(nix.AttrSet(bindings), service.origin)
 
 
@@ -73,9 +73,7 @@ def _service_config(scope: Scope, service: Service, shared: Mapping[Sandbox, Exp
     if variable is None:
         config.update(restrictions.directives)
     if service.setup:
-        config["ExecStartPre"] = nix.List(
-            tuple(command_line(scope, words) for words in service.setup)
-        )
+        config["ExecStartPre"] = nix.List(command_line(scope, words) for words in service.setup)
     if service.user is None:
         config["DynamicUser"] = _TRUE
     else:

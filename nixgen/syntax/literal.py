@@ -93,7 +93,7 @@ def _list(value: list[Any] | tuple[Any, ...], path: list[str | int]) -> Expr:
     except UnprintableError:
         path.append(index)
         raise
-    return List(tuple(items))
+    return List(items)
 
 
 def _mapping(value: Mapping[Any, Any], path: list[str | int]) -> Expr:

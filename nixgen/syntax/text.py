@@ -135,19 +135,14 @@ def fits_indented(skeleton: str) -> bool:
     )
 
 
-def _escape_indented(found: re.Match[str]) -> str:
-    return _INDENTED[found[0]]
-
-
 def escape_indented(text: str, *, before_antiquotation: bool) -> str:
     """Escape a part of a string in the form ``''…''``. The result has no quotes and no indentation.
 
     :param text: Text of the part.
     :param before_antiquotation: True when ``${`` follows the part.
     """
-    return (_INDENTED_BEFORE if before_antiquotation else _INDENTED_LAST).sub(
-        _escape_indented, text
-    )
+    pattern = _INDENTED_BEFORE if before_antiquotation else _INDENTED_LAST
+    return pattern.sub(lambda found: _INDENTED[found[0]], text)
 
 
 # --- names ---

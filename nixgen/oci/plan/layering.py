@@ -98,6 +98,7 @@ def plan_layers(
     for image in sorted(images):
         mine = [group for names, group in groups.items() if image in names]
         _merge_until_within(mine, max_layers)
+    # only now, since a merge for one image changes the layers of the others, too
     layers = {}
     for image in sorted(images):
         runs = [run for names, group in groups.items() if image in names for run in group.runs()]
@@ -159,12 +160,7 @@ class _Group:
     def merge(self) -> None:
         """Do the merge that `cheapest` found."""
         _, left, right, *_ = heapq.heappop(self._offers)
-        one, two = self._runs[left], self._runs.pop(right)
-        self._runs[left] = _Run(
-            paths=(*one.paths, *two.paths),
-            size=one.size + two.size,
-            weight=min(1.0, one.weight + two.weight),
-        )
+        self._runs[left] = _joined([self._runs[left], self._runs.pop(right)])
         following = self._next[left] = self._next[right]
         if following >= 0:
             self._previous[following] = left
@@ -203,29 +199,29 @@ def _bounded(layers: list[_Run], bound: int) -> list[_Run]:
     by_size = sorted(layers, key=lambda layer: (layer.size, layer.paths[0].path))
     extra = len(layers) - bound + 1
     small = by_size[:extra]
-    joined = _Run(
-        paths=tuple(entry for layer in small for entry in layer.paths),
-        size=sum(layer.size for layer in small),
-        weight=min(1.0, sum(layer.weight for layer in small)),
-        joined=extra,
+    return [*by_size[extra:], evolve(_layer(_joined(small)), joined=extra)]
+
+
+def _joined(runs: Sequence[_Run]) -> _Run:
+    return _Run(
+        paths=tuple(entry for run in runs for entry in run.paths),
+        size=sum(run.size for run in runs),
+        weight=min(1.0, sum(run.weight for run in runs)),
     )
-    return [*by_size[extra:], _layer(joined)]
 
 
 def _explained(layers: Mapping[str, Iterable[_Run]]) -> dict[str, tuple[LayerPlan, ...]]:
     """Layers in their order, each with the images that really hold it."""
-    users: dict[tuple[PathEntry, ...], list[str]] = {}
-    first: dict[
-        tuple[PathEntry, ...], _Run
-    ] = {}  # joining may arrive at a layer that another image has as it is
+    held: dict[tuple[PathEntry, ...], tuple[_Run, list[str]]] = {}
     for image, runs in layers.items():
         for run in runs:
-            users.setdefault(run.paths, []).append(image)
-            first.setdefault(run.paths, run)
+            # joining may arrive at a layer that another image has as it is; the first run counts
+            held.setdefault(run.paths, (run, []))[1].append(image)
+    plans = {paths: _plan(run, users) for paths, (run, users) in held.items()}
     return {
         image: tuple(
             sorted(
-                (_plan(first[run.paths], users[run.paths]) for run in runs),
+                (plans[run.paths] for run in runs),
                 key=lambda plan: (-len(plan.images), plan.weight, -plan.size, plan.paths[0].path),
             )
         )

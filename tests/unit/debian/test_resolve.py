@@ -10,8 +10,9 @@ import pytest
 
 from nixgen.debian.components import components
 from nixgen.debian.index import Entry, Index, parse
+from nixgen.debian.lock import Resolution
 from nixgen.debian.policy import Policy, default_policy
-from nixgen.debian.resolve import Resolution, parse_relations, resolve
+from nixgen.debian.resolve import parse_relations, resolve
 from nixgen.errors import ModelError
 
 PLAIN = Policy(units={})
