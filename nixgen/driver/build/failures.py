@@ -127,7 +127,9 @@ class BuildLog:
     unusable: dict[str, BuilderError] = field(factory=dict)
     mismatches: list[BuilderMismatch] = field(factory=list)
     untrusted: list[str] = field(factory=list)
-    _tails: dict[str, collections.deque[str]] = field(factory=dict)
+    _tails: collections.defaultdict[str, collections.deque[str]] = field(
+        factory=lambda: collections.defaultdict(lambda: collections.deque(maxlen=LOG_LINES))
+    )
 
     def feed(self, line: bytes, observe: Callable[[Event], None]) -> None:
         """Read a line.
@@ -156,10 +158,7 @@ class BuildLog:
     def _remember(self, event: Event) -> None:
         match event:
             case BuildLine(drv, text):
-                tail = self._tails.get(drv)
-                if tail is None:
-                    tail = self._tails[drv] = collections.deque(maxlen=LOG_LINES)
-                tail.append(text)
+                self._tails[drv].append(text)
             case BuildFinished(drv, seconds):
                 self.seconds[drv] = seconds
                 self._tails.pop(drv, None)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import grp
-import json
 import os
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -25,7 +24,6 @@ __all__ = [
     "NixOptions",
     "add_root",
     "evaluate",
-    "evaluate_function",
     "is_noise",
     "path_info",
     "read_log",
@@ -149,24 +147,6 @@ def evaluate(
     # --show-trace costs nothing as long as nothing fails; only the trace names targets and lines
     argv = ("nix-instantiate", "--eval", "--strict", *options.arguments, "--show-trace", *words)
     return Command(argv=argv, env=variables)
-
-
-def evaluate_function(
-    options: NixOptions, *, file: Path, arguments: Mapping[str, object]
-) -> Command:
-    """Apply a function to JSON and print its value as JSON. Nothing is instantiated.
-
-    :param options: the settings of Nix.
-    :param file: a Nix file whose value is a function.
-    :param arguments: its argument.
-    """
-    return evaluate(
-        options,
-        "--json",
-        *("--argstr", "file", str(file.absolute())),
-        *("--argstr", "arguments", json.dumps(dict(arguments), ensure_ascii=False)),
-        *("--expr", "{ file, arguments }: import (/. + file) (builtins.fromJSON arguments)"),
-    )
 
 
 def realise(

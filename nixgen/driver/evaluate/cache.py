@@ -62,9 +62,9 @@ class EvaluationCache:
         targets: dict[str, Target] = {}
         for attr, key in keys.items():
             line = lines.get(_head(key, attr)) if key else None
-            target = _parsed(attr, line) if line else None
-            if target and _usable(target):
-                targets[attr] = target
+            with contextlib.suppress(ValueError):
+                if line and _usable(target := Target.parse(attr, line)):
+                    targets[attr] = target
         return targets
 
     def seconds(self) -> Mapping[str, float]:
@@ -163,13 +163,6 @@ def _lines(content: bytes) -> dict[bytes, bytes]:
             lines.pop(head, None)
             lines[head] = body
     return lines
-
-
-def _parsed(attr: str, line: bytes) -> Target | None:
-    try:
-        return Target.parse(attr, line)
-    except ValueError:
-        return None
 
 
 def _circumstances(line: bytes) -> _Circumstances:

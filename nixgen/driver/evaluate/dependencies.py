@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 
 from nixgen.driver.evaluate.mentions import Mentions, find_mentions
 
-__all__ = ["Dependencies", "DependencyGraph"]
+__all__ = ["Dependencies", "DependencyGraph", "file_content"]
 
 #: The largest folder that counts with its content. A larger one is no part of a project, but a home
 #: directory or a nixpkgs.
@@ -157,15 +157,11 @@ class DependencyGraph:
         while pending:
             node = pending.pop()
             if node not in visits and node.kind not in without:
-                visit = visits[node] = self._visit(node)
-                pending += visit.edges
+                if node not in self._visits:
+                    self._visits[node] = self._read(*node)
+                visits[node] = self._visits[node]
+                pending += visits[node].edges
         return visits
-
-    def _visit(self, node: _Node) -> _Visit:
-        visit = self._visits.get(node)
-        if visit is None:
-            visit = self._visits[node] = self._read(*node)
-        return visit
 
     def _read(self, kind: _Kind, name: str) -> _Visit:
         match kind:
@@ -174,7 +170,7 @@ class DependencyGraph:
             case "string":
                 return self._string(name)
             case "nix":
-                return self._nix_text(_content(name), name)
+                return self._nix_text(file_content(name), name)
             case "source":
                 return _Visit(self.sources[name]())
             case "library":
@@ -309,7 +305,11 @@ def _walk(folder: str, without: str) -> Iterator[tuple[str, os.stat_result]]:
             yield from _walk(entry.path, without)
 
 
-def _content(path: str) -> bytes:
+def file_content(path: str) -> bytes:
+    """The bytes of a file, or else a text that names the error.
+
+    :param path: the file.
+    """
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             return file.read()
@@ -326,7 +326,7 @@ def _file_digest(path: str, status: os.stat_result) -> bytes:
     executable = bool(status.st_mode & stat.S_IXUSR)
     if status.st_size > _LARGE_FILE:
         return b"large %d %d %d" % (executable, status.st_size, status.st_mtime_ns)
-    return b"file %d " % executable + hashlib.sha256(_content(path)).digest()
+    return b"file %d " % executable + hashlib.sha256(file_content(path)).digest()
 
 
 def _folder_digest(folder: str, entries: Iterator[tuple[str, os.stat_result]]) -> bytes:

@@ -86,7 +86,7 @@ class EvalJobs:
             self.session.results.log(text)
 
         def tick(_process: int) -> None:
-            if self.session.results.cancelled:
+            if self.session.results.cancelled.is_set():
                 raise _Cancelled
 
         try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import frozen
 
-from nixgen.driver.evaluate.dependencies import Dependencies, DependencyGraph
+from nixgen.driver.evaluate.dependencies import Dependencies, DependencyGraph, file_content
 
 __all__ = ["TargetKey", "nix_files", "nix_settings", "nix_variables", "target_keys"]
 
@@ -80,7 +79,9 @@ def nix_settings(environment: Mapping[str, str]) -> Mapping[str, object]:
     :param environment: the environment of Nix.
     """
     return {
-        "files": {file: _digest(file).hex() for file in nix_files(environment)},
+        "files": {
+            file: hashlib.sha256(file_content(file)).hexdigest() for file in nix_files(environment)
+        },
         "variables": {name: environment[name] for name in nix_variables(environment)},
     }
 
@@ -95,11 +96,3 @@ def nix_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(
         sorted(name for name in environment if name.startswith(_PREFIXES) and name not in _UNREAD)
     )
-
-
-def _digest(file: str) -> bytes:
-    try:
-        with open(file, "rb") as stream:  # noqa: PTH123
-            return hashlib.sha256(stream.read()).digest()
-    except OSError as error:
-        return os.strerror(error.errno or 0).encode()

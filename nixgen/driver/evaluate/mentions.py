@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from attrs import frozen
+from attrs import define, field
 
 __all__ = ["Doubt", "Mentions", "find_mentions"]
 
@@ -77,7 +77,7 @@ class Doubt(NamedTuple):
     clause: str
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Mentions:
     """The paths and variables in the text of a Nix file.
 
@@ -90,12 +90,12 @@ class Mentions:
     :param reads_folders: whether the file lists or copies folders, perhaps one of ``strings``.
     """
 
-    paths: frozenset[str]
-    prefixes: frozenset[str]
-    strings: frozenset[str]
-    variables: frozenset[str]
-    doubts: tuple[Doubt, ...]
-    reads_folders: bool
+    paths: set[str] = field(factory=set)
+    prefixes: set[str] = field(factory=set)
+    strings: set[str] = field(factory=set)
+    variables: set[str] = field(factory=set)
+    doubts: list[Doubt] = field(factory=list)
+    reads_folders: bool = False
 
 
 class _Token(NamedTuple):
@@ -111,36 +111,31 @@ def find_mentions(text: bytes) -> Mentions:
 
     :param text: the text, in any encoding.
     """
-    paths: set[str] = set()
-    prefixes: set[str] = set()
-    strings: set[str] = set()
-    variables: set[str] = set()
-    doubts: list[Doubt] = []
-    reads_folders = False
+    mentions = Mentions()
 
     def doubt(at: int, clause: str) -> None:
-        doubts.append(Doubt(text.count(b"\n", 0, at) + 1, clause))
+        mentions.doubts.append(Doubt(text.count(b"\n", 0, at) + 1, clause))
 
     before: tuple[bytes, bytes] = (b"", b"")
     opened_builtins = bool(re.search(rb"(?:with\s+|\(\s*)builtins\b", text))
     for token in _tokens(text):
         match token.kind:
             case "path":
-                paths.add(_decoded(token.text))
+                mentions.paths.add(_decoded(token.text))
             case "prefix":
-                prefixes.add(_decoded(token.text.rpartition(b"/")[0] or b"/"))
+                mentions.prefixes.add(_decoded(token.text.rpartition(b"/")[0] or b"/"))
             case "string" if _ABSOLUTE.fullmatch(token.text):
-                strings.add(_decoded(token.text))
+                mentions.strings.add(_decoded(token.text))
             case "search" if not token.text.startswith(b"<nix/"):
                 doubt(token.start, f"looks up {_decoded(token.text)} in the search path NIX_PATH")
             case "word":
                 name = token.text.removeprefix(b"__")
                 qualified = before == (b"builtins", b".") or opened_builtins
                 meant = qualified or name not in _QUALIFIED
-                reads_folders = reads_folders or (meant and name in _READS_FOLDERS)
+                mentions.reads_folders |= meant and name in _READS_FOLDERS
                 if name == b"getEnv":
                     if found := _LITERAL.match(text, token.end):
-                        variables.add(_decoded(found[1]))
+                        mentions.variables.add(_decoded(found[1]))
                     else:
                         doubt(token.start, "reads an environment variable whose name it computes")
                 elif meant and name in _FETCHERS:
@@ -153,14 +148,7 @@ def find_mentions(text: bytes) -> Mentions:
                 pass
         if token.kind != "blank":
             before = (before[1], token.text)
-    return Mentions(
-        paths=frozenset(paths),
-        prefixes=frozenset(prefixes),
-        strings=frozenset(strings),
-        variables=frozenset(variables),
-        doubts=tuple(doubts),
-        reads_folders=reads_folders,
-    )
+    return mentions
 
 
 def _decoded(text: bytes) -> str:

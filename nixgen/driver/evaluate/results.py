@@ -47,18 +47,9 @@ class Results:
     targets: dict[str, Target] = field(factory=dict, init=False)
     errors: dict[str, EvaluationError] = field(factory=dict, init=False)
     _fatal: BaseException | None = field(default=None, init=False)
-    _cancelled: threading.Event = field(factory=threading.Event, init=False)
+    cancelled: threading.Event = field(factory=threading.Event, init=False)
     _logged: set[bytes] = field(factory=set, init=False)
     _lock: threading.RLock = field(factory=threading.RLock, init=False)
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether running processes have to end."""
-        return self._cancelled.is_set()
-
-    def cancel(self) -> None:
-        """Make running processes end."""
-        self._cancelled.set()
 
     def begin(self, attr: str) -> None:
         """Report that the evaluation of a target begins.
@@ -89,7 +80,7 @@ class Results:
             self.errors[attr] = error
             self.observe(TargetRefused(attr=attr))
         if not self.keep_going:
-            self.cancel()
+            self.cancelled.set()
 
     def log(self, line: bytes) -> None:
         """Report a line of Nix if it is a warning or a trace of the user's, and was not reported
@@ -114,7 +105,7 @@ class Results:
         """
         with self._lock:
             self._fatal = self._fatal or error
-        self.cancel()
+        self.cancelled.set()
 
     def require(self) -> None:
         """Raise what `fail` was given."""

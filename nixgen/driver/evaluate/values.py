@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nixgen.driver.commands import nix
-from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.commands.nix import NixOptions, evaluate
 from nixgen.driver.messages.faults import input_fault, store_fault
 from nixgen.driver.messages.trace import Trace, parse_trace
 from nixgen.errors import EvaluationError, NixgenError
@@ -40,7 +39,14 @@ def json_value(
     :raises LockError: an input is not what its pin says.
     :raises OutsideError: an input cannot be fetched; there is no Nix, or no space.
     """
-    done = runner.run(nix.evaluate_function(options, file=file, arguments=arguments))
+    command = evaluate(
+        options,
+        "--json",
+        *("--argstr", "file", str(file.absolute())),
+        *("--argstr", "arguments", json.dumps(dict(arguments), ensure_ascii=False)),
+        *("--expr", "{ file, arguments }: import (/. + file) (builtins.fromJSON arguments)"),
+    )
+    done = runner.run(command)
     if not done.ok:
         raise _error(parse_trace(done.stderr), root=root, debug=debug)
     return json.loads(done.stdout)

@@ -19,7 +19,6 @@ from attrs import define, field, frozen
 
 from nixgen.driver.evaluate import commands
 from nixgen.driver.evaluate.refusal import Ending, refusal
-from nixgen.driver.evaluate.results import Results
 from nixgen.driver.evaluate.schedule import Schedule
 from nixgen.driver.evaluate.session import Session
 from nixgen.driver.evaluate.target import Target
@@ -92,14 +91,14 @@ class Workers:
             for thread in threads:
                 thread.join()
         except BaseException:
-            self.session.results.cancel()
+            self.session.results.cancelled.set()
             for thread in threads:
                 thread.join()
             raise
 
     def _work(self, schedule: Schedule, number: int) -> None:
         try:
-            while not self.session.results.cancelled and (attrs := schedule.run(number)):
+            while not self.session.results.cancelled.is_set() and (attrs := schedule.run(number)):
                 process = _Process(session=self.session, schedule=schedule, number=number)
                 if not process.evaluate(attrs[: commands.MOST_TARGETS]):
                     return
@@ -127,10 +126,6 @@ class _Process:
     _resident: int = field(default=0, init=False)
     _first: list[bytes] = field(factory=list, init=False)
     _last: deque[bytes] = field(factory=lambda: deque(maxlen=_TRACE), init=False)
-
-    @property
-    def _results(self) -> Results:
-        return self.session.results
 
     @property
     def _share(self) -> int:
@@ -194,20 +189,20 @@ class _Process:
             case "begin":
                 if self._current is not None:
                     raise _unknown_nix()
-                if self._results.cancelled:
+                if self.session.results.cancelled.is_set():
                     raise _Cancelled
                 full = self._done and self._resident > self._share * _FULL
                 if full or not self.schedule.begin(self.number, rest):
                     raise _RunEnded
                 self._current, self._began = rest, time.monotonic()
                 self._last.clear()
-                self._results.begin(rest)
+                self.session.results.begin(rest)
             case "done":
                 attr, _, value = rest.partition(" ")
                 target = Target.parse(attr, value)
                 seconds = time.monotonic() - self._began
                 if self.schedule.finish(attr):
-                    self._results.accept(target, seconds)
+                    self.session.results.accept(target, seconds)
                 self._current = None
                 self._done += 1
             case _:
@@ -218,7 +213,7 @@ class _Process:
         if self._first or line.lstrip().startswith(b"error:"):
             (self._first if len(self._first) < _TRACE else self._last).append(line)
         else:
-            self._results.log(line)
+            self.session.results.log(line)
             self._last.append(line)  # the message of a crash does not begin with "error:"
 
     @property
@@ -226,7 +221,7 @@ class _Process:
         return b"\n".join([*self._first, *self._last])
 
     def _tick(self, pid: int) -> None:
-        if self._results.cancelled:
+        if self.session.results.cancelled.is_set():
             raise _Cancelled
         self._resident = resident_memory(pid)
         share = self._share
@@ -252,7 +247,7 @@ class _Process:
         if self._current is None or not isinstance(error, EvaluationError):
             raise error
         if self.schedule.finish(self._current):
-            self._results.refuse(self._current, error)
+            self.session.results.refuse(self._current, error)
 
 
 def _unknown_nix() -> EvaluationError:

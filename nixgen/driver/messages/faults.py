@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from nixgen.driver.commands import access
+from nixgen.driver.commands.access import Refusal
 from nixgen.errors import LockError, MirrorError, OutsideError, StoreError
 from nixgen.programs.child import missing_tool
 from nixgen.store.digest import Hash
@@ -59,6 +60,16 @@ _EXPLANATIONS = (
 )
 
 
+_FULL_DISK = Refusal("the disk of the Nix store is full", "free space with: nix-collect-garbage")
+_READ_ONLY_STORE = Refusal(
+    "the Nix store is read-only", "mount it writable: mount -o remount,rw /nix"
+)
+_UNKNOWN_REFUSAL = Refusal(
+    "the Nix store refuses this user",
+    "run as a user of the Nix daemon (group nix-users), or as root",
+)
+
+
 def store_fault(lines: Iterable[str]) -> StoreError | None:
     """The error for a store that cannot be written; None if the lines are about something else.
 
@@ -66,26 +77,14 @@ def store_fault(lines: Iterable[str]) -> StoreError | None:
     """
     for line in lines:
         if _FULL.search(line):
-            return StoreError(
-                "the disk of the Nix store is full",
-                hint="free space with: nix-collect-garbage",
-                details=(line.strip(),),
-            )
-        if _READ_ONLY.search(line):
-            return StoreError(
-                "the Nix store is read-only",
-                hint="mount it writable: mount -o remount,rw /nix",
-                details=(line.strip(),),
-            )
-        if _DENIED.search(line):
-            found = access.refusal()
-            return StoreError(
-                found.message if found else "the Nix store refuses this user",
-                hint=found.remedy
-                if found
-                else "run as a user of the Nix daemon (group nix-users), or as root",
-                details=(line.strip(),),
-            )
+            found = _FULL_DISK
+        elif _READ_ONLY.search(line):
+            found = _READ_ONLY_STORE
+        elif _DENIED.search(line):
+            found = access.refusal() or _UNKNOWN_REFUSAL
+        else:
+            continue
+        return StoreError(found.message, hint=found.remedy, details=(line.strip(),))
     return None
 
 

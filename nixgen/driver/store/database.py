@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from nixgen.driver.store.path_info import PathInfo, Realisation
@@ -14,7 +14,7 @@ from nixgen.store.digest import Hash
 
 __all__ = ["outputs", "query", "realisations", "valid"]
 
-_WANTED = "SELECT id FROM ValidPaths WHERE path IN (SELECT value FROM json_each(?))"
+_WANTED = "SELECT id FROM ValidPaths WHERE path IN (SELECT value FROM json_each(:paths))"
 _ROWS = "SELECT id, path, hash, narSize, deriver, sigs, ca FROM ValidPaths"
 _CLOSURE = (
     f"WITH RECURSIVE closure(id) AS ({_WANTED}"  # noqa: S608 - constants only
@@ -28,15 +28,12 @@ def valid(database: Path, paths: tuple[str, ...]) -> frozenset[str] | None:
     :param database: the file.
     :param paths: full store paths.
     """
-    try:
-        with _snapshot(database) as connection:
-            rows = connection.execute(
-                "SELECT path FROM ValidPaths WHERE path IN (SELECT value FROM json_each(?))",
-                (json.dumps(paths),),
-            )
-            return frozenset(path for (path,) in rows)
-    except sqlite3.Error:
-        return None
+    found = _read(
+        database,
+        paths,
+        "SELECT path FROM ValidPaths WHERE path IN (SELECT value FROM json_each(:paths))",
+    )
+    return None if found is None else frozenset(path for (path,) in found[0])
 
 
 def query(database: Path, paths: tuple[str, ...], *, recursive: bool) -> dict[str, PathInfo] | None:
@@ -46,21 +43,20 @@ def query(database: Path, paths: tuple[str, ...], *, recursive: bool) -> dict[st
     :param paths: full store paths. Invalid ones are left out.
     :param recursive: include the closure.
     """
-    wanted = (json.dumps(paths),)
     if recursive:
         prefix, chosen = _CLOSURE, "SELECT id FROM closure"
     else:
         prefix, chosen = "", _WANTED
-    try:
-        with _snapshot(database) as connection:
-            rows = connection.execute(f"{prefix}{_ROWS} WHERE id IN ({chosen})", wanted).fetchall()
-            edges = connection.execute(
-                f"{prefix}SELECT referrer, path FROM Refs"  # noqa: S608 - constants only
-                f" JOIN ValidPaths ON id = reference WHERE referrer IN ({chosen})",
-                wanted,
-            ).fetchall()
-    except sqlite3.Error:
+    found = _read(
+        database,
+        paths,
+        f"{prefix}{_ROWS} WHERE id IN ({chosen})",
+        f"{prefix}SELECT referrer, path FROM Refs"  # noqa: S608 - constants only
+        f" JOIN ValidPaths ON id = reference WHERE referrer IN ({chosen})",
+    )
+    if found is None:
         return None
+    rows, edges = found
     references: dict[int, list[str]] = {}
     for referrer, path in edges:
         references.setdefault(referrer, []).append(path)
@@ -85,14 +81,15 @@ def outputs(database: Path, drvs: tuple[str, ...]) -> dict[str, tuple[str, ...]]
     :param drvs: store paths of derivations.
     """
     by_drv: dict[str, list[str]] = {}
-    with contextlib.suppress(sqlite3.Error), _snapshot(database) as connection:
-        for drv, path in connection.execute(
-            "SELECT ValidPaths.path, DerivationOutputs.path FROM DerivationOutputs"
-            " JOIN ValidPaths ON ValidPaths.id = drv"
-            " WHERE ValidPaths.path IN (SELECT value FROM json_each(?)) ORDER BY DerivationOutputs.id",
-            (json.dumps(drvs),),
-        ):
-            by_drv.setdefault(drv, []).append(path)
+    found = _read(
+        database,
+        drvs,
+        "SELECT ValidPaths.path, DerivationOutputs.path FROM DerivationOutputs"
+        " JOIN ValidPaths ON ValidPaths.id = drv"
+        " WHERE ValidPaths.path IN (SELECT value FROM json_each(:paths)) ORDER BY DerivationOutputs.id",
+    )
+    for drv, path in found[0] if found else ():
+        by_drv.setdefault(drv, []).append(path)
     return {drv: tuple(paths) for drv, paths in by_drv.items()}
 
 
@@ -105,21 +102,16 @@ def realisations(database: Path, paths: tuple[str, ...]) -> list[Realisation]:
     :param database: the file.
     :param paths: full store paths.
     """
-    wanted = (json.dumps(paths),)
-    try:
-        with _snapshot(database) as connection:
-            rows = connection.execute(
-                "SELECT r.id, drvPath || '!' || outputName, path, signatures FROM Realisations r"  # noqa: S608 - constants only
-                f" JOIN ValidPaths v ON v.id = outputPath WHERE v.id IN ({_WANTED}) ORDER BY 2",
-                wanted,
-            ).fetchall()
-            edges = connection.execute(
-                "SELECT referrer, drvPath || '!' || outputName, path FROM RealisationsRefs"
-                " JOIN Realisations r ON r.id = realisationReference"
-                " JOIN ValidPaths v ON v.id = outputPath ORDER BY 2"
-            ).fetchall()
-    except sqlite3.Error:
-        return []
+    found = _read(
+        database,
+        paths,
+        "SELECT r.id, drvPath || '!' || outputName, path, signatures FROM Realisations r"  # noqa: S608 - constants only
+        f" JOIN ValidPaths v ON v.id = outputPath WHERE v.id IN ({_WANTED}) ORDER BY 2",
+        "SELECT referrer, drvPath || '!' || outputName, path FROM RealisationsRefs"
+        " JOIN Realisations r ON r.id = realisationReference"
+        " JOIN ValidPaths v ON v.id = outputPath ORDER BY 2",
+    )
+    rows, edges = found or ([], [])
     dependencies: dict[int, dict[str, str]] = {}
     for referrer, name, path in edges:
         dependencies.setdefault(referrer, {})[name] = path
@@ -134,14 +126,16 @@ def realisations(database: Path, paths: tuple[str, ...]) -> list[Realisation]:
     ]
 
 
-@contextlib.contextmanager
-def _snapshot(database: Path) -> Iterator[sqlite3.Connection]:
+def _read(database: Path, paths: tuple[str, ...], *queries: str) -> list[list[Any]] | None:
+    """The rows of each query, all of one state; None if the database cannot be read."""
     # `immutable` would be faster still, but wrong: Nix may be writing through its WAL.
-    connection = sqlite3.connect(
-        f"file:{quote(str(database))}?mode=ro", uri=True, timeout=10, isolation_level=None
-    )
+    uri = f"file:{quote(str(database))}?mode=ro"
+    wanted = {"paths": json.dumps(paths)}
     try:
-        connection.execute("BEGIN")  # both queries see one state
-        yield connection
-    finally:
-        connection.close()
+        with contextlib.closing(
+            sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)
+        ) as connection:
+            connection.execute("BEGIN")
+            return [connection.execute(query, wanted).fetchall() for query in queries]
+    except sqlite3.Error:
+        return None

@@ -22,7 +22,7 @@ from nixgen.records.structure import parse_as
 from nixgen.store.digest import Hash
 from nixgen.store.path import STORE
 
-__all__ = ["PathInfo", "Realisation", "parse", "query", "valid"]
+__all__ = ["PathInfo", "Realisation", "parse", "query"]
 
 _INVALID = re.compile(r"path '([^']+)' is not valid")
 
@@ -145,17 +145,6 @@ def _parsed(document: bytes) -> dict[str, PathInfo]:
             f"nix path-info printed what nixgen does not understand: {error}",
             hint="report the version of Nix: nix --version",
         ) from error
-
-
-def valid(runner: Runner, options: NixOptions, paths: tuple[str, ...]) -> frozenset[str]:
-    """The paths that are valid.
-
-    :param runner: runs Nix.
-    :param options: the settings of Nix.
-    :param paths: full store paths.
-    :raises StoreError: as `query`.
-    """
-    return frozenset(query(runner, options, paths, recursive=False)) if paths else frozenset()
 
 
 def parse(document: bytes) -> dict[str, PathInfo]:

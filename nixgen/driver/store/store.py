@@ -103,7 +103,9 @@ class Store:
 
         valid = database.valid(self.database, wanted)
         if valid is None:
-            valid = path_info.valid(self.runner, self._nix_options, wanted)
+            valid = frozenset(
+                path_info.query(self.runner, self._nix_options, wanted, recursive=False)
+            )
         return valid
 
     def is_valid(self, paths: Iterable[str]) -> bool:

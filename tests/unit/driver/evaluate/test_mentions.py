@@ -108,7 +108,7 @@ def test_an_unrepeatable_expression_is_a_doubt(text: str, doubt: str) -> None:
     ],
 )
 def test_a_repeatable_expression_is_no_doubt(text: str) -> None:
-    assert find_mentions(text.encode()).doubts == ()
+    assert find_mentions(text.encode()).doubts == []
 
 
 def test_environment_variables_are_found() -> None:
