@@ -29,7 +29,8 @@ _CLASSES = {
 }
 _ANCHORS = {"^": r"\A", "$": r"\Z"}
 _BOUNDS = re.compile(r"\{\d+(,\d*)?\}")
-_NAMED = re.compile(r"\[:(\w+):\]")
+#: A class, both ends of a range, or a character.
+_MEMBER = re.compile(r"\[:(\w+):\]|(.)-([^\]])|(.)", re.DOTALL)
 
 
 class _AmbiguousError(Exception):
@@ -94,35 +95,22 @@ def _piece(pattern: str, at: int) -> tuple[str, int]:
 
 def _bracket(pattern: str, at: int) -> tuple[str, int]:
     """Translate ``[…]``, in which only ``]``, ``-``, ``^`` and ``[:class:]`` are special."""
-    at += 1
+    first = at + 1
     members = ["["]
-    if pattern[at : at + 1] == "^":
+    if pattern[first : first + 1] == "^":
         members.append("^")
-        at += 1
-    first = at
-    while at < len(pattern):
-        character = pattern[at]
-        if character == "]" and at > first:
-            return "".join([*members, "]"]), at + 1
-        if character == "[":
-            named = _NAMED.match(pattern, at)
-            if named is None and pattern[at + 1 : at + 2] in {".", "=", ":"}:
-                raise _AmbiguousError
-            if named is not None:
-                if named[1] not in _CLASSES:
-                    raise _AmbiguousError
-                members.append(_CLASSES[named[1]])
-                at = named.end()
-                continue
-        end = pattern[at + 2 : at + 3]
-        if pattern[at + 1 : at + 2] == "-" and end and end != "]":
-            if end == "[" or character == "-" or character > end or not end.isascii():
-                raise _AmbiguousError
-            members.append(f"{re.escape(character)}-{re.escape(end)}")
-            at += 3
-            continue
-        if not character.isascii():  # several bytes, each a member
+        first += 1
+    for member in _MEMBER.finditer(pattern, first):
+        here, after = member.start(), pattern[member.start() + 1 : member.start() + 2]
+        if pattern[here] == "]" and here > first:
+            return "".join([*members, "]"]), here + 1
+        named, low, high, single = member.groups()
+        if named in _CLASSES:
+            members.append(_CLASSES[named])
+        elif low and "-" != low <= high != "[" and high.isascii():
+            members.append(f"{re.escape(low)}-{re.escape(high)}")
+        elif single and single.isascii() and (single != "[" or after not in {".", "=", ":"}):
+            members.append(re.escape(single))
+        else:  # such as a character of several bytes, each of which would be a member
             raise _AmbiguousError
-        members.append(re.escape(character))
-        at += 1
     raise _AmbiguousError
