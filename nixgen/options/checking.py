@@ -12,8 +12,8 @@ from nixgen.options.closest import closest
 from nixgen.options.definitions import Definition
 from nixgen.options.fitting import Misfit, Reason, answer_at
 from nixgen.options.lines import line_of
-from nixgen.options.stub import Stub
-from nixgen.options.tree import Node, show
+from nixgen.options.path import show
+from nixgen.options.stub import Node, Stub
 from nixgen.options.values import value_text
 
 __all__ = ["Findings", "check_definitions"]

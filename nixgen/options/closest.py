@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from nixgen.options.tree import Node, show
+from nixgen.options.path import show
+from nixgen.options.stub import Node
 
 __all__ = ["closest"]
 

@@ -15,7 +15,7 @@ import attrs
 
 from nixgen.options import scalars
 from nixgen.options import types as t
-from nixgen.options.tree import Node
+from nixgen.options.stub import Node
 from nixgen.options.values import Kind, bare, kind
 
 __all__ = ["Answer", "Misfit", "Reason", "Verdict", "answer", "answer_at"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nixgen.errors import InputError
+from nixgen.options.path import ITEM, is_placeholder
 from nixgen.options.stub import Declaration
-from nixgen.options.tree import ITEM, is_placeholder
 
 __all__ = ["documented_options", "option_list_nix", "options_of_tree"]
 

@@ -22,12 +22,12 @@ import attrs
 from nixgen._collector import paused_collector
 from nixgen.errors import LockError
 from nixgen.options.grammar import parse
-from nixgen.options.tree import ITEM, Node, is_placeholder, show
+from nixgen.options.path import ITEM, is_placeholder, show
 from nixgen.options.types import Type
 from nixgen.records.format import Format
 from nixgen.records.rules import named
 
-__all__ = ["SCHEMA", "Declaration", "Provenance", "Stub"]
+__all__ = ["SCHEMA", "Declaration", "Node", "Provenance", "Stub"]
 
 SCHEMA = "nixgen/options/1"
 
@@ -185,7 +185,7 @@ class Stub:
 
     @cached_property
     def root(self) -> Node:
-        return _Place(self, self.tree, ())
+        return Node(self, self.tree, ())
 
     def described(self, number: int) -> str:
         """The description of a type.
@@ -208,8 +208,8 @@ class Stub:
 
 
 @attrs.frozen(eq=False)
-class _Place:
-    """An option or a set of options of the document, as a `Node`."""
+class Node:
+    """A node of the tree: an option if it has a type, else a set of options."""
 
     _stub: Stub
     _content: Mapping[str, Any] | int
@@ -225,10 +225,12 @@ class _Place:
 
     @property
     def is_set(self) -> bool:
+        """Whether the node is only a set of options."""
         return _TYPE not in self._members
 
     @property
     def freeform(self) -> Type | None:
+        """The type of members that are not declared; None if only declared members may be set."""
         return self._described(_FREEFORM)
 
     @property
@@ -237,25 +239,35 @@ class _Place:
 
     @property
     def removed(self) -> str | None:
+        """The reason why NixOS removed the option; empty without a reason, None if not removed."""
         return self._stub.removed.get(show(self._path))
 
     @property
     def renamed(self) -> str | None:
+        """The new name of the option, if this is an old name."""
         return self._stub.renamed.get(show(self._path))
 
     def child(self, name: str) -> Node | None:
+        """The node below with exactly this name, or None.
+
+        :param name: The name.
+        """
         return self._below(name) if _is_name(name) else None
 
     def member(self) -> Node | None:
+        """The node below for any name of a set, or None."""
         return next((self._below(name) for name in self._members if is_placeholder(name)), None)
 
     def item(self) -> Node | None:
+        """The node below for any position of a list, or None."""
         return self._below(ITEM)
 
     def names(self) -> Iterator[str]:
+        """The names that are declared below, without placeholders."""
         return filter(_is_name, self._members)
 
     def options(self) -> Iterator[tuple[str, ...]]:
+        """The paths of all options below, except paths with a name that the user chooses."""
         return (
             path
             for path, _ in _walk(self._members, self._path, follow=_is_name)
@@ -273,7 +285,7 @@ class _Place:
         path = (*self._path, name)
         if not isinstance(content, (int, dict)):
             raise _unreadable(f"has neither a type nor a set at {show(path)}")
-        return _Place(self._stub, content, path)
+        return Node(self._stub, content, path)
 
 
 FORMAT = Format(

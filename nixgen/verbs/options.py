@@ -16,9 +16,9 @@ from nixgen.driver.commands.nix import NixOptions
 from nixgen.driver.evaluate.values import json_value
 from nixgen.errors import EvaluationError, UsageError, counted
 from nixgen.options.listing import documented_options, option_list_nix, options_of_tree
+from nixgen.options.path import show
 from nixgen.options.project import FILE
 from nixgen.options.stub import Provenance, Stub
-from nixgen.options.tree import show
 from nixgen.programs.runner import Runner, SubprocessRunner
 from nixgen.render.resources import nix_library
 

@@ -19,9 +19,9 @@ from nixgen.models import Package
 from nixgen.options.definitions import definitions
 from nixgen.options.fitting import Verdict, answer, answer_at
 from nixgen.options.grammar import parse
+from nixgen.options.path import is_placeholder, show
 from nixgen.options.project import FILE
 from nixgen.options.stub import Stub
-from nixgen.options.tree import is_placeholder, show
 from nixgen.options.types import Type, Unknown
 from nixgen.project.workspace import Workspace
 from nixgen.verbs.options import read_tree
