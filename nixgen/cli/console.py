@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ __all__ = [
     "print_notes",
     "print_options",
     "print_planned",
+    "print_report",
     "print_table",
     "print_targets",
     "print_test",
@@ -115,6 +116,19 @@ def print_json(document: Any) -> None:
     """
     _printed.append("json")
     print(to_text(document), end="")
+
+
+def print_report(report: Any, show: Callable[[Any], None], *, json: bool) -> None:
+    """Print the document of a report, or the report as text.
+
+    :param report: the outcome of a command. Its method ``document`` makes the document.
+    :param show: prints the report as text.
+    :param json: print the document.
+    """
+    if json:
+        print_json(report.document())
+    else:
+        show(report)
 
 
 def print_document(schema: str, **members: Any) -> None:
@@ -253,22 +267,16 @@ def print_checked(checked: Checked, width: int) -> None:
         print(f"{'':11} {'':<{width}}  run: {_paint(checked.mend, 'bold', sys.stdout)}")
 
 
-def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, footer: str = ""
-) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table. Columns of numbers are flush right.
 
-    :param title: the line above; empty for none.
     :param columns: the heads of the columns.
     :param rows: the cells of each row.
-    :param footer: the line below; empty for none.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(
-        title=title or None, box=SIMPLE_HEAD, title_justify="left", caption=footer or None
-    )
+    table = Table(box=SIMPLE_HEAD)
     for column in columns:
         numeric = column.lower() in {"seconds", "size", "layers", "paths", "bytes", "builds"}
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
@@ -324,7 +332,7 @@ def print_images(reports: Sequence[ImageReport]) -> None:
         )
         for report in reports
     ]
-    print_table("", ["image", "size", "layers", "digest", "OCI layout"], rows)
+    print_table(["image", "size", "layers", "digest", "OCI layout"], rows)
 
 
 def print_test(result: TestResult) -> None:

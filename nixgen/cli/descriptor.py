@@ -33,7 +33,6 @@ def check(
         console.print_json(descriptor(machines, clusters))
         return
     console.print_table(
-        "",
         ["machine", "role", "joined", "instance", "subnet", "address"],
         rows(machines, clusters),
     )

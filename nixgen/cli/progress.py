@@ -240,29 +240,23 @@ def test_progress(*, quiet: bool, serial: bool) -> Iterator[Callable[[Any], None
     :param quiet: show nothing.
     :param serial: show the serial consoles, too.
     """
-    from nixgen.vm.record.events import (
-        ConsoleLine,
-        MachineUp,
-        StepFinished,
-        StoreImageReady,
-        TestStarted,
-    )
+    from nixgen.vm.record import events as vm
 
     def show(event: Any) -> None:
         match event:
-            case StoreImageReady(paths=paths, size=size, seconds=seconds, cached=False):
+            case vm.StoreImageReady(paths=paths, size=size, seconds=seconds, cached=False):
                 note(f"disk    {counted(paths, 'path')}, {human_size(size)} ({seconds:.1f} s)")
-            case TestStarted(test=test, machines=machines, acceleration=acceleration):
+            case vm.TestStarted(test=test, machines=machines, acceleration=acceleration):
                 slow = ", software emulation" if acceleration == "tcg" else ""
                 note(f"boot    {test}: {', '.join(machines)} ({acceleration}{slow})")
-            case MachineUp(machine=machine, seconds=seconds):
+            case vm.MachineUp(machine=machine, seconds=seconds):
                 note(f"up      {machine} ({seconds:.1f} s)")
-            case StepFinished(entry=step, depth=depth) if step.kind == "subtest":
+            case vm.StepFinished(entry=step, depth=depth) if step.kind == "subtest":
                 mark = "passed" if step.ok else "FAILED"
                 note(f"{mark:<7} {'  ' * depth}{step.title} ({step.seconds:.1f} s)")
-            case StepFinished(entry=step) if step.kind == "action" and not step.ok:
+            case vm.StepFinished(entry=step) if step.kind == "action" and not step.ok:
                 note(f"FAILED  {step.machine or ''}: {step.title}")
-            case ConsoleLine(machine=machine, text=text) if serial:
+            case vm.ConsoleLine(machine=machine, text=text) if serial:
                 note(f"{machine}| {text}")
 
     yield ignore if quiet else show

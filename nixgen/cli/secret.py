@@ -44,10 +44,7 @@ def scan(
     with build_progress(quiet=json, verbose=verbose) as observe:
         built = build.build(workspace, targets or (), request, observe=observe)
     found = secret_verb.scan(workspace, built.require().paths)
-    if json:
-        console.print_json(found.document())
-    else:
-        _print(found)
+    console.print_report(found, _print, json=json)
     if found.error is not None:
         raise found.error
     if not found.searched and found.absent:

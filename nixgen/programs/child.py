@@ -145,7 +145,6 @@ def spawn(
     stdin: _Stream = subprocess.DEVNULL,
     stdout: _Stream = subprocess.DEVNULL,
     stderr: _Stream = subprocess.DEVNULL,
-    grace: float = GRACE_SECONDS,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a child until the block ends.
 
@@ -153,7 +152,6 @@ def spawn(
     :param stdin: as for `subprocess.Popen`.
     :param stdout: as for `subprocess.Popen`.
     :param stderr: as for `subprocess.Popen`.
-    :param grace: as for `stop`.
     :raises MissingToolError: the program is not installed, or cannot be executed.
     :raises OutsideError: the working directory does not exist.
     """
@@ -161,7 +159,7 @@ def spawn(
     try:
         yield child
     finally:
-        stop(child, grace=grace)
+        stop(child)
         for stream in (child.stdin, child.stdout, child.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):

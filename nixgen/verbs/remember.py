@@ -11,8 +11,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
 from nixgen.driver.build.roots import Roots
 from nixgen.driver.evaluate import nix_files, nix_variables
 from nixgen.instant import stamp
@@ -45,7 +43,7 @@ def leave_stamp(
     if evaluation.workspace.reads.volatile or any(each.doubts for each in dependencies):
         return
     tree = evaluation.tree
-    store = _StorePaths.of_report(report)
+    present, missing = _store_paths(report)
     stamp.save(
         str(evaluation.workspace.root),
         stamp.request(
@@ -63,32 +61,24 @@ def leave_stamp(
         links=_links(evaluation.workspace.state, report) if verb == stamp.BUILD else {},
         # Nothing but the existence of these folders counts. With /. at its end, the path of a file
         # that took the place of a folder does not exist.
-        there=store.present | {f"{folder}/." for each in dependencies for folder in each.folders},
-        absent=store.missing,
+        there=present | {f"{folder}/." for each in dependencies for folder in each.folders},
+        absent=missing,
         trees={str(path): known for path, known in evaluation.trees.items()},
     )
 
 
-@frozen(kw_only=True)
-class _StorePaths:
-    """The paths in the store that a result was found with.
+def _store_paths(report: BuildReport) -> tuple[set[str], set[str]]:
+    """The paths in the store that a result was found with: those that are there, and the missing.
 
-    :param present: outputs that are there; and derivations of the other targets, because a dry run
-        that evaluates anew would have to make them again.
-    :param missing: outputs of targets that would be built. Once one of them is there, a dry run
-        has another result.
+    There are outputs, and derivations of the other targets, because a dry run that evaluates anew
+    would have to make them again. The missing are outputs of targets that would be built. Once one
+    of them is there, a dry run has another result.
     """
-
-    present: set[str]
-    missing: set[str]
-
-    @classmethod
-    def of_report(cls, report: BuildReport) -> _StorePaths:
-        pending = [each.target for each in report.results if each.status == "would build"]
-        missing = {path for target in pending for path in target.outputs.values()}
-        outputs = {path for each in report.results for path in each.target.outputs.values()}
-        # Two targets can share an output; one of them may be pending for the sake of another output.
-        return cls(present=outputs - missing | {target.drv for target in pending}, missing=missing)
+    pending = [each.target for each in report.results if each.status == "would build"]
+    missing = {path for target in pending for path in target.outputs.values()}
+    outputs = {path for each in report.results for path in each.target.outputs.values()}
+    # Two targets can share an output; one of them may be pending for the sake of another output.
+    return outputs - missing | {target.drv for target in pending}, missing
 
 
 def _results(verb: str, report: BuildReport) -> list[stamp.Result]:

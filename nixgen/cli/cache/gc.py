@@ -106,10 +106,7 @@ def gc(
             report = collect(bucket, policy, batch_seconds=batch_seconds, tell=tell)
         else:
             report = preview(bucket, policy)
-    if json:
-        console.print_json(report.document())
-    else:
-        _print(report)
+    console.print_report(report, _print, json=json)
     if report.plan.problems:
         raise VerifyError(
             f"{counted(len(report.plan.problems), 'corrupt narinfo')} left alone, with all files that may be named there",

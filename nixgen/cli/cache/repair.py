@@ -63,10 +63,7 @@ def repair(
             drop=drop,
             plan_only=plan,
         )
-    if json:
-        console.print_json(report.document())
-    else:
-        print_repaired(report)
+    console.print_report(report, print_repaired, json=json)
     if not report.is_clean:
         raise typer.Exit(1)
 

@@ -78,10 +78,7 @@ def status(
             store=Store.of_host(),
             elsewhere=lambda paths: upstreams.having(tuple(paths)),
         )
-    if json:
-        console.print_json(found.document())
-    else:
-        print_status(found)
+    console.print_report(found, print_status, json=json)
     if not found.covered:
         raise typer.Exit(1)
 

@@ -91,10 +91,7 @@ def verify(
             seed=seed,
             min_age=age_of("--min-age", min_age),
         )
-    if json:
-        console.print_json(found.document())
-    else:
-        print_verification(found)
+    console.print_report(found, print_verification, json=json)
     if found.problems:
         raise typer.Exit(1)
 
@@ -143,7 +140,7 @@ def print_problems(problems: Sequence[CacheProblem]) -> None:
         if seen[problem.kind] <= _MOST_ROWS:
             rows.append((problem.name, problem.message, problem.remedy))
     if rows:
-        print_table("", ["path", "problem", "what to do"], rows)
+        print_table(["path", "problem", "what to do"], rows)
     for kind, count in seen.items():
         if count > _MOST_ROWS:
             note(f"… and {count - _MOST_ROWS} more of {kind}; --json lists them all")

@@ -218,7 +218,7 @@ def _print_plan(planned: WarmPlan) -> None:
     if not rows:
         say("nothing is selected, so nothing is missing")
         return
-    print_table("", ["target", "environment", "system", "paths", "bytes", "builds", "state"], rows)
+    print_table(["target", "environment", "system", "paths", "bytes", "builds", "state"], rows)
     missing, builds = planned.missing, planned.builds
     if not missing and not builds and not planned.of("failed"):
         say("nothing is missing")

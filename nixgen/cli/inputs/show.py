@@ -28,7 +28,6 @@ def show(project: ProjectFolder = Path(), json: Json = False, debug: Debug = Fal
         )
         return
     console.print_table(
-        "",
         ["input", "type", "from", "follows", "pinned to"],
         [
             (

@@ -17,10 +17,6 @@ from nixgen.project.sources.walk import Listing, walk
 __all__ = ["Sources", "readable"]
 
 
-def _gitignores(sources: Sources) -> Gitignores:
-    return Gitignores(os.fsencode(sources.root))
-
-
 @attrs.define
 class Sources:
     """One look at the disk. Each source is listed once.
@@ -30,10 +26,12 @@ class Sources:
     """
 
     root: str
-    gitignores: Gitignores = attrs.field(
-        init=False, default=attrs.Factory(_gitignores, takes_self=True)
-    )
+    gitignores: Gitignores = attrs.field(init=False)
     _listings: dict[tuple[object, ...], Listing] = attrs.field(factory=dict, init=False)
+
+    @gitignores.default
+    def _gitignores(self) -> Gitignores:
+        return Gitignores(os.fsencode(self.root))
 
     def place(self, source: Source) -> str:
         """The absolute path of a source. ``a/..`` is removed, even if ``a`` is a link.

@@ -167,7 +167,7 @@ def test_images_are_a_table(
 
 def test_a_table_in_a_pipe_is_not_folded(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    console.print_table("", ["name", "text"], [("a", "long " * 60), ("b", "")])
+    console.print_table(["name", "text"], [("a", "long " * 60), ("b", "")])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["a", *["long"] * 60] in lines
 
