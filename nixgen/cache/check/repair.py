@@ -40,6 +40,10 @@ from nixgen.store.path import base_name
 __all__ = ["Beyond", "RepairPlan", "RepairReport", "plan_repair", "repair"]
 
 
+#: Kinds of problems that no push of a path repairs.
+_NOT_OF_PATHS = (ProblemKind.CACHE_INFO, ProblemKind.DOCUMENT_UNREADABLE)
+
+
 @frozen(kw_only=True)
 class Beyond:
     """A path that clients cannot get, and that the local store lacks.
@@ -67,13 +71,11 @@ class RepairPlan:
     :param twins: narinfos, by name, of other paths with the same content; they are to name the new
         archive.
     :param beyond: paths that this computer cannot push.
-    :param manual: problems that only a person can judge.
     """
 
     push: tuple[PathInfo, ...] = ()
     twins: Mapping[str, NarInfo] = field(factory=dict)
     beyond: tuple[Beyond, ...] = ()
-    manual: tuple[CacheProblem, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -128,13 +130,10 @@ def plan_repair(problems: Iterable[CacheProblem], inventory: Inventory, store: S
     :raises StoreError: the store cannot be read.
     """
     broken: dict[str, str | None] = {}
-    manual: list[CacheProblem] = []
     for problem in problems:
-        if problem.kind is ProblemKind.DOCUMENT_UNREADABLE:
-            manual.append(problem)
-        elif problem.kind.is_of_archive and problem.path is not None:
+        if problem.kind.is_of_archive and problem.path is not None:
             broken[narinfo_name(problem.path)] = problem.path
-        elif not problem.kind.is_waste and problem.kind is not ProblemKind.CACHE_INFO:
+        elif not problem.kind.is_waste and problem.kind not in _NOT_OF_PATHS:
             broken.setdefault(problem.object, None)
     paths = _paths_of(broken, inventory, store)
     valid = store.valid(path for path in paths.values() if path)
@@ -155,7 +154,7 @@ def plan_repair(problems: Iterable[CacheProblem], inventory: Inventory, store: S
         for name in sorted(broken)
         if paths[name] not in valid and name not in twins
     )
-    return RepairPlan(push=push, twins=twins, beyond=beyond, manual=tuple(manual))
+    return RepairPlan(push=push, twins=twins, beyond=beyond)
 
 
 def _paths_of(names: Iterable[str], inventory: Inventory, store: Store) -> dict[str, str | None]:

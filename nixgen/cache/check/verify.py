@@ -27,6 +27,7 @@ from nixgen.cache.format.names import CACHE_INFO, NARS, is_listing, narinfo_name
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.cache.format.signing import PublicKey
 from nixgen.cache.push.events import UpstreamSilent
+from nixgen.cache.push.push import read_store_dir
 from nixgen.cache.push.upstream import UpstreamCaches
 from nixgen.errors import CacheError, counted
 from nixgen.programs.observer import Observer
@@ -222,9 +223,7 @@ def check_cache_info(
     :param inventory: the contents of the cache; an empty cache needs no such file.
     :returns: the store's folder that the cache is for, when known; and the problems.
     """
-    lines = (text or b"").decode("utf-8", "replace").splitlines()
-    fields = dict(line.split(": ", 1) for line in lines if ": " in line)
-    store_dir = fields.get("StoreDir")
+    store_dir = read_store_dir(text or b"")
     if store_dir is not None or not inventory.objects:
         return store_dir, []
     missing = "is missing: many clients then take it for no cache"

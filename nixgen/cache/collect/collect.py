@@ -87,11 +87,6 @@ class GcReport:
         """Bytes of the removed objects."""
         return self.bytes_of(self.removed)
 
-    @property
-    def due_bytes(self) -> int:
-        """Bytes of the objects that may go now."""
-        return self.bytes_of(self.due)
-
     def bytes_of(self, names: frozenset[str]) -> int:
         """Bytes of some of the dead objects.
 

@@ -10,6 +10,7 @@ from nixgen.cache.bucket.inventory import Inventory, UnreadableNarinfo
 from nixgen.cache.format.names import object_digest
 from nixgen.cache.format.narinfo import NarInfo
 from nixgen.store.path import path_digest
+from nixgen.store.reach import reach
 
 __all__ = ["NarinfoGraph"]
 
@@ -92,28 +93,15 @@ class NarinfoGraph:
 
         :param starts: digests.
         """
-        found: set[str] = set()
-        todo = [digest for digest in starts if digest in self.infos]
-        while todo:
-            digest = todo.pop()
-            if digest not in found:
-                found.add(digest)
-                todo.extend(self.references(digest) & self.infos.keys())
-        return frozenset(found)
+        held = [digest for digest in starts if digest in self.infos]
+        return frozenset(reach(held, lambda digest: self.references(digest) & self.infos.keys()))
 
     def reaching(self, ends: Iterable[str]) -> frozenset[str]:
         """``ends``, and every path whose closure holds one of them.
 
         :param ends: digests, also of paths that are not in the cache.
         """
-        found: set[str] = set()
-        todo = list(ends)
-        while todo:
-            digest = todo.pop()
-            if digest not in found:
-                found.add(digest)
-                todo.extend(self.referrers(digest))
-        return frozenset(found)
+        return frozenset(reach(ends, self.referrers))
 
     def layers(self, digests: AbstractSet[str]) -> list[list[str]]:
         """Sort paths into layers, referrers first: only earlier layers refer to a layer.

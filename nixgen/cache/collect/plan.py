@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Literal
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from nixgen.cache.bucket.inventory import Inventory
 from nixgen.cache.collect.graph import NarinfoGraph
@@ -52,14 +52,12 @@ class GcPlan:
     """The dead objects of a cache, and a count of the living.
 
     :param doomed: the dead, in the order in which they may go.
-    :param selection: the generations that stay and go.
     :param kept_paths: number of narinfos that stay.
     :param kept_bytes: bytes of these narinfos, their listings and their archives.
     :param problems: a sentence for each narinfo that cannot be understood, and so is left alone.
     """
 
     doomed: tuple[Doomed, ...]
-    selection: Selection = field(factory=Selection)
     kept_paths: int
     kept_bytes: int
     problems: tuple[str, ...] = ()
@@ -88,7 +86,6 @@ def make_plan(snapshot: Snapshot, policy: GcPolicy) -> GcPlan:
     ]
     return GcPlan(
         doomed=tuple(sorted(doomed, key=lambda each: (each.step, each.name))),
-        selection=selection,
         kept_paths=len(live),
         kept_bytes=planning.weigh(live),
         problems=tuple(

@@ -98,28 +98,37 @@ def terraform(design: BucketDesign) -> dict[str, Any]:
 
     :param design: of the bucket.
     """
-    bucket = "${aws_s3_bucket.cache.id}"
+    settings: dict[str, dict[str, Any]] = {
+        "public_access_block": {
+            "block_public_acls": design.access_block["BlockPublicAcls"],
+            "ignore_public_acls": design.access_block["IgnorePublicAcls"],
+            "block_public_policy": design.access_block["BlockPublicPolicy"],
+            "restrict_public_buckets": design.access_block["RestrictPublicBuckets"],
+        },
+        "lifecycle_configuration": {"rule": [_terraform_rule(rule) for rule in design.lifecycle]},
+    }
+    if design.encryption is not None:
+        key = design.encryption.key
+        default = {"sse_algorithm": "AES256" if key is None else "aws:kms"}
+        if key is not None:
+            default["kms_master_key_id"] = key
+        rule = {
+            "apply_server_side_encryption_by_default": default,
+            "bucket_key_enabled": key is not None,
+        }
+        settings["server_side_encryption_configuration"] = {"rule": [rule]}
+    if document := design.bucket_policy():
+        settings["policy"] = {
+            "policy": _literal(json.dumps(document, sort_keys=True)),
+            # The block of a new bucket refuses public policies.
+            "depends_on": ["aws_s3_bucket_public_access_block.cache"],
+        }
+    bucket = {"bucket": design.location.bucket, "lifecycle": {"prevent_destroy": True}}
     resources: dict[str, Any] = {
-        "aws_s3_bucket": {
-            "cache": {
-                "bucket": design.location.bucket,
-                "lifecycle": {"prevent_destroy": True},
-            }
-        },
-        "aws_s3_bucket_public_access_block": {
-            "cache": {
-                "bucket": bucket,
-                "block_public_acls": design.access_block["BlockPublicAcls"],
-                "ignore_public_acls": design.access_block["IgnorePublicAcls"],
-                "block_public_policy": design.access_block["BlockPublicPolicy"],
-                "restrict_public_buckets": design.access_block["RestrictPublicBuckets"],
-            }
-        },
-        "aws_s3_bucket_lifecycle_configuration": {
-            "cache": {
-                "bucket": bucket,
-                "rule": [_terraform_rule(rule) for rule in design.lifecycle],
-            }
+        "aws_s3_bucket": {"cache": bucket},
+        **{
+            f"aws_s3_bucket_{name}": {"cache": {"bucket": "${aws_s3_bucket.cache.id}", **values}}
+            for name, values in settings.items()
         },
         "aws_iam_policy": {
             role: {
@@ -130,31 +139,6 @@ def terraform(design: BucketDesign) -> dict[str, Any]:
             for role in ROLES
         },
     }
-    if design.encryption is not None:
-        key = design.encryption.key
-        default = {"sse_algorithm": "AES256" if key is None else "aws:kms"}
-        if key is not None:
-            default["kms_master_key_id"] = key
-        resources["aws_s3_bucket_server_side_encryption_configuration"] = {
-            "cache": {
-                "bucket": bucket,
-                "rule": [
-                    {
-                        "apply_server_side_encryption_by_default": default,
-                        "bucket_key_enabled": key is not None,
-                    }
-                ],
-            }
-        }
-    if document := design.bucket_policy():
-        resources["aws_s3_bucket_policy"] = {
-            "cache": {
-                "bucket": bucket,
-                "policy": _literal(json.dumps(document, sort_keys=True)),
-                # The block of a new bucket refuses public policies.
-                "depends_on": ["aws_s3_bucket_public_access_block.cache"],
-            }
-        }
     outputs: dict[str, Any] = {
         f"{role}_policy": {"value": f"${{aws_iam_policy.{role}.arn}}"} for role in ROLES
     }

@@ -118,17 +118,13 @@ class Scanner:
         """Whether there is a value to search for."""
         return bool(self._forms)
 
-    def start(self) -> Scan:
-        """Begin a search through one stream, which is then fed piece by piece."""
-        return Scan(self._forms)
-
     def scan(self, chunks: Iterable[bytes]) -> frozenset[str]:
         """Search one stream.
 
         :param chunks: the pieces of the stream.
         :returns: the names of the secrets in it.
         """
-        search = self.start()
+        search = Scan(self._forms)
         for chunk in chunks:
             search.feed(chunk)
         return search.finish()

@@ -29,7 +29,7 @@ from nixgen.records.document import document
 from nixgen.records.structure import to_json
 from nixgen.store.path import STORE
 
-__all__ = ["PushReport", "ensure_cache_info", "push"]
+__all__ = ["PushReport", "ensure_cache_info", "push", "read_store_dir"]
 
 # Below cache.nixos.org's 40: clients ask the project's own cache first.
 _PRIORITY = 30
@@ -203,14 +203,19 @@ def ensure_cache_info(bucket: Bucket, store_dir: str, *, create: bool = True) ->
             text = f"StoreDir: {store_dir}\nWantMassQuery: 1\nPriority: {_PRIORITY}\n"
             bucket.put(CACHE_INFO, text.encode())
         return
-    fields = dict(
-        line.split(": ", 1)
-        for line in found.decode("utf-8", "replace").splitlines()
-        if ": " in line
-    )
-    theirs = fields.get("StoreDir", STORE)
+    theirs = read_store_dir(found, STORE)
     if theirs != store_dir:
         raise CacheError(
             f"{bucket.location} holds paths of {theirs}, not of {store_dir}",
             hint="give this store a cache, or a prefix, of its own",
         )
+
+
+def read_store_dir(text: bytes, default: str | None = None) -> str | None:
+    """Read the store's folder that a cache is for.
+
+    :param text: of its ``nix-cache-info``.
+    :param default: returned when the file does not name one.
+    """
+    lines = text.decode("utf-8", "replace").splitlines()
+    return dict(line.split(": ", 1) for line in lines if ": " in line).get("StoreDir", default)

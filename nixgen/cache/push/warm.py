@@ -21,6 +21,7 @@ from nixgen.cache.push.upstream import Upstream
 from nixgen.driver.evaluate import Target
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import UsageError
+from nixgen.store.reach import reach
 
 __all__ = ["Shard", "State", "WarmPlan", "WarmRow", "Work", "make_warm_plan"]
 
@@ -214,7 +215,7 @@ def make_warm_plan(
         if paths <= cached:
             return WarmRow(work=work, target=target, state="cached")
         if paths <= available:
-            reached = _reach(paths - cached, lambda path: infos[path].references)
+            reached = reach(paths - cached, lambda path: infos[path].references)
             missing = tuple(lacking[path] for path in sorted(reached & lacking.keys()))
             return WarmRow(
                 work=work, target=target, state="to push" if missing else "cached", missing=missing
@@ -224,7 +225,7 @@ def make_warm_plan(
             target=target,
             state="to build" if buildable(work.system) else "cannot be built here",
             builds=tuple(
-                sorted(_reach([target.drv], lambda drv: graph.get(drv, ())) & graph.keys())
+                sorted(reach([target.drv], lambda drv: graph.get(drv, ())) & graph.keys())
             ),
         )
 
@@ -257,14 +258,3 @@ def _to_build(drvs: Iterable[str], store: Store, presence: Presence) -> dict[str
         level = {path for drv in unbuilt for path in graph[drv]} - seen
         seen |= level
     return graph
-
-
-def _reach(start: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
-    """The nodes of ``start``, and all nodes that they lead to."""
-    pending = list(start)
-    reached = set(pending)
-    while pending:
-        new = [path for path in following(pending.pop()) if path not in reached]
-        reached.update(new)
-        pending += new
-    return reached

@@ -137,7 +137,9 @@ def _print(report: GcReport) -> None:
             f"removed   {counted(len(report.removed), 'object')}, {human_size(report.removed_bytes)}"
         )
     else:
-        say(f"to remove {counted(len(report.due), 'object')}, {human_size(report.due_bytes)}")
+        say(
+            f"to remove {counted(len(report.due), 'object')}, {human_size(report.bytes_of(report.due))}"
+        )
     waiting = frozenset(report.since) - report.due
     if waiting:
         verb_ = "marked   " if report.applied else "to mark  "

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nixgen.cache.push.leaks import (
     LEAST_LENGTH,
     Leak,
+    Scan,
     Scanner,
     leak_error,
     read_values,
@@ -110,7 +111,7 @@ def test_values_are_read_from_every_place(tmp_path: Path) -> None:
 
 
 def test_values_are_in_no_representation() -> None:
-    shown = repr(SCANNER) + repr(SCANNER.start()) + str(read_values([], {}))
+    shown = repr(SCANNER) + repr(Scan(SCANNER._forms)) + str(read_values([], {}))
     assert "nowhere" not in shown
     assert "rrect" not in shown
 
