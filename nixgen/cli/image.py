@@ -95,8 +95,8 @@ def _document(report: ImageReport) -> dict[str, Any]:
                 "digest": layer.info.digest,
                 "size": layer.info.size,
                 "reused": layer.reused,
-                "why": layer.why,
-                "paths": list(layer.paths),
+                "why": layer.plan.why,
+                "paths": [entry.path for entry in layer.plan.paths],
             }
             for layer in report.layers
         ],

@@ -76,20 +76,14 @@ def write_images(
         made = _make_layers(wanted, cache, observe, store)
         reports = []
         for spec in specs:
-            parts = [(*made[recipe.digest], plan) for recipe, plan in recipes[spec.name]]
-            image = make_manifest(spec, [(info, _comment(plan)) for info, _, plan in parts])
+            layers = tuple(
+                LayerReport(plan=plan, info=made[recipe.digest][0], reused=made[recipe.digest][1])
+                for recipe, plan in recipes[spec.name]
+            )
+            image = make_manifest(spec, [(each.info, _comment(each.plan)) for each in layers])
             layout = out_dir / spec.name
             changed = write_layout(image, layout, cache.blob)
             observe(ImageWritten(image=spec.name, digest=image.digest, changed=changed))
-            layers = tuple(
-                LayerReport(
-                    paths=tuple(entry.path for entry in plan.paths),
-                    why=plan.why,
-                    info=info,
-                    reused=reused,
-                )
-                for info, reused, plan in parts
-            )
             reports.append(
                 ImageReport(
                     name=spec.name,

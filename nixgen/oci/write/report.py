@@ -6,6 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from nixgen.oci.plan.layering import LayerPlan
 from nixgen.oci.write.blob import LayerInfo
 
 __all__ = ["ImageReport", "LayerReport"]
@@ -15,14 +16,12 @@ __all__ = ["ImageReport", "LayerReport"]
 class LayerReport:
     """A layer of a built image.
 
-    :param paths: the store paths in it.
-    :param why: one sentence: why these paths share a layer.
+    :param plan: its store paths, and why they share a layer.
     :param info: the finished layer.
     :param reused: whether an earlier build made it.
     """
 
-    paths: tuple[str, ...]
-    why: str
+    plan: LayerPlan
     info: LayerInfo
     reused: bool
 

@@ -160,7 +160,8 @@ def test_images_share_layers(store, tmp_path):
     shared = {layer.info.digest for layer in one.layers} & {
         layer.info.digest for layer in two.layers
     }
-    paths = {path for layer in one.layers if layer.info.digest in shared for path in layer.paths}
+    layers = [layer for layer in one.layers if layer.info.digest in shared]
+    paths = {entry.path for layer in layers for entry in layer.plan.paths}
     assert {f"/nix/store/{name(1)}", f"/nix/store/{name(2)}"} <= paths
     read_image(one.layout)
     read_image(two.layout)

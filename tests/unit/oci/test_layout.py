@@ -333,8 +333,9 @@ def test_the_report_and_the_events_of_a_build(
     made = spec(store, 1, 2)
     (report,) = write_images([made], tmp_path / "o", tmp_path / "s", events.append, store=store)
     bottom, top = report.layers
-    assert (bottom.paths, top.paths) == ((path(1), path(2)), (made.root,))
-    assert top.why == "the tree at /: links to programs, users, /tmp"
+    paths = [[entry.path for entry in layer.plan.paths] for layer in report.layers]
+    assert paths == [[path(1), path(2)], [made.root]]
+    assert top.plan.why == "the tree at /: links to programs, users, /tmp"
     assert (bottom.reused, top.reused) == (False, False)
     assert (report.name, report.ref, report.layout) == ("api", "api:v1", tmp_path / "o" / "api")
     assert (report.changed, report.new_layers, report.seconds) == (True, 2, 29.25)
