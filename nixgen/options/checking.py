@@ -10,7 +10,7 @@ from nixgen.errors import Problem
 from nixgen.options.advice import advice
 from nixgen.options.closest import closest
 from nixgen.options.definitions import Definition
-from nixgen.options.fitting import Misfit, Reason, answer_at
+from nixgen.options.fitting import Misfit, Place, Reason, answer_at
 from nixgen.options.lines import line_of
 from nixgen.options.path import show
 from nixgen.options.stub import Node, Stub
@@ -59,9 +59,7 @@ def check_definitions(definitions: Iterable[Definition], stub: Stub) -> Findings
     return Findings(problems=tuple(problems), notes=tuple(notes))
 
 
-def _about(
-    definition: Definition, at: tuple[str | int, ...], message: str, hint: str | None
-) -> Problem:
+def _about(definition: Definition, at: Place, message: str, hint: str | None) -> Problem:
     inside = at[len(definition.path) :]
     path = definition.model_path + "".join(f"[{part!r}]" for part in inside)
     where = definition.where and line_of(definition.where, (*definition.keys, *inside))
@@ -107,7 +105,7 @@ def _unknown(
     return message, _MORE
 
 
-def _members(at: tuple[str | int, ...], node: Node | None) -> str | None:
+def _members(at: Place, node: Node | None) -> str | None:
     names = sorted(node.names(), key=lambda name: name != "enable")[:2] if node else []
     if not names:
         return None

@@ -18,7 +18,11 @@ from nixgen.options import types as t
 from nixgen.options.stub import Node
 from nixgen.options.values import Kind, bare, kind
 
-__all__ = ["Answer", "Misfit", "Reason", "Verdict", "answer", "answer_at"]
+__all__ = ["Answer", "Misfit", "Place", "Reason", "Verdict", "answer", "answer_at"]
+
+
+#: Names and list indices that lead from a given value to one of its parts.
+Place = tuple[str | int, ...]
 
 
 class Verdict(enum.IntEnum):
@@ -58,7 +62,7 @@ class Misfit:
     """
 
     reason: Reason
-    at: tuple[str | int, ...]
+    at: Place
     value: Any
     type: t.Type | None = None
     node: Node | None = None
@@ -75,7 +79,7 @@ class Answer:
 
     verdict: Verdict
     misfits: tuple[Misfit, ...] = ()
-    renamed: tuple[tuple[tuple[str | int, ...], str], ...] = ()
+    renamed: tuple[tuple[Place, str], ...] = ()
 
 
 _FITS = Answer(Verdict.FITS)
@@ -85,7 +89,7 @@ _DIFFERS = Answer(Verdict.DIFFERS)
 _ANSWERS = {True: _FITS, None: _UNSURE, False: _DIFFERS}
 
 
-def answer_at(value: Any, node: Node, at: tuple[str | int, ...] = ()) -> Answer:
+def answer_at(value: Any, node: Node, at: Place = ()) -> Answer:
     """Check a value against an option, or a set against a set of options.
 
     :param value: Value that was given.
@@ -109,9 +113,7 @@ def answer_at(value: Any, node: Node, at: tuple[str | int, ...] = ()) -> Answer:
     return Answer(Verdict.DIFFERS, (Misfit(Reason.PLACE, at, value, node=node),))
 
 
-def answer(
-    value: Any, wanted: t.Type, node: Node | None = None, at: tuple[str | int, ...] = ()
-) -> Answer:
+def answer(value: Any, wanted: t.Type, node: Node | None = None, at: Place = ()) -> Answer:
     """Check a value against a type.
 
     :param value: Value that was given.
@@ -138,9 +140,7 @@ def _all(answers: Iterable[Answer]) -> Answer:
     return Answer(verdict, misfits, tuple(name for one in found for name in one.renamed))
 
 
-def _fit(
-    alternative: t.Alternative, value: Any, node: Node | None, at: tuple[str | int, ...]
-) -> Answer:
+def _fit(alternative: t.Alternative, value: Any, node: Node | None, at: Place) -> Answer:
     here = kind(value)
     if here is Kind.OTHER:
         return _UNSURE
@@ -182,9 +182,7 @@ def _fit(
 # values with parts
 
 
-def _list(
-    value: Any, here: Kind, wanted: t.ListOf, node: Node | None, at: tuple[str | int, ...]
-) -> Answer:
+def _list(value: Any, here: Kind, wanted: t.ListOf, node: Node | None, at: Place) -> Answer:
     if here is not Kind.LIST:
         return _DIFFERS
     if len(value) < wanted.minimum or (wanted.maximum is not None and len(value) > wanted.maximum):
@@ -195,9 +193,7 @@ def _list(
     )
 
 
-def _set(
-    value: Any, here: Kind, element: t.Type, node: Node | None, at: tuple[str | int, ...]
-) -> Answer:
+def _set(value: Any, here: Kind, element: t.Type, node: Node | None, at: Place) -> Answer:
     if here is Kind.DERIVATION:  # a derivation is a set, too
         return _UNSURE
     if here is not Kind.SET:
@@ -228,7 +224,7 @@ _STRUCTURE = frozenset(
 
 
 def _submodule(
-    value: Any, here: Kind, freeform: t.Type | None, node: Node | None, at: tuple[str | int, ...]
+    value: Any, here: Kind, freeform: t.Type | None, node: Node | None, at: Place
 ) -> Answer:
     if here is Kind.SET:
         if node is None or next(node.names(), None) is None:
@@ -244,7 +240,7 @@ def _submodule(
 def _declared(
     value: Mapping[str, Any],
     node: Node,
-    at: tuple[str | int, ...],
+    at: Place,
     *,
     freeform: t.Type | None = None,
     module: bool = False,
@@ -264,9 +260,7 @@ def _declared(
     return _all(answers)
 
 
-def _apart(
-    value: Mapping[str, Any], node: Node, at: tuple[str | int, ...]
-) -> tuple[list[Answer], dict[str, Any]]:
+def _apart(value: Mapping[str, Any], node: Node, at: Place) -> tuple[list[Answer], dict[str, Any]]:
     """The answers of the members that are options, and the other members, also those in sets of
     options.
     """
@@ -286,7 +280,7 @@ def _apart(
     return answers, rest
 
 
-def _undeclared(rest: Mapping[str, Any], node: Node, at: tuple[str | int, ...]) -> Iterator[Misfit]:
+def _undeclared(rest: Mapping[str, Any], node: Node, at: Place) -> Iterator[Misfit]:
     for name, content in rest.items():
         child = node.child(name)
         if child is None:
@@ -296,7 +290,7 @@ def _undeclared(rest: Mapping[str, Any], node: Node, at: tuple[str | int, ...]) 
 
 
 def _tagged(
-    value: Any, here: Kind, choices: tuple[str, ...], node: Node | None, at: tuple[str | int, ...]
+    value: Any, here: Kind, choices: tuple[str, ...], node: Node | None, at: Place
 ) -> Answer:
     if here is not Kind.SET or len(value) != 1:
         return _UNSURE if here is Kind.DERIVATION else _DIFFERS
