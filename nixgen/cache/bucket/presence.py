@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import chain, islice, pairwise, takewhile
 
 from nixgen.cache.bucket.bucket import Bucket
 
@@ -70,7 +70,7 @@ class Presence:
         :returns: the names that are still unknown.
         """
         # Without its last letter: StartAfter leaves out the name that it gives.
-        page = list(self._page(names[0][:-1]))
+        page = list(islice(self._names(names[0][:-1]), _PAGE))
         if len(page) < _PAGE:
             self._learn(names, page)
             return []
@@ -85,11 +85,8 @@ class Presence:
             return rest
         bounds = self._bounds(last, rest[-1], min(_SHARDS, max(1, round(pages))))
         with ThreadPoolExecutor(len(bounds), thread_name_prefix="cache-list") as pool:
-            listed = [
-                name
-                for part in pool.map(self._between, *zip(*bounds, strict=True))
-                for name in part
-            ]
+            parts = pool.map(self._between, *zip(*bounds, strict=True))
+            listed = list(chain.from_iterable(parts))
         self._learn(rest, listed)
         return []
 
@@ -97,13 +94,9 @@ class Presence:
         there = frozenset(listed)
         self._known.update((name, name in there) for name in names)
 
-    def _page(self, after: str) -> Iterator[str]:
-        for count, found in enumerate(
-            self._bucket.objects(self._folder, after=after, flat=True), start=1
-        ):
-            yield found.name
-            if count == _PAGE:
-                return
+    def _names(self, after: str) -> Iterator[str]:
+        listed = self._bucket.objects(self._folder, after=after, flat=True)
+        return (found.name for found in listed)
 
     def _bounds(self, after: str, last: str, parts: int) -> list[tuple[str, str]]:
         """Cut the names behind ``after``, up to ``last``, into stretches.
@@ -122,12 +115,7 @@ class Presence:
         return _place(name.removeprefix(self._folder))
 
     def _between(self, after: str, last: str) -> list[str]:
-        names = []
-        for found in self._bucket.objects(self._folder, after=after, flat=True):
-            if found.name > last:
-                break
-            names.append(found.name)
-        return names
+        return list(takewhile(lambda name: name <= last, self._names(after)))
 
 
 def _place(name: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -194,15 +195,10 @@ def status(
         nar_bytes=inventory.nar_bytes,
         file_bytes=inventory.file_bytes,
         newest=max((inventory.objects[name].modified for name in inventory.narinfos), default=None),
-        roots=_roots(inventory.objects),
+        roots=Counter(
+            name.removeprefix(ROOTS).partition("/")[0]
+            for name in inventory.objects
+            if name.startswith(ROOTS)
+        ),
         targets=covered,
     )
-
-
-def _roots(names: Iterable[str]) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for name in names:
-        if name.startswith(ROOTS):
-            environment = name.removeprefix(ROOTS).partition("/")[0]
-            counted[environment] = counted.get(environment, 0) + 1
-    return counted

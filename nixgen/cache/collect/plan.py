@@ -166,9 +166,7 @@ class _Planning:
 
     def weigh(self, live: frozenset[str]) -> int:
         """Bytes of these paths' narinfos, listings and archives; a shared archive counts once."""
-        names = {narinfo_name(digest) for digest in live} | {
-            listing_name(digest) for digest in live
-        }
+        names = {name for digest in live for _, name in _files(digest)}
         names |= {self.graph.infos[digest].url for digest in live}
         return sum(map(self._size, names))
 

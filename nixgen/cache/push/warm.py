@@ -21,6 +21,7 @@ from nixgen.cache.push.upstream import Upstream
 from nixgen.driver.evaluate import Target
 from nixgen.driver.store.store import PathInfo, Store
 from nixgen.errors import UsageError
+from nixgen.records.structure import to_json
 from nixgen.store.reach import reach
 
 __all__ = ["Shard", "State", "WarmPlan", "WarmRow", "Work", "make_warm_plan"]
@@ -109,9 +110,7 @@ class WarmRow:
         """A member of ``targets`` in schema nixgen/cache-warm/1."""
         exact = self.state in ("cached", "to push")
         return {
-            "attr": self.work.attr,
-            "environment": self.work.environment,
-            "system": self.work.system,
+            **to_json(self.work),
             "drv": self.target and self.target.drv,
             "outputs": dict(self.target.outputs) if self.target else {},
             "state": self.state,

@@ -205,16 +205,14 @@ class EventParser:
                 self.activities[number] = activity
                 self.transfers[number] = self.clock()
                 return (TransferStarted(kind, item, source),)
-            case CountActivity(_, "builds") if self._counts_builds:
+            case CountActivity(_, "builds") if any(
+                isinstance(each, CountActivity) and each.what == "builds"
+                for each in self.activities.values()
+            ):
                 return ()  # a remote builder's count of its own builds
             case CountActivity(number):
                 self.activities[number] = activity
                 return ()
-
-    @property
-    def _counts_builds(self) -> bool:
-        counts = [each for each in self.activities.values() if isinstance(each, CountActivity)]
-        return any(each.what == "builds" for each in counts)
 
     def _stop(self, number: int) -> tuple[Event, ...]:
         self.received.pop(number, None)

@@ -8,6 +8,7 @@ trace comes first and the message last, after an empty ``error:``. Positions are
 from __future__ import annotations
 
 import re
+from itertools import islice, takewhile
 
 from attrs import frozen
 
@@ -61,33 +62,25 @@ def parse_trace(stderr: bytes) -> Trace:
     """
     lines = strip_noise(clean(line) for line in stderr.decode("utf-8", "replace").splitlines())
     starts = [number for number in range(len(lines)) if _is_start(lines[number : number + 2])]
-    message: list[str] = []
     innermost_first = True
     if starts:
         number = starts[-1]
-        first = _ERROR.sub(r"\1", lines[number]).strip()
-        message = [first] if first else []
-        for line in lines[number + 1 :]:
-            if _END.match(line):
-                break
-            if line.strip():
-                message.append(line.strip())
+        first = _ERROR.sub(r"\1", lines[number])
+        rest = takewhile(lambda line: not _END.match(line), lines[number + 1 :])
+        message = [line.strip() for line in (first, *rest) if line.strip()]
         # In the new order most positions come before the message.
         innermost_first = not any(_POSITION.match(line) for line in lines[:number])
     else:
-        message = [line.strip() for line in lines if _STACK.search(line) or _MEMORY.search(line)][
-            :1
-        ]
+        exhausted = (line.strip() for line in lines if _STACK.search(line) or _MEMORY.search(line))
+        message = list(islice(exhausted, 1))
     positions = [(found[1], int(found[2])) for line in lines if (found := _POSITION.match(line))]
-    if not innermost_first:
-        positions.reverse()
     text = "\n".join(lines)
     message_text = "\n".join(message)
     options = _WHILE_OPTION.findall(text)
     files = _WHILE_FILE.findall(text)
     if not innermost_first:
-        options.reverse()
-        files.reverse()
+        for each in (positions, options, files):
+            each.reverse()
     targets = _TARGET.findall(text)
     return Trace(
         message=tuple(message),

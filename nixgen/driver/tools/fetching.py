@@ -99,7 +99,14 @@ def fetch_tree(
     )
     done = runner.lines(command, read)
     if done.ok:
-        return _fetched(json.loads(done.stdout))
+        value = json.loads(done.stdout)
+        seconds = value["lastModified"]
+        return Fetched(
+            rev=value["rev"],
+            nar_hash=value["narHash"],
+            last_modified=None if seconds is None else datetime.fromtimestamp(seconds, UTC),
+            path=Path(value["path"]),
+        )
     trace = parse_trace("\n".join(messages).encode())
     commit = f", commit {reference['rev']}" if "rev" in reference else ""
     # the message of nix/lib/inputs.nix, which nixgen.driver.messages.faults reads
@@ -107,13 +114,3 @@ def fetch_tree(
     fault = store_fault(trace.message) or input_fault((*trace.lines, context))
     assert fault is not None  # noqa: S101 - the context names the input
     raise fault
-
-
-def _fetched(value: Mapping[str, Any]) -> Fetched:
-    seconds = value["lastModified"]
-    return Fetched(
-        rev=value["rev"],
-        nar_hash=value["narHash"],
-        last_modified=None if seconds is None else datetime.fromtimestamp(seconds, UTC),
-        path=Path(value["path"]),
-    )
