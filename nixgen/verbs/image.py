@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +40,9 @@ def build_images(
     )
 
 
-@contextlib.contextmanager
-def running(workspace: Workspace, report: ImageReport) -> Iterator[RunningContainer]:
+def running(
+    workspace: Workspace, report: ImageReport
+) -> contextlib.AbstractContextManager[RunningContainer]:
     """Run a built image in the first engine that works, and remove the container after the block.
 
     :param workspace: the project.
@@ -54,5 +54,4 @@ def running(workspace: Workspace, report: ImageReport) -> Iterator[RunningContai
     runner = SubprocessRunner()
     engine = engines.find_engine(runner, workspace.state / "containers")
     image = engines.load(report.layout, engine, runner)
-    with engines.run(image, engine, runner) as container:
-        yield container
+    return engines.run(image, engine, runner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +74,6 @@ def push(
     )
 
 
-@contextlib.contextmanager
 def push_session(
     workspace: Workspace,
     location: CacheLocation,
@@ -82,9 +81,8 @@ def push_session(
     keys: Sequence[Path] = (),
     settings: UploadSettings | None = None,
     upstreams: Sequence[Upstream] = (),
-    observe: Observer = ignore,
-) -> Iterator[PushSession]:
-    """Push what a build makes while it runs.
+) -> contextlib.AbstractContextManager[PushSession]:
+    """Push what a build makes while it runs. `PushSession.watch` shows the events of the push.
 
     The session takes the build's events, and at the end the paths that the cache has to have.
 
@@ -93,7 +91,6 @@ def push_session(
     :param keys: files of signing keys. Empty: the project's own key.
     :param settings: how NARs are written.
     :param upstreams: caches whose paths are left out.
-    :param observe: gets the events of the push, from another thread.
     """
     from nixgen.cache.push import session
 
@@ -109,5 +106,4 @@ def push_session(
             observe=tell,
         )
 
-    with session.push_session(run, store=Store.of_host(), observe=observe) as running:
-        yield running
+    return session.push_session(run, store=Store.of_host(), observe=ignore)

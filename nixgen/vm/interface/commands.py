@@ -8,74 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable
 
 from nixgen.errors import TestError
-from nixgen.vm.channels.console import Console
-from nixgen.vm.channels.qmp import Qmp
-from nixgen.vm.channels.shell import Shell, ShellClosed
+from nixgen.vm.channels.shell import ShellClosed
+from nixgen.vm.qemu.guest import QemuGuest
 from nixgen.vm.record.journal import Journal, Step
 
-__all__ = ["Commands", "Guest", "retry"]
+__all__ = ["Commands", "retry"]
 
 _FIRST_PAUSE = 0.1
 _PAUSE = 1.0
-
-
-class Guest(Protocol):
-    """A machine's process and channels, as `Commands` needs them; `QemuGuest` is one."""
-
-    name: str
-
-    @property
-    def running(self) -> bool:
-        """Whether its process runs."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether its shell has answered since the boot."""
-
-    @property
-    def pid(self) -> int | None:
-        """The process id; None when it is off."""
-
-    @property
-    def shell(self) -> Shell:
-        """The root shell."""
-
-    @property
-    def monitor(self) -> Qmp:
-        """QEMU's monitor."""
-
-    @property
-    def console(self) -> Console:
-        """The serial console."""
-
-    def console_tail(self) -> tuple[str, ...]:
-        """The last lines of the console."""
-
-    def start(self, *, allow_reboot: bool = False) -> None:
-        """Start it, without waiting for the boot.
-
-        :param allow_reboot: False makes a reboot end it.
-        """
-
-    def connect(self) -> None:
-        """Wait for the root shell."""
-
-    def disconnect(self) -> None:
-        """Wait for a new greeting before the next command."""
-
-    def wait_exit(self, timeout: float | None) -> bool:
-        """Wait for the end of its process.
-
-        :param timeout: seconds; None waits without limit.
-        :returns: False when it still runs.
-        """
-
-    def power_off(self) -> None:
-        """End its process at once."""
 
 
 def retry(fn: Callable[[bool], bool], timeout_seconds: float = 900) -> None:
@@ -103,7 +46,7 @@ class Commands:
     :param journal: records the steps.
     """
 
-    def __init__(self, guest: Guest, journal: Journal) -> None:
+    def __init__(self, guest: QemuGuest, journal: Journal) -> None:
         self.name = guest.name
         self._guest = guest
         self._journal = journal
@@ -118,14 +61,12 @@ class Commands:
         """
         self._journal.log(msg, self.name)
 
-    @contextlib.contextmanager
-    def nested(self, msg: str) -> Iterator[Step]:
+    def nested(self, msg: str) -> contextlib.AbstractContextManager[Step]:
         """Group the steps of a ``with`` block in the report.
 
         :param msg: the title of the group.
         """
-        with self._journal.step("action", msg, self.name) as step:
-            yield step
+        return self._journal.step("action", msg, self.name)
 
     def execute(
         self,

@@ -13,9 +13,10 @@ from pathlib import Path, PurePosixPath
 from nixgen.errors import TestError
 from nixgen.vm.channels.shell import ShellClosed
 from nixgen.vm.channels.switch import Link
-from nixgen.vm.interface.commands import Guest, retry
+from nixgen.vm.interface.commands import retry
 from nixgen.vm.interface.keys import key_name
 from nixgen.vm.interface.units import Units
+from nixgen.vm.qemu.guest import QemuGuest
 from nixgen.vm.record.journal import Journal
 
 __all__ = ["Machine"]
@@ -31,7 +32,7 @@ class Machine(Units):
     """
 
     def __init__(
-        self, guest: Guest, journal: Journal, *, links: tuple[Link, ...] = (), out_dir: Path
+        self, guest: QemuGuest, journal: Journal, *, links: tuple[Link, ...] = (), out_dir: Path
     ) -> None:
         super().__init__(guest, journal)
         self._links = links

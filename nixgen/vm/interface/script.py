@@ -6,7 +6,7 @@ import contextlib
 import os
 import traceback
 import unittest
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
@@ -45,14 +45,12 @@ class Driver:
             for machine in self.machines:
                 machine.wait_for_shutdown()
 
-    @contextlib.contextmanager
-    def subtest(self, name: str) -> Iterator[None]:
+    def subtest(self, name: str) -> contextlib.AbstractContextManager[object]:
         """A part of the test, which is a case of its own in reports.
 
         :param name: of the part.
         """
-        with self._journal.step("subtest", name):
-            yield
+        return self._journal.step("subtest", name)
 
     def serial_stdout_on(self) -> None:
         """Show the consoles of the machines again, after `serial_stdout_off`."""
@@ -74,10 +72,10 @@ class _Log:
 
     info = warning = error = log
 
-    @contextlib.contextmanager
-    def nested(self, msg: str, attrs: Mapping[str, str] | None = None) -> Iterator[None]:
-        with self._journal.step("action", msg, (attrs or {}).get("machine")):
-            yield
+    def nested(
+        self, msg: str, attrs: Mapping[str, str] | None = None
+    ) -> contextlib.AbstractContextManager[object]:
+        return self._journal.step("action", msg, (attrs or {}).get("machine"))
 
 
 class _Assertions(unittest.TestCase):
