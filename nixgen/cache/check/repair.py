@@ -259,6 +259,7 @@ def repair(
         ensure_cache_info(bucket, store.store_dir)
     settings = UploadSettings(codec=codec, verify=True, replace=True)
     pushing = _Pushing(
+        report=report,
         bucket=bucket,
         keys=keys,
         known=known,
@@ -267,8 +268,9 @@ def repair(
         upstreams=upstreams,
         observe=observe,
     )
-    outcome = pushing.run(plan.push) if plan.push else _Outcome()
-    touched = {*map(narinfo_name, outcome.pushed), *_point_twins(bucket, plan, outcome.pushed)}
+    if plan.push:
+        report = pushing.run(plan.push)
+    touched = {*map(narinfo_name, report.pushed), *_point_twins(bucket, plan, report.pushed)}
     dropped = remove_paths(bucket, beyond) if beyond else ()
     after = read_inventory(bucket)
     remaining = check_metadata(bucket, after, known, upstreams, observe)
@@ -277,14 +279,7 @@ def repair(
     again = [info for info in again if info.url not in bad]
     remaining += check_archives(bucket, again, after, observe)
     remaining += _unread(problems, {*touched, *dropped})
-    return evolve(
-        report,
-        pushed=outcome.pushed,
-        refused=outcome.refused,
-        reasons=outcome.reasons,
-        dropped=dropped,
-        remaining=in_order(remaining),
-    )
+    return evolve(report, dropped=dropped, remaining=in_order(remaining))
 
 
 _FOUND_BY_READING = frozenset(
@@ -312,21 +307,14 @@ def _unread(problems: Iterable[CacheProblem], settled: Collection[str]) -> list[
 
 
 @frozen(kw_only=True)
-class _Outcome:
-    """The outcome of the push; the fields are those of `RepairReport`."""
-
-    pushed: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-
-
-@frozen(kw_only=True)
 class _Pushing:
     """A push that replaces broken paths.
 
+    :param report: of the repair so far.
     :param known: public keys whose signatures can be checked.
     """
 
+    report: RepairReport
     bucket: Bucket
     keys: Sequence[SecretKey]
     known: Sequence[PublicKey]
@@ -335,8 +323,11 @@ class _Pushing:
     upstreams: Sequence[str]
     observe: Observer
 
-    def run(self, broken: Sequence[PathInfo]) -> _Outcome:
-        """Replace ``broken``, and push those of their references that the cache lacks."""
+    def run(self, broken: Sequence[PathInfo]) -> RepairReport:
+        """Replace ``broken``, and push those of their references that the cache lacks.
+
+        :returns: the report, with the outcome of the push.
+        """
         by_path = {info.path: info for info in broken}
         closure = self.store.closure(by_path)
         # No root is written, so the lease is left to lapse: a collector at work must learn of the push.
@@ -356,7 +347,7 @@ class _Pushing:
             ]
             return self._upload(missing, len(closure))
 
-    def _upload(self, missing: Sequence[PathInfo], closure: int) -> _Outcome:
+    def _upload(self, missing: Sequence[PathInfo], closure: int) -> RepairReport:
         pushed: set[str] = set()
 
         def watch(event: CacheEvent) -> None:
@@ -379,7 +370,8 @@ class _Pushing:
         except (VerifyError, StoreError) as error:
             # All others were pushed; the report names these.
             reasons = (error.message, *error.details)
-        return _Outcome(
+        return evolve(
+            self.report,
             pushed=tuple(info.path for info in missing if info.path in pushed),
             refused=tuple(info.path for info in missing if info.path not in pushed),
             reasons=reasons,

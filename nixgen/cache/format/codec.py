@@ -73,7 +73,7 @@ class Codec:
         """
         match self.name:
             case "zstd":
-                return _Zstd(self.level)
+                return _zstd(self.level)
             case "xz":
                 import lzma
 
@@ -96,18 +96,16 @@ class Codec:
                 return bytes
 
 
-class _Zstd:
+def _zstd(level: int) -> Callable[[bytes | memoryview], bytes]:
     """Compression with one context per thread: contexts are costly, and cannot be shared."""
+    contexts = threading.local()
 
-    def __init__(self, level: int) -> None:
-        self._level = level
-        self._local = threading.local()
-
-    def __call__(self, data: bytes | memoryview) -> bytes:
-        context: zstandard.ZstdCompressor | None = getattr(self._local, "context", None)
+    def compress(data: bytes | memoryview) -> bytes:
+        context: zstandard.ZstdCompressor | None = getattr(contexts, "one", None)
         if context is None:
             import zstandard
 
-            context = zstandard.ZstdCompressor(level=self._level, write_checksum=False)
-            self._local.context = context
+            context = contexts.one = zstandard.ZstdCompressor(level=level, write_checksum=False)
         return context.compress(data)
+
+    return compress
