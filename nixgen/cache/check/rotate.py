@@ -249,10 +249,9 @@ def _sign_one(bucket: Bucket, name: str, rotation: Rotation, *, plan_only: bool)
         if found is None:
             return _Result.GONE
         data, tag = found
-        try:
-            text = _rewritten(name, data, rotation)
-        except _RefusalError as refusal:
-            return Refused(object=name, path=refusal.path, message=str(refusal))
+        text = _rewritten(name, data, rotation)
+        if isinstance(text, Refused):
+            return text
         if text == data.decode():
             return _Result.UNCHANGED
         if plan_only or bucket.put(name, text.encode(), if_match=tag):
@@ -264,24 +263,17 @@ def _sign_one(bucket: Bucket, name: str, rotation: Rotation, *, plan_only: bool)
     )
 
 
-class _RefusalError(Exception):
-    def __init__(self, message: str, path: str | None = None) -> None:
-        super().__init__(message)
-        self.path = path
-
-
-def _rewritten(name: str, data: bytes, rotation: Rotation) -> str:
-    if name.startswith(REALISATIONS):
-        try:
-            return resigned_realisation(data.decode(), rotation)
-        except ValueError as error:  # also of JSON, and of text that is none
-            raise _RefusalError(str(error)) from error
-    info = read_narinfo(data)
-    if not isinstance(info, NarInfo):
-        raise _RefusalError(f"cannot be read: {info.reason}")
-    if info.key != name:
-        raise _RefusalError(f"stands in {name}", info.store_path)
+def _rewritten(name: str, data: bytes, rotation: Rotation) -> str | Refused:
+    path = None
     try:
+        if name.startswith(REALISATIONS):
+            return resigned_realisation(data.decode(), rotation)
+        info = read_narinfo(data)
+        if not isinstance(info, NarInfo):
+            raise ValueError(f"cannot be read: {info.reason}")  # noqa: TRY004 - malformed text
+        path = info.store_path
+        if info.key != name:
+            raise ValueError(f"stands in {name}")
         return resigned(data.decode(), rotation)
-    except ValueError as error:
-        raise _RefusalError(str(error), info.store_path) from error
+    except ValueError as error:  # also of JSON, and of text that is none
+        return Refused(object=name, path=path, message=str(error))
