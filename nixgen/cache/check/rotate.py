@@ -270,10 +270,10 @@ def _rewritten(name: str, data: bytes, rotation: Rotation) -> str | Refused:
             return resigned_realisation(data.decode(), rotation)
         info = read_narinfo(data)
         if not isinstance(info, NarInfo):
-            raise ValueError(f"cannot be read: {info.reason}")  # noqa: TRY004 - malformed text
+            return Refused(object=name, path=None, message=f"cannot be read: {info.reason}")
         path = info.store_path
         if info.key != name:
-            raise ValueError(f"stands in {name}")
+            return Refused(object=name, path=path, message=f"stands in {name}")
         return resigned(data.decode(), rotation)
     except ValueError as error:  # also of JSON, and of text that is none
         return Refused(object=name, path=path, message=str(error))
