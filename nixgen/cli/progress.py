@@ -201,25 +201,18 @@ def tracked(tracker: Tracker, *, quiet: bool, verbose: bool = False) -> Iterator
         with _log(tracker, verbose=verbose) as log:
             yield log
         return
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich import progress as bars
 
     columns = (
-        TextColumn(tracker.what),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}", style="dim", markup=False),
+        bars.TextColumn(tracker.what),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
+        bars.TextColumn("{task.description}", style="dim", markup=False),
     )
     lock = threading.Lock()
-    with Progress(*columns, console=err(), transient=True) as progress:
+    with bars.Progress(*columns, console=err(), transient=True) as progress:
         task = progress.add_task("", total=None)
 
         def live(event: Any) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from nixgen.cli.options import Debug, Json, examples, verb
-from nixgen.records.document import document
 
 app = verb()
 
@@ -33,7 +32,7 @@ def keygen(
 
     public = make(name, secret)
     if json:
-        console.print_json(document("nixgen/key/1", public=str(public), secret=str(secret)))
+        console.print_document("nixgen/key/1", public=str(public), secret=str(secret))
     else:
         console.say(f"secret key: {secret} (keep it out of version control)")
         console.say(f"public key: {public}")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from nixgen.cli.cache._words import span_text
 from nixgen.cli.options import Cache, Debug, Json, ProjectFolder, examples, verb
-from nixgen.records.document import document
 
 if TYPE_CHECKING:
     from nixgen.cache.keep.roots import Pin, Root
@@ -33,13 +32,11 @@ def roots(
     with open_bucket(open_workspace(project, cache), cache) as bucket:
         found, pins, now = list_roots(bucket), list_pins(bucket), bucket.clock()
     if json:
-        console.print_json(
-            document(
-                "nixgen/cache-roots/1",
-                cache=str(bucket.location),
-                roots=[{**to_json(root), "pinned": _pinned(root, pins)} for root in found],
-                pins=[to_json(pin) for pin in pins],
-            )
+        console.print_document(
+            "nixgen/cache-roots/1",
+            cache=str(bucket.location),
+            roots=[{**to_json(root), "pinned": _pinned(root, pins)} for root in found],
+            pins=[to_json(pin) for pin in pins],
         )
         return
     columns = ("environment", "generation", "age", "commit", "pinned", "targets")

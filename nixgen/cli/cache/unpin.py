@@ -9,7 +9,6 @@ import typer
 
 from nixgen.cli import options
 from nixgen.errors import UsageError
-from nixgen.records.document import document
 
 app = options.verb()
 
@@ -35,6 +34,6 @@ def unpin(
                 hint=f"it has {known}" if known else "it has no pins",
             )
     if json:
-        console.print_json(document("nixgen/cache-unpin/1", name=name))
+        console.print_document("nixgen/cache-unpin/1", name=name)
     else:
         console.say(f"unpinned {name}")
