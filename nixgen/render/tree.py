@@ -60,16 +60,12 @@ def printed(expression: nix.Expr) -> bytes:
     return nix.print_file(expression).text.encode()
 
 
+@paused_collector()
 def render(files: Mapping[str, nix.GeneratedFile]) -> tuple[FileTree, SourceMap]:
     """Print the lowered files, and add the Nix library of this version of nixgen.
 
     :param files: path below generated/ → the file.
     """
-    with paused_collector():
-        return _render(files)
-
-
-def _render(files: Mapping[str, nix.GeneratedFile]) -> tuple[FileTree, SourceMap]:
     tree: dict[str, bytes] = dict(_library())
     spans: dict[str, tuple[tuple[int, int, Any], ...]] = {}
     for path in sorted(files):

@@ -33,17 +33,13 @@ _RULES: tuple[Callable[[Project], Iterator[Problem]], ...] = (
 )
 
 
+@paused_collector()
 def check(project: Project) -> tuple[Problem, ...]:
     """Collect every problem of a project, in the order of its models. Empty when the project is
     sound.
 
     :param project: Project to check.
     """
-    with paused_collector():
-        return tuple(_problems(project))
-
-
-def _problems(project: Project) -> list[Problem]:
     visit = visit_of(project)
     problems: list[Problem] = []
     for index in visit.suspects:
@@ -53,7 +49,7 @@ def _problems(project: Project) -> list[Problem]:
     if not problems:
         for rule in _RULES:
             problems.extend(rule(project))
-    return problems
+    return tuple(problems)
 
 
 def misuses_beside(problems: Iterable[Problem]) -> Iterator[Problem]:
