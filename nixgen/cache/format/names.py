@@ -21,7 +21,6 @@ __all__ = [
     "CACHE_INFO",
     "LISTING",
     "NAR",
-    "NARINFO",
     "NARS",
     "content_type",
     "is_listing",
@@ -38,9 +37,6 @@ CACHE_INFO = "nix-cache-info"
 
 NARS = "nar/"
 """The folder of all archives."""
-
-NARINFO = re.compile(r"([0-9a-z]{32})\.narinfo")
-"""The name of a narinfo: the digest of its path, and the ending."""
 
 LISTING = re.compile(r"([0-9a-z]{32})\.ls")
 """The name of a listing: the digest of its path, and the ending."""
