@@ -60,7 +60,7 @@ def _stamped(given: dict[str, list[str]], targets: tuple[str, ...]) -> list[stam
         name, equals, path = word.partition("=")
         if not equals or not path or name in overrides:
             return None
-        overrides[name] = os.path.realpath(os.path.expanduser(path))  # noqa: PTH111
+        overrides[name] = os.path.realpath(os.path.expanduser(path))
     asked = stamp.request(
         stamp.DRY_RUN if _DRY_RUN in given else stamp.BUILD,
         targets,

@@ -86,7 +86,7 @@ def complete(words: Sequence[str], word: str) -> tuple[list[_Word], str]:
     :param word: the beginning of a word, or an empty string.
     :returns: words with their help, and ``files``, ``folders``, ``nospace`` or nothing.
     """
-    with open(os.path.join(os.path.dirname(__file__), "words.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH120, PTH123
+    with open(os.path.join(os.path.dirname(__file__), "words.json"), encoding="utf-8") as file:
         table = json.load(file)
     line = _Line(table, words)
     if line.awaits:
@@ -181,7 +181,7 @@ def _beginning(word: str, known: Iterable[_Word]) -> list[_Word]:
 def _values(kind: str, word: str, line: _Line) -> tuple[list[_Word], str]:
     """The values of a kind; see `nixgen.cli.completion` for the kinds."""
     name, _, more = kind.partition(":")
-    root = os.path.expanduser(line.project)  # noqa: PTH111
+    root = os.path.expanduser(line.project)
     if name in {"files", "folders"}:
         return [], name
     if name == "choice":
@@ -251,7 +251,7 @@ def _inputs(root: str) -> list[str]:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return ""

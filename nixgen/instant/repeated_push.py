@@ -45,9 +45,9 @@ def pushed_file(root: str | None) -> str:
     :param root: the folder of the project; None for pushes of bare store paths.
     """
     if root is not None:
-        return os.path.join(root, ".nixgen", "cache", "pushed.json")  # noqa: PTH118
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-    return os.path.join(cache, "nixgen", "pushed.json")  # noqa: PTH118
+        return os.path.join(root, ".nixgen", "cache", "pushed.json")
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(cache, "nixgen", "pushed.json")
 
 
 def request(
@@ -120,17 +120,17 @@ def save(root: str | None, request: Request, question: Question, paths: int) -> 
     file = pushed_file(root)
     temporary = f"{file}.{os.getpid()}"
     try:
-        os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120
+        os.makedirs(os.path.dirname(file), exist_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             json.dump({"schema": _SCHEMA, "pushes": entries}, stream)
-        os.replace(temporary, file)  # noqa: PTH105
+        os.replace(temporary, file)
     except OSError:
         return
 
 
 def _load(root: str | None) -> list[dict[str, Any]]:
-    with open(pushed_file(root), encoding="utf-8") as file:  # noqa: PTH123
+    with open(pushed_file(root), encoding="utf-8") as file:
         document = json.load(file)
     if document["schema"] != _SCHEMA:
         return []

@@ -34,7 +34,7 @@ def stamp_file(root: str, verb: str) -> str:
     :param root: the folder of the project.
     :param verb: `BUILD` or `DRY_RUN`.
     """
-    return os.path.join(root, ".nixgen", "cache", f"stamp-{verb}.json")  # noqa: PTH118
+    return os.path.join(root, ".nixgen", "cache", f"stamp-{verb}.json")
 
 
 def request(
@@ -63,7 +63,7 @@ def _plain(asked: Request) -> list[object]:
 
 def _signature(path: str) -> list[int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116
+        found = os.stat(path)
     except OSError:
         return None
     return [found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode]
@@ -82,7 +82,7 @@ def load(root: str, asked: Request) -> list[Result] | None:
     :param asked: the request, see `request`.
     """
     try:
-        with open(stamp_file(root, asked[0]), encoding="utf-8") as file:  # noqa: PTH123
+        with open(stamp_file(root, asked[0]), encoding="utf-8") as file:
             stamp = json.load(file)
         if stamp["schema"] != _SCHEMA or stamp["request"] != _plain(asked):
             return None
@@ -93,7 +93,7 @@ def load(root: str, asked: Request) -> list[Result] | None:
             if _signature(path) != signature:
                 return None
         for link, target in stamp["links"].items():
-            if os.readlink(link) != target:  # noqa: PTH115
+            if os.readlink(link) != target:
                 return None
         if not all(map(os.path.lexists, stamp["there"])) or any(
             map(os.path.lexists, stamp["absent"])
@@ -158,9 +158,9 @@ def save(
             "trees": trees,
             "results": results,
         }
-        os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120
-        with open(temporary, "w", encoding="utf-8") as stream:  # noqa: PTH123
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+        with open(temporary, "w", encoding="utf-8") as stream:
             json.dump(document, stream)
-        os.replace(temporary, file)  # noqa: PTH105
+        os.replace(temporary, file)
     except OSError:
         return

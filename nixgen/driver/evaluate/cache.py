@@ -142,9 +142,9 @@ class EvaluationCache:
         with disk_errors(self.file):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             # a separate lock file: the file itself may be replaced while another run waits
-            with open(f"{self.file}.lock", "ab") as lock:  # noqa: PTH123
+            with open(f"{self.file}.lock", "ab") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                with open(self.file, "ab") as stream:  # noqa: PTH123
+                with open(self.file, "ab") as stream:
                     yield stream
 
 
@@ -174,6 +174,4 @@ def _circumstances(line: bytes) -> _Circumstances:
 
 
 def _usable(target: Target) -> bool:
-    return os.path.exists(target.drv) or all(  # noqa: PTH110
-        map(os.path.lexists, target.outputs.values())
-    )
+    return os.path.exists(target.drv) or all(map(os.path.lexists, target.outputs.values()))

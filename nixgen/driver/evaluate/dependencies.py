@@ -188,7 +188,7 @@ class DependencyGraph:
         if _is_in(path, self.store) and path != self.store:
             return _Visit(_STORE)
         try:
-            status = os.stat(path)  # noqa: PTH116
+            status = os.stat(path)
         except (OSError, ValueError):
             return _Visit(b"absent")
         if stat.S_ISDIR(status.st_mode):
@@ -233,14 +233,14 @@ class DependencyGraph:
 
         strings name many folders that only the machine will have.
         """
-        if os.path.isdir(path):  # noqa: PTH112
+        if os.path.isdir(path):
             return _Visit(_FOLDER, (_Node("place", f"{path}/default.nix"),))
         return _Visit(b"", (_Node("place", path),))
 
     def _nix_text(self, text: bytes, place: str) -> _Visit:
         """A Nix text whose relative paths begin at ``place``."""
         found = find_mentions(text)
-        folder = os.path.dirname(place)  # noqa: PTH120
+        folder = os.path.dirname(place)
         edges = [
             *(
                 _Node("place" if path.startswith(("/", "~")) else "path", _resolved(path, folder))
@@ -256,7 +256,7 @@ class DependencyGraph:
     def _folders_in_strings(self, found: Mentions, place: str) -> Iterator[str]:
         if found.reads_folders:
             for path in sorted(found.strings):
-                if not _is_in(path, self.store) and os.path.isdir(path):  # noqa: PTH112
+                if not _is_in(path, self.store) and os.path.isdir(path):
                     yield f"{self._relative(place)} may read the folder {path}, which it names in a string"
 
     def _relative(self, path: str) -> str:
@@ -274,7 +274,7 @@ def _paths(visits: Mapping[_Node, _Visit]) -> frozenset[str]:
 
 def _resolved(path: str, folder: str) -> str:
     # as text, like Nix: a/../b is b even if a is a link
-    return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))  # noqa: PTH111, PTH118
+    return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 
 
 def _is_in(path: str, folder: str) -> bool:
@@ -283,7 +283,7 @@ def _is_in(path: str, folder: str) -> bool:
 
 def _may_be_imported(path: str) -> bool:
     """Whether a file may be Nix, by its name. Files with other endings are read, but not as Nix."""
-    return path.endswith(".nix") or "." not in os.path.basename(path)  # noqa: PTH119
+    return path.endswith(".nix") or "." not in os.path.basename(path)
 
 
 def _walk(folder: str, without: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -311,7 +311,7 @@ def file_content(path: str) -> bytes:
     :param path: the file.
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return file.read()
     except OSError as error:
         return b"unreadable: %d" % (error.errno or 0)
@@ -320,7 +320,7 @@ def file_content(path: str) -> bytes:
 def _file_digest(path: str, status: os.stat_result) -> bytes:
     """Kind, executable bit and contents: Nix sees nothing else of a file."""
     if stat.S_ISLNK(status.st_mode):
-        return b"link " + os.fsencode(os.readlink(path))  # noqa: PTH115
+        return b"link " + os.fsencode(os.readlink(path))
     if not stat.S_ISREG(status.st_mode):
         return b"special %d" % stat.S_IFMT(status.st_mode)
     executable = bool(status.st_mode & stat.S_IXUSR)

@@ -42,7 +42,7 @@ def _faults(sources: Sources, source: Source) -> Iterator[tuple[str, str]]:
         yield f"there is no {source.path} in the project", hint
         return
     if stat.S_ISLNK(mode):
-        target = os.readlink(place)  # noqa: PTH115
+        target = os.readlink(place)
         yield (
             f"{source.path} is a link, and only the link would be copied",
             f"name what it leads to: {target}",
@@ -82,7 +82,7 @@ def _of_folder(sources: Sources, source: Source) -> Iterator[tuple[str, str]]:
             f"nothing that is copied from {source.path} is called {pattern!r}",
             "correct include=[…]; it names things as .gitignore does, and what that leaves out is not copied",
         )
-    if not entries and not missing and os.listdir(sources.place(source)):  # noqa: PTH208
+    if not entries and not missing and os.listdir(sources.place(source)):
         chosen = "include=[…] matches nothing" if source.include else "everything in it is left out"
         yield (
             f"{source.path} would be empty: {chosen}",

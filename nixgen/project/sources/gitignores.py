@@ -43,7 +43,7 @@ def _content(path: bytes) -> bytes:
             return b""
     except (FileNotFoundError, NotADirectoryError):
         return b""
-    with open(path, "rb") as stream:  # noqa: PTH123
+    with open(path, "rb") as stream:
         return stream.read()
 
 
@@ -76,10 +76,10 @@ class Gitignores:
         while True:
             mark = below(place, _REPOSITORY)
             # the folder itself changes with every commit
-            self.looked_at.add(below(mark, b"HEAD") if os.path.isdir(mark) else mark)  # noqa: PTH112
+            self.looked_at.add(below(mark, b"HEAD") if os.path.isdir(mark) else mark)
             if os.path.lexists(mark):
                 return place
-            parent = os.path.dirname(place)  # noqa: PTH120
+            parent = os.path.dirname(place)
             if parent == place:
                 return None
             place = parent
@@ -93,7 +93,7 @@ class Gitignores:
         """
         found = self._scopes.get((repository, folder))
         if found is None:
-            path = os.path.join(repository, folder, GITIGNORE)  # noqa: PTH118
+            path = os.path.join(repository, folder, GITIGNORE)
             self.looked_at.add(path)
             found = self._scopes[repository, folder] = Scope(folder, tuple(parse(_content(path))))
         return found
@@ -113,5 +113,5 @@ class Gitignores:
             found = decision(scopes, below(above, part), folder=folder or depth + 1 < len(parts))
             if found is not None and not found[1].negated:
                 scope, rule = found
-                return os.path.join(repository, scope.folder, GITIGNORE), rule.line  # noqa: PTH118
+                return os.path.join(repository, scope.folder, GITIGNORE), rule.line
         return None

@@ -38,7 +38,7 @@ class Sources:
 
         :param source: the source.
         """
-        return os.path.normpath(os.path.join(self.root, source.path))  # noqa: PTH118
+        return os.path.normpath(os.path.join(self.root, source.path))
 
     def listing(self, source: Source) -> Listing:
         """The entries of a source.

@@ -45,8 +45,8 @@ class Entry:
         if self.kind == "folder":
             return hashlib.sha256().digest()
         if self.kind == "link":
-            return hashlib.sha256(os.fsencode(os.readlink(self.path))).digest()  # noqa: PTH115
-        with open(self.path, "rb") as stream:  # noqa: PTH123
+            return hashlib.sha256(os.fsencode(os.readlink(self.path))).digest()
+        with open(self.path, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").digest()
 
 
