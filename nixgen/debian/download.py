@@ -8,9 +8,10 @@ import posixpath
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -19,6 +20,8 @@ from nixgen.debian.mirrors import Mirrors
 from nixgen.errors import MirrorError
 
 __all__ = ["Absent", "fetch", "fetch_verified", "find_absent"]
+
+_T = TypeVar("_T")
 
 #: The most seconds until the connection is made, and between two pieces.
 SILENCE = 30.0
@@ -88,20 +91,40 @@ def fetch(urls: Iterable[str], *, what: str) -> tuple[str, bytes]:
     :return: the URL that answered, and the content.
     :raises MirrorError: no URL has it, or none can be reached.
     """
-    missing, failures = 0, []
+    failures = []
     for url in urls:
-        try:
-            return url, _get(url)
-        except urllib.error.HTTPError as error:
-            missing += error.code in {404, 410}
-            # the reason of a circle of redirects has several lines
-            failures.append(f"{url}: {error.code} {' '.join(str(error.reason).split())}")
-            error.close()
-        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-            failures.append(f"{url}: {getattr(error, 'reason', error)}")
-    if failures and missing == len(failures):
-        raise MirrorError(f"no mirror has {what}", hint=_SUPERSEDED, details=failures)
-    raise MirrorError(f"{what} cannot be downloaded", hint=_REACH, details=failures)
+        answer = _ask(url, _get)
+        if not isinstance(answer, _Failure):
+            return url, answer
+        failures.append(answer)
+    details = [failure.line for failure in failures]
+    if failures and all(failure.is_gone for failure in failures):
+        raise MirrorError(f"no mirror has {what}", hint=_SUPERSEDED, details=details)
+    raise MirrorError(f"{what} cannot be downloaded", hint=_REACH, details=details)
+
+
+@frozen
+class _Failure:
+    """A URL that gave no answer.
+
+    :param line: the URL and the reason.
+    :param is_gone: the server answered that it has no such file.
+    """
+
+    line: str
+    is_gone: bool
+
+
+def _ask(url: str, question: Callable[[str], _T]) -> _T | _Failure:
+    try:
+        return question(url)
+    except urllib.error.HTTPError as error:
+        error.close()
+        # the reason of a circle of redirects has several lines
+        reason = " ".join(str(error.reason).split())
+        return _Failure(f"{url}: {error.code} {reason}", is_gone=error.code in {404, 410})
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        return _Failure(f"{url}: {getattr(error, 'reason', error)}", is_gone=False)
 
 
 def fetch_verified(mirrors: Mirrors, archive: str, path: str, sha256: str, *, what: str) -> bytes:
@@ -167,24 +190,21 @@ def _absence(mirrors: Mirrors, package: Locked) -> str:
     """Why no mirror has a package as it was locked; empty if one has it."""
     failures = []
     for base in mirrors.urls(package.archive):
-        url = f"{base}/{package.path}"
-        try:
-            question = urllib.request.Request(url, method="HEAD")  # noqa: S310 - `_web` opens http and https alone
-            with _web().open(question, timeout=SILENCE) as answer:
-                size = answer.headers.get("Content-Length", str(package.size))
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code not in {404, 410}:
-                failures.append(f"{url}: {error.code} {error.reason}")
-            continue
-        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-            failures.append(f"{url}: {getattr(error, 'reason', error)}")
-            continue
-        if size == str(package.size):
-            return ""
-        return f"has {size} bytes instead of {package.size}"
+        size = _ask(f"{base}/{package.path}", _size)
+        if not isinstance(size, _Failure):
+            same = size in {"", str(package.size)}
+            return "" if same else f"has {size} bytes instead of {package.size}"
+        if not size.is_gone:
+            failures.append(size.line)
     if failures:
         raise MirrorError(
             f"the mirror does not say if it has {package.path}", hint=_REACH, details=failures
         )
     return "is gone"
+
+
+def _size(url: str) -> str:
+    """The size of a file as its server says it; empty when it does not."""
+    question = urllib.request.Request(url, method="HEAD")  # noqa: S310 - `_web` opens http and https alone
+    with _web().open(question, timeout=SILENCE) as answer:
+        return str(answer.headers.get("Content-Length", ""))
