@@ -147,10 +147,11 @@ class Warmed:
         failed = self.plan.of("failed")
         elsewhere = self.plan.of("cannot be built here")
         systems = " and ".join(sorted({row.work.system for row in elsewhere}))
-        if not failed and not elsewhere:
+        missing = len(failed) + len(elsewhere)
+        if not missing:
             return None
         return BuildError(
-            f"{len(failed) + len(elsewhere)} of {counted(len(self.plan.rows), 'target')} still not in the cache",
+            f"{missing} of {counted(len(self.plan.rows), 'target')} {'is' if missing == 1 else 'are'} still not in the cache",
             hint="correct what failed, and run it again; targets in the cache are not built again"
             if failed
             else f"warm the cache on {systems}, or name builders of that system with --builders",

@@ -11,7 +11,7 @@ import pytest
 
 from nixgen.cache.bucket.location import CacheLocation
 from nixgen.cache.serve.embedded import embedded_s3
-from nixgen.cache.serve.http import serve
+from nixgen.cache.serve.http import CacheServer
 
 pytestmark = [
     pytest.mark.real,
@@ -65,7 +65,7 @@ def test_an_empty_store_is_filled_without_building(hello, cache, tmp_path):
 
 
 def test_an_empty_store_is_filled_from_a_cache_that_is_served_over_http(hello, cache, tmp_path):
-    with serve(CacheLocation.parse(cache)) as server:
+    with CacheServer(CacheLocation.parse(cache)) as server:
         done = elsewhere(
             hello, tmp_path / "store", "build", "--from", server.url, "--jobs", "0", "--json"
         )

@@ -129,9 +129,9 @@ def test_two_builds_have_one_digest(spec, tmp_path):
 
 
 def test_a_build_adds_nothing_to_the_store(spec, tmp_path):
-    """Other builds may use the store meanwhile, so only what bears the image's name counts."""
+    """Other builds may use the store meanwhile, so only paths that begin with the image's name count."""
     write_images([spec], tmp_path / "out", tmp_path / "state")
-    assert not [path for path in Path("/nix/store").iterdir() if "tiny" in path.name]
+    assert not [path for path in Path("/nix/store").iterdir() if path.name[33:].startswith("tiny")]
 
 
 @pytest.mark.engine
