@@ -389,7 +389,7 @@ def _annotations(error: NixgenError, folder: str) -> Iterable[str]:
             continue
         # a file is named from the top of the checkout
         top = os.environ.get("GITHUB_WORKSPACE") or "."
-        name = os.path.relpath(os.path.realpath(os.path.join(folder, file)), os.path.realpath(top))  # noqa: PTH118
+        name = os.path.relpath(os.path.realpath(os.path.join(folder, file)), os.path.realpath(top))  # noqa: PTH118 - relative to another folder, with links resolved
         text = _escaped(f"{message}\n{hint}" if hint else message)
         yield f"::error file={_escaped(name, more=':,')},line={line}::{text}"
 

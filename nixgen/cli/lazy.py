@@ -22,10 +22,10 @@ def lazy_group(package: str, names: Iterable[str]) -> type[TyperGroup]:
     known = tuple(names)
 
     class Lazy(TyperGroup):
-        def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
+        def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002 - click's signature
             return list(known)
 
-        def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
+        def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002 - click's signature
             if cmd_name not in known:
                 return None
             module = importlib.import_module(f"{package}.{cmd_name}")

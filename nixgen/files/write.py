@@ -39,11 +39,11 @@ def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> 
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # not a temporary file of the user alone: other users may read these files
-            with open(temporary, "xb") as stream:  # noqa: PTH123
+            with open(temporary, "xb") as stream:  # noqa: PTH123 - thousands of files
                 if mode is not None:
                     os.fchmod(stream.fileno(), mode)
                 stream.write(content)
-            os.replace(temporary, path)  # noqa: PTH105
+            os.replace(temporary, path)  # noqa: PTH105 - thousands of files
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()

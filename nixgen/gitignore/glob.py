@@ -123,7 +123,7 @@ def _merged(tokens: Iterator[Token | None]) -> tuple[Token, ...] | None:
         if token is None:
             return None
         if isinstance(token, frozenset) and len(token) == 1:
-            token = bytes(token)  # noqa: PLW2901
+            token = bytes(token)  # noqa: PLW2901 - the same token, as bytes
         if isinstance(token, bytes) and merged and isinstance(merged[-1], bytes):
             merged[-1] += token
         else:

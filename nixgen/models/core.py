@@ -57,7 +57,7 @@ def caller(above: int = 2) -> Origin | None:
         module = frame.f_globals.get("__name__", "")
         if not (file.startswith("<attrs") or module.startswith(_INSIDE) or module == _PACKAGE):
             return Origin(file, frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back  # type: ignore[assignment]  # the outermost frame ends the loop
     return None
 
 

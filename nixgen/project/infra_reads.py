@@ -49,7 +49,7 @@ class Reads:
     def _path(self, path: Any) -> None:
         if isinstance(path, int):  # an open descriptor: its file was seen when it was opened
             return
-        self.paths.add(os.path.abspath(os.fsdecode(path if path is not None else ".")))  # noqa: PTH100
+        self.paths.add(os.path.abspath(os.fsdecode(path if path is not None else ".")))  # noqa: PTH100 - an audit hook must not import or allocate much
 
     def _source_of(self, bytecode: str) -> None:
         """Record the source of a compiled module. Python opens only the compiled file."""
@@ -129,7 +129,7 @@ def recording() -> Iterator[Reads]:
     environ, stat = os.environ, os.stat
 
     def watched_stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
-        reads._path(path)  # noqa: SLF001
+        reads._path(path)  # noqa: SLF001 - `Reads` is of this module
         return stat(path, *args, **kwargs)
 
     os.environ = _Environ(environ, reads)  # type: ignore[assignment]  # noqa: B003  # put back below

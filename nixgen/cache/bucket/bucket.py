@@ -457,7 +457,7 @@ class Multipart:
         )
 
     def _arguments(self) -> dict[str, Any]:
-        return {**self._bucket._object(self.name), "UploadId": self._upload_id}  # noqa: SLF001
+        return {**self._bucket._object(self.name), "UploadId": self._upload_id}  # noqa: SLF001 - the upload is the bucket's other half
 
 
 class _Body(io.BytesIO):

@@ -168,7 +168,7 @@ class _Writer:
             yield self._view
             self._view, self._used = None, 0
 
-    def _leaf(self, path: bytes, is_link: bool) -> tuple[int, int] | None:  # noqa: FBT001
+    def _leaf(self, path: bytes, is_link: bool) -> tuple[int, int] | None:  # noqa: FBT001 - a link or a file, and nothing else
         """Collect a link or a small file. Of a large file, collect only the part before its
         contents.
 

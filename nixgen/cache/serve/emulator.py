@@ -58,7 +58,7 @@ def main() -> None:
         "127.0.0.1", int(port), application, threaded=True, request_handler=Handler
     )
     # A client that keeps its connection must not keep the process running.
-    server.daemon_threads = True  # type: ignore[attr-defined]
+    server.daemon_threads = True  # type: ignore[attr-defined]  # the class of the server is known at run time
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.buffer.read()

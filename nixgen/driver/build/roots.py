@@ -49,7 +49,7 @@ class Roots:
         """
         try:
             return all(
-                os.readlink(self.link(target.attr, output)) == path  # noqa: PTH115
+                os.readlink(self.link(target.attr, output)) == path  # noqa: PTH115 - the link is compared as it is written
                 and os.path.lexists(path)
                 for output, path in target.outputs.items()
             )

@@ -57,7 +57,7 @@ def nix_identity() -> str:
     :raises MissingToolError: there is no Nix.
     """
     for folder in os.get_exec_path():  # shutil.which, without importing shutil
-        program = os.path.join(folder, "nix-store")  # noqa: PTH118
+        program = os.path.join(folder, "nix-store")  # noqa: PTH118 - the folder is text of PATH
         if os.access(program, os.X_OK):
             return program_identity(program)
     raise missing_tool("nix-store")

@@ -21,7 +21,7 @@ def definition_line(path: str, option: str) -> int | None:
     :return: the number of the line, from 1; None if there is none, or the file cannot be read.
     """
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - the path is text
             lines = file.read().splitlines()
     except OSError:
         return None

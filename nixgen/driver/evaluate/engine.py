@@ -55,8 +55,8 @@ def evaluate(
     runner: Runner,
     options: NixOptions,
     limits: Limits | None = None,
-    costs: Costs = Costs(),  # noqa: B008
-    blame: Blame = Blame(),  # noqa: B008
+    costs: Costs = Costs(),  # noqa: B008 - frozen
+    blame: Blame = Blame(),  # noqa: B008 - frozen
     remembered: int = 0,
     keep: Keep = ignore,
     keep_going: bool = True,
@@ -86,7 +86,7 @@ def evaluate(
     limits = limits or Limits.of_host()
     results = Results(observe=observe, keep=keep, keep_going=keep_going)
     observe(EvaluationStarted(targets=len(wanted), remembered=remembered))
-    if limits.workers > 1 and len(wanted) > 1 and not os.path.exists(Store.of_host().database):  # noqa: PTH110
+    if limits.workers > 1 and len(wanted) > 1 and not os.path.exists(Store.of_host().database):  # noqa: PTH110 - the path is text
         # Two processes that create the database of a new store at once disturb each other.
         runner.run(open_store(options))
     session = Session(

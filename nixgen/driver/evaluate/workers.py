@@ -44,15 +44,15 @@ class _RunEnded(Exception):  # noqa: N818 - these end a process, and are caught 
     """Between two targets: another worker has taken over the rest, or the process is full."""
 
 
-class _Cancelled(Exception):  # noqa: N818
+class _Cancelled(Exception):  # noqa: N818 - a signal between threads, and no error
     """The whole evaluation ends."""
 
 
-class _NoHeap(Exception):  # noqa: N818
+class _NoHeap(Exception):  # noqa: N818 - a signal between threads, and no error
     """The collector cannot get the address space of its initial heap."""
 
 
-class _TooLarge(Exception):  # noqa: N818
+class _TooLarge(Exception):  # noqa: N818 - a signal between threads, and no error
     """The process holds more memory than its share.
 
     :param share: the bytes that it was allowed to hold.
@@ -263,7 +263,7 @@ def resident_memory(process: int) -> int:
     :param process: its number.
     """
     try:
-        with open(f"/proc/{process}/statm", "rb") as file:  # noqa: PTH123
+        with open(f"/proc/{process}/statm", "rb") as file:  # noqa: PTH123 - read many times a second
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError):
         return 0
