@@ -1,4 +1,4 @@
-"""Records take their values by name, so that fields may be added and moved without breaking a caller."""
+"""Records of images and machine tests take their values by name, so that a field may be added without breaking a caller."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from public_records import public_records
 
 from nixgen.oci.events import ImageEvent
+from nixgen.vm.record.events import Event
 
-RECORDS = public_records("nixgen.oci")
+RECORDS = public_records("nixgen.oci") + public_records("nixgen.vm")
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
@@ -24,5 +25,6 @@ def test_records_do_not_change() -> None:
         assert record.__setattr__ is not object.__setattr__, record
 
 
-def test_every_event_is_a_record() -> None:
-    assert set(get_args(ImageEvent)) <= set(RECORDS)
+@pytest.mark.parametrize("events", [ImageEvent, Event])
+def test_every_event_is_a_record(events: object) -> None:
+    assert set(get_args(events)) <= set(RECORDS)
