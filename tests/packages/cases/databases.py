@@ -1,0 +1,5 @@
+"""Databases."""
+
+from package_cases import PackageCase
+
+CASES: tuple[PackageCase, ...] = ()

@@ -1,0 +1,5 @@
+"""Documents."""
+
+from package_cases import PackageCase
+
+CASES: tuple[PackageCase, ...] = ()

@@ -1,0 +1,5 @@
+"""Languages."""
+
+from package_cases import PackageCase
+
+CASES: tuple[PackageCase, ...] = ()

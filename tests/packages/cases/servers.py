@@ -1,0 +1,5 @@
+"""Servers."""
+
+from package_cases import PackageCase
+
+CASES: tuple[PackageCase, ...] = ()
