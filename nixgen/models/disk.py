@@ -13,11 +13,26 @@ __all__ = ["Boot", "FileSystem", "TmpfilesRule"]
 
 Loader = Literal["systemd-boot", "grub", "none"]
 
+# fstab(5): fields between blanks, in which a backslash begins an octal escape; the options of one field are between commas
+_NOT = r"\s\x00-\x1f\x7f\\"
 DEVICE = pattern(
-    r"/[^\0\s]*|[A-Za-z0-9][^\0\s]*|none", what="a device", example="/dev/disk/by-label/nixos"
+    rf"/[^{_NOT}]*|[A-Za-z0-9][^{_NOT}]*|none", what="a device", example="/dev/disk/by-label/nixos"
 )
-MOUNT_POINT = pattern(r"/[^\0\s]*", what="an absolute path", example="/var/lib/postgresql")
-WORD = pattern(r"[^\0\s]+", what="one word", example="noatime")
+MOUNT_POINT = pattern(rf"/[^{_NOT}]*", what="an absolute path", example="/var/lib/postgresql")
+WORD = pattern(rf"[^{_NOT}]+", what="one word", example="ext4")
+_OPTION = pattern(
+    rf"""([^{_NOT}",]|"[^{_NOT}"]*")+""",
+    what="one mount option",
+    example='noatime; give each as an item of its own, and quote a value with commas: context="a,b"',
+)
+# The kernel splits its command line at blanks and joins it between quotes (lib/cmdline.c). Its isspace reads Latin-1, in
+# which the second byte of à is a blank; so all is ASCII.
+_PARAMETER = pattern(
+    r"""[!#-&(-\[\]-~]+""",
+    what="a word of the kernel's command line",
+    example="panic=5",
+    allowed="printable ASCII without blanks, quotes and backslashes",
+)
 _MODULE = pattern(r"[A-Za-z0-9_-]+", what="a kernel module", example="virtio_net")
 # sysctl.d(5)
 _SYSCTL = pattern(
@@ -53,7 +68,7 @@ class FileSystem(Model):
     mount_point: str = field(MOUNT_POINT, kw_only=False)
     device: str = field(DEVICE)
     fs_type: str = field(WORD, default="ext4")
-    options: ListOf[str] = list_of(WORD, default=())
+    options: ListOf[str] = list_of(_OPTION, default=())
     needed_for_boot: bool = flag(default=False)
 
 
@@ -76,7 +91,7 @@ class Boot(Model):
 
     loader: Loader = choice(Loader, default="none")
     device: str | None = field(DEVICE, default=None)
-    kernel_parameters: ListOf[str] = list_of(WORD, default=())
+    kernel_parameters: ListOf[str] = list_of(_PARAMETER, default=())
     kernel_modules: ListOf[str] = list_of(_MODULE, default=())
     initrd_modules: ListOf[str] = list_of(_MODULE, default=())
     sysctl: Mapping[str, str | int | bool] = dict_of(_SYSCTL, _SYSCTL_VALUE, default={})

@@ -24,7 +24,9 @@ _ETC = pattern(
     what="a path below /etc",
     example="motd or ssh/banner",
 )
-_DEVICE = pattern(r"/[^\0\s]+", what="a device or file", example="/dev/disk/by-label/swap")
+_DEVICE = pattern(
+    r"/[^\s\x00-\x1f\x7f\\]+", what="a device or file", example="/dev/disk/by-label/swap"
+)
 System = Literal["x86_64-linux", "aarch64-linux"]
 
 

@@ -44,6 +44,9 @@ _INTERFACE = pattern(
 )
 
 
+_NO_ZONE = "leave out the % and what follows it"
+
+
 def _parsed(parse: Callable[[str], object], what: str, example: str) -> Check:
     def run(value: Any) -> Iterator[Fault]:
         try:
@@ -52,6 +55,10 @@ def _parsed(parse: Callable[[str], object], what: str, example: str) -> Check:
             # other messages only say once more that it is none
             reason = ": it has host bits set" if "has host bits" in str(error) else ""
             yield "", f"{value!r} is not {what}{reason}", f"for example {example}"
+            return
+        # ipaddress takes any text behind a %, line ends included, for the zone of an IPv6 address
+        if "%" in value:
+            yield "", f"{value!r} names a zone, which files of addresses cannot hold", _NO_ZONE
 
     return every(string, run)
 

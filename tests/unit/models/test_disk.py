@@ -43,6 +43,24 @@ def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
     assert_only_fault(*FAULTS[name], __file__)
 
 
+@pytest.mark.parametrize("word", ["x=à", 'x="', "x='", "x\\", "x\x1by", "x\u2028y"])
+def test_a_kernel_parameter_that_the_kernel_would_split_or_join_is_refused(word: str) -> None:
+    (problem,) = check(machine(boot=Boot(kernel_parameters=[word])))
+    assert problem.path == "machines.m.boot.kernel_parameters[0]"
+
+
+@pytest.mark.parametrize("option", ["ro,exec", "a\x1bb", "a\\040b", 'x="a'])
+def test_a_mount_option_that_fstab_would_split_or_change_is_refused(option: str) -> None:
+    system = FileSystem("/srv", device="/dev/vdb", options=[option])
+    (problem,) = check(machine(file_systems=[system]))
+    assert problem.path == "machines.m.file_systems[0].options[0]"
+
+
+def test_a_mount_option_in_quotes_may_have_commas() -> None:
+    system = FileSystem("/srv", device="/dev/vdb", options=['context="u:r:t:s0:c1,c2"'])
+    assert check(machine(file_systems=[system])) == ()
+
+
 @pytest.mark.parametrize("value", [" x", "x ", "\tx", "x\t", "x\\"])
 def test_what_a_line_of_sysctl_would_lose_or_continue_is_refused(value: str) -> None:
     project = machine(boot=Boot(sysctl={"kernel.domainname": value}))

@@ -53,6 +53,18 @@ FAULTS = {
     "host name": (network(hosts={"10.0.0.1": ["a b"]}), "machines.m.network.hosts['10.0.0.1'][0]"),
 }
 
+# ipaddress takes any text for the zone of an IPv6 address
+_ZONE = "fe80::1%x\n0.0.0.0 example.org"
+FAULTS |= {
+    "zone of a gateway": (network(gateways=[_ZONE]), "machines.m.network.gateways[0]"),
+    "zone of a nameserver": (network(nameservers=[_ZONE]), "machines.m.network.nameservers[0]"),
+    "zone of a neighbour": (network(hosts={_ZONE: ["a"]}), f"machines.m.network.hosts[{_ZONE!r}]"),
+    "zone of an address": (
+        network(interfaces=[Interface("eth0", addresses=["fe80::1%x\nroute flush all/64"])]),
+        "machines.m.network.interfaces[0].addresses[0]",
+    ),
+}
+
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
