@@ -14,18 +14,17 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
+from hostile import CHANGES, harmless, hostile, places, put, unmarked
 from systemd_reader import logical_lines, split, unescaped, without_specifiers
 
 from nixgen.documents.inputs import Inputs
 from nixgen.lowering import lower
 from nixgen.models import Package, Project, Source, walk
-from nixgen.models.core import Model
 from nixgen.models.rules.check import check
 from nixgen.models.rules.visit import visit_of
 from nixgen.project.load import load_project
@@ -35,19 +34,8 @@ pytestmark = pytest.mark.real
 
 _SINK = Path(__file__).parent.parent / "golden/cases/kitchen-sink"
 
-AFTER = [
-    *("\n", "\r", "\0", "\x0b", "\x1b", "\x85", "\u2028", "\tx", " x", " ", "\t"),
-    *("%n", "%%", "$(x)", "${x}", "$x", "$$", "`x`", "''${x}"),
-    *(":", "=", "#", ";", ",", "|", "&", "<", "*", "?", "[x]", "{a,b}", "~", "^", "ü€😀"),
-    *("\\", "\\\\", "\\n", "\\x0a", '"', "'", "''"),
-    *("\n[Service]\nUser=root", "\nroot::0:0::/:/bin/sh", "\n+/bin/true", " -x", " + !"),
-]
-BEFORE = ["+", "-", "!", ":", "@", "|", "!!", "-+", "#", ";", "%n", "$x", "\\", '"', "'", "\n", " "]
-
 # These name what must exist: a file of the project, a package of the lock.
 _NAMES_OF_THINGS = {(Source, "path"), (Package, "name"), (Package, "main")}
-
-_Slot = tuple[Model, str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -73,56 +61,17 @@ def _project(folder: Path) -> Project:
     shutil.copy(_SINK / "case.py", folder / "infra.py")
     project = load_project(folder)
     for machine in project.machines:
-        _put(machine, "modules", ())
-        _put(machine, "options", {})
+        put(machine, "modules", ())
+        put(machine, "options", {})
     for _, model in walk(project):
         if isinstance(model, Source):
             (folder / model.path).mkdir(parents=True, exist_ok=True)
     return project
 
 
-def _put(model: Model, field: str, value: object) -> None:
-    object.__setattr__(model, field, value)
-
-
-def _slots(project: Project) -> Iterator[_Slot]:
-    """Every text of every model: its model, the field, and the index or key below it (None for the field itself)."""
-    for _, model in walk(project):
-        for field in attrs.fields(type(model)):
-            if (type(model), field.name) in _NAMES_OF_THINGS:
-                continue
-            value = getattr(model, field.name) if field.init else None
-            if isinstance(value, str):
-                yield model, field.name, None
-            elif isinstance(value, tuple):
-                for index, item in enumerate(value):
-                    if isinstance(item, str):
-                        yield model, field.name, index
-                    elif isinstance(item, tuple):
-                        for inner, word in enumerate(item):
-                            if isinstance(word, str):
-                                yield model, field.name, (index, inner)
-            elif isinstance(value, dict):
-                yield from (
-                    (model, field.name, key) for key, item in value.items() if isinstance(item, str)
-                )
-
-
-def _changed(value: Any, at: Any, change: Callable[[str], str]) -> Any:
-    """The value of a field with the text at one place changed."""
-    if at is None:
-        return change(value)
-    if isinstance(value, dict):
-        return {**value, at: change(value[at])}
-    if isinstance(at, tuple):
-        index, inner = at
-        return (*value[:index], _changed(value[index], inner, change), *value[index + 1 :])
-    return (*value[:at], change(value[at]), *value[at + 1 :])
-
-
 def _prepared(
-    folder: Path, end: Callable[[int, str], str], only: frozenset[str] | None
-) -> tuple[Project, frozenset[str]]:
+    folder: Path, end: Callable[[int, str], str], only: frozenset[int] | None
+) -> tuple[Project, frozenset[int]]:
     """The sink with the texts changed that the models accept so.
 
     :param end: number of a text, and the text → what it becomes.
@@ -130,18 +79,18 @@ def _prepared(
     :return: the project, and the places that were changed.
     """
     project = _project(folder)
-    changed = set[str]()
-    for number, (model, field, at) in enumerate(list(_slots(project))):
-        place = f"{number} {type(model).__name__}.{field}"
-        if only is not None and place not in only:
+    changed = set[int]()
+    for place in places(project):
+        if (type(place.model), place.field) in _NAMES_OF_THINGS:
             continue
-        before = getattr(model, field)
-        _put(model, field, _changed(before, at, lambda text, number=number: end(number, text)))
+        if only is not None and place.number not in only:
+            continue
+        undo = place.change(lambda text, number=place.number: end(number, text))
         visit_of.cache_clear()
         if check(project):
-            _put(model, field, before)
+            undo()
         else:
-            changed.add(place)
+            changed.add(place.number)
     visit_of.cache_clear()
     return project, frozenset(changed)
 
@@ -219,8 +168,7 @@ def _fields(line: str) -> list[str]:
 
 
 # Each text meets one end of these in a turn, and all of them in as many turns; a run of the suite takes every sixth turn.
-_CHANGES = [*(("", end) for end in AFTER), *((start, "") for start in BEFORE)]
-_TURNS = range(0, len(_CHANGES), 1 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 6)
+_TURNS = range(0, len(CHANGES), 1 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 6)
 
 
 @pytest.mark.parametrize("turn", _TURNS)
@@ -228,26 +176,23 @@ def test_hostile_text_is_refused_or_comes_out_as_it_was(
     turn: int, lock: dict[str, Any], tmp_path: Path
 ) -> None:
     def change(number: int) -> tuple[str, str]:
-        return _CHANGES[(number + turn) % len(_CHANGES)]
+        return CHANGES[(number + turn) % len(CHANGES)]
 
-    def hostile(number: int, text: str) -> str:
-        start, end = change(number)
-        return start + text + end
+    def wild(number: int, text: str) -> str:
+        return hostile(change(number))(text)
 
-    def harmless(number: int, text: str) -> str:
-        start, _ = change(number)
-        mark = f"zq{number}qz"
-        return mark + text if start else text + mark
+    def tame(number: int, text: str) -> str:
+        return harmless(change(number), number)(text)
 
     def wanted(text: str) -> str:
-        return re.sub(r"zq(\d+)qz", lambda mark: "".join(change(int(mark[1]))), text)
+        return unmarked(text, lambda number: "".join(change(number)))
 
-    _, accepted = _prepared(tmp_path, hostile, None)
-    tame, accepted = _prepared(tmp_path, harmless, accepted)
-    wild, again = _prepared(tmp_path, hostile, accepted)
+    _, accepted = _prepared(tmp_path, wild, None)
+    project, accepted = _prepared(tmp_path, tame, accepted)
+    expected = _files(tmp_path, lock, project)
+    project, again = _prepared(tmp_path, wild, accepted)
     assert again == accepted
-    expected = _files(tmp_path, lock, tame)
-    found = _files(tmp_path, lock, wild)
+    found = _files(tmp_path, lock, project)
     for machine, files in expected.items():
         assert sorted(map(wanted, files)) == sorted(found[wanted(machine)])
         for path, text in files.items():
