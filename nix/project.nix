@@ -9,10 +9,10 @@
   images: name → file: { nixgen, pkgs, ... }: image.
   kubernetes: name → { module, overlays = { ENVIRONMENT = module laid over it; }; }.
   machines: name → { module, system }.
-  packages: attribute names that are targets themselves.
+  packages: those that are targets themselves: attribute names, or { name, package = pkgs: derivation; }.
   packageNames: attribute name → attribute path on nixpkgs, where they differ.
   tests: name → { module, nodes }.
-  tools: attribute names of packages for who works on the project.
+  tools: packages for who works on the project, likewise.
 
   # Output
   { machines, images, kubernetes, tests, packages, shells }: sets of derivations; on the nixpkgs base also `formatter`.
@@ -65,6 +65,8 @@ let
         else
           builtins.concatStringsSep ", " (builtins.attrNames environments)
       }'';
+  package = entry: if builtins.isString entry then nixgen.pkgs.${entry} else entry.package nixgen.pkgs;
+
   overlay = name: if overlays ? ${name} then [ overlays.${name} ] else [ ];
 in
 {
@@ -122,15 +124,15 @@ in
   ) tests;
 
   packages = builtins.listToAttrs (
-    map (name: {
-      inherit name;
-      value = nixgen.pkgs.${name};
+    map (entry: {
+      name = entry.name or entry;
+      value = package entry;
     }) packages
   );
 
   shells.default = nixgen.shell {
     inherit name;
-    packages = map (tool: nixgen.pkgs.${tool}) (
+    packages = map package (
       builtins.fromJSON (builtins.readFile ./lib/requirements.json) ++ tools
     );
   };

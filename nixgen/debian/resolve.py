@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from nixgen.debian.components import components
 from nixgen.debian.index import Entry, Index
+from nixgen.debian.libraries import is_library, library_fault, library_packages
 from nixgen.debian.lock import Locked, Resolution
 from nixgen.debian.policy import Policy, attributes, default_policy, kernel
 from nixgen.debian.version import satisfies, version_key
@@ -124,12 +125,14 @@ def root_packages(
 ) -> tuple[str, ...]:
     """The Debian packages of an attribute: those of the project, of the table, or of the same name.
 
-    :param attribute: the nixpkgs attribute name.
+    :param attribute: the nixpkgs attribute name, or the attribute path of a library.
     :param index: the packages of the suite.
     :param overrides: attribute name → Debian packages, from ``Package(debian=…)``.
     """
     if attribute in overrides:
         return overrides[attribute]
+    if is_library(attribute):
+        return library_packages(attribute, index)
     if attribute == "_kernel":
         name = kernel(index.architecture)
         return (name,) if name else ()
@@ -158,7 +161,7 @@ def resolve(
 ) -> Resolution:
     """Choose the versions of all packages that some attributes need.
 
-    :param wanted: nixpkgs attribute names, and names of `BASE_ROOTS`.
+    :param wanted: nixpkgs attribute names, attribute paths of libraries, and names of `BASE_ROOTS`.
     :param index: the packages of the suite.
     :param overrides: attribute name → Debian packages, from ``Package(debian=…)``.
     :param policy: the dependencies to follow; None for `default_policy`.
@@ -179,7 +182,9 @@ def resolve(
     for attribute, names in roots.items():
         for name in names:
             entry = resolver.best(name) or resolver.candidate(Relation(name))
-            if entry is None:
+            if entry is None and is_library(attribute):
+                report(attribute, *library_fault(attribute, index))
+            elif entry is None:
                 report(attribute, f"{index.suite} has no package {name!r}", _closest(name, index))
             else:
                 queue.append((entry, attribute))

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nixgen import syntax as nix
+from nixgen.lowering.libraries import attribute, with_libraries
 from nixgen.lowering.sources import IGNORED, rules
 from nixgen.models import ConfigFile, NixModule, Package, Source, Text
 from nixgen.syntax.text import is_identifier
@@ -43,15 +44,6 @@ def strings(values: Iterable[str]) -> Expr:
     :param values: The strings, in order.
     """
     return nix.List(map(nix.Str, values))
-
-
-@lru_cache(maxsize=8192)
-def attribute(name: str) -> Expr:
-    """The attribute of a package: ``pkgs.nginx``.
-
-    :param name: Name of the package.
-    """
-    return nix.Constant(nix.Select(nix.Var("pkgs"), (name,)))
 
 
 def imported(path: str) -> Expr:
@@ -100,12 +92,17 @@ class Scope:
         self._referred: list[Any] = []
         self._names: set[str] = set(_TAKEN)
         self._bindings: dict[str, Expr] = {}
-        self._packages: dict[str, Package] = {}
+        # by name and libraries: several interpreters of one name may differ in their libraries
+        self._packages: dict[tuple[str, tuple[str, ...]], Package] = {}
+        self._interpreters: dict[tuple[str, tuple[str, ...]], Expr] = {}
 
     @property
     def packages(self) -> tuple[Package, ...]:
-        """The packages mentioned so far, ordered by name."""
-        return tuple(self._packages[name] for name in sorted(self._packages))
+        """The packages mentioned so far, ordered by name. An interpreter with libraries is before the
+        plain one, whose programs have the same names.
+        """
+        keys = sorted(self._packages, key=lambda key: (key[0], not key[1], key[1]))
+        return tuple(self._packages[key] for key in keys)
 
     def wrap(self, body: Expr) -> Expr:
         """Put the ``let`` around an expression, if anything is bound.
@@ -164,12 +161,20 @@ class Scope:
         return nix.Var(fresh)
 
     def package(self, package: Package) -> Expr:
-        """The attribute of a package, which counts as mentioned.
+        """The expression of a package, which counts as mentioned. An interpreter with libraries is
+        bound to a variable.
 
         :param package: Package to refer to.
         """
-        self._packages.setdefault(package.name, package)
-        return attribute(package.name)
+        key = package.name, package.with_packages
+        self._packages.setdefault(key, package)
+        if not package.with_packages:
+            return attribute(package.name)
+        known = self._interpreters.get(key)
+        if known is None:
+            expression = nix.Mark(with_libraries(package), package.origin)
+            known = self._interpreters[key] = self.share(package.name, expression)
+        return known
 
     def word(self, value: Any) -> Expr:
         """Convert a str, a `Text` or a reference to a Nix string.

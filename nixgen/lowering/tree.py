@@ -17,6 +17,7 @@ from nixgen.lowering.kubenix import (
     changes_application,
     overlay_application,
 )
+from nixgen.lowering.libraries import with_libraries
 from nixgen.lowering.nixos import changes, machine_module, overlay_module
 from nixgen.lowering.oci import image_expression
 from nixgen.lowering.scope import imported
@@ -28,6 +29,7 @@ from nixgen.models import (
     Image,
     Machine,
     Origin,
+    Package,
     Project,
     Test,
     members,
@@ -201,7 +203,7 @@ def _default(
         # the packages whose attribute path on nixpkgs differs from their name, with that path
         "packageNames": renamed_packages(project) if names is None else names,
         "pins": nix.Path(pins),
-        "packages": [package.name for package in project.packages],
+        "packages": [_package(package) for package in project.packages],
         "tests": {
             each.name: {
                 "module": _module("tests", each),
@@ -209,7 +211,7 @@ def _default(
             }
             for each in project.tests
         },
-        "tools": [package.name for package in project.tools],
+        "tools": [_package(package) for package in project.tools],
     }
     inherited = nix.Inherit(("base", "environment", "inputs", "system"))
     arguments: list[nix.Inherit | tuple[str, Expr]] = [
@@ -225,6 +227,13 @@ def _default(
         ),
         nix.Call(imported("./lib/project.nix"), (nix.AttrSet(arguments),)),
     )
+
+
+def _package(package: Package) -> Any:
+    """The name of a package, or for an interpreter with libraries also a function of ``pkgs``."""
+    if not package.with_packages:
+        return package.name
+    return {"name": package.name, "package": nix.Lambda("pkgs", with_libraries(package))}
 
 
 def _module(folder: str, item: Application | Image | Machine | Test) -> Expr:

@@ -13,6 +13,7 @@ from nixgen.gitignore import InexpressibleError, Rule, parse_pattern
 from nixgen.models.checks import each, every, pattern, string, unquoted
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import Converted, ListOf, Many, as_tuple, field, flag, list_of, model
+from nixgen.models.languages import LANGUAGES, library_faults
 from nixgen.models.text import Interpolated, Text, textual
 
 __all__ = ["ConfigFile", "Package", "Secret", "Source"]
@@ -47,6 +48,11 @@ class Package(Model, Interpolated):
         built-in table does not know the name.
     :param nixpkgs: Attribute path on nixpkgs, such as ``python3Packages.flask``. None (the default)
         means that it is ``name``.
+    :param with_packages: Libraries that the interpreter ``name`` finds by itself, such as
+        ``["flask", "gunicorn"]`` for ``python3``: by their names in nixpkgs, or for ``perl`` those
+        of modules, such as ``LWP::UserAgent``. The programs of the libraries are in bin/ as well.
+        Interpreters that take libraries are ``python3``, ``perl``, ``ruby``, ``php`` and
+        ``nodejs``.
     """
 
     addressed_by_name = True
@@ -55,11 +61,26 @@ class Package(Model, Interpolated):
     main: str | None = field(string, default=None)
     debian: ListOf[str] = list_of(_DEBIAN_NAME, default=())
     nixpkgs: str | None = field(_ATTRIBUTE_PATH, default=None)
+    with_packages: ListOf[str] = list_of(string, default=())
 
     @property
     def program(self) -> Text:
         """The path of the package's main program."""
         return self / f"bin/{self.main or self.name}"
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The attribute paths of the libraries, such as ``python3Packages.flask``."""
+        if not self.with_packages:
+            return ()
+        return tuple(f"{LANGUAGES[self.name].libraries}.{name}" for name in self.with_packages)
+
+    def faults(self) -> Iterator[Fault]:
+        if isinstance(self.name, str) and isinstance(self.with_packages, tuple):
+            names = [name for name in self.with_packages if isinstance(name, str)]
+            if names and len(names) == len(self.with_packages):
+                for suffix, message, hint in library_faults(self.name, names):
+                    yield f".with_packages{suffix}", message, hint
 
 
 def _relative(value: str) -> Iterator[Fault]:

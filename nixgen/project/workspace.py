@@ -252,20 +252,30 @@ class Workspace:
     # packages
 
     def wanted_packages(self) -> Mapping[str, tuple[str, ...]]:
-        """Attribute name → the Debian packages that the project names for it, if any."""
+        """Attribute name → the Debian packages that the project names for it, if any. A library of
+        an interpreter has its attribute path, such as ``python3Packages.flask``.
+        """
         from nixgen.lowering import implied_packages
 
-        wanted = {package.name: package.debian for _, package in packages_of(self.project)}
+        wanted: dict[str, tuple[str, ...]] = {}
+        for _, package in packages_of(self.project):
+            wanted[package.name] = package.debian
+            wanted.update(dict.fromkeys(package.libraries, ()))
         for package in implied_packages(self.project.tests):
             wanted.setdefault(package.name, package.debian)
         return wanted
 
     def package_places(self) -> Mapping[str, tuple[str, str | None]]:
-        """Attribute name → (model path, the user's ``file:line``)."""
-        return {
-            package.name: (path, self.relative(str(package.origin)) if package.origin else None)
-            for path, package in packages_of(self.project)
-        }
+        """Attribute name → (model path, the user's ``file:line``). A library of an interpreter has
+        its attribute path.
+        """
+        places = {}
+        for path, package in packages_of(self.project):
+            where = self.relative(str(package.origin)) if package.origin else None
+            places[package.name] = path, where
+            for index, library in enumerate(package.libraries):
+                places.setdefault(library, (f"{path}.with_packages[{index}]", where))
+        return places
 
 
 def _suggestion(name: str, known: Iterable[str], kind: str) -> str | None:

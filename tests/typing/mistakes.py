@@ -39,6 +39,7 @@ def ports() -> Iterator[Port]:
 
 # right, and not to be reported
 Service("s", command=("/bin/true", Source("x")), ports=ports(), setup=[["/bin/a"], ("/bin/b", "c")])
+Package("python3", with_packages=["flask"])
 Machine("m", services=(web,), options={"a.b": [1, {"c": True}]}, packages=[Package("jq")])
 
 # a list that is none, or of other things
@@ -52,6 +53,8 @@ Service("s", command=["/bin/true"], packages=["jq"])  # mistake
 Service("s", command=["/bin/true"], depends_on=web)  # mistake
 Machine("m", services=web)  # mistake
 Machine("m", services=[Package("nginx")])  # mistake
+Package("python3", with_packages="flask")  # mistake
+Package("python3", with_packages=[Package("flask")])  # mistake
 Machine("m", users=["joe"])  # mistake
 Project("p", machines=[web])  # mistake
 Project("p", machines=machine)  # mistake

@@ -89,9 +89,29 @@ let
       nearby = builtins.concatMap (part: part.nearby) parts;
     };
 
-  attributes = lib.filterAttrs (name: _: !lib.hasPrefix "_" name) locked.roots;
+  isLibrary = name: builtins.match ".+[.].+" name != null;
+  attributes = lib.filterAttrs (name: _: !lib.hasPrefix "_" name && !isLibrary name) locked.roots;
+  languages = import ./languages.nix {
+    inherit
+      architecture
+      attribute
+      busybox
+      lib
+      runBusybox
+      units
+      ;
+    roots = lib.filterAttrs (name: _: isLibrary name) locked.roots;
+  };
 
-  pkgs = builtins.mapAttrs attribute attributes // builders // { inherit lib system; };
+  pkgs =
+    builtins.mapAttrs (
+      name: packages: attribute name packages // languages.functions name packages
+    ) attributes
+    // languages.libraries
+    // builders
+    // {
+      inherit lib system;
+    };
 
   debian = {
     inherit

@@ -1,7 +1,7 @@
 # One unit: packages unpacked into $out, in Debian's layout with /usr merged, changed to run from the store.
 #
 # debs: the unit's packages.  directDeps, deps: the units it depends on, and all that these lead to, nearest first.
-# loader, triplet: see architectures.nix.  patchelf, busybox, bash: tools.  alternatives: alternatives.awk.
+# modules: modules.sh.  loader, triplet: see architectures.nix.  patchelf, busybox, bash: tools.  alternatives: alternatives.awk.
 # dlopen, binDirs, replaceFiles, replaceFrom, replaceTo: see programs.nix.
 
 mkdir -p "$out/usr/bin" "$out/usr/sbin" "$out/usr/lib" "$out/usr/lib64"
@@ -50,6 +50,8 @@ find_in() {
     fi
   done
 }
+
+. "$modules"
 
 # Links: absolute ones into the package itself or a dependency; relative ones that lead into a dependency.
 find . -type l | sort | while read -r link; do
@@ -149,8 +151,8 @@ patch_script() {
   esac
   name=${program##*/}
   shift
-  found=
-  for tree in "$out" $deps; do
+  found=$(use_interpreter "$name")
+  [ -n "$found" ] || for tree in "$out" $deps; do
     if [ -e "$tree/usr/bin/$name" ]; then
       found=$tree/usr/bin/$name
       break
@@ -169,6 +171,8 @@ while read -r file; do
     '#!'*) patch_script "$file" ;;
   esac
 done < "$NIX_BUILD_TOP/candidates"
+
+make_modules
 
 # Text of equal length, in place.
 for file in $replaceFiles; do

@@ -6,6 +6,7 @@
 
   # Output
   package: Debian name → the unit's derivation.  closureOf: names → every name they need, themselves included, sorted.
+  unitsOf: names → the units of all that they need, their own included, nearest first.
 */
 {
   architecture,
@@ -100,6 +101,7 @@ let
         inherit (architecture) loader triplet;
         inherit busybox leaveOut patchelf;
         alternatives = ./alternatives.awk;
+        modules = ./modules.sh;
         debs = map (member: fetch member locked.packages.${member}) members;
         directDeps = map (dependency: units.${dependency}) (dependsOf unit);
         deps = map (dependency: units.${dependency}) dependencies;
@@ -148,4 +150,5 @@ in
       startSet = map (key: { inherit key; }) names;
       operator = { key }: map (dependency: { key = dependency; }) locked.packages.${key}.depends;
     });
+  unitsOf = names: map (unit: units.${unit}) (closure (map nameOf names));
 }

@@ -38,11 +38,23 @@ let
       (throw ''nixpkgs has no "${path}", which the project names for its package "${name}"'')
       packages;
 
+  # nixpkgs can give libraries to all interpreters of `with_packages` but this one.
+  refused = _final: previous: {
+    nodejs = previous.nodejs // {
+      withPackages =
+        _:
+        throw "nixpkgs has no libraries for Node: with_packages of nodejs needs the Debian base; here, bring node_modules with the program's Source";
+    };
+  };
+
   # No configuration and no overlay of whoever evaluates: the same project gives the same derivations.
   pkgs = import nixpkgs {
     inherit system;
     config = { };
-    overlays = [ renamed ];
+    overlays = [
+      renamed
+      refused
+    ];
   };
 
   linux =

@@ -65,12 +65,55 @@ FAULTS = {
         "machines.m.services.api.command[1].include",
     ),
     "package name": (Project("p", packages=[Package("a.b")]), "packages.a.b.name"),
+    "libraries of no interpreter": (
+        Project("p", packages=[Package("nginx", with_packages=["flask"])]),
+        "packages.nginx.with_packages",
+    ),
+    "a library twice": (
+        Project("p", packages=[Package("python3", with_packages=["zope.event", "Zope_Event"])]),
+        "packages.python3.with_packages[1]",
+    ),
+    "libraries without a list": (
+        Project("p", packages=[Package("python3", with_packages="flask")]),  # type: ignore[arg-type]
+        "packages.python3.with_packages",
+    ),
+    "a library that is a package": (
+        Project("p", packages=[Package("python3", with_packages=[Package("flask")])]),  # type: ignore[list-item]
+        "packages.python3.with_packages[0]",
+    ),
+    **{
+        f"a library of {name}, {library!r}": (
+            Project("p", packages=[Package(name, with_packages=[library])]),
+            f"packages.{name}.with_packages[0]",
+        )
+        for name, library in {
+            "python3": "flask>=2",
+            "perl": "LWP/UserAgent",
+            "ruby": "a b",
+            "php": "${pkgs.x}",
+            "nodejs": "../x",
+        }.items()
+    },
 }
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
     assert_only_fault(*FAULTS[name], __file__)
+
+
+def test_libraries_of_no_interpreter_are_refused_with_those_that_are() -> None:
+    (problem,) = check(FAULTS["libraries of no interpreter"][0])
+    assert problem.message == "'nginx' is no interpreter whose libraries nixgen knows"
+    assert problem.hint == "packages that take libraries are python3, perl, ruby, php and nodejs"
+
+
+def test_libraries_have_the_attribute_paths_of_nixpkgs() -> None:
+    assert Package("python3", with_packages=["flask", "zope.event"]).libraries == (
+        "python3Packages.flask",
+        "python3Packages.zope.event",
+    )
+    assert Package("python3").libraries == ()
 
 
 def test_plain_data_is_never_interpolated() -> None:

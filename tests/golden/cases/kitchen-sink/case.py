@@ -44,6 +44,9 @@ from nixgen import (
 bash = Package("bash")
 flask = Package("flask", nixpkgs="python3Packages.flask", debian=["python3-flask"])
 redis = Package("redis", main="redis-server")
+python = Package("python3", with_packages=["flask", "psycopg2", "gunicorn"])
+perl = Package("perl", with_packages=["DBI", "LWP::UserAgent"])
+php = Package("php", with_packages=["mysqli"])
 web_root = Source("site", include=["/*.html", "css/", "!*.map"], exclude=["node_modules", "debug.log", "!css/**/debug.log"], name="web-root")
 everything = Source(".", gitignore=False, name="everything")
 token = Secret("api-token")
@@ -229,12 +232,13 @@ project = Project(
     images=[
         Image("app", service=app, packages=[redis], tag="1.2.3", labels={"org.opencontainers.image.title": nasty}),
         Image("tool", command=[bash.program, "-c", "echo hi"]),
+        Image("libraries", command=[python / "bin/gunicorn", "app:app"], packages=[Package("python3"), perl, php]),
         Image("store", service=store),
         *images.values(),
     ],
     tests=[Test("derived", machines=[front, back]), Test("written", machines=[back], script='start_all()\nback.succeed("echo ${HOME} \'\'")\n')],
-    packages=[flask, redis],
-    tools=[bash, Package("ripgrep")],
+    packages=[flask, redis, python],
+    tools=[bash, Package("ripgrep"), Package("ruby", with_packages=["nokogiri"])],
     environments=[
         Environment("prod", variables={"MODE": "prod", "ROOT": text("${r}/prod", r=web_root)}),
         Environment("dev"),

@@ -29,6 +29,7 @@ import ./lib/project.nix {
   images = {
     app = ./images/app.nix;
     cleaner = ./images/cleaner.nix;
+    libraries = ./images/libraries.nix;
     mailer = ./images/mailer.nix;
     queue = ./images/queue.nix;
     shop = ./images/shop.nix;
@@ -85,6 +86,16 @@ import ./lib/project.nix {
   packages = [
     "flask"
     "redis"
+    {
+      name = "python3";
+      package =
+        pkgs:
+        pkgs.python3.withPackages (ps: [
+          ps.flask
+          ps.psycopg2
+          ps.gunicorn
+        ]);
+    }
   ];
   pins = ../flake-inputs.json;
   tests = {
@@ -103,5 +114,9 @@ import ./lib/project.nix {
   tools = [
     "bash"
     "ripgrep"
+    {
+      name = "ruby";
+      package = pkgs: pkgs.ruby.withPackages (ps: [ ps.nokogiri ]);
+    }
   ];
 }
