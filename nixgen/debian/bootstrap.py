@@ -61,9 +61,7 @@ def _seed_nar_hash(content: bytes) -> Hash:
 
 
 def _extract(package: Locked, mirrors: Mirrors) -> bytes:
-    deb = fetch_verified(
-        mirrors, package.archive, package.path, package.sha256, what=f"{BUSYBOX} {package.version}"
-    )
+    deb = fetch_verified(mirrors, package, what=f"{BUSYBOX} {package.version}")
     for place in _PLACES[:-1]:
         try:
             return read_member(deb, place)

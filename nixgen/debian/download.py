@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import posixpath
+import io
+import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from attrs import frozen
 
 from nixgen.debian.lock import Locked
 from nixgen.debian.mirrors import Mirrors
 from nixgen.errors import MirrorError
+from nixgen.programs.observer import ignore
 
-__all__ = ["Absent", "fetch", "fetch_verified", "find_absent"]
+__all__ = ["Absent", "AbsentError", "fetch", "fetch_verified", "find_absent", "save_verified"]
 
 _T = TypeVar("_T")
 
@@ -33,6 +35,9 @@ DEADLINE = 1800.0
 
 _LIMIT = 256 * 1024 * 1024
 _PIECE = 64 * 1024
+#: Seconds until a file is asked for again, after an error that may pass.
+PAUSES = (1.0, 3.0)
+_WEB_PAGE = re.compile(rb"\s*<(!doctype\s+html|html)\b", re.IGNORECASE)
 _REACH = "check the network, or set NIXGEN_DEBIAN_MIRROR to another mirror's URL, ending in /debian"
 _SUPERSEDED = "a point release may have superseded it; run `nixgen inputs update debian` to lock the new version"
 
@@ -54,29 +59,43 @@ def _web() -> urllib.request.OpenerDirector:
 
 
 def _get(url: str) -> bytes:
+    data = bytearray()
+    _receive(url, data.extend, most=_LIMIT)
+    return bytes(data)
+
+
+def _receive(url: str, take: Callable[[bytes], object], *, most: int) -> None:
+    """Download a file piece by piece.
+
+    :param take: gets each piece.
+    :param most: the most bytes that it may have.
+    :raises OSError: the server is too slow, or what comes is no such file.
+    """
     began = time.monotonic()
     with _web().open(url, timeout=SILENCE) as answer:
         kind = answer.headers.get_content_type() if "Content-Type" in answer.headers else ""
         if kind == "text/html":
-            raise OSError("answered with a web page: is there a login page or a proxy in between?")
+            raise _WebPageError
         promised = answer.headers.get("Content-Length", "")
-        data = bytearray()
+        received = 0
         # read1 returns what has come, so that a slow mirror is noticed before a piece is complete
         while piece := answer.read1(_PIECE):
-            data += piece
-            _require_pace(len(data), time.monotonic() - began)
-    if promised.isdigit() and len(data) < int(promised):
-        raise OSError(f"the connection ended after {len(data)} of {promised} bytes")
-    return bytes(data)
+            if not received and _WEB_PAGE.match(piece):
+                raise _WebPageError
+            received += len(piece)
+            _require_pace(received, time.monotonic() - began, most)
+            take(piece)
+    if promised.isdigit() and received < int(promised):
+        raise _TornError(f"the connection ended after {received} of {promised} bytes")
 
 
-def _require_pace(received: int, seconds: float) -> None:
+def _require_pace(received: int, seconds: float, most: int) -> None:
     """Check the size and the speed of a download.
 
     :raises OSError: it is too large or too slow.
     """
-    if received > _LIMIT:
-        raise OSError(f"sends more than {_LIMIT} bytes")
+    if received > most:
+        raise OSError(f"sends more than {most} bytes")
     if seconds > DEADLINE:
         raise OSError(f"has not sent all of it within {DEADLINE:.0f} seconds")
     if seconds > GRACE and received < LEAST_RATE * seconds:
@@ -91,16 +110,32 @@ def fetch(urls: Iterable[str], *, what: str) -> tuple[str, bytes]:
     :return: the URL that answered, and the content.
     :raises MirrorError: no URL has it, or none can be reached.
     """
+    return _first(urls, _get, what)
+
+
+def _first(urls: Iterable[str], question: Callable[[str], _T], what: str) -> tuple[str, _T]:
+    """The answer of the first URL that has one."""
     failures = []
     for url in urls:
-        answer = _ask(url, _get)
+        answer = _ask(url, question)
         if not isinstance(answer, _Failure):
             return url, answer
         failures.append(answer)
+    raise _error(failures, what)
+
+
+def _error(failures: Sequence[_Failure], what: str) -> MirrorError:
     details = [failure.line for failure in failures]
     if failures and all(failure.is_gone for failure in failures):
-        raise MirrorError(f"no mirror has {what}", hint=_SUPERSEDED, details=details)
-    raise MirrorError(f"{what} cannot be downloaded", hint=_REACH, details=details)
+        return AbsentError(f"no mirror has {what}", hint=_SUPERSEDED, details=details)
+    if any(failure.is_other for failure in failures):
+        text = f"no mirror has {what} as it was locked"
+        return AbsentError(text, hint=_SUPERSEDED, details=details)
+    return MirrorError(f"{what} cannot be downloaded", hint=_REACH, details=details)
+
+
+class AbsentError(MirrorError):
+    """The mirrors answer, and none has a file as it was locked."""
 
 
 @frozen
@@ -109,78 +144,142 @@ class _Failure:
 
     :param line: the URL and the reason.
     :param is_gone: the server answered that it has no such file.
+    :param is_other: it has another file of that name.
+    :param may_pass: the next try may succeed.
     """
 
     line: str
-    is_gone: bool
+    is_gone: bool = False
+    is_other: bool = False
+    may_pass: bool = False
+
+
+class _OtherFileError(Exception):
+    """A file with another content than expected."""
+
+
+class _WebPageError(OSError):
+    def __init__(self) -> None:
+        super().__init__("answered with a web page: is there a login page or a proxy in between?")
+
+
+class _TornError(OSError):
+    """A connection ended too early."""
 
 
 def _ask(url: str, question: Callable[[str], _T]) -> _T | _Failure:
+    """The answer of a URL. A question that a busy server did not answer is asked again."""
+    for pause in (*PAUSES, None):
+        failure = _ask_once(url, question)
+        if not isinstance(failure, _Failure) or not failure.may_pass or pause is None:
+            break
+        time.sleep(pause)
+    return failure
+
+
+def _ask_once(url: str, question: Callable[[str], _T]) -> _T | _Failure:
     try:
         return question(url)
     except urllib.error.HTTPError as error:
         error.close()
         # the reason of a circle of redirects has several lines
         reason = " ".join(str(error.reason).split())
-        return _Failure(f"{url}: {error.code} {reason}", is_gone=error.code in {404, 410})
+        return _Failure(
+            f"{url}: {error.code} {reason}",
+            is_gone=error.code in {404, 410},
+            may_pass=error.code in {429, 502, 503, 504},
+        )
+    except (_TornError, ConnectionResetError, http.client.RemoteDisconnected) as error:
+        return _Failure(f"{url}: {error}", may_pass=True)
+    except _OtherFileError as error:
+        return _Failure(f"{url}: {error}", is_other=True)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-        return _Failure(f"{url}: {getattr(error, 'reason', error)}", is_gone=False)
+        return _Failure(f"{url}: {getattr(error, 'reason', error)}")
 
 
-def fetch_verified(mirrors: Mirrors, archive: str, path: str, sha256: str, *, what: str) -> bytes:
-    """Download a file of an archive, and verify its hash.
+def fetch_verified(mirrors: Mirrors, package: Locked, *, what: str) -> bytes:
+    """Download a package, and verify its hash.
 
     :param mirrors: the mirrors to try.
-    :param archive: ``debian`` or ``debian-security``.
-    :param path: the path below the URL of the archive.
-    :param sha256: the hash in the lock.
+    :param package: the package.
     :param what: its name in messages.
     :raises MirrorError: no mirror can be reached, has the file, or has it with that hash.
     """
-    wrong: list[str] = []
-    for base in mirrors.urls(archive):
-        try:
-            url, data = fetch([f"{base}/{path}"], what=what)
-        except MirrorError as error:
-            if base == mirrors.urls(archive)[-1] and not wrong:
-                raise
-            wrong.extend(error.details)
-            continue
-        digest = hashlib.sha256(data).hexdigest()
-        if digest == sha256:
-            return data
-        wrong.append(f"{url}: sha256 is {digest}, the lock says {sha256}")
-    raise MirrorError(f"no mirror has {what} as it was locked", hint=_SUPERSEDED, details=wrong)
+    data = io.BytesIO()
+    save_verified(mirrors, package, data, what=what)
+    return data.getvalue()
+
+
+def save_verified(
+    mirrors: Mirrors,
+    package: Locked,
+    file: BinaryIO,
+    *,
+    what: str,
+    tell: Callable[[int], object] = ignore,
+) -> None:
+    """Download a package into a file, and verify its hash.
+
+    :param mirrors: the mirrors to try.
+    :param package: the package.
+    :param file: is overwritten.
+    :param what: its name in messages.
+    :param tell: gets the number of bytes so far after each piece.
+    :raises MirrorError: see `fetch_verified`.
+    """
+
+    def attempt(url: str) -> None:
+        file.seek(0)
+        file.truncate()
+        digest = hashlib.sha256()
+
+        def take(piece: bytes) -> None:
+            digest.update(piece)
+            file.write(piece)
+            tell(file.tell())
+
+        _receive(url, take, most=package.size)
+        if digest.hexdigest() != package.sha256:
+            raise _OtherFileError(f"sha256 is {digest.hexdigest()}, the lock says {package.sha256}")
+
+    _first((f"{base}/{package.path}" for base in mirrors.urls(package.archive)), attempt, what)
 
 
 @frozen
 class Absent:
-    """A file of the lock that no mirror has as it was locked.
+    """A package that no mirror has as it was locked.
 
-    :param file: its name.
+    :param name: its name in the lock.
+    :param package: its entry in the lock.
     :param reason: what the mirrors have instead.
     """
 
-    file: str
+    name: str
+    package: Locked
     reason: str
 
 
-def find_absent(mirrors: Mirrors, packages: Iterable[Locked]) -> tuple[Absent, ...]:
+def find_absent(
+    mirrors: Mirrors, packages: Mapping[str, Locked], *, tell: Callable[[int], object] = ignore
+) -> tuple[Absent, ...]:
     """Ask the mirrors for every package of a lock, without downloading any.
 
     :param mirrors: the mirrors.
-    :param packages: the packages.
+    :param packages: name → the package.
+    :param tell: gets the number of packages that were asked for, after each.
     :return: the packages that no mirror has any more, or has with another size, by name.
     :raises MirrorError: a mirror does not answer, so nothing is known.
     """
+    found = []
     with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
-        reasons = list(pool.map(partial(_absence, mirrors), wanted := list(packages)))
-    found = (
-        Absent(posixpath.basename(package.path), reason)
-        for package, reason in zip(wanted, reasons, strict=True)
-        if reason
-    )
-    return tuple(sorted(found, key=lambda each: each.file))
+        reasons = pool.map(partial(_absence, mirrors), packages.values())
+        for done, ((name, package), reason) in enumerate(
+            zip(packages.items(), reasons, strict=True), 1
+        ):
+            tell(done)
+            if reason:
+                found.append(Absent(name, package, reason))
+    return tuple(sorted(found, key=lambda each: each.name))
 
 
 _ASKED_AT_ONCE = 8
@@ -193,14 +292,14 @@ def _absence(mirrors: Mirrors, package: Locked) -> str:
         size = _ask(f"{base}/{package.path}", _size)
         if not isinstance(size, _Failure):
             same = size in {"", str(package.size)}
-            return "" if same else f"has {size} bytes instead of {package.size}"
+            return "" if same else f"has {size} bytes instead of {package.size} on the mirror"
         if not size.is_gone:
             failures.append(size.line)
     if failures:
         raise MirrorError(
             f"the mirror does not say if it has {package.path}", hint=_REACH, details=failures
         )
-    return "is gone"
+    return "is no longer on the mirror"
 
 
 def _size(url: str) -> str:

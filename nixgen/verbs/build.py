@@ -29,6 +29,7 @@ from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
 from nixgen.verbs.evaluate import Evaluation
+from nixgen.verbs.packages import fetch_packages
 from nixgen.verbs.remember import leave_stamp
 from nixgen.verbs.request import DEFAULT, Request
 
@@ -265,29 +266,22 @@ def _using(builders: Builders | None, evaluation: Evaluation) -> Iterator[Evalua
 
 
 def _realised(evaluation: Evaluation, gcroots: Path, builders: Builders | None) -> BuildReport:
-    """Realise the targets of an evaluation, with one mirror after the other."""
+    """Realise the targets of an evaluation."""
     found = evaluation.remembered()
-    complete = found is not None and all(map(Roots(gcroots).holds, found))
-    report = BuildReport(results=())
-    for mirrors in (None,) if complete else evaluation.mirrors():
-        if found is None:
-            found = evaluation.run(mirrors).require()
-        report = realise(
-            found,
-            runner=evaluation.runner,
-            options=evaluation.options,
-            store=Store.of_host(),
-            gcroots=gcroots,
-            keep_going=evaluation.request.keep_going,
-            jobs=evaluation.request.jobs,
-            known=evaluation.origins,
-            builders=builders,
-            observe=evaluation.observe,
-        )
-        if not report.unfetched:
-            break
-        # The next mirror may have the files that this one lacks. Derivations name their mirror, so
-        # they are made again.
-        evaluation.forget()
-        found = None
-    return report
+    if found is None or not all(map(Roots(gcroots).holds, found)):
+        mirrors = evaluation.mirrors()
+        found = found or evaluation.run(mirrors).require()
+        if mirrors is not None and evaluation.request.jobs != 0:
+            fetch_packages(evaluation, found, mirrors)
+    return realise(
+        found,
+        runner=evaluation.runner,
+        options=evaluation.options,
+        store=Store.of_host(),
+        gcroots=gcroots,
+        keep_going=evaluation.request.keep_going,
+        jobs=evaluation.request.jobs,
+        known=evaluation.origins,
+        builders=builders,
+        observe=evaluation.observe,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,14 +42,15 @@ from nixgen.verbs.request import DEFAULT, Request
 
 if TYPE_CHECKING:
     from nixgen.debian.lock import Lock
+    from nixgen.debian.mirrors import Mirrors
 
 __all__ = [
     "Evaluation",
     "base_lock",
+    "base_mirrors",
     "blame",
     "evaluated",
     "moving_files",
-    "offered_mirrors",
     "request_tree",
 ]
 
@@ -127,14 +128,14 @@ class Evaluation:
             options=NixOptions.of_host(),
         )
 
-    def mirrors(self) -> Iterator[str | None]:
-        """The mirrors to evaluate with, one after the other; one None on bases without mirrors."""
-        return iter((None,)) if self.lock is None else offered_mirrors(self.lock, self.runner)
+    def mirrors(self) -> Mirrors | None:
+        """The mirrors of this computer; None on bases without mirrors."""
+        return None if self.lock is None else base_mirrors(self.lock, self.runner)
 
     def evaluated(self) -> Evaluated:
-        """Evaluate all targets with the first mirror, unless all are remembered."""
+        """Evaluate all targets, unless all are remembered."""
         known = self.remembered()
-        return self.run(next(self.mirrors())) if known is None else Evaluated(targets=known)
+        return self.run(self.mirrors()) if known is None else Evaluated(targets=known)
 
     def remembered(self) -> tuple[Target, ...] | None:
         """All targets if every evaluation is remembered; else None."""
@@ -143,16 +144,18 @@ class Evaluation:
             return None
         return tuple(known[attr] for attr in self.attrs_wanted)
 
-    def run(self, mirrors: str | None) -> Evaluated:
+    def run(self, mirrors: Mirrors | None) -> Evaluated:
         """Evaluate the targets that are not remembered, and add those that are.
 
-        :param mirrors: the mirrors that derivations name, see `Tree`.
+        :param mirrors: the mirrors that derivations name; None on bases without mirrors.
         :raises EvaluationError, OutsideError, StoreError: as `nixgen.driver.evaluate.evaluate`.
         """
+        from nixgen.debian.mirrors import mirrors_env
+
         known = self.cache.load(self._plain_keys)
         self._tell_doubts()
         found = evaluate(
-            attrs.evolve(self.tree, mirrors=mirrors),
+            attrs.evolve(self.tree, mirrors=None if mirrors is None else mirrors_env(mirrors)),
             [attr for attr in self.attrs_wanted if attr not in known],
             runner=self.runner,
             options=self.options,
@@ -383,8 +386,8 @@ def base_lock(
     )
 
 
-def offered_mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
-    """Add the builder of the Debian base to the store, then offer this computer's mirrors in turn.
+def base_mirrors(lock: Lock, runner: Runner) -> Mirrors:
+    """Add the builder of the Debian base to the store, and find the mirrors of this computer.
 
     :param lock: the lock of the Debian base.
     :param runner: runs Nix.
@@ -393,7 +396,6 @@ def offered_mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
     """
     from nixgen.debian.bootstrap import ensure_busybox
     from nixgen.debian.locking import machine_mirrors
-    from nixgen.debian.mirrors import Mirrors, mirrors_env
 
     mirrors = machine_mirrors(runner)
     for architecture in lock.architectures.values():
@@ -402,10 +404,4 @@ def offered_mirrors(lock: Lock, runner: Runner) -> Iterator[str]:
         except StoreError as error:
             # the first thing that is written to the store is the first that it refuses
             raise store_fault(error.details) or error from error
-    for index in range(max(len(mirrors.debian), len(mirrors.security))):
-        yield mirrors_env(
-            Mirrors(
-                debian=mirrors.debian[index % len(mirrors.debian) :],
-                security=mirrors.security[index % len(mirrors.security) :],
-            )
-        )
+    return mirrors

@@ -16,7 +16,7 @@ from nixgen.programs.observer import Observer, ignore
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.dependencies import needs_packages
 from nixgen.project.generate import write_generated
-from nixgen.verbs.evaluate import base_lock, blame, offered_mirrors, request_tree
+from nixgen.verbs.evaluate import base_lock, base_mirrors, blame, request_tree
 from nixgen.verbs.request import DEFAULT, Request
 
 if TYPE_CHECKING:
@@ -49,9 +49,10 @@ def rendered(
     runner = SubprocessRunner()
     packages = any(map(needs_packages, chosen.values()))
     lock = base_lock(workspace, request.base, observe) if packages else None
-    tree = request_tree(
-        workspace, request, mirrors=next(offered_mirrors(lock, runner)) if lock else None
-    )
+    from nixgen.debian.mirrors import mirrors_env
+
+    mirrors = mirrors_env(base_mirrors(lock, runner)) if lock else None
+    tree = request_tree(workspace, request, mirrors=mirrors)
     values = evaluate_documents(
         tree,
         chosen,

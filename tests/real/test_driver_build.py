@@ -249,7 +249,7 @@ def test_an_unreachable_mirror_is_a_mirror_error(project):
     error = report.error()
     assert isinstance(error, MirrorError)
     assert "127.0.0.1:9" in error.message
-    assert report.unfetched
+    assert [type(failure.error) for failure in report.failures] == [MirrorError]
 
 
 def test_the_error_of_a_superseded_package_has_a_hint(project):

@@ -61,11 +61,6 @@ class BuildReport:
         """Whether no target failed."""
         return all(result.status != "failed" for result in self.results)
 
-    @property
-    def unfetched(self) -> tuple[Failure, ...]:
-        """The files that could not be fetched from the mirror. Another mirror may have them."""
-        return tuple(f for f in self.failures if isinstance(f.error, MirrorError))
-
     def error(self, origins: Mapping[str, str | None] = MappingProxyType({})) -> NixgenError | None:
         """The error of the build; None if nothing failed.
 

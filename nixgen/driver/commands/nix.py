@@ -26,6 +26,7 @@ __all__ = [
     "evaluate",
     "is_noise",
     "path_info",
+    "plan",
     "read_log",
     "realise",
     "strip_noise",
@@ -35,6 +36,10 @@ MIRRORS_VARIABLE = "NIXGEN_DEBIAN_MIRRORS"
 """The environment variable that the generated tree reads for its mirrors (docs/contracts.md §3)."""
 
 _CLONE_NEWUSER = 0x10000000  # include/uapi/linux/sched.h
+#: The most seconds until a server accepts a connection. Nix would wait for five minutes, five times.
+#: The same limit for pauses in a download (stalled-download-timeout) is not for every user of a Nix
+#: daemon to set.
+_CONNECT_SECONDS = 30
 _FEATURES = ("--extra-experimental-features", "nix-command flakes")
 _NOISE = (
     "warning: the group 'nixbld' specified in 'build-users-group' does not exist",
@@ -94,6 +99,7 @@ class NixOptions:
     def arguments(self) -> tuple[str, ...]:
         """The words for the command line of any Nix program."""
         words = [*_FEATURES, "--option", "substituters", " ".join(self.substituters)]
+        words += ["--option", "connect-timeout", str(_CONNECT_SECONDS)]
         if self.substituters:
             words += ["--option", "trusted-public-keys", " ".join(self.trusted_public_keys)]
         if self.forget_narinfos:
@@ -177,6 +183,15 @@ def realise(
         ),
         env={} if options.ssh_options is None else {"NIX_SSHOPTS": options.ssh_options},
     )
+
+
+def plan(options: NixOptions, paths: Iterable[str]) -> Command:
+    """Print what `realise` would build and substitute.
+
+    :param options: the settings of Nix.
+    :param paths: derivations.
+    """
+    return Command(argv=("nix-store", "--realise", "--dry-run", *options.arguments, *paths))
 
 
 def open_store(options: NixOptions) -> Command:

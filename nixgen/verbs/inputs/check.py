@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from attrs import frozen
+from attrs import define, field, frozen
 
+from nixgen.debian.download import find_absent
 from nixgen.debian.lock import read_lock
-from nixgen.debian.locking import machine_mirrors
+from nixgen.debian.locking import machine_mirrors, open_index
+from nixgen.debian.standing import describe_absence
 from nixgen.documents.inputs import DEBIAN, Pin, described, missing_marks
 from nixgen.driver.commands.nix import NixOptions
-from nixgen.driver.messages.events import Event
+from nixgen.driver.messages.events import Event, Message
 from nixgen.driver.tools.fetching import Fetched, fetch_tree
 from nixgen.errors import LockError, MirrorError, MissingToolError, OutsideError, counted
 from nixgen.programs.runner import SubprocessRunner
@@ -26,6 +29,11 @@ from nixgen.verbs.inputs.update import tree_reference
 __all__ = ["Checked", "check", "check_flake"]
 
 State = Literal["ok", "differs", "unreachable"]
+
+#: The most packages that a message names.
+_NAMED = 3
+#: The least seconds between two messages about progress.
+_SECONDS_BETWEEN = 2.0
 
 
 @frozen(kw_only=True)
@@ -53,7 +61,7 @@ def check(workspace: Workspace, pin: Pin, *, observe: Callable[[Event], None]) -
     :raises MissingToolError: there is no Nix, or no git for an input of type git.
     """
     if pin.type == DEBIAN:
-        return _debian(workspace, pin)
+        return _debian(workspace, pin, observe)
     with tempfile.TemporaryDirectory(prefix="nixgen-inputs-") as cache:
         return _tree(workspace, pin, Path(cache), observe)
 
@@ -80,14 +88,14 @@ def check_flake(workspace: Workspace) -> Checked | None:
     return Checked(name="flake", state="ok", detail="generated/flake.lock says the same")
 
 
-def _debian(workspace: Workspace, pin: Pin) -> Checked:
+def _debian(workspace: Workspace, pin: Pin, observe: Callable[[Event], None]) -> Checked:
     try:
         if gaps := lacking(workspace, pin):
             return _differing(pin, *gaps)
     except LockError as error:
         return _differing(pin, error.message)
     try:
-        absent = _absent(workspace)
+        absent = _absent(workspace, observe)
     except MirrorError as error:
         detail = ": ".join([error.message, *error.details[-1:]])
         return Checked(name=pin.name, state="unreachable", detail=detail)
@@ -102,22 +110,40 @@ def _debian(workspace: Workspace, pin: Pin) -> Checked:
     )
 
 
-def _absent(workspace: Workspace) -> str:
+def _absent(workspace: Workspace, observe: Callable[[Event], None]) -> str:
     """What the mirrors no longer have of the lock, in words; empty if they have all of it."""
-    from nixgen.debian.download import find_absent
-
-    lock = read_lock(workspace.lock_path)
-    packages = {
-        package.path: package
-        for locked in lock.architectures.values()
-        for package in locked.packages.values()
-    }
-    absent = find_absent(machine_mirrors(SubprocessRunner()), packages.values())
-    if not absent:
+    lock, runner = read_lock(workspace.lock_path), SubprocessRunner()
+    mirrors = machine_mirrors(runner)
+    reasons: list[str] = []
+    for architecture, locked in lock.architectures.items():
+        tell = _Asked(len(locked.packages), observe)
+        absent = find_absent(mirrors, locked.packages, tell=tell)
+        if absent:
+            with open_index(lock.suite, architecture, runner) as index:
+                reasons += (describe_absence(each, index) for each in absent)
+    if not reasons:
         return ""
-    first = [f"{each.file} {each.reason}" for each in absent[:3]]
-    more = f", and {len(absent) - 3} more" if len(absent) > 3 else ""
-    return f"the mirror has not all that is locked: {', '.join(first)}{more}; newer versions have taken their place"
+    more = f", and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+    return f"the mirror has not all that is locked: {', '.join(reasons[:_NAMED])}{more}"
+
+
+@define
+class _Asked:
+    """Says every few seconds how many packages the mirror was asked for.
+
+    :param wanted: packages in all.
+    :param observe: gets the messages.
+    """
+
+    wanted: int
+    observe: Callable[[Event], None]
+    _last: float = field(factory=time.monotonic)
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= _SECONDS_BETWEEN:
+            self._last = now
+            self.observe(Message(3, f"asked the mirror for {done} of {self.wanted} packages"))
 
 
 def _tree(workspace: Workspace, pin: Pin, cache: Path, observe: Callable[[Event], None]) -> Checked:

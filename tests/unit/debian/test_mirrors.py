@@ -9,6 +9,7 @@ import lzma
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,11 +17,12 @@ import pytest
 
 from nixgen.debian import apt, download
 from nixgen.debian.apt import Target
-from nixgen.debian.download import fetch_verified, find_absent
-from nixgen.debian.index import Source, open_cached
+from nixgen.debian.download import Absent, fetch_verified, find_absent
+from nixgen.debian.index import Entry, Index, Source, open_cached
 from nixgen.debian.lock import Locked
 from nixgen.debian.locking import machine_mirrors, open_index
 from nixgen.debian.mirrors import Mirrors, find_mirrors, mirrors_env
+from nixgen.debian.standing import describe_absence
 from nixgen.errors import MirrorError, MissingToolError
 from nixgen.programs.command import Command, Completed
 
@@ -113,13 +115,13 @@ def test_no_apt_and_no_mirror_is_an_error(tmp_path: Path) -> None:
 def test_the_next_mirror_is_tried(served: str, tmp_path: Path) -> None:
     digest = put(tmp_path, "debian/pool/a.deb", b"right")
     dead = f"http://127.0.0.1:{closed_port()}/debian"
-    data = fetch_verified(mirrors(dead, served), "debian", "pool/a.deb", digest, what="a 1")
+    data = fetch_verified(mirrors(dead, served), locked("a", 1000, digest), what="a 1")
     assert data == b"right"
 
 
 def test_the_error_of_a_superseded_file_says_so(served: str) -> None:
     with pytest.raises(MirrorError) as caught:
-        fetch_verified(mirrors(served), "debian", "pool/gone.deb", "0" * 64, what="gone 1")
+        fetch_verified(mirrors(served), locked("gone", 1000, "0" * 64), what="gone 1")
     assert "gone 1" in caught.value.message
     assert "nixgen inputs update" in (caught.value.hint or "")
 
@@ -127,14 +129,14 @@ def test_the_error_of_a_superseded_file_says_so(served: str) -> None:
 def test_the_error_of_a_changed_file_says_so(served: str, tmp_path: Path) -> None:
     put(tmp_path, "debian/pool/a.deb", b"other")
     with pytest.raises(MirrorError) as caught:
-        fetch_verified(mirrors(served), "debian", "pool/a.deb", "0" * 64, what="a 1")
+        fetch_verified(mirrors(served), locked("a", 1000, "0" * 64), what="a 1")
     assert "as it was locked" in caught.value.message
 
 
 def test_the_error_of_an_unreachable_mirror_says_so() -> None:
     dead = f"http://127.0.0.1:{closed_port()}/debian"
     with pytest.raises(MirrorError) as caught:
-        fetch_verified(mirrors(dead), "debian", "pool/a.deb", "0" * 64, what="a 1")
+        fetch_verified(mirrors(dead), locked("a", 1000, "0" * 64), what="a 1")
     assert "network" in (caught.value.hint or "")
 
 
@@ -162,6 +164,9 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
     def portal(self) -> None:
         self.answer(200, b"<html>log in</html>", Content_Type="text/html; charset=utf-8")
 
+    def unmarked(self) -> None:
+        self.answer(200, b"\n<!DOCTYPE html><title>log in</title>")
+
     def truncated(self) -> None:
         self.answer(200, b"abc", Content_Length="1000")
 
@@ -182,17 +187,23 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
         self.gone.wait()
 
 
-@pytest.fixture
-def misbehaving() -> Iterator[str]:
-    Misbehaving.gone = threading.Event()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving)
+@contextmanager
+def serving(handler: type[Misbehaving]) -> Iterator[str]:
+    handler.gone = threading.Event()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
-    Misbehaving.gone.set()
+    handler.gone.set()
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def misbehaving() -> Iterator[str]:
+    with serving(Misbehaving) as url:
+        yield url
 
 
 @pytest.mark.parametrize(
@@ -200,6 +211,7 @@ def misbehaving() -> Iterator[str]:
     [
         ("busy", "503 Service Unavailable"),
         ("portal", "answered with a web page: is there a login page or a proxy in between?"),
+        ("unmarked", "answered with a web page: is there a login page or a proxy in between?"),
         ("truncated", "the connection ended after 3 of 1000 bytes"),
         ("circle", "infinite loop"),
         ("file", "Redirection to url 'file:///etc/passwd' is not allowed"),
@@ -211,13 +223,14 @@ def misbehaving() -> Iterator[str]:
 def test_a_mirror_that_misbehaves_is_told_as_what_it_does(
     misbehaving: str, monkeypatch: pytest.MonkeyPatch, way: str, message: str
 ) -> None:
+    monkeypatch.setattr(download, "PAUSES", (0.0,))
     monkeypatch.setattr(download, "SILENCE", 0.5 if way == "silent" else 60.0)
     if way == "trickle":
         monkeypatch.setattr(download, "GRACE", 0.0)
         monkeypatch.setattr(download, "LEAST_RATE", 1 << 60)
     with pytest.raises(MirrorError) as caught:
         fetch_verified(
-            mirrors(f"{misbehaving}/{way}/debian"), "debian", "pool/a.deb", "0" * 64, what="a 1"
+            mirrors(f"{misbehaving}/{way}/debian"), locked("a", 1000, "0" * 64), what="a 1"
         )
     (line,) = caught.value.details
     assert line.startswith(f"{misbehaving}/{way}/debian/pool/a.deb: ")
@@ -225,15 +238,62 @@ def test_a_mirror_that_misbehaves_is_told_as_what_it_does(
     assert "\n" not in line
 
 
-def locked(name: str, size: int) -> Locked:
+def locked(name: str, size: int, sha256: str = "0" * 64) -> Locked:
     return Locked(
         version="1",
         archive="debian",
         path=f"pool/{name}.deb",
-        sha256="0" * 64,
+        sha256=sha256,
         size=size,
         depends=(),
     )
+
+
+def test_a_larger_file_than_the_lock_says_is_not_read_to_its_end(
+    served: str, tmp_path: Path
+) -> None:
+    digest = put(tmp_path, "debian/pool/a.deb", b"x" * 1001)
+    with pytest.raises(MirrorError) as caught:
+        fetch_verified(mirrors(served), locked("a", 1000, digest), what="a 1")
+    assert "sends more than 1000 bytes" in caught.value.details[0]
+
+
+class Busy(Misbehaving):
+    """A mirror that answers the second question."""
+
+    asked: ClassVar[int] = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        self.answer(*((503,) if self.asked == 1 else (200, b"right")))
+
+
+def test_a_busy_mirror_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "PAUSES", (0.0,))
+    with serving(Busy) as url:
+        digest = hashlib.sha256(b"right").hexdigest()
+        package = locked("a", 5, digest)
+        assert fetch_verified(mirrors(f"{url}/debian"), package, what="a 1") == b"right"
+    assert Busy.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("versions", "words"),
+    [
+        ([], "gone 1 is away, and bookworm has no package of that name"),
+        (["1"], "gone 1 is away, though bookworm still lists it: try again later"),
+        (["1", "2"], "gone 1 was superseded by 2"),
+        (["0.9", "1.10", "1.9"], "gone 1 was superseded by 1.10"),
+        (["0.9", "1~rc1"], "gone 1 is not of bookworm, which has 1~rc1"),
+    ],
+)
+def test_an_absence_has_a_reason(versions: list[str], words: str) -> None:
+    entries = [
+        Entry(name="gone", version=version, archive="debian", path="p", sha256="0", size="1")  # type: ignore[arg-type]
+        for version in versions
+    ]
+    with Index.in_memory(entries, suite="bookworm", architecture="amd64") as index:
+        assert describe_absence(Absent("gone", locked("gone", 5), "is away"), index) == words
 
 
 def test_packages_that_no_mirror_has_as_they_were_locked_are_named(
@@ -241,18 +301,20 @@ def test_packages_that_no_mirror_has_as_they_were_locked_are_named(
 ) -> None:
     put(tmp_path, "debian/pool/there.deb", b"12345")
     put(tmp_path, "debian/pool/other.deb", b"123")
-    packages = [locked("there", 5), locked("other", 5), locked("gone", 5)]
-    found = find_absent(mirrors(served), packages)
-    assert [(each.file, each.reason) for each in found] == [
-        ("gone.deb", "is gone"),
-        ("other.deb", "has 3 bytes instead of 5"),
+    packages = {name: locked(name, 5) for name in ("there", "other", "gone")}
+    asked: list[int] = []
+    found = find_absent(mirrors(served), packages, tell=asked.append)
+    assert [(each.name, each.reason) for each in found] == [
+        ("gone", "is no longer on the mirror"),
+        ("other", "has 3 bytes instead of 5 on the mirror"),
     ]
+    assert asked == [1, 2, 3]
 
 
 def test_nothing_is_called_gone_by_a_mirror_that_does_not_answer(served: str) -> None:
     dead = f"http://127.0.0.1:{closed_port()}/debian"
     with pytest.raises(MirrorError, match=r"does not say if it has pool/gone.deb"):
-        find_absent(mirrors(served, dead), [locked("gone", 5)])
+        find_absent(mirrors(served, dead), {"gone": locked("gone", 5)})
 
 
 LIST = (

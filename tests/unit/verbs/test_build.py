@@ -1,4 +1,4 @@
-"""The steps of a build in order: checks before anything starts, then one mirror after the other."""
+"""The steps of a build in order: checks before anything starts, then the packages, then Nix."""
 
 from __future__ import annotations
 
@@ -23,24 +23,26 @@ from nixgen.verbs.request import Request
 TARGET = Target(attr="machines.web", drv="/nix/store/web.drv", outputs={"out": "/nix/store/web"})
 
 
+MIRRORS = Mirrors(debian=("http://a/debian", "http://b/debian"), security=("http://s",))
+
+
 class Nix:
-    """Evaluates and builds nothing; some mirrors lack files."""
+    """Evaluates and builds nothing, and notes what it was to do."""
 
     def __init__(self) -> None:
-        self.evaluated: list[str | None] = []
-        self.lacking: set[str | None] = set()
-        self.error: Exception = MirrorError("a.deb is gone", hint="nixgen inputs update")
+        self.did: list[str] = []
+        self.error: Exception | None = None
 
     def evaluate(self, tree: Tree, attrs: Sequence[str], **_given: Any) -> Evaluated:
-        self.evaluated.append(tree.mirrors)
-        return Evaluated(
-            targets=tuple(
-                evolve(TARGET, attr=attr, drv=f"/nix/store/{tree.mirrors}.drv") for attr in attrs
-            )
-        )
+        self.did.append(f"evaluate {json.loads(tree.mirrors or '{}').get('debian')}")
+        return Evaluated(targets=tuple(evolve(TARGET, attr=attr) for attr in attrs))
+
+    def fetch(self, _evaluation: object, _targets: object, mirrors: Mirrors) -> None:
+        self.did.append(f"fetch {mirrors.debian[0]}")
 
     def realise(self, targets: Sequence[Target], **_given: Any) -> BuildReport:
-        if self.evaluated[-1] not in self.lacking:
+        self.did.append("realise")
+        if self.error is None:
             return BuildReport(results=(TargetResult(target=targets[0], status="built"),))
         failure = Failure(
             drv="/nix/store/a.deb.drv",
@@ -71,10 +73,9 @@ def nix(monkeypatch: pytest.MonkeyPatch) -> Nix:
     scripted = Nix()
     monkeypatch.setattr(evaluate_verb, "nix_identity", lambda: "a nix")
     monkeypatch.setattr(evaluate_verb, "base_lock", lambda *_, **_named: object())
-    monkeypatch.setattr(
-        evaluate_verb, "offered_mirrors", lambda *_: iter(["first", "second", "third"])
-    )
+    monkeypatch.setattr(evaluate_verb, "base_mirrors", lambda *_: MIRRORS)
     monkeypatch.setattr(evaluate_verb, "evaluate", scripted.evaluate)
+    monkeypatch.setattr(build, "fetch_packages", scripted.fetch)
     monkeypatch.setattr(build, "realise", scripted.realise)
     return scripted
 
@@ -94,7 +95,7 @@ def test_a_wrong_request_is_refused_before_anything_starts(
     with pytest.raises(UsageError, match=says) as caught:
         build.build(workspace, *arguments)
     assert caught.value.hint
-    assert nix.evaluated == []
+    assert nix.did == []
     assert not workspace.generated.exists()
 
 
@@ -121,55 +122,48 @@ def test_overridden_inputs_reach_the_evaluation_and_its_key(
     assert given == [{}, {"nixpkgs": tree}, {"nixpkgs": tree}]
 
 
-def test_only_the_first_mirror_is_used_when_it_has_every_file(
-    workspace: Workspace, nix: Nix
-) -> None:
+def test_packages_are_fetched_before_the_build(workspace: Workspace, nix: Nix) -> None:
     built = build.build(workspace).require()
-    assert nix.evaluated == ["first"]
+    assert nix.did == ["evaluate http://a/debian", "fetch http://a/debian", "realise"]
     assert built.paths == ["/nix/store/web"]
 
 
-def test_files_that_a_mirror_lacks_come_from_the_next_one(workspace: Workspace, nix: Nix) -> None:
-    nix.lacking = {"first", "second"}
-    build.build(workspace).require()
-    assert nix.evaluated == ["first", "second", "third"]
+def test_packages_are_not_fetched_when_nothing_may_be_built(workspace: Workspace, nix: Nix) -> None:
+    substituters = build.Substituters(urls=("http://cache",), public_keys=())
+    build.build(workspace, request=Request(jobs=0), substituters=substituters)
+    assert nix.did == ["evaluate http://a/debian", "realise"]
 
 
 def test_a_file_that_no_mirror_has_is_an_error(workspace: Workspace, nix: Nix) -> None:
-    nix.lacking = {"first", "second", "third"}
+    nix.error = MirrorError("a.deb is gone", hint="nixgen inputs update")
     built = build.build(workspace)
-    assert nix.evaluated == ["first", "second", "third"]
     assert built.paths == []
     with pytest.raises(MirrorError, match=r"a\.deb is gone"):
         built.require()
     # nothing of this is remembered: the next build asks again
     build.build(workspace)
-    assert nix.evaluated[3:] == ["first", "second", "third"]
+    assert nix.did[3:] == nix.did[:3]
 
 
-def test_a_failed_build_is_not_tried_with_another_mirror(workspace: Workspace, nix: Nix) -> None:
-    nix.lacking, nix.error = {"first"}, BuildError("exit code 1", hint="read the log")
+def test_a_failed_build_names_its_targets(workspace: Workspace, nix: Nix) -> None:
+    nix.error = BuildError("exit code 1", hint="read the log")
     built = build.build(workspace)
-    assert nix.evaluated == ["first"]
     with pytest.raises(BuildError, match=r"1 of 1 target failed: machines\.web"):
         built.require()
 
 
-def test_mirrors_are_offered_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    mirrors = Mirrors(
-        debian=("http://a/debian", "http://b/debian"), security=("http://s/debian-security",)
-    )
-    lock = type("Lock", (), {"architectures": {"amd64": "one"}})()
+def test_the_builder_of_the_base_is_added_for_each_architecture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock = type("Lock", (), {"architectures": {"amd64": "one", "arm64": "two"}})()
     prepared: list[object] = []
-    monkeypatch.setattr("nixgen.debian.locking.machine_mirrors", lambda _runner: mirrors)
+    monkeypatch.setattr("nixgen.debian.locking.machine_mirrors", lambda _runner: MIRRORS)
     monkeypatch.setattr(
         "nixgen.debian.bootstrap.ensure_busybox",
         lambda architecture, *_: prepared.append(architecture),
     )
-    offered = [json.loads(text) for text in evaluate_verb.offered_mirrors(lock, None)]  # type: ignore[arg-type]
-    assert prepared == ["one"]
-    assert [offer["debian"] for offer in offered] == ["http://a/debian", "http://b/debian"]
-    assert {offer["debian-security"] for offer in offered} == {"http://s/debian-security"}
+    assert evaluate_verb.base_mirrors(lock, None) is MIRRORS  # type: ignore[arg-type]
+    assert prepared == ["one", "two"]
 
 
 def test_the_signing_key_is_made_once_and_private(workspace: Workspace) -> None:
