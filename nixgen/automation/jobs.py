@@ -16,7 +16,8 @@ from attrs import frozen
 
 from nixgen.errors import UsageError
 from nixgen.kubernetes.manifest import Octal, to_yaml
-from nixgen.lowering import pod, unitfile
+from nixgen.lowering import pod
+from nixgen.lowering.unitfile import ExecWord, PathWord, UnitLine, UnitText
 from nixgen.render.resources import template_folder
 
 if TYPE_CHECKING:
@@ -69,12 +70,12 @@ def systemd(job: WarmJob) -> Mapping[str, str]:
     """
     sharded = job.shards > 1
     unit = job.name + ("@" if sharded else "")
-    argv: list[str | _Specifier] = [
+    argv: list[str | UnitLine] = [
         job.program, "cache", "warm", *job.words, "--project", job.folder, "--to", job.cache,
-        "--key", _Specifier("${CREDENTIALS_DIRECTORY}/cache.key"),
+        "--key", UnitLine.constant("${CREDENTIALS_DIRECTORY}/cache.key"),
     ]  # fmt: skip
     if sharded:
-        argv += ["--shard", _Specifier(f"%i/{job.shards}")]
+        argv += ["--shard", UnitLine.constant(f"%i/{job.shards}")]
     schedule = job.schedule or _NIGHTLY_CALENDAR
     return {
         f"{unit}.{kind}": _environment()
@@ -216,12 +217,6 @@ FORMS: Mapping[str, Callable[[WarmJob], Mapping[str, str]]] = {
 """Name of each form → the function that makes its files."""
 
 
-class _Specifier(str):
-    """A word of a unit file whose ``%`` and ``$`` mean something."""
-
-    __slots__ = ()
-
-
 @cache
 def _environment() -> jinja2.Environment:
     import jinja2
@@ -237,18 +232,19 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "calendar": _calendar,
         "comment": _comment,
-        "unit_path": lambda path: unitfile.word(_printable(path)),
-        "unit_text": lambda text: unitfile.literal(_printable(text)),
+        "unit_path": lambda path: PathWord(_printable(path)),
+        "unit_text": lambda text: UnitText(_printable(text)),
         "unit_words": _unit_words,
     }
     return environment
 
 
 def _unit_words(words: Iterable[str]) -> str:
-    """A command line; a `_Specifier` among its words is left as it is."""
+    """A command line. Words of nixgen's own are left as they are: their ``%`` and ``$`` mean
+    something.
+    """
     return " ".join(
-        word if isinstance(word, _Specifier) else unitfile.command_word(_printable(word))
-        for word in words
+        word if isinstance(word, UnitLine) else ExecWord(_printable(word)) for word in words
     )
 
 

@@ -13,38 +13,72 @@ import base64
 from collections.abc import Iterable
 
 from nixgen.models import Builder, Project, Secret
+from nixgen.models.builders import (
+    BuilderHost,
+    BuilderUser,
+    HostKey,
+    KeyFile,
+    NixSystem,
+    SystemFeature,
+)
+from nixgen.models.lines import MachinesLine, TargetName
 
 __all__ = ["machine_lines"]
 
 
-def machine_lines(project: Project) -> tuple[str, ...]:
+_NOTHING = MachinesLine.constant("-")
+
+
+def machine_lines(project: Project) -> tuple[MachinesLine, ...]:
     """The lines of the file: for each builder a comment with its name, then the builder itself.
 
     :param project: Project whose builders are written.
     """
+    hash_sign = MachinesLine.constant("#")
     return tuple(
-        line for builder in project.builders for line in (f"# {builder.name}", _machine(builder))
-    )
-
-
-def _machine(builder: Builder) -> str:
-    key = builder.ssh_key.path if isinstance(builder.ssh_key, Secret) else builder.ssh_key
-    # the comment of a key is not part of the key
-    host_key = " ".join(builder.host_key.split(" ")[:2]) if builder.host_key else ""
-    return " ".join(
-        (
-            builder.address,
-            _words(builder.systems),
-            key or "-",
-            str(builder.max_jobs),
-            str(builder.speed_factor),
-            # a machine also has each feature that it insists on
-            _words((*builder.supported_features, *builder.mandatory_features)),
-            _words(builder.mandatory_features),
-            base64.b64encode(host_key.encode()).decode() or "-",
+        line
+        for builder in project.builders
+        for line in (
+            MachinesLine.joined(" ", hash_sign, TargetName(builder.name)),
+            _machine(builder),
         )
     )
 
 
-def _words(values: Iterable[str]) -> str:
-    return ",".join(dict.fromkeys(values)) or "-"
+def _machine(builder: Builder) -> MachinesLine:
+    key = builder.ssh_key.path if isinstance(builder.ssh_key, Secret) else builder.ssh_key
+    return MachinesLine.joined(
+        " ",
+        _address(builder),
+        _words(map(NixSystem, builder.systems)),
+        KeyFile(key) if key else _NOTHING,
+        MachinesLine.constant(str(builder.max_jobs)),
+        MachinesLine.constant(str(builder.speed_factor)),
+        # a machine also has each feature that it insists on
+        _words(map(SystemFeature, (*builder.supported_features, *builder.mandatory_features))),
+        _words(map(SystemFeature, builder.mandatory_features)),
+        _host_key(builder.host_key),
+    )
+
+
+def _address(builder: Builder) -> MachinesLine:
+    """The address of a builder, `Builder.address`, from words that fit into the line."""
+    parts: list[MachinesLine] = [MachinesLine.constant(f"{builder.protocol}://")]
+    if builder.user:
+        parts += [BuilderUser(builder.user), MachinesLine.constant("@")]
+    parts.append(BuilderHost(builder.host))
+    if builder.port != 22:
+        parts.append(MachinesLine.constant(f":{builder.port}"))
+    return MachinesLine.joined("", *parts)
+
+
+def _host_key(key: str | None) -> MachinesLine:
+    if not key:
+        return _NOTHING
+    # the comment of a key is not part of the key
+    words = " ".join(HostKey(key).split(" ")[:2])
+    return MachinesLine.constant(base64.b64encode(words.encode()).decode())
+
+
+def _words(values: Iterable[MachinesLine]) -> MachinesLine:
+    return MachinesLine.joined(",", *dict.fromkeys(values)) or _NOTHING

@@ -5,10 +5,16 @@ lib/nixos/cluster.nix.
 from __future__ import annotations
 
 from nixgen import syntax as nix
+from nixgen.lowering.written import Written, network
 from nixgen.models import Machine, Member
+from nixgen.models.lines import NetworkLine
+from nixgen.models.machine import HostName
+from nixgen.models.network import IpAddress, NetworkRange
 from nixgen.syntax import Expr
 
 __all__ = ["facts"]
+
+_NOWHERE = Written(nix.Null())
 
 
 def facts(machine: Machine, member: Member | None) -> dict[tuple[str, ...], Expr]:
@@ -27,12 +33,21 @@ def facts(machine: Machine, member: Member | None) -> dict[tuple[str, ...], Expr
 
 def _member(member: Member) -> Expr:
     cluster = member.cluster
-    options = {
-        "id": member.id,
-        "role": member.role,
-        "master": cluster.master.name,
-        "members": {each.name: each.ec2.address if each.ec2 else None for each in cluster.machines},
+    members = {
+        HostName(each.name): _NOWHERE
+        if each.ec2 is None or each.ec2.address is None
+        else network(IpAddress(each.ec2.address))
+        for each in cluster.machines
     }
-    if cluster.pod_network is not None:
-        options["podNetwork"] = cluster.pod_network
-    return nix.Mark(nix.quote(options), cluster.origin)
+    options = network.present(
+        {
+            "id": member.id,
+            "role": NetworkLine.constant(member.role),
+            "master": HostName(cluster.master.name),
+            "podNetwork": None
+            if cluster.pod_network is None
+            else NetworkRange(cluster.pod_network),
+        }
+    )
+    options["members"] = Written(nix.AttrSet(members))
+    return nix.Mark(nix.AttrSet(options), cluster.origin)

@@ -11,16 +11,20 @@ from typing import Any
 import attrs
 
 from nixgen import syntax as nix
-from nixgen.lowering.attributes import present
-from nixgen.lowering.scope import strings
-from nixgen.lowering.unitfile import word
+from nixgen.lowering.written import Written, units
 from nixgen.models import Hardening, Service
+from nixgen.models.hardening import AddressFamily, Capability, SystemCall
+from nixgen.models.lines import PathWord, UnitLine
 from nixgen.syntax import Expr
 
 __all__ = ["Sandbox", "sandbox"]
 
-_PROTECT_SYSTEM = {"strict": "strict", "full": "full", "system": True}
-_ON = nix.Bool(True)
+_PROTECT_SYSTEM: Mapping[str, UnitLine | int] = {
+    "strict": UnitLine.constant("strict"),
+    "full": UnitLine.constant("full"),
+    "system": True,
+}
+_ON = units(True)
 #: Field of `Hardening` → directives that are on while the field is False.
 _CLOSED_BY_DEFAULT = {
     "home": ("ProtectHome",),
@@ -54,7 +58,7 @@ class Sandbox:
     :param expression: The directives as an attribute set.
     """
 
-    directives: Mapping[str, Expr]
+    directives: Mapping[str, Written]
     expression: Expr
 
 
@@ -76,21 +80,21 @@ def _sandbox(values: tuple[Any, ...], *, root: bool, binds: bool) -> Sandbox:
     :param binds: True when the service listens on a port that Linux reserves for root.
     """
     given = dict(zip(_FIELDS, values, strict=True))
-    config: dict[str, Expr] = {
+    config: dict[str, Written] = {
         directive: _ON
         for field, directives in _CLOSED_BY_DEFAULT.items()
         if not given[field]
         for directive in directives
     }
-    calls = given["system_calls"] or None
-    config |= present(
+    calls = tuple(map(SystemCall, given["system_calls"]))
+    config |= units.present(
         {
             "ProtectSystem": _PROTECT_SYSTEM.get(given["filesystem"]),
-            "ReadWritePaths": [*map(word, given["writable"])] or None,
-            "RestrictAddressFamilies": given["address_families"] or None,
+            "ReadWritePaths": tuple(map(PathWord, given["writable"])),
+            "RestrictAddressFamilies": tuple(map(AddressFamily, given["address_families"])),
             # a refused call returns an error, as on a kernel without the call; by default systemd kills
-            "SystemCallErrorNumber": calls and "EPERM",
-            "SystemCallArchitectures": calls and "native",
+            "SystemCallErrorNumber": UnitLine.constant("EPERM") if calls else None,
+            "SystemCallArchitectures": UnitLine.constant("native") if calls else None,
             "SystemCallFilter": calls,
         }
     )
@@ -102,12 +106,13 @@ def _sandbox(values: tuple[Any, ...], *, root: bool, binds: bool) -> Sandbox:
 
 def _capabilities(
     given: tuple[str, ...], *, gains: bool, root: bool, binds: bool
-) -> dict[str, Expr]:
+) -> dict[str, Written]:
+    own = tuple(map(Capability, given))
     if root:
-        return {"CapabilityBoundingSet": strings(given)} if given else {}
-    held = sorted({*given, *(["CAP_NET_BIND_SERVICE"] if binds else [])})
-    config: dict[str, Expr] = {"AmbientCapabilities": strings(held)} if held else {}
+        return units.present({"CapabilityBoundingSet": own})
+    held = tuple(sorted({*own, *([Capability("CAP_NET_BIND_SERVICE")] if binds else [])}))
+    config = units.present({"AmbientCapabilities": held})
     if held or not gains:
         # an empty list would say nothing to systemd; an empty text takes everything away
-        config["CapabilityBoundingSet"] = strings(held) if held else nix.Str("")
+        config["CapabilityBoundingSet"] = units.all(held) if held else units(UnitLine.constant(""))
     return config

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from nixgen import syntax as nix
-from nixgen.lowering.attributes import present
-from nixgen.lowering.scope import strings
+from nixgen.lowering.written import Written, network
 from nixgen.models import Interface, Machine, Network
+from nixgen.models.lines import NetworkLine
+from nixgen.models.machine import HostName
+from nixgen.models.network import DomainName, InterfaceName, IpAddress
 from nixgen.syntax import Expr
 
 __all__ = ["networking"]
@@ -21,7 +23,7 @@ def networking(machine: Machine) -> dict[tuple[str, ...], Expr]:
     :param machine: Machine to lower.
     """
     bindings: dict[tuple[str, ...], Expr] = {
-        ("networking", "hostName"): nix.Str(machine.name),
+        ("networking", "hostName"): network(HostName(machine.name)),
         **_open_ports(machine),
     }
     if machine.network is not None:
@@ -47,30 +49,41 @@ def _open_ports(machine: Machine) -> dict[tuple[str, ...], Expr]:
     return bindings
 
 
-def _network(network: Network) -> dict[tuple[str, ...], Expr]:
+def _network(settings: Network) -> dict[tuple[str, ...], Expr]:
+    gateways: dict[tuple[str, ...], NetworkLine] = {
+        (option,): IpAddress(gateway)
+        for version, _, option in _VERSIONS
+        if (gateway := settings.gateway(version)) is not None
+    }
     return {
-        **{("interfaces", each.name): _interface(each) for each in network.interfaces},
-        **{("hosts", address): strings(names) for address, names in network.hosts.items()},
-        **present({(option,): network.gateway(version) for version, _, option in _VERSIONS}),
-        **present(
+        **{
+            ("interfaces", InterfaceName(each.name)): _interface(each)
+            for each in settings.interfaces
+        },
+        **{
+            ("hosts", IpAddress(address)): network.all(map(DomainName, names))
+            for address, names in settings.hosts.items()
+        },
+        **network.present(gateways),
+        **network.present(
             {
-                ("nameservers",): network.nameservers or None,
-                ("domain",): network.domain,
-                ("search",): network.search or None,
-                ("firewall", "enable"): None if network.firewall else False,
+                ("nameservers",): tuple(map(IpAddress, settings.nameservers)),
+                ("domain",): None if settings.domain is None else DomainName(settings.domain),
+                ("search",): tuple(map(DomainName, settings.search)),
+                ("firewall", "enable"): None if settings.firewall else False,
             }
         ),
     }
 
 
 def _interface(interface: Interface) -> Expr:
-    addresses = {
-        (family, "addresses"): [
-            {"address": address, "prefixLength": length}
+    options: dict[tuple[str, ...], Written] = {}
+    for version, family, _ in _VERSIONS:
+        addresses = [
+            nix.AttrSet(network.present({"address": IpAddress(address), "prefixLength": length}))
             for address, length in interface.of_version(version)
         ]
-        or None
-        for version, family, _ in _VERSIONS
-    }
-    own = {("useDHCP",): interface.dhcp, ("mtu",): interface.mtu}
-    return nix.Mark(nix.AttrSet(present({**addresses, **own})), interface.origin)
+        if addresses:
+            options[family, "addresses"] = Written(nix.List(addresses))
+    own: dict[tuple[str, ...], int | None] = {("useDHCP",): interface.dhcp, ("mtu",): interface.mtu}
+    return nix.Mark(nix.AttrSet({**options, **network.present(own)}), interface.origin)

@@ -14,6 +14,8 @@ from nixgen.lowering.systemd import shared_sandboxes, unit
 from nixgen.lowering.unitfile import environment_value
 from nixgen.lowering.users import users
 from nixgen.models import Environment, Machine, Member, options_at
+from nixgen.models.lines import EnvironmentName, UnitName
+from nixgen.models.machine import EtcPath
 from nixgen.syntax import Expr
 
 __all__ = ["STATE_VERSION", "changes", "machine_module", "overlay_module"]
@@ -52,14 +54,14 @@ def _services(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
     beside = frozenset(map(id, machine.services))
     shared = shared_sandboxes(scope, machine.services)
     return {
-        ("systemd", "services", service.name): unit(scope, service, beside, shared)
+        ("systemd", "services", UnitName(service.name)): unit(scope, service, beside, shared)
         for service in machine.services
     }
 
 
 def _files(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
     bindings: dict[tuple[str, ...], Expr] = {
-        ("environment", "etc", path): nix.AttrSet({"source": scope.reference(file)})
+        ("environment", "etc", EtcPath(path)): nix.AttrSet({"source": scope.reference(file)})
         for path, file in machine.files.items()
     }
     if machine.packages:
@@ -101,7 +103,7 @@ def overlay_module(machine: Machine, environment: Environment) -> Expr:
     scope = Scope(depth=2)
     force = scope.lib("mkForce")
     own: dict[tuple[str, ...], Expr] = {
-        ("systemd", "services", service, "environment", name): nix.Call(
+        ("systemd", "services", UnitName(service), "environment", EnvironmentName(name)): nix.Call(
             force, (environment_value(scope, environment.variables[name]),)
         )
         for service, name in _replaced(environment, machine)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from nixgen import syntax as nix
 from nixgen.lowering.identity import identity
 from nixgen.lowering.scope import Scope, string
+from nixgen.lowering.written import accounts
 from nixgen.models import CommandCheck, Image, Service
+from nixgen.models.lines import AccountPath, UserName
 from nixgen.syntax import Expr
 
 __all__ = ["image_expression"]
@@ -39,8 +41,9 @@ def image_expression(image: Image) -> Expr:
             config["Healthcheck"] = nix.AttrSet({"Test": nix.List((nix.Str("CMD"), *words))})
         if service.user is not None:
             user = service.user
-            account = {"uid": uid, "gid": gid, "home": user.home or "/"}
-            bindings["users"] = nix.quote({user.name: account})
+            home = AccountPath(user.home or "/")
+            account = accounts.present({"uid": uid, "gid": gid, "home": home})
+            bindings["users"] = nix.AttrSet({UserName(user.name): nix.AttrSet(account)})
     config["User"] = nix.Str(f"{uid}:{gid}")
     for package in (*image.packages, *(service.packages if service else ())):
         scope.package(package)

@@ -7,16 +7,30 @@ from collections.abc import Iterable, Mapping
 
 from nixgen import syntax as nix
 from nixgen.lowering.hardening import Sandbox, sandbox
-from nixgen.lowering.scope import Scope, strings
-from nixgen.lowering.unitfile import command_line, environment_value, literal
-from nixgen.models import Service
+from nixgen.lowering.scope import Scope
+from nixgen.lowering.unitfile import command_line, environment_value
+from nixgen.lowering.written import Written, units
+from nixgen.models import Secret, Service
+from nixgen.models.files import CredentialName
+from nixgen.models.lines import (
+    CredentialPath,
+    EnvironmentName,
+    UnitDirectory,
+    UnitLine,
+    UnitName,
+    UnitPath,
+    UnitText,
+    UserName,
+)
 from nixgen.syntax import Expr
 
 __all__ = ["shared_sandboxes", "unit"]
 
-_MULTI_USER = nix.Constant(strings(["multi-user.target"]))
-_TRUE = nix.Bool(True)
-_NETWORK = nix.Constant(strings(["network.target"]))
+_NETWORK_TARGET = UnitLine.constant("network.target")
+_SERVICE_SUFFIX = UnitLine.constant(".service")
+_MULTI_USER = Written(nix.Constant(units.all([UnitLine.constant("multi-user.target")])))
+_NETWORK = Written(nix.Constant(units.all([_NETWORK_TARGET])))
+_TRUE = units(True)
 
 
 def shared_sandboxes(scope: Scope, services: Iterable[Service]) -> Mapping[Sandbox, Expr]:
@@ -44,50 +58,58 @@ def unit(
     :param beside: Ids of the services of the same machine.
     :param shared: Variables of shared sandboxes, see `shared_sandboxes`.
     """
-    local = [f"{needed.name}.service" for needed in service.depends_on if id(needed) in beside]
+    local = [
+        UnitLine.joined("", UnitName(needed.name), _SERVICE_SUFFIX)
+        for needed in service.depends_on
+        if id(needed) in beside
+    ]
     local.sort()
-    bindings: dict[str, Expr] = {
-        "description": nix.Str(literal(service.description or service.name)),
+    bindings: dict[str, Written] = {
+        "description": units(UnitText(service.description or service.name)),
         "wantedBy": _MULTI_USER,
-        "after": strings(["network.target", *local]) if local else _NETWORK,
+        "after": units.all([_NETWORK_TARGET, *local]) if local else _NETWORK,
         "serviceConfig": _service_config(scope, service, shared),
     }
     if local:
-        bindings["wants"] = strings(local)
+        bindings["wants"] = units.all(local)
     if service.environment:
-        bindings["environment"] = nix.AttrSet(
-            {name: environment_value(scope, value) for name, value in service.environment.items()}
-        )
+        variables = {
+            EnvironmentName(name): environment_value(scope, value)
+            for name, value in service.environment.items()
+        }
+        bindings["environment"] = Written(nix.AttrSet(variables))
     if service.packages:
-        bindings["path"] = nix.List(map(scope.package, service.packages))
+        bindings["path"] = Written(nix.List(map(scope.package, service.packages)))
     return nix.Mark(nix.AttrSet(bindings), service.origin)
 
 
-def _service_config(scope: Scope, service: Service, shared: Mapping[Sandbox, Expr]) -> Expr:
+def _service_config(scope: Scope, service: Service, shared: Mapping[Sandbox, Expr]) -> Written:
     restrictions = sandbox(service)
     variable = shared.get(restrictions)
-    config: dict[str, Expr] = {
+    config: dict[str, Written] = {
         "ExecStart": command_line(scope, service.command),
-        "Restart": nix.Str(service.restart),
+        "Restart": units(UnitLine.constant(service.restart)),
     }
     if variable is None:
         config.update(restrictions.directives)
     if service.setup:
-        config["ExecStartPre"] = nix.List(command_line(scope, words) for words in service.setup)
+        commands = nix.List(command_line(scope, words) for words in service.setup)
+        config["ExecStartPre"] = Written(commands)
     if service.user is None:
         config["DynamicUser"] = _TRUE
     else:
-        config["User"] = config["Group"] = nix.Str(service.user.name)
-    for directive, value in (
-        ("WorkingDirectory", service.working_directory),
-        ("StateDirectory", service.state_directory),
-        ("RuntimeDirectory", service.runtime_directory),
-    ):
-        if value is not None:
-            config[directive] = nix.Str(literal(value))
+        config["User"] = config["Group"] = units(UserName(service.user.name))
+    if service.working_directory is not None:
+        config["WorkingDirectory"] = units(UnitPath(service.working_directory))
+    if service.state_directory is not None:
+        config["StateDirectory"] = units(UnitDirectory(service.state_directory))
+    if service.runtime_directory is not None:
+        config["RuntimeDirectory"] = units(UnitDirectory(service.runtime_directory))
     if service.secrets:
-        config["LoadCredential"] = strings(
-            f"{secret.name}:{literal(secret.path)}" for secret in service.secrets
-        )
+        config["LoadCredential"] = units.all(map(_credential, service.secrets))
     own = nix.AttrSet(config)
-    return nix.BinaryOp("//", variable, own) if variable else own
+    return Written(nix.BinaryOp("//", variable, own) if variable else own)
+
+
+def _credential(secret: Secret) -> UnitLine:
+    return UnitLine.joined(":", CredentialName(secret.name), CredentialPath(secret.path))

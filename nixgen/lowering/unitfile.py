@@ -1,20 +1,28 @@
-"""Text of unit files, escaped so that systemd reads the words that were meant."""
+"""Command lines and variables of unit files, in which packages and files have store paths."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
-from nixgen import syntax as nix
 from nixgen.lowering.scope import Scope, string
+from nixgen.lowering.written import Written, units
+from nixgen.models.lines import (
+    EnvironmentValue,
+    ExecPiece,
+    ExecWord,
+    PathWord,
+    UnitLine,
+    UnitText,
+    needs_quotes,
+)
 from nixgen.syntax import Expr
 
-__all__ = ["command_line", "command_word", "environment_value", "escaped", "literal", "word"]
+# the types of unit files are here as well, for those who write such files without models
+__all__ = ["ExecWord", "PathWord", "UnitLine", "UnitText", "command_line", "environment_value"]
 
 
-def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
+def command_line(scope: Scope, words: Iterable[Any]) -> Written:
     """Join words to a value of ``ExecStart=``. systemd splits it into the same words
     (systemd.service(5)).
 
@@ -26,20 +34,10 @@ def command_line(scope: Scope, words: Iterable[Any]) -> Expr:
         if pieces:
             pieces.append(" ")
         if isinstance(word, str):
-            pieces.append(command_word(word))
+            pieces.append(ExecWord(word))
         else:
             _add_quoted(scope.parts(word), pieces)
-    return string(pieces)
-
-
-@lru_cache(maxsize=8192)
-def command_word(text: str) -> str:
-    """One word of a command line, in which ``%`` and ``$`` mean nothing (systemd.service(5)).
-
-    :param text: The word.
-    """
-    inner = _without_dollars(text)
-    return f'"{inner}"' if not text or _NEEDS_QUOTES.search(text) else inner
+    return Written(string(pieces))
 
 
 def _add_quoted(parts: tuple[str | Expr, ...], pieces: list[str | Expr]) -> None:
@@ -48,8 +46,8 @@ def _add_quoted(parts: tuple[str | Expr, ...], pieces: list[str | Expr]) -> None
     start = len(pieces)
     for part in parts:
         if isinstance(part, str):
-            pieces.append(_without_dollars(part))
-            quotes = quotes or _NEEDS_QUOTES.search(part) is not None
+            pieces.append(ExecPiece(part))
+            quotes = quotes or needs_quotes(part)
         else:
             pieces.append(part)
     if quotes:
@@ -57,47 +55,15 @@ def _add_quoted(parts: tuple[str | Expr, ...], pieces: list[str | Expr]) -> None
         pieces.append('"')
 
 
-_NEEDS_QUOTES = re.compile(r"""[\0-\x20"'\\;]""")
-_SPECIAL = re.compile(r"""[\0-\x1f"\\%]""")
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "%": "%%"}
-
-
-def escaped(text: str) -> str:
-    """Escape percent signs, which begin a specifier, and the characters that need a backslash.
-
-    :param text: Text to escape.
-    """
-    return _SPECIAL.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
-
-
-def _without_dollars(text: str) -> str:
-    return escaped(text).replace("$", "$$")
-
-
-def literal(text: str) -> str:
-    """Escape text of a unit file, where ``%`` begins a specifier (systemd.unit(5)).
-
-    :param text: Text to escape.
-    """
-    return text.replace("%", "%%")
-
-
-def environment_value(scope: Scope, value: Any) -> Expr:
+def environment_value(scope: Scope, value: Any) -> Written:
     """Convert a value of ``systemd.services.NAME.environment``.
 
     :param scope: Scope of the file.
     :param value: str, `Text` or reference.
     """
     if isinstance(value, str):
-        return nix.Str(literal(value))
-    return string(literal(part) if isinstance(part, str) else part for part in scope.parts(value))
-
-
-def word(text: str) -> str:
-    """Escape a word of a list, such as a path. A dollar sign has no meaning there
-    (systemd.syntax(7)).
-
-    :param text: Word to escape.
-    """
-    inner = escaped(text)
-    return f'"{inner}"' if _NEEDS_QUOTES.search(text) else inner
+        return units(EnvironmentValue(value))
+    parts = scope.parts(value)
+    return Written(
+        string(EnvironmentValue(part) if isinstance(part, str) else part for part in parts)
+    )

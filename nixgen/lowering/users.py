@@ -7,9 +7,11 @@ from operator import attrgetter
 from typing import Any
 
 from nixgen import syntax as nix
-from nixgen.lowering.attributes import present
 from nixgen.lowering.scope import Scope
+from nixgen.lowering.written import Written, accounts, keys
 from nixgen.models import Machine, Package, User
+from nixgen.models.lines import AccountPath, AccountText, UserName
+from nixgen.models.service import AuthorizedKey
 from nixgen.syntax import Expr
 
 __all__ = ["users"]
@@ -29,8 +31,9 @@ def users(scope: Scope, machine: Machine) -> dict[tuple[str, ...], Expr]:
     bindings: dict[tuple[str, ...], Expr] = {}
     for user in _all(machine):
         account = _account(_values(user), _shell(scope, user))
-        bindings["users", "users", user.name] = nix.Mark(account, user.origin)
-        bindings["users", "groups", user.name] = _group(user.gid)
+        name = UserName(user.name)
+        bindings["users", "users", name] = nix.Mark(account, user.origin)
+        bindings["users", "groups", name] = _group(user.gid)
     return bindings
 
 
@@ -42,37 +45,43 @@ def _all(machine: Machine) -> list[User]:
     return list(by_name.values())
 
 
-def _shell(scope: Scope, user: User) -> Expr | None:
+def _shell(scope: Scope, user: User) -> Written | None:
     if user.shell is None:
         return None
-    is_package = isinstance(user.shell, Package)
-    return scope.reference(user.shell) if is_package else nix.Str(str(user.shell))
+    if isinstance(user.shell, Package):
+        return Written(scope.reference(user.shell))
+    return accounts(AccountPath(user.shell))
 
 
 # The same user often stands on many machines, so an expression and its lines are made once.
 
 
 @lru_cache(maxsize=1024)
-def _account(values: tuple[Any, ...], shell: Expr | None) -> Expr:
+def _account(values: tuple[Any, ...], shell: Written | None) -> Expr:
     """The account of a user.
 
     :param values: The values of `_FIELDS`.
     :param shell: The user's shell.
     """
     given = dict(zip(_FIELDS, values, strict=True))
-    options: dict[str | tuple[str, ...], Any] = {
-        "group": given["name"],
-        "isSystemUser" if given["system"] else "isNormalUser": True,
-        "uid": given["uid"],
-        "home": given["home"],
-        "extraGroups": given["groups"] or None,
-        "description": given["description"] or None,
-        "shell": shell,
-        ("openssh", "authorizedKeys", "keys"): given["authorized_keys"] or None,
-    }
-    return nix.Constant(nix.AttrSet(present(options)))
+    options: dict[str | tuple[str, ...], Written] = accounts.present(
+        {
+            "group": UserName(given["name"]),
+            "isSystemUser" if given["system"] else "isNormalUser": True,
+            "uid": given["uid"],
+            "home": None if given["home"] is None else AccountPath(given["home"]),
+            "extraGroups": tuple(map(UserName, given["groups"])),
+            "description": AccountText(given["description"]) if given["description"] else None,
+        }
+    )
+    if shell is not None:
+        options["shell"] = shell
+    if given["authorized_keys"]:
+        lines = keys.all(map(AuthorizedKey, given["authorized_keys"]))
+        options["openssh", "authorizedKeys", "keys"] = lines
+    return nix.Constant(nix.AttrSet(options))
 
 
 @lru_cache(maxsize=1024)
 def _group(gid: int | None) -> Expr:
-    return nix.Constant(nix.AttrSet(present({"gid": gid})))
+    return nix.Constant(nix.AttrSet(accounts.present({"gid": gid})))

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from nixgen.models.checks import (
     CONTROL,
-    TARGET_NAME,
     every,
     instance,
     pattern,
@@ -19,28 +18,68 @@ from nixgen.models.checks import (
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, choice, field, list_of, model
 from nixgen.models.files import Secret
+from nixgen.models.lines import MachinesLine, TargetName
 
 __all__ = ["Builder"]
 
 BuilderProtocol = Literal["ssh", "ssh-ng"]
 
+
 # RFC 1123 host names, and IPv4 addresses. Nix 2.8 loses the brackets of IPv6 on the way to ssh.
-_HOST = pattern(
-    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
-    what="a host name or IPv4 address",
-    example="builder.example.org; an IPv6 address needs a name",
-)
-_USER = pattern(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", what="a user name", example="nix")
-_SYSTEM = pattern(r"[a-z0-9_]+-[a-z0-9_]+", what="a system", example="x86_64-linux")
+class BuilderHost(
+    MachinesLine,
+    check=pattern(
+        r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
+        what="a host name or IPv4 address",
+        example="builder.example.org; an IPv6 address needs a name",
+    ),
+):
+    """The host in the address of a builder."""
+
+    __slots__ = ()
+
+
+class BuilderUser(
+    MachinesLine, check=pattern(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", what="a user name", example="nix")
+):
+    """The user in the address of a builder."""
+
+    __slots__ = ()
+
+
+class NixSystem(
+    MachinesLine, check=pattern(r"[a-z0-9_]+-[a-z0-9_]+", what="a system", example="x86_64-linux")
+):
+    """A system that a builder builds for."""
+
+    __slots__ = ()
+
+
 # what separates words, features and machines in a machines file, or begins a comment, is in none of its values
-_FEATURE = pattern(
-    r"[A-Za-z0-9][A-Za-z0-9_.+:-]*", what="a system feature", example="kvm or big-parallel"
-)
-_PATH = pattern(
-    r"/[^\s#;,\x00-\x1f\x7f]+",
-    what="an absolute path without spaces",
-    example="/etc/nix/builder_key",
-)
+class SystemFeature(
+    MachinesLine,
+    check=pattern(
+        r"[A-Za-z0-9][A-Za-z0-9_.+:-]*", what="a system feature", example="kvm or big-parallel"
+    ),
+):
+    """A feature that a derivation may require."""
+
+    __slots__ = ()
+
+
+class KeyFile(
+    MachinesLine,
+    check=pattern(
+        r"/[^\s#;,\x00-\x1f\x7f]+",
+        what="an absolute path without spaces",
+        example="/etc/nix/builder_key",
+    ),
+):
+    """The path of a private key."""
+
+    __slots__ = ()
+
+
 _KEY_TYPES = (
     "ssh-ed25519",
     "ssh-rsa",
@@ -54,9 +93,9 @@ _RESERVED = ("all", "none")
 def _ssh_key(value: Any) -> Iterator[Fault]:
     """Check a private key: a path, or a `Secret` whose file is the key."""
     if isinstance(value, Secret):
-        yield from _PATH(value.path)
+        yield from KeyFile.check(value.path)
     elif isinstance(value, str):
-        yield from _PATH(value)
+        yield from KeyFile.check(value)
     else:
         yield from instance(str, Secret, what="the path of a private key, or a Secret")(value)
 
@@ -78,6 +117,12 @@ def _host_key(value: str) -> Iterator[Fault]:
     named = words[0].encode()
     if not blob.startswith(len(named).to_bytes(4, "big") + named) or len(blob) < len(named) + 36:
         yield "", f"the key is cut short, or not of the type {words[0]}", hint
+
+
+class HostKey(MachinesLine, check=every(string, _host_key)):
+    """A public host key. The machines file has its first two words in base64."""
+
+    __slots__ = ()
 
 
 @model
@@ -112,18 +157,18 @@ class Builder(Model):
 
     addressed_by_name = True
 
-    name: str = field(TARGET_NAME, kw_only=False)
-    host: str = field(_HOST)
-    user: str | None = field(_USER, default=None)
+    name: str = field(TargetName, kw_only=False)
+    host: str = field(BuilderHost)
+    user: str | None = field(BuilderUser, default=None)
     port: int = field(whole_number(1, 65535), default=22)
     protocol: BuilderProtocol = choice(BuilderProtocol, default="ssh-ng")
-    systems: ListOf[str] = list_of(_SYSTEM, default=("x86_64-linux",))
+    systems: ListOf[str] = list_of(NixSystem, default=("x86_64-linux",))
     max_jobs: int = field(whole_number(1, 10_000), default=1)
     speed_factor: int = field(whole_number(1, 10_000), default=1)
-    supported_features: ListOf[str] = list_of(_FEATURE, default=())
-    mandatory_features: ListOf[str] = list_of(_FEATURE, default=())
-    ssh_key: str | Secret | None = field(_ssh_key, default=None)
-    host_key: str | None = field(every(string, _host_key), default=None)
+    supported_features: ListOf[str] = list_of(SystemFeature, default=())
+    mandatory_features: ListOf[str] = list_of(SystemFeature, default=())
+    ssh_key: str | Secret | None = field(_ssh_key, default=None, lines=(KeyFile,))
+    host_key: str | None = field(HostKey, default=None)
 
     @property
     def address(self) -> str:

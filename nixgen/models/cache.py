@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from nixgen.models.checks import TARGET_NAME, pattern, whole_number
+from nixgen.models.checks import pattern, whole_number
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, choice, field, flag, list_of, model
+from nixgen.models.lines import PlainText, TargetName
 
 __all__ = ["Cache", "Upstream"]
 
@@ -20,19 +21,47 @@ _LEVELS: dict[Compression, range] = {
     "zstd": range(1, 20),
 }
 
-_URL = pattern(
-    r"(https?|file)://[^\s?#]+", what="the URL of a binary cache", example="https://cache.nixos.org"
-)
-_PUBLIC_KEY = pattern(
-    r"[^\s:]+:[A-Za-z0-9+/]{43}=",
-    what="a public key",
-    example="cache.example.org-1:<44 characters of base64>",
-)
-_CACHE = pattern(
-    r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[^?#]*)?(\?[^#]*)?",
-    what="the address of a cache",
-    example="s3://bucket/prefix?region=eu-central-1",
-)
+# the settings of Nix separate URLs and keys by blanks
+_NOT = r"\s\x00-\x1f\x7f"
+
+
+class CacheUrl(
+    PlainText,
+    check=pattern(
+        rf"(https?|file)://[^{_NOT}?#]+",
+        what="the URL of a binary cache",
+        example="https://cache.nixos.org",
+    ),
+):
+    """The URL of a cache, one of those in a setting of Nix."""
+
+    __slots__ = ()
+
+
+class PublicKey(
+    PlainText,
+    check=pattern(
+        rf"[^{_NOT}:]+:[A-Za-z0-9+/]{{43}}=",
+        what="a public key",
+        example="cache.example.org-1:<44 characters of base64>",
+    ),
+):
+    """A public key of a cache, one of those in a setting of Nix."""
+
+    __slots__ = ()
+
+
+class CacheAddress(
+    PlainText,
+    check=pattern(
+        rf"s3://[a-z0-9][a-z0-9.\-]{{1,61}}[a-z0-9](/[^{_NOT}?#]*)?(\?[^{_NOT}#]*)?",
+        what="the address of a cache",
+        example="s3://bucket/prefix?region=eu-central-1",
+    ),
+):
+    """The address of a bucket."""
+
+    __slots__ = ()
 
 
 @model
@@ -45,8 +74,8 @@ class Upstream(Model):
         of them counts as present in the cache, so the cache is not asked about it.
     """
 
-    url: str = field(_URL, kw_only=False)
-    public_keys: ListOf[str] = list_of(_PUBLIC_KEY, default=())
+    url: str = field(CacheUrl, kw_only=False)
+    public_keys: ListOf[str] = list_of(PublicKey, default=())
 
 
 @model
@@ -71,9 +100,9 @@ class Cache(Model):
 
     addressed_by_name = True
 
-    name: str = field(TARGET_NAME, kw_only=False)
-    address: str = field(_CACHE, kw_only=False)
-    public_keys: ListOf[str] = list_of(_PUBLIC_KEY, default=())
+    name: str = field(TargetName, kw_only=False)
+    address: str = field(CacheAddress, kw_only=False)
+    public_keys: ListOf[str] = list_of(PublicKey, default=())
     upstreams: ListOf[Upstream] = list_of(Upstream, default=())
     public: bool = flag(default=False)
     compression: Compression = choice(Compression, default="zstd")

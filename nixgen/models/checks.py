@@ -217,9 +217,6 @@ LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 """A label of RFC 1123 that begins with a letter. Hosts, units and Kubernetes all accept it."""
 LABEL_RULE = "small letters, digits and dashes, 63 at most; a letter first, and no dash at the end"
 
-TARGET_NAME = pattern(LABEL, what="a name", example="shop or big-1", allowed=LABEL_RULE)
-"""Check of the name of a target of commands, such as a test."""
-
 
 def one_of(literal: Any) -> Check:
     """Make a check for one of the values of a ``Literal[…]``.

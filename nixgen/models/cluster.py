@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Literal, NamedTuple
 
-from nixgen.models.checks import TARGET_NAME, string, whole_number
+from nixgen.models.checks import whole_number
 from nixgen.models.core import Model
 from nixgen.models.fields import ListOf, dict_of, field, list_of, model
+from nixgen.models.lines import PlainText, TargetName
 from nixgen.models.machine import Machine
-from nixgen.models.network import network_range
+from nixgen.models.network import NetworkRange
 
 __all__ = ["Cluster"]
 
@@ -33,11 +34,11 @@ class Cluster(Model):
 
     addressed_by_name = True
 
-    name: str = field(TARGET_NAME, kw_only=False)
+    name: str = field(TargetName, kw_only=False)
     master: Machine = field(Machine)
     workers: ListOf[Machine] = list_of(Machine, default=())
-    pod_network: str | None = field(network_range, default=None)
-    ids: Mapping[str, int] = dict_of(string, whole_number(0, 2**31 - 1), default={})
+    pod_network: str | None = field(NetworkRange, default=None)
+    ids: Mapping[str, int] = dict_of(PlainText, whole_number(0, 2**31 - 1), default={})
 
     @property
     def machines(self) -> tuple[Machine, ...]:

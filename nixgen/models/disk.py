@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
 
 from nixgen.models.checks import every, instance, one_line, pattern, unquoted
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, choice, dict_of, field, flag, list_of, model
+from nixgen.models.lines import (
+    FstabLine,
+    KernelLine,
+    SysctlLine,
+    TmpfilesLine,
+    absolute_path,
+    c_escaped,
+    without_specifiers,
+)
 
 __all__ = ["Boot", "FileSystem", "TmpfilesRule"]
 
@@ -15,40 +25,201 @@ Loader = Literal["systemd-boot", "grub", "none"]
 
 # fstab(5): fields between blanks, in which a backslash begins an octal escape; the options of one field are between commas
 _NOT = r"\s\x00-\x1f\x7f\\"
-DEVICE = pattern(
-    rf"/[^{_NOT}]*|[A-Za-z0-9][^{_NOT}]*|none", what="a device", example="/dev/disk/by-label/nixos"
-)
-MOUNT_POINT = pattern(rf"/[^{_NOT}]*", what="an absolute path", example="/var/lib/postgresql")
-WORD = pattern(rf"[^{_NOT}]+", what="one word", example="ext4")
-_OPTION = pattern(
-    rf"""([^{_NOT}",]|"[^{_NOT}"]*")+""",
-    what="one mount option",
-    example='noatime; give each as an item of its own, and quote a value with commas: context="a,b"',
-)
+
+
+class Device(
+    FstabLine,
+    check=pattern(
+        rf"/[^{_NOT}]*|[A-Za-z0-9][^{_NOT}]*|none",
+        what="a device",
+        example="/dev/disk/by-label/nixos",
+    ),
+):
+    """A device or the name of a file system without one."""
+
+    __slots__ = ()
+
+
+class SwapDevice(
+    FstabLine,
+    check=pattern(rf"/[^{_NOT}]+", what="a device or file", example="/dev/disk/by-label/swap"),
+):
+    """A device or file that the kernel swaps to."""
+
+    __slots__ = ()
+
+
+class MountPoint(
+    FstabLine,
+    check=pattern(rf"/[^{_NOT}]*", what="an absolute path", example="/var/lib/postgresql"),
+):
+    """The path at which a file system is mounted."""
+
+    __slots__ = ()
+
+
+class FileSystemType(FstabLine, check=pattern(rf"[^{_NOT}]+", what="one word", example="ext4")):
+    """The type of a file system."""
+
+    __slots__ = ()
+
+
+class MountOption(
+    FstabLine,
+    check=pattern(
+        rf"""([^{_NOT}",]|"[^{_NOT}"]*")+""",
+        what="one mount option",
+        example='noatime; give each as an item of its own, and quote a value with commas: context="a,b"',
+    ),
+):
+    """One option of mount(8)."""
+
+    __slots__ = ()
+
+
 # The kernel splits its command line at blanks and joins it between quotes (lib/cmdline.c). Its isspace reads Latin-1, in
 # which the second byte of à is a blank; so all is ASCII.
-_PARAMETER = pattern(
-    r"""[!#-&(-\[\]-~]+""",
-    what="a word of the kernel's command line",
-    example="panic=5",
-    allowed="printable ASCII without blanks, quotes and backslashes",
-)
-_MODULE = pattern(r"[A-Za-z0-9_-]+", what="a kernel module", example="virtio_net")
-# sysctl.d(5)
-_SYSCTL = pattern(
-    r"[A-Za-z0-9_*][A-Za-z0-9_*./-]*", what="a kernel setting", example="net.ipv4.ip_forward"
-)
-_SYSCTL_VALUE = every(
-    instance(str, int, bool, what="text, a number, True or False"),
-    lambda value: unquoted("a file of sysctl.d")(value) if isinstance(value, str) else (),
-)
+class KernelParameter(
+    KernelLine,
+    check=pattern(
+        r"""[!#-&(-\[\]-~]+""",
+        what="a word of the kernel's command line",
+        example="panic=5",
+        allowed="printable ASCII without blanks, quotes and backslashes",
+    ),
+):
+    """A word of the kernel's command line."""
+
+    __slots__ = ()
 
 
-_TMPFILES = one_line("a file of tmpfiles.d")
+class KernelModule(
+    KernelLine, check=pattern(r"[A-Za-z0-9_-]+", what="a kernel module", example="virtio_net")
+):
+    """The name of a kernel module."""
+
+    __slots__ = ()
+
+
+# sysctl.d(5); dots and slashes are separators
+class SysctlName(
+    SysctlLine,
+    check=pattern(
+        r"[A-Za-z0-9_*][A-Za-z0-9_*-]*([./][A-Za-z0-9_*-]+)*",
+        what="a kernel setting",
+        example="net.ipv4.ip_forward",
+    ),
+):
+    """The name of a kernel setting, a path below /proc/sys."""
+
+    __slots__ = ()
+
+
+class SysctlValue(SysctlLine, check=unquoted("a file of sysctl.d")):
+    """The value of a kernel setting."""
+
+    __slots__ = ()
+
+
+_TMPFILES = "a file of tmpfiles.d"
+# tmpfiles.d(5), "Type" and "Argument"
 ESCAPED_ARGUMENTS = "fwLC"
 """First letters of the types of tmpfiles.d(5) whose argument may have C-style escapes. In others a backslash is a
 backslash.
 """
+
+
+def _tmpfiles_word(text: str) -> str:
+    inner = c_escaped(text)
+    return f'"{inner}"' if re.search(r"[ \"']", text) else inner
+
+
+def _tmpfiles_content(text: str) -> str:
+    if text == "-":
+        # would mean that there is no argument
+        return "\\x2d"
+    # a blank at either end would be skipped; of several, the outermost protects the others
+    return re.sub(r"^ | $", r"\\x20", c_escaped(text))
+
+
+def _no_climb(value: str) -> Iterator[Fault]:
+    if ".." in value.split("/"):
+        yield (
+            "",
+            f"{value!r} has a part '..', which systemd-tmpfiles refuses",
+            "write the path without",
+        )
+
+
+class TmpfilesPath(
+    TmpfilesLine,
+    check=every(absolute_path("/srv/uploads"), one_line(_TMPFILES), _no_climb),
+    escape=_tmpfiles_word,
+):
+    """The path of a rule, in which escapes as in C have a meaning."""
+
+    __slots__ = ()
+
+
+class TmpfilesType(
+    TmpfilesLine,
+    check=pattern(
+        r"[fdDveqQpLcbCxXrRzZtThHaA][+!=~^$?-]*",
+        what="a type of tmpfiles.d(5)",
+        example="d for a folder, L+ for a link",
+    ),
+):
+    """The type of a rule."""
+
+    __slots__ = ()
+
+
+class TmpfilesMode(
+    TmpfilesLine, check=pattern(r"[~:]{0,2}[0-7]{3,4}", what="a mode", example="0755")
+):
+    """The access mode of a rule."""
+
+    __slots__ = ()
+
+
+class TmpfilesOwner(
+    TmpfilesLine,
+    check=pattern(
+        r":?[a-z_][a-z0-9_-]{0,31}|:?[0-9]{1,10}", what="a user or group", example="nginx"
+    ),
+):
+    """The owner or the group of a rule."""
+
+    __slots__ = ()
+
+
+class TmpfilesAge(
+    TmpfilesLine,
+    check=pattern(r"[~A-Za-z0-9:]*[0-9a-z]", what="an age", example="10d; older files are removed"),
+):
+    """The age of a rule."""
+
+    __slots__ = ()
+
+
+class TmpfilesArgument(TmpfilesLine, check=one_line(_TMPFILES), escape=without_specifiers):
+    """The argument of a rule, the rest of its line."""
+
+    __slots__ = ()
+
+
+class TmpfilesContent(TmpfilesArgument, check=one_line(_TMPFILES), escape=_tmpfiles_content):
+    """The argument of a rule of one of the types `ESCAPED_ARGUMENTS`."""
+
+    __slots__ = ()
+
+
+def _sysctl_value(value: Any) -> Iterable[Fault]:
+    known = isinstance(value, (int, bool)) and not isinstance(value, str)
+    return () if known else _TEXT_OR_NUMBER(value) or SysctlValue.check(value)
+
+
+_TEXT_OR_NUMBER = instance(str, int, bool, what="text, a number, True or False")
 
 
 @model
@@ -65,10 +236,10 @@ class FileSystem(Model):
         starts. False is the default.
     """
 
-    mount_point: str = field(MOUNT_POINT, kw_only=False)
-    device: str = field(DEVICE)
-    fs_type: str = field(WORD, default="ext4")
-    options: ListOf[str] = list_of(_OPTION, default=())
+    mount_point: str = field(MountPoint, kw_only=False)
+    device: str = field(Device)
+    fs_type: str = field(FileSystemType, default="ext4")
+    options: ListOf[str] = list_of(MountOption, default=())
     needed_for_boot: bool = flag(default=False)
 
 
@@ -90,28 +261,19 @@ class Boot(Model):
     """
 
     loader: Loader = choice(Loader, default="none")
-    device: str | None = field(DEVICE, default=None)
-    kernel_parameters: ListOf[str] = list_of(_PARAMETER, default=())
-    kernel_modules: ListOf[str] = list_of(_MODULE, default=())
-    initrd_modules: ListOf[str] = list_of(_MODULE, default=())
-    sysctl: Mapping[str, str | int | bool] = dict_of(_SYSCTL, _SYSCTL_VALUE, default={})
+    device: str | None = field(Device, default=None)
+    kernel_parameters: ListOf[str] = list_of(KernelParameter, default=())
+    kernel_modules: ListOf[str] = list_of(KernelModule, default=())
+    initrd_modules: ListOf[str] = list_of(KernelModule, default=())
+    sysctl: Mapping[str, str | int | bool] = dict_of(
+        SysctlName, _sysctl_value, default={}, lines=(SysctlValue,)
+    )
 
     def faults(self) -> Iterator[Fault]:
         if self.loader == "grub" and self.device is None:
             yield ".device", "is missing: grub is installed on a disk", "for example /dev/vda"
         if self.loader != "grub" and self.device is not None:
             yield ".device", f"has no effect with the loader {self.loader}", "leave it out"
-
-
-# tmpfiles.d(5)
-_TYPE = pattern(
-    r"[fdDveqQpLcbCxXrRzZtThHaA][+!=~^$?-]*",
-    what="a type of tmpfiles.d(5)",
-    example="d for a folder, L+ for a link",
-)
-_MODE = pattern(r"[~:]{0,2}[0-7]{3,4}", what="a mode", example="0755")
-_OWNER = pattern(r":?[a-z_][a-z0-9_-]{0,31}|:?[0-9]{1,10}", what="a user or group", example="nginx")
-_AGE = pattern(r"[~A-Za-z0-9:]*[0-9a-z]", what="an age", example="10d; older files are removed")
 
 
 @model
@@ -131,16 +293,15 @@ class TmpfilesRule(Model):
     :param argument: Argument of the type: the content of a file, or the target of a link.
     """
 
-    path: str = field(
-        every(pattern(r"(?s:/.*)", what="an absolute path", example="/srv/uploads"), _TMPFILES),
-        kw_only=False,
+    path: str = field(TmpfilesPath, kw_only=False)
+    type: str = field(TmpfilesType, default="d")
+    mode: str | None = field(TmpfilesMode, default=None)
+    user: str | None = field(TmpfilesOwner, default=None)
+    group: str | None = field(TmpfilesOwner, default=None)
+    age: str | None = field(TmpfilesAge, default=None)
+    argument: str | None = field(
+        TmpfilesArgument, default=None, lines=(TmpfilesArgument, TmpfilesContent)
     )
-    type: str = field(_TYPE, default="d")
-    mode: str | None = field(_MODE, default=None)
-    user: str | None = field(_OWNER, default=None)
-    group: str | None = field(_OWNER, default=None)
-    age: str | None = field(_AGE, default=None)
-    argument: str | None = field(_TMPFILES, default=None)
 
     def faults(self) -> Iterator[Fault]:
         argument = self.argument

@@ -10,23 +10,75 @@ import attrs
 
 from nixgen.models.checks import pattern, repeated, whole_number
 from nixgen.models.core import Fault, Model
-from nixgen.models.disk import DEVICE, MOUNT_POINT, WORD
+from nixgen.models.disk import Device, FileSystemType, MountPoint
 from nixgen.models.fields import ListOf, choice, field, flag, list_of, model
-from nixgen.models.network import address, network_range
+from nixgen.models.lines import Name, PlainText
+from nixgen.models.network import IpAddress, NetworkRange
 
 __all__ = ["Ec2", "Ingress", "SecurityGroup", "Subnet", "Volume"]
 
 # Identifiers are a kind, a dash and 8 or 17 hexadecimal digits (EC2 User Guide, "Resource IDs").
 _ID = r"[0-9a-f]{8}([0-9a-f]{9})?"
-_SUBNET = pattern(rf"subnet-{_ID}", what="a subnet's id", example="subnet-0a1b2c3d4e5f60718")
-_GROUP = pattern(rf"sg-{_ID}", what="a security group's id", example="sg-0a1b2c3d4e5f60718")
-_AMI = pattern(rf"ami-{_ID}", what="a machine image's id", example="ami-0a1b2c3d4e5f60718")
-_REGION = pattern(r"[a-z]{2}(-[a-z]+)+-[0-9]", what="a region", example="eu-central-1")
-_ZONE = pattern(
-    r"[a-z]{2}(-[a-z]+)+-[0-9][a-z]", what="an availability zone", example="eu-central-1a"
-)
-_INSTANCE_TYPE = pattern(r"[a-z0-9-]+\.[a-z0-9-]+", what="an instance type", example="m5.large")
-_KEY_PAIR = pattern(r"[ -~]{1,255}", what="a key pair's name", example="operators")
+
+
+class SubnetId(
+    Name, check=pattern(rf"subnet-{_ID}", what="a subnet's id", example="subnet-0a1b2c3d4e5f60718")
+):
+    """The id of a subnet."""
+
+    __slots__ = ()
+
+
+class GroupId(
+    Name, check=pattern(rf"sg-{_ID}", what="a security group's id", example="sg-0a1b2c3d4e5f60718")
+):
+    """The id of a security group."""
+
+    __slots__ = ()
+
+
+class ImageId(
+    Name, check=pattern(rf"ami-{_ID}", what="a machine image's id", example="ami-0a1b2c3d4e5f60718")
+):
+    """The id of an AMI."""
+
+    __slots__ = ()
+
+
+class Region(
+    Name, check=pattern(r"[a-z]{2}(-[a-z]+)+-[0-9]", what="a region", example="eu-central-1")
+):
+    """The name of a region."""
+
+    __slots__ = ()
+
+
+class Zone(
+    Name,
+    check=pattern(
+        r"[a-z]{2}(-[a-z]+)+-[0-9][a-z]", what="an availability zone", example="eu-central-1a"
+    ),
+):
+    """The name of an availability zone."""
+
+    __slots__ = ()
+
+
+class InstanceType(
+    Name, check=pattern(r"[a-z0-9-]+\.[a-z0-9-]+", what="an instance type", example="m5.large")
+):
+    """The name of an instance type."""
+
+    __slots__ = ()
+
+
+class KeyPair(
+    PlainText, check=pattern(r"[ -~]{1,255}", what="a key pair's name", example="operators")
+):
+    """The name of a key pair, which only an API takes."""
+
+    __slots__ = ()
+
 
 VolumeType = Literal["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"]
 
@@ -67,9 +119,9 @@ class Subnet(Model, _Documented):
         region of the machine. None when it is unknown.
     """
 
-    id: str = field(_SUBNET, kw_only=False)
-    cidr: str | None = field(network_range, default=None)
-    zone: str | None = field(_ZONE, default=None)
+    id: str = field(SubnetId, kw_only=False)
+    cidr: str | None = field(NetworkRange, default=None)
+    zone: str | None = field(Zone, default=None)
 
 
 @model
@@ -87,7 +139,7 @@ class Ingress(Model, _Documented):
     port: int = field(whole_number(0, 65535), kw_only=False)
     last: int | None = field(whole_number(0, 65535), default=None)
     protocol: Literal["tcp", "udp"] = choice(Literal["tcp", "udp"], default="tcp")
-    source: str = field(network_range, default="0.0.0.0/0")
+    source: str = field(NetworkRange, default="0.0.0.0/0")
 
     @property
     def to(self) -> int:
@@ -118,7 +170,7 @@ class SecurityGroup(Model, _Documented):
         the machine's firewall.
     """
 
-    id: str = field(_GROUP, kw_only=False)
+    id: str = field(GroupId, kw_only=False)
     ingress: ListOf[Ingress] = list_of(Ingress, default=())
 
 
@@ -138,11 +190,11 @@ class Volume(Model, _Documented):
         (the default) keeps the volume and its data.
     """
 
-    device: str = field(DEVICE, kw_only=False)
+    device: str = field(Device, kw_only=False)
     size: int = field(whole_number(1, 65536))
     type: VolumeType = choice(VolumeType, default="gp3")
-    mount_point: str | None = field(MOUNT_POINT, default=None)
-    fs_type: str = field(WORD, default="ext4")
+    mount_point: str | None = field(MountPoint, default=None)
+    fs_type: str = field(FileSystemType, default="ext4")
     encrypted: bool = flag(default=True)
     delete_on_termination: bool = flag(default=False)
 
@@ -165,14 +217,14 @@ class Ec2(Model, _Documented):
     :param storage: Further EBS volumes. Each has a device and a mount point of its own.
     """
 
-    instance_type: str = field(_INSTANCE_TYPE, kw_only=False)
-    region: str = field(_REGION)
+    instance_type: str = field(InstanceType, kw_only=False)
+    region: str = field(Region)
     subnet: Subnet = field(Subnet)
     security_groups: ListOf[SecurityGroup] = list_of(SecurityGroup, default=())
-    address: str | None = field(address, default=None)
+    address: str | None = field(IpAddress, default=None)
     public: bool = flag(default=False)
-    image: str | None = field(_AMI, default=None)
-    key_pair: str | None = field(_KEY_PAIR, default=None)
+    image: str | None = field(ImageId, default=None)
+    key_pair: str | None = field(KeyPair, default=None)
     root_size: int = field(whole_number(1, 65536), default=30)
     storage: ListOf[Volume] = list_of(Volume, default=())
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nixgen.models.checks import TARGET_NAME
 from nixgen.models.core import Model
 from nixgen.models.fields import ListOf, dict_of, field, list_of, model
 from nixgen.models.files import textual_value
+from nixgen.models.lines import EnvironmentName, EnvironmentValue, PlainText, TargetName
 from nixgen.models.machine import Machine
 from nixgen.models.nixos import NixModule, as_options, option_values
-from nixgen.models.service import ENVIRONMENT_NAME, Word
+from nixgen.models.service import Word
 
 __all__ = ["Environment", "Overlay"]
 
@@ -28,7 +28,9 @@ class Overlay(Model):
     """
 
     machine: Machine = field(Machine, kw_only=False)
-    options: Mapping[str, Any] = field(option_values, default={}, convert=as_options)
+    options: Mapping[str, Any] = field(
+        option_values, default={}, convert=as_options, lines=(PlainText,)
+    )
     modules: ListOf[NixModule] = list_of(NixModule, default=())
 
 
@@ -47,9 +49,13 @@ class Environment(Model):
 
     addressed_by_name = True
 
-    name: str = field(TARGET_NAME, kw_only=False)
-    variables: Mapping[str, Word] = dict_of(ENVIRONMENT_NAME, textual_value, default={})
-    options: Mapping[str, Any] = field(option_values, default={}, convert=as_options)
+    name: str = field(TargetName, kw_only=False)
+    variables: Mapping[str, Word] = dict_of(
+        EnvironmentName, textual_value, default={}, lines=(EnvironmentValue,)
+    )
+    options: Mapping[str, Any] = field(
+        option_values, default={}, convert=as_options, lines=(PlainText,)
+    )
     modules: ListOf[NixModule] = list_of(NixModule, default=())
     overlays: ListOf[Overlay] = list_of(Overlay, default=())
 

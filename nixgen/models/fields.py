@@ -14,7 +14,7 @@ always written as ``default=…``: they look for the word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import (
     Any,
     Generic,
@@ -29,7 +29,8 @@ from typing import (
 import attrs
 
 from nixgen.models.checks import CHECK, Check, boolean, each, instance, mapping, one_of, optional
-from nixgen.models.core import Model
+from nixgen.models.core import Fault, Model
+from nixgen.models.lines import Line, line_types
 
 __all__ = [
     "Converted",
@@ -44,6 +45,9 @@ __all__ = [
     "list_of",
     "model",
 ]
+
+#: Key of a field's metadata: the classes of the texts of its values (`nixgen.models.lines`).
+LINES = "nixgen.lines"
 
 _T = TypeVar("_T")
 _M = TypeVar("_M", bound=Model)
@@ -112,8 +116,12 @@ def _article(type_: type) -> str:
 
 
 def _check(kinds: tuple[Check | type, ...]) -> Check:
-    """Return the only check, or make one for an instance of some classes."""
-    types = [kind for kind in kinds if isinstance(kind, type)]
+    """Return the only check, or make one for a text of a line, or an instance of some classes."""
+    types = tuple(kind for kind in kinds if isinstance(kind, type) and not issubclass(kind, Line))
+    lines = line_types(kinds)
+    if lines:
+        (line,) = lines
+        return _text_or(types, line.check) if types else line.check
     if not types:
         (check,) = kinds
         return check
@@ -122,22 +130,35 @@ def _check(kinds: tuple[Check | type, ...]) -> Check:
     return instance(*types, what=what)
 
 
+def _text_or(types: tuple[type, ...], check: Check) -> Check:
+    """Make a check that instances of some classes pass as well."""
+
+    def run(value: Any) -> Iterable[Fault]:
+        return () if isinstance(value, types) else check(value)
+
+    return run
+
+
 def field(
     *kinds: Check | type,
     default: Any = attrs.NOTHING,
     kw_only: bool = True,
     convert: Callable[[Any], Any] | None = None,
+    lines: tuple[type[Line], ...] = (),
 ) -> Any:
     """Declare a field of one value.
 
-    :param kinds: Check of the value, or the classes that it may be an instance of.
+    :param kinds: Check of the value, the class of its text in a line (`nixgen.models.lines`), or the
+        classes that it may be an instance of.
     :param default: Value of a field that is not given. With None, the field takes None as well.
     :param kw_only: False for a field that is given by its place.
     :param convert: Converts the argument before it is checked. It leaves a wrong value for the
         check to report.
+    :param lines: Classes of the texts in the value, when ``kinds`` is a check that does not say so.
     """
     check = optional(_check(kinds)) if default is None else _check(kinds)
-    return attrs.field(default=default, kw_only=kw_only, converter=convert, metadata={CHECK: check})
+    metadata = {CHECK: check, LINES: lines or line_types(kinds)}
+    return attrs.field(default=default, kw_only=kw_only, converter=convert, metadata=metadata)
 
 
 def flag(*, default: bool) -> Any:
@@ -158,24 +179,42 @@ def choice(literal: Any, *, default: Any = attrs.NOTHING, kw_only: bool = True) 
     return field(one_of(literal), default=default, kw_only=kw_only)
 
 
-def list_of(*kinds: Check | type, default: Any = attrs.NOTHING, kw_only: bool = True) -> Any:
+def list_of(
+    *kinds: Check | type,
+    default: Any = attrs.NOTHING,
+    kw_only: bool = True,
+    lines: tuple[type[Line], ...] = (),
+) -> Any:
     """Declare a `ListOf` field.
 
-    :param kinds: Check of each item, or the classes that it may be an instance of.
+    :param kinds: Check of each item, the class of its text in a line, or the classes that it may be
+        an instance of.
     :param default: Value of a field that is not given.
     :param kw_only: False for a field that is given by its place.
+    :param lines: Classes of the texts in an item, when ``kinds`` is a check that does not say so.
     """
-    return field(each(_check(kinds)), default=default, kw_only=kw_only, convert=as_tuple)
+    types = lines or line_types(kinds)
+    check = each(_check(kinds))
+    return field(check, default=default, kw_only=kw_only, convert=as_tuple, lines=types)
 
 
-def dict_of(key: Check, *kinds: Check | type, default: Any = attrs.NOTHING) -> Any:
+def dict_of(
+    key: type[Line],
+    *kinds: Check | type,
+    default: Any = attrs.NOTHING,
+    lines: tuple[type[Line], ...] = (),
+) -> Any:
     """Declare a field that holds a dict.
 
-    :param key: Check of each key.
-    :param kinds: Check of each value, or the classes that it may be an instance of.
+    :param key: Class of the text of each key.
+    :param kinds: Check of each value, the class of its text in a line, or the classes that it may be
+        an instance of.
     :param default: Value of a field that is not given. It is copied.
+    :param lines: Classes of the texts in a value, when ``kinds`` is a check that does not say so.
     """
-    return field(mapping(key, _check(kinds)), default=default, convert=as_dict)
+    types = (key, *(lines or line_types(kinds)))
+    check = mapping(key.check, _check(kinds))
+    return field(check, default=default, convert=as_dict, lines=types)
 
 
 @dataclass_transform(

@@ -10,32 +10,78 @@ from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 from nixgen.gitignore import InexpressibleError, Rule, parse_pattern
-from nixgen.models.checks import each, every, pattern, string, unquoted
+from nixgen.models.checks import each, every, pattern, string
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import Converted, ListOf, Many, as_tuple, field, flag, list_of, model
 from nixgen.models.languages import LANGUAGES, library_faults
+from nixgen.models.lines import CredentialPath, ExecPiece, PlainText, UnitLine
 from nixgen.models.text import Interpolated, Text, textual
 
 __all__ = ["ConfigFile", "Package", "Secret", "Source"]
 
-_ATTRIBUTE = pattern(
-    r"[A-Za-z_][A-Za-z0-9_'-]*",
-    what="a package attribute",
-    example='nginx; a nested one is Package("flask", nixpkgs="python3Packages.flask")',
-)
-_ATTRIBUTE_PATH = pattern(
-    r"[A-Za-z_][A-Za-z0-9_'-]*(\.[A-Za-z_][A-Za-z0-9_'-]*)*",
-    what="an attribute path",
-    example="python3Packages.flask",
-)
+
+class AttributeName(
+    PlainText,
+    check=pattern(
+        r"[A-Za-z_][A-Za-z0-9_'-]*",
+        what="a package attribute",
+        example='nginx; a nested one is Package("flask", nixpkgs="python3Packages.flask")',
+    ),
+):
+    """The name of a package among the attributes of nixpkgs."""
+
+    __slots__ = ()
+
+
+class AttributePath(
+    PlainText,
+    check=pattern(
+        r"[A-Za-z_][A-Za-z0-9_'-]*(\.[A-Za-z_][A-Za-z0-9_'-]*)*",
+        what="an attribute path",
+        example="python3Packages.flask",
+    ),
+):
+    """The path of a package among the attributes of nixpkgs."""
+
+    __slots__ = ()
+
+
+class ProgramName(
+    ExecPiece,
+    check=pattern(
+        r"[A-Za-z0-9_\[][A-Za-z0-9_.+@:-]*",
+        what="the name of a program",
+        example="redis-server",
+        allowed="letters, digits and _ . + @ : -; it is a file in the package's bin/",
+    ),
+):
+    """The name of a program, the file below bin/ of a package."""
+
+    __slots__ = ()
+
+
 # https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
-_DEBIAN_NAME = pattern(r"[a-z0-9][a-z0-9+.-]+", what="a Debian package name", example="nginx-light")
-_STORE_NAME = pattern(
-    r"[A-Za-z0-9+_?=-][A-Za-z0-9+._?=-]{0,200}",
-    what="a name that a store path can end in",
-    allowed="letters, digits and + - . _ ? =, 201 at most; no dot first",
-    example="nginx.conf",
-)
+class DebianName(
+    PlainText,
+    check=pattern(r"[a-z0-9][a-z0-9+.-]+", what="a Debian package name", example="nginx-light"),
+):
+    """The name of a package of Debian."""
+
+    __slots__ = ()
+
+
+class StoreName(
+    PlainText,
+    check=pattern(
+        r"[A-Za-z0-9+_?=-][A-Za-z0-9+._?=-]{0,200}",
+        what="a name that a store path can end in",
+        allowed="letters, digits and + - . _ ? =, 201 at most; no dot first",
+        example="nginx.conf",
+    ),
+):
+    """The name at the end of a store path."""
+
+    __slots__ = ()
 
 
 @model
@@ -57,11 +103,11 @@ class Package(Model, Interpolated):
 
     addressed_by_name = True
 
-    name: str = field(_ATTRIBUTE, kw_only=False)
-    main: str | None = field(string, default=None)
-    debian: ListOf[str] = list_of(_DEBIAN_NAME, default=())
-    nixpkgs: str | None = field(_ATTRIBUTE_PATH, default=None)
-    with_packages: ListOf[str] = list_of(string, default=())
+    name: str = field(AttributeName, kw_only=False)
+    main: str | None = field(ProgramName, default=None)
+    debian: ListOf[str] = list_of(DebianName, default=())
+    nixpkgs: str | None = field(AttributePath, default=None)
+    with_packages: ListOf[str] = list_of(PlainText, default=())
 
     @property
     def program(self) -> Text:
@@ -88,7 +134,10 @@ def _relative(value: str) -> Iterator[Fault]:
         yield "", f"{value!r} is not a path relative to the project", 'for example "app"'
 
 
-relative_inside = every(string, _relative)
+class RelativePath(PlainText, check=every(string, _relative)):
+    """A path of the project, for Nix alone."""
+
+    __slots__ = ()
 
 
 def _pattern(value: str) -> Iterator[Fault]:
@@ -105,7 +154,10 @@ def _pattern(value: str) -> Iterator[Fault]:
         yield "", f"{value!r} cannot be translated to Nix: {error}", "rewrite the pattern"
 
 
-_gitignore_pattern = every(string, _pattern)
+class GitignorePattern(PlainText, check=every(string, _pattern)):
+    """A line of a .gitignore file, which nixgen reads and never writes."""
+
+    __slots__ = ()
 
 
 def _some(value: Any) -> Iterator[Fault]:
@@ -129,13 +181,16 @@ class Source(Model, Interpolated):
         ``path``.
     """
 
-    path: str = field(relative_inside, kw_only=False)
+    path: str = field(RelativePath, kw_only=False)
     include: Converted[tuple[str, ...] | None, Many[str] | None] = field(
-        every(each(_gitignore_pattern), _some), default=None, convert=as_tuple
+        every(each(GitignorePattern.check), _some),
+        default=None,
+        convert=as_tuple,
+        lines=(GitignorePattern,),
     )
-    exclude: ListOf[str] = list_of(_gitignore_pattern, default=())
+    exclude: ListOf[str] = list_of(GitignorePattern, default=())
     gitignore: bool = flag(default=True)
-    name: str | None = field(_STORE_NAME, default=None)
+    name: str | None = field(StoreName, default=None)
 
     @property
     def relative_path(self) -> str:
@@ -159,13 +214,28 @@ class Source(Model, Interpolated):
 
     def faults(self) -> Iterator[Fault]:
         if self.name is None and isinstance(self.path, str):
-            for _, message, hint in _STORE_NAME(self.store_name):
+            for _, message, hint in StoreName.check(self.store_name):
                 yield ".path", message, f"{hint}; or give name=…"
 
 
 def _rules(patterns: tuple[str, ...]) -> tuple[Rule, ...]:
     """Parse patterns that have been checked already."""
     return tuple(rule for rule in map(parse_pattern, patterns) if rule is not None)
+
+
+# systemd.exec(5): a file name, at most as long as one
+class CredentialName(
+    UnitLine,
+    check=pattern(
+        r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}",
+        what="a credential name",
+        example="db-password",
+        allowed="letters, digits, _, - and dots, 255 at most; no dash or dot first",
+    ),
+):
+    """The name of ``LoadCredential=NAME:PATH``."""
+
+    __slots__ = ()
 
 
 @model
@@ -180,22 +250,8 @@ class Secret(Model):
 
     addressed_by_name = True
 
-    name: str = field(
-        pattern(
-            r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
-            what="a credential name",
-            example="db-password",
-            allowed="letters, digits, _, - and dots; no dash or dot first",
-        ),
-        kw_only=False,
-    )
-    file: str | None = field(
-        every(
-            pattern(r"(?s:/.*)", what="an absolute path", example="/run/secrets/db"),
-            unquoted("a systemd unit", separators=":"),
-        ),
-        default=None,
-    )
+    name: str = field(CredentialName, kw_only=False)
+    file: str | None = field(CredentialPath, default=None)
 
     @property
     def path(self) -> str:
@@ -225,8 +281,8 @@ class ConfigFile(Model, Interpolated):
     :param executable: True for a script that can be run. False is the default.
     """
 
-    name: str = field(_STORE_NAME, kw_only=False)
-    content: str | Text = field(textual_value, kw_only=False)
+    name: str = field(StoreName, kw_only=False)
+    content: str | Text = field(textual_value, kw_only=False, lines=(PlainText,))
     executable: bool = flag(default=False)
 
 

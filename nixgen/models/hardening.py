@@ -8,22 +8,42 @@ from typing import Literal
 from nixgen.models.checks import pattern
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, choice, flag, list_of, model
+from nixgen.models.lines import PathWord, UnitWord
 
 __all__ = ["Hardening"]
 
-# capabilities(7)
 FileSystemAccess = Literal["strict", "full", "system", "open"]
 
-_CAPABILITY = pattern(r"CAP_[A-Z][A-Z0-9_]*", what="a capability", example="CAP_NET_ADMIN")
+
+class Capability(
+    UnitWord, check=pattern(r"CAP_[A-Z][A-Z0-9_]*", what="a capability", example="CAP_NET_ADMIN")
+):
+    """The name of a capability (capabilities(7))."""
+
+    __slots__ = ()
+
+
 # address_families(7)
-_FAMILY = pattern(r"AF_[A-Z][A-Z0-9_]*", what="an address family", example="AF_PACKET")
+class AddressFamily(
+    UnitWord, check=pattern(r"AF_[A-Z][A-Z0-9_]*", what="an address family", example="AF_PACKET")
+):
+    """The name of a family of sockets."""
+
+    __slots__ = ()
+
+
 # systemd.exec(5), SystemCallFilter=
-_CALLS = pattern(
-    r"~?(@[a-z][a-z-]*|[a-z_][a-z0-9_]*)",
-    what="a system call or a group of them",
-    example="@mount, or ~ptrace to forbid it",
-)
-_WRITABLE = pattern(r"[-+]{0,2}/[^\x00-\x1f\x7f]*", what="an absolute path", example="/srv/uploads")
+class SystemCall(
+    UnitWord,
+    check=pattern(
+        r"~?(@[a-z][a-z-]*|[a-z_][a-z0-9_]*)",
+        what="a system call or a group of them",
+        example="@mount, or ~ptrace to forbid it",
+    ),
+):
+    """The name of a system call, or of a group of them, with ``~`` before what is forbidden."""
+
+    __slots__ = ()
 
 
 @model
@@ -60,20 +80,20 @@ class Hardening(Model):
     """
 
     filesystem: FileSystemAccess = choice(FileSystemAccess, default="strict")
-    writable: ListOf[str] = list_of(_WRITABLE, default=())
+    writable: ListOf[str] = list_of(PathWord, default=())
     home: bool = flag(default=False)
     devices: bool = flag(default=False)
     shared_tmp: bool = flag(default=False)
-    capabilities: ListOf[str] = list_of(_CAPABILITY, default=())
+    capabilities: ListOf[str] = list_of(Capability, default=())
     new_privileges: bool = flag(default=False)
     kernel: bool = flag(default=False)
     namespaces: bool = flag(default=False)
     realtime: bool = flag(default=False)
     write_execute: bool = flag(default=True)
     address_families: ListOf[str] = list_of(
-        _FAMILY, default=("AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX")
+        AddressFamily, default=("AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX")
     )
-    system_calls: ListOf[str] = list_of(_CALLS, default=("@system-service",))
+    system_calls: ListOf[str] = list_of(SystemCall, default=("@system-service",))
 
     @classmethod
     def off(cls) -> Hardening:

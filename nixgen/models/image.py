@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from nixgen.models.checks import pattern, string
+from nixgen.models.checks import pattern
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, dict_of, field, list_of, model
 from nixgen.models.files import Package, textual_value
+from nixgen.models.lines import PlainText
 from nixgen.models.service import Service, Word
 
 __all__ = ["Image"]
 
+
 # https://github.com/opencontainers/distribution-spec: one path component of a repository name, and a tag
-_IMAGE = pattern(
-    r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*",
-    what="an image name",
-    example="api",
-    allowed="small letters and digits, with . _ or - between",
-)
-_TAG = pattern(
-    r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}",
-    what="an image tag",
-    example="1.4.2",
-    allowed="letters, digits, _ . and -, 128 at most; no . or - first",
-)
+class ImageName(
+    PlainText,
+    check=pattern(
+        r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*",
+        what="an image name",
+        example="api",
+        allowed="small letters and digits, with . _ or - between",
+    ),
+):
+    """The name of an image in a registry."""
+
+    __slots__ = ()
+
+
+class ImageTag(
+    PlainText,
+    check=pattern(
+        r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}",
+        what="an image tag",
+        example="1.4.2",
+        allowed="letters, digits, _ . and -, 128 at most; no . or - first",
+    ),
+):
+    """The tag of an image in a registry."""
+
+    __slots__ = ()
 
 
 @model
@@ -43,12 +59,12 @@ class Image(Model):
 
     addressed_by_name = True
 
-    name: str = field(_IMAGE, kw_only=False)
+    name: str = field(ImageName, kw_only=False)
     service: Service | None = field(Service, default=None)
-    command: ListOf[Word] = list_of(textual_value, default=())
+    command: ListOf[Word] = list_of(textual_value, default=(), lines=(PlainText,))
     packages: ListOf[Package] = list_of(Package, default=())
-    tag: str = field(_TAG, default="latest")
-    labels: Mapping[str, str] = dict_of(string, string, default={})
+    tag: str = field(ImageTag, default="latest")
+    labels: Mapping[str, str] = dict_of(PlainText, PlainText, default={})
 
     def faults(self) -> Iterator[Fault]:
         if self.service is None and not self.command:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
-from nixgen.models.checks import TARGET_NAME, pattern, whole_number
+from nixgen.models.checks import pattern, whole_number
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, choice, dict_of, field, flag, list_of, model
 from nixgen.models.files import textual_value
 from nixgen.models.image import Image
+from nixgen.models.lines import EnvironmentName, PlainText, TargetName
 from nixgen.models.nixos import NixModule
-from nixgen.models.service import ENVIRONMENT_NAME, Port, Service
+from nixgen.models.service import Port, Service
 from nixgen.models.text import Interpolated, Text
 
 __all__ = ["Application", "Workload"]
@@ -43,25 +44,37 @@ _GIVEN_NAMESPACES = frozenset({"default", "kube-node-lease", "kube-public", "kub
 #: Labels that nixgen itself sets on every resource, and by which it selects pods.
 _OWN_LABELS = frozenset(f"app.kubernetes.io/{name}" for name in ("managed-by", "name", "part-of"))
 
-_NAMESPACE = pattern(
-    r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", what="a Kubernetes namespace", example="shop"
-)
+
+class Namespace(
+    PlainText,
+    check=pattern(
+        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", what="a Kubernetes namespace", example="shop"
+    ),
+):
+    """The name of a namespace."""
+
+    __slots__ = ()
+
+
 # https://github.com/distribution/reference: a host with an optional port, then components of a repository's name
-_REGISTRY = pattern(
-    r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*",
-    what="a registry",
-    example="registry.example.org/team",
-)
+class Registry(
+    PlainText,
+    check=pattern(
+        r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*",
+        what="a registry",
+        example="registry.example.org/team",
+    ),
+):
+    """The start of the references of images."""
+
+    __slots__ = ()
+
+
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 _LABEL_NAME = pattern(
     r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?",
     what="the name of a label",
     example="team or example.org/team",
-)
-_LABEL_VALUE = pattern(
-    r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?",
-    what="the value of a label",
-    example="payments; letters, digits, dashes, dots and underscores, 63 at most",
 )
 
 
@@ -71,6 +84,25 @@ def _label_name(value: Any) -> Iterator[Fault]:
         yield "", "is set by nixgen, which selects pods by it", "choose another name"
     elif isinstance(value, str) and value.startswith("kubenix/"):
         yield "", "is a label of kubenix, and nixgen leaves those out", "choose another prefix"
+
+
+class LabelName(PlainText, check=_label_name):
+    """The name of a label."""
+
+    __slots__ = ()
+
+
+class LabelValue(
+    PlainText,
+    check=pattern(
+        r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?",
+        what="the value of a label",
+        example="payments; letters, digits, dashes, dots and underscores, 63 at most",
+    ),
+):
+    """The value of a label."""
+
+    __slots__ = ()
 
 
 def _plain_text(value: Any) -> Iterator[Fault]:
@@ -115,9 +147,11 @@ class Workload(Model):
     service: Service = field(Service, kw_only=False)
     image: Image = field(Image)
     replicas: int = field(whole_number(0, 10_000), default=1)
-    environment: Mapping[str, str] = dict_of(ENVIRONMENT_NAME, _plain_text, default={})
+    environment: Mapping[str, str] = dict_of(
+        EnvironmentName, _plain_text, default={}, lines=(PlainText,)
+    )
     storage: int | None = field(whole_number(1, 2**30), default=None)
-    labels: Mapping[str, str] = dict_of(_label_name, _LABEL_VALUE, default={})
+    labels: Mapping[str, str] = dict_of(LabelName, LabelValue, default={})
 
     @property
     def name(self) -> str:
@@ -148,12 +182,12 @@ class Application(Model):
 
     addressed_by_name = True
 
-    name: str = field(TARGET_NAME, kw_only=False)
+    name: str = field(TargetName, kw_only=False)
     workloads: ListOf[Workload] = list_of(Workload, default=())
-    namespace: str | None = field(_NAMESPACE, default=None)
+    namespace: str | None = field(Namespace, default=None)
     create_namespace: bool = flag(default=True)
-    registry: str | None = field(_REGISTRY, default=None)
-    labels: Mapping[str, str] = dict_of(_label_name, _LABEL_VALUE, default={})
+    registry: str | None = field(Registry, default=None)
+    labels: Mapping[str, str] = dict_of(LabelName, LabelValue, default={})
     modules: ListOf[NixModule] = list_of(NixModule, default=())
     kubernetes_version: KubernetesVersion = choice(KubernetesVersion, default="1.34")
 

@@ -7,26 +7,43 @@ from typing import Any, Literal
 
 from nixgen.models.checks import LABEL, LABEL_RULE, pattern, repeated, whole_number
 from nixgen.models.core import Fault, Model
-from nixgen.models.disk import Boot, FileSystem, TmpfilesRule
+from nixgen.models.disk import Boot, FileSystem, SwapDevice, TmpfilesRule
 from nixgen.models.ec2 import Ec2
 from nixgen.models.fields import ListOf, choice, dict_of, field, list_of, model
 from nixgen.models.files import ConfigFile, Package
+from nixgen.models.lines import Name, NetworkLine, PlainText, UnitLine
 from nixgen.models.network import Network
 from nixgen.models.nixos import NixModule, as_options, option_values
 from nixgen.models.service import Service, User
 
 __all__ = ["Machine"]
 
+
 # RFC 1123 host label; also what a test script can name as a Python variable after - becomes _
-_HOST = pattern(LABEL, what="a host name", example="web or db-1", allowed=LABEL_RULE)
-_ETC = pattern(
-    r"(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+)*",
-    what="a path below /etc",
-    example="motd or ssh/banner",
-)
-_DEVICE = pattern(
-    r"/[^\s\x00-\x1f\x7f\\]+", what="a device or file", example="/dev/disk/by-label/swap"
-)
+class HostName(
+    Name,
+    NetworkLine,
+    UnitLine,
+    check=pattern(LABEL, what="a host name", example="web or db-1", allowed=LABEL_RULE),
+):
+    """The name of a machine."""
+
+    __slots__ = ()
+
+
+class EtcPath(
+    Name,
+    check=pattern(
+        r"(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9_.@+-]+)*",
+        what="a path below /etc",
+        example="motd or ssh/banner",
+    ),
+):
+    """The path of a file below /etc."""
+
+    __slots__ = ()
+
+
 System = Literal["x86_64-linux", "aarch64-linux"]
 
 
@@ -59,17 +76,19 @@ class Machine(Model):
 
     addressed_by_name = True
 
-    name: str = field(_HOST, kw_only=False)
+    name: str = field(HostName, kw_only=False)
     services: ListOf[Service] = list_of(Service, default=())
     packages: ListOf[Package] = list_of(Package, default=())
     users: ListOf[User] = list_of(User, default=())
-    files: Mapping[str, ConfigFile] = dict_of(_ETC, ConfigFile, default={})
+    files: Mapping[str, ConfigFile] = dict_of(EtcPath, ConfigFile, default={})
     tmpfiles: ListOf[TmpfilesRule] = list_of(TmpfilesRule, default=())
     network: Network | None = field(Network, default=None)
     boot: Boot | None = field(Boot, default=None)
     file_systems: ListOf[FileSystem] = list_of(FileSystem, default=())
-    swap: ListOf[str] = list_of(_DEVICE, default=())
-    options: Mapping[str, Any] = field(option_values, default={}, convert=as_options)
+    swap: ListOf[str] = list_of(SwapDevice, default=())
+    options: Mapping[str, Any] = field(
+        option_values, default={}, convert=as_options, lines=(PlainText,)
+    )
     modules: ListOf[NixModule] = list_of(NixModule, default=())
     ec2: Ec2 | None = field(Ec2, default=None)
     system: System = choice(System, default="x86_64-linux")

@@ -29,19 +29,35 @@ from nixgen.models.fields import (
     list_of,
     model,
 )
+from nixgen.models.lines import NetworkLine
 
 __all__ = ["Interface", "Network"]
 
-#: RFC 1123, 2.1: labels with dots between, at most 253 characters.
-DOMAIN = pattern(
-    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
-    what="a domain name",
-    example="shop.example.org",
-)
+
+# RFC 1123, 2.1: labels with dots between, at most 253 characters
+class DomainName(
+    NetworkLine,
+    check=pattern(
+        r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
+        what="a domain name",
+        example="shop.example.org",
+    ),
+):
+    """The name of a host or a domain."""
+
+    __slots__ = ()
+
+
 # IFNAMSIZ of include/uapi/linux/if.h, without its final NUL; dots make VLANs
-_INTERFACE = pattern(
-    r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,14}", what="a network interface", example="eth0 or enp1s0"
-)
+class InterfaceName(
+    NetworkLine,
+    check=pattern(
+        r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,14}", what="a network interface", example="eth0 or enp1s0"
+    ),
+):
+    """The name of a network interface."""
+
+    __slots__ = ()
 
 
 _NO_ZONE = "leave out the % and what follows it"
@@ -69,11 +85,26 @@ def _with_prefix(value: str) -> object:
     return ipaddress.ip_interface(value)
 
 
-#: An IP address, of either version.
-address = _parsed(ipaddress.ip_address, "an IP address", "10.0.0.1 or fd00::1")
-#: A network in CIDR notation, without host bits.
-network_range = _parsed(ipaddress.ip_network, "a network", "10.0.0.0/16")
-_ADDRESS_ON_NETWORK = _parsed(_with_prefix, "an address on a network", "10.0.0.5/24 or fd00::5/64")
+class IpAddress(
+    NetworkLine, check=_parsed(ipaddress.ip_address, "an IP address", "10.0.0.1 or fd00::1")
+):
+    """An IP address, of either version."""
+
+    __slots__ = ()
+
+
+class NetworkRange(NetworkLine, check=_parsed(ipaddress.ip_network, "a network", "10.0.0.0/16")):
+    """A network in CIDR notation, without host bits."""
+
+    __slots__ = ()
+
+
+class InterfaceAddress(
+    NetworkLine, check=_parsed(_with_prefix, "an address on a network", "10.0.0.5/24 or fd00::5/64")
+):
+    """An IP address with the prefix length of its network."""
+
+    __slots__ = ()
 
 
 def _as_hosts(value: Mapping[str, Many[str]]) -> dict[str, tuple[str, ...]]:
@@ -97,8 +128,8 @@ class Interface(Model):
         platform.
     """
 
-    name: str = field(_INTERFACE, kw_only=False)
-    addresses: ListOf[str] = list_of(_ADDRESS_ON_NETWORK, default=())
+    name: str = field(InterfaceName, kw_only=False)
+    addresses: ListOf[str] = list_of(InterfaceAddress, default=())
     dhcp: bool | None = field(boolean, default=None)
     mtu: int | None = field(whole_number(576, 65535), default=None)
 
@@ -129,12 +160,15 @@ class Network(Model):
     """
 
     interfaces: ListOf[Interface] = list_of(Interface, default=())
-    gateways: ListOf[str] = list_of(address, default=())
-    nameservers: ListOf[str] = list_of(address, default=())
-    domain: str | None = field(DOMAIN, default=None)
-    search: ListOf[str] = list_of(DOMAIN, default=())
+    gateways: ListOf[str] = list_of(IpAddress, default=())
+    nameservers: ListOf[str] = list_of(IpAddress, default=())
+    domain: str | None = field(DomainName, default=None)
+    search: ListOf[str] = list_of(DomainName, default=())
     hosts: Converted[Mapping[str, tuple[str, ...]], Mapping[str, Many[str]]] = field(
-        mapping(address, each(DOMAIN)), default={}, convert=_as_hosts
+        mapping(IpAddress.check, each(DomainName.check)),
+        default={},
+        convert=_as_hosts,
+        lines=(IpAddress, DomainName),
     )
     firewall: bool = flag(default=True)
 
@@ -165,7 +199,7 @@ class Network(Model):
             (index, position, str(ipaddress.ip_interface(text).ip))
             for index, interface in enumerate(self.interfaces)
             for position, text in enumerate(interface.addresses)
-            if not any(_ADDRESS_ON_NETWORK(text))
+            if not any(InterfaceAddress.check(text))
         ]
         for again, first, own in repeated(own for _, _, own in places):
             index, position, _ = places[again]

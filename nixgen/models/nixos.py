@@ -10,7 +10,8 @@ from typing import Any, Literal
 from nixgen.models.checks import every, string
 from nixgen.models.core import Fault, Model, excerpt
 from nixgen.models.fields import choice, field, model
-from nixgen.models.files import Secret, relative_inside, textual_value
+from nixgen.models.files import RelativePath, Secret, textual_value
+from nixgen.models.lines import PlainText
 from nixgen.models.text import Interpolated, Text
 
 __all__ = [
@@ -202,7 +203,7 @@ class Property(Model):
     """
 
     function: PropertyFunction = choice(PropertyFunction, kw_only=False)
-    value: Any = field(_value_faults, kw_only=False, convert=as_options)
+    value: Any = field(_value_faults, kw_only=False, convert=as_options, lines=(PlainText,))
 
 
 def mk_default(value: Any) -> Property:
@@ -245,4 +246,4 @@ class NixModule(Model):
         allowed.
     """
 
-    path: str = field(relative_inside, kw_only=False)
+    path: str = field(RelativePath, kw_only=False)

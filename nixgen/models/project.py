@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nixgen.models.builders import Builder
 from nixgen.models.cache import Cache
-from nixgen.models.checks import TARGET_NAME
 from nixgen.models.cluster import Cluster
 from nixgen.models.core import Model
 from nixgen.models.environment import Environment
@@ -12,6 +11,7 @@ from nixgen.models.fields import ListOf, field, list_of, model
 from nixgen.models.files import Package
 from nixgen.models.image import Image
 from nixgen.models.kubernetes import Application
+from nixgen.models.lines import TargetName
 from nixgen.models.machine import Machine
 from nixgen.models.test import Test
 
@@ -37,7 +37,7 @@ class Project(Model):
     :param builders: Remote builders, other computers that build for this one.
     """
 
-    name: str = field(TARGET_NAME, kw_only=False)
+    name: str = field(TargetName, kw_only=False)
     machines: ListOf[Machine] = list_of(Machine, default=())
     clusters: ListOf[Cluster] = list_of(Cluster, default=())
     images: ListOf[Image] = list_of(Image, default=())

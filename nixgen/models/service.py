@@ -5,20 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from nixgen.models.checks import (
-    LABEL,
-    LABEL_RULE,
-    Check,
-    each,
-    every,
-    instance,
-    one_line,
-    pattern,
-    repeated,
-    string,
-    unquoted,
-    whole_number,
-)
+from nixgen.models.checks import Check, each, instance, pattern, repeated, whole_number
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import (
     Converted,
@@ -40,6 +27,20 @@ from nixgen.models.files import (
     textual_value,
 )
 from nixgen.models.hardening import Hardening
+from nixgen.models.lines import (
+    AccountPath,
+    AccountText,
+    EnvironmentName,
+    EnvironmentValue,
+    ExecWord,
+    KeysLine,
+    PlainText,
+    UnitDirectory,
+    UnitName,
+    UnitPath,
+    UnitText,
+    UserName,
+)
 from nixgen.models.text import Text
 
 __all__ = ["CommandCheck", "HttpCheck", "Port", "Service", "TcpCheck", "User"]
@@ -51,40 +52,38 @@ Restart = Literal["on-failure", "always", "no"]
 Word = str | Text | Package | Source | ConfigFile
 
 
-# systemd.unit(5): a unit name without its suffix; the image and Kubernetes forms need the stricter DNS label.
-_SERVICE_NAME = pattern(LABEL, what="a service name", example="api or web-1", allowed=LABEL_RULE)
-# useradd(8) on Debian.
-_USER_NAME = pattern(
-    r"[a-z_][a-z0-9_-]{0,31}",
-    what="a user name",
-    example="nginx",
-    allowed="small letters, digits, _ and -, 32 at most; a letter or _ first",
-)
-ENVIRONMENT_NAME = pattern(
-    r"[A-Za-z_][A-Za-z0-9_]*",
-    what="an environment variable",
-    example="PORT",
-    allowed="letters, digits and _; no digit first",
-)
-_URL_PATH = pattern(r"/[!-~]*", what="a URL path", example="/healthz")
-_DIRECTORY = pattern(
-    r"[A-Za-z0-9_][A-Za-z0-9_./-]*", what="a relative directory", example="api/cache"
-)
-_ABSOLUTE = pattern(r"(?s:/.*)", what="an absolute path", example="/var/lib/api")
-_UNIT = "a systemd unit"
-# passwd(5): seven fields, separated by colons, of one line
-_PASSWD = one_line("/etc/passwd", separators=":")
-_PASSWD_PATH = every(_ABSOLUTE, _PASSWD)
+class PortName(
+    PlainText,
+    check=pattern(
+        r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?",
+        what="a port name",
+        example="http",
+        allowed="small letters, digits and dashes, 15 at most; no dash at either end",
+    ),
+):
+    """The name of a port of a Kubernetes Service."""
+
+    __slots__ = ()
+
+
+class UrlPath(PlainText, check=pattern(r"/[!-~]*", what="a URL path", example="/healthz")):
+    """The path of a URL, for the scripts of tests and for Kubernetes."""
+
+    __slots__ = ()
+
+
 # sshd(8), AUTHORIZED_KEYS FILE FORMAT, without options
-_SSH_KEY = pattern(
-    r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,2}( [^\x00-\x1f\x7f]*)?",
-    what="a public key of SSH",
-    example="the line in ~/.ssh/id_ed25519.pub",
-)
+class AuthorizedKey(
+    KeysLine,
+    check=pattern(
+        r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}={0,2}( [^\x00-\x1f\x7f]*)?",
+        what="a public key of SSH",
+        example="the line in ~/.ssh/id_ed25519.pub",
+    ),
+):
+    """A public key that logs in as a user. It begins with the key's type, so it has no options."""
 
-
-def _shell(value: Any) -> Iterable[Fault]:
-    return () if isinstance(value, Package) else _PASSWD_PATH(value)
+    __slots__ = ()
 
 
 @model
@@ -100,15 +99,7 @@ class Port(Model):
     """
 
     number: int = field(whole_number(1, 65535), kw_only=False)
-    name: str | None = field(
-        pattern(
-            r"[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?",
-            what="a port name",
-            example="http",
-            allowed="small letters, digits and dashes, 15 at most; no dash at either end",
-        ),
-        default=None,
-    )
+    name: str | None = field(PortName, default=None)
     protocol: Protocol = choice(Protocol, default="tcp")
     public: bool = flag(default=True)
 
@@ -131,10 +122,10 @@ class HttpCheck(Model):
     :param contains: Text that the body must contain. None (the default) accepts any body.
     """
 
-    path: str = field(_URL_PATH, kw_only=False, default="/")
+    path: str = field(UrlPath, kw_only=False, default="/")
     port: Port | None = field(Port, default=None)
     status: int = field(whole_number(100, 599), default=200)
-    contains: str | None = field(string, default=None)
+    contains: str | None = field(PlainText, default=None)
 
 
 @model
@@ -155,7 +146,7 @@ class CommandCheck(Model):
     :param command: Program and arguments, one word each. No shell reads them.
     """
 
-    command: ListOf[Word] = list_of(textual_value, kw_only=False)
+    command: ListOf[Word] = list_of(textual_value, kw_only=False, lines=(PlainText,))
 
     def faults(self) -> Iterator[Fault]:
         if self.command == ():
@@ -187,15 +178,15 @@ class User(Model):
 
     addressed_by_name = True
 
-    name: str = field(_USER_NAME, kw_only=False)
+    name: str = field(UserName, kw_only=False)
     uid: int | None = field(whole_number(0, 2**32 - 2), default=None)
     gid: int | None = field(whole_number(0, 2**32 - 2), default=None)
-    home: str | None = field(_PASSWD_PATH, default=None)
-    groups: ListOf[str] = list_of(_USER_NAME, default=())
+    home: str | None = field(AccountPath, default=None)
+    groups: ListOf[str] = list_of(UserName, default=())
     system: bool = flag(default=True)
-    description: str = field(_PASSWD, default="")
-    shell: Package | str | None = field(_shell, default=None)
-    authorized_keys: ListOf[str] = list_of(_SSH_KEY, default=())
+    description: str = field(AccountText, default="")
+    shell: Package | str | None = field(Package, AccountPath, default=None)
+    authorized_keys: ListOf[str] = list_of(AuthorizedKey, default=())
 
 
 def _program_faults(path: str, command: Any) -> Iterator[Fault]:
@@ -264,22 +255,24 @@ class Service(Model):
 
     addressed_by_name = True
 
-    name: str = field(_SERVICE_NAME, kw_only=False)
-    command: ListOf[Word] = list_of(textual_value)
+    name: str = field(UnitName, kw_only=False)
+    command: ListOf[Word] = list_of(textual_value, lines=(ExecWord,))
     setup: Converted[tuple[tuple[Word, ...], ...], Many[Many[Word]]] = field(
-        each(each(textual_value)), default=(), convert=_as_commands
+        each(each(textual_value)), default=(), convert=_as_commands, lines=(ExecWord,)
     )
-    description: str = field(unquoted(_UNIT), default="")
-    environment: Mapping[str, Word] = dict_of(ENVIRONMENT_NAME, textual_value, default={})
+    description: str = field(UnitText, default="")
+    environment: Mapping[str, Word] = dict_of(
+        EnvironmentName, textual_value, default={}, lines=(EnvironmentValue,)
+    )
     ports: ListOf[Port] = list_of(Port, default=())
     health: HealthCheck | None = field(HttpCheck, TcpCheck, CommandCheck, default=None)
     packages: ListOf[Package] = list_of(Package, default=())
     depends_on: ListOf[Service] = list_of(_a_service, default=())
     secrets: ListOf[Secret] = list_of(Secret, default=())
     user: User | None = field(User, default=None)
-    working_directory: str | None = field(every(_ABSOLUTE, unquoted(_UNIT)), default=None)
-    state_directory: str | None = field(_DIRECTORY, default=None)
-    runtime_directory: str | None = field(_DIRECTORY, default=None)
+    working_directory: str | None = field(UnitPath, default=None)
+    state_directory: str | None = field(UnitDirectory, default=None)
+    runtime_directory: str | None = field(UnitDirectory, default=None)
     restart: Restart = choice(Restart, default="on-failure")
     hardening: Hardening = field(Hardening, default=Hardening())
 

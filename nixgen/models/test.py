@@ -5,9 +5,9 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterator
 
-from nixgen.models.checks import TARGET_NAME, string
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, field, list_of, model
+from nixgen.models.lines import PlainText, TargetName
 from nixgen.models.machine import Machine
 
 __all__ = ["Test"]
@@ -58,9 +58,9 @@ class Test(Model):
 
     __test__ = False  # pytest would collect the name
 
-    name: str = field(TARGET_NAME, kw_only=False)
+    name: str = field(TargetName, kw_only=False)
     machines: ListOf[Machine] = list_of(Machine)
-    script: str | None = field(string, default=None)
+    script: str | None = field(PlainText, default=None)
 
     def faults(self) -> Iterator[Fault]:
         if self.machines == ():

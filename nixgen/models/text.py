@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from nixgen.models.checks import Check, string
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import field, model
+from nixgen.models.lines import EnvironmentValue, ExecPiece, PlainText
 
 __all__ = ["text"]
 
@@ -45,7 +46,9 @@ class Text(Model):
     :param parts: Pieces of the text: a `str` is literal, and a reference stands for its store path.
     """
 
-    parts: tuple[str | Interpolated, ...] = field(tuple)
+    parts: tuple[str | Interpolated, ...] = field(
+        tuple, lines=(ExecPiece, EnvironmentValue, PlainText)
+    )
 
     def __truediv__(self, path: str) -> Text:
         return Text(parts=(*self.parts, "/" + path.lstrip("/")))

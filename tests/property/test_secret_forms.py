@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nixgen import syntax as nix
 from nixgen.cache.push.leaks import LEAST_LENGTH, Scanner
 from nixgen.kubernetes.manifest import to_yaml
-from nixgen.lowering.unitfile import literal, word
+from nixgen.models.lines import EnvironmentValue, ExecWord
 
 
 def _in_nix(indent: int) -> Callable[[str], str]:
@@ -37,8 +37,8 @@ def _block(value: str) -> str:
 
 WRITERS: dict[str, Callable[[str], str]] = {
     "as it is": str,
-    "systemd: a word of a command": lambda value: word(value).replace("$", "$$"),
-    "systemd: a value": literal,
+    "systemd: a word of a command": ExecWord,
+    "systemd: a value": EnvironmentValue,
     "JSON": json.dumps,
     "JSON with letters of all languages": lambda value: json.dumps(value, ensure_ascii=False),
     "JSON in JSON": lambda value: json.dumps(json.dumps({"key": value})),
@@ -61,10 +61,10 @@ WRITERS: dict[str, Callable[[str], str]] = {
         [{"kind": "ConfigMap", "data": {"key": value, "file.json": json.dumps([value])}}]
     ),
     "JSON in Nix": lambda value: _in_nix(1)(json.dumps({"key": value})),
-    "a word of a command in Nix": lambda value: _in_nix(1)(word(value)),
+    "a word of a command in Nix": lambda value: _in_nix(1)(ExecWord(value)),
     "percent-encoding": lambda value: urllib.parse.quote(value, safe=""),
     "percent-encoding of a form": urllib.parse.quote_plus,
-    "percent-encoding in a unit": lambda value: literal(urllib.parse.quote(value)),
+    "percent-encoding in a unit": lambda value: EnvironmentValue(urllib.parse.quote(value)),
     "HTML": html.escape,
     "XML": lambda value: saxutils.quoteattr(value, {"\t": "&#9;"}),
     "XML in JSON": lambda value: json.dumps(saxutils.escape(value)),
