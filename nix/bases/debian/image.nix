@@ -51,7 +51,16 @@ let
 
   root = runBusybox "${name}-root" {
     contents = contents;
-    inherit nearby;
+    inherit nearby busybox;
+    # Only read: what is needed at / depends on all packages of the image.
+    exportReferencesGraph = [
+      "closure"
+      (pkgs.writeText "${name}-parts" (toString [
+        contents
+        extra
+        (builtins.toJSON config)
+      ]))
+    ];
     joinedShare = folders."usr/share".joined;
     leftOutShare = folders."usr/share".leftOut;
     joinedEtc = folders.etc.joined;

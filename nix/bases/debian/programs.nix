@@ -1,8 +1,9 @@
 /**
   What some programs need to run from the store, as data (data/programs.json, data/dlopen.json) → for one unit.
 
-  programs: name → { environment, open }: variables that a wrapper sets when they are unset, and folders that it opens
-    at a file number; @out@ is the unit's store path.
+  programs: name → { arguments, environment, open }: words that a wrapper puts before those that it is called with,
+    variables that it sets when they are unset, and folders that it opens at a file number; @out@ is the unit's store path, and @libc-bin@ that of a package. A variable that is { value, unless }
+    is not set where the path `unless` exists.
   binDirs: further folders, as patterns, that bin/ collects.
   replace: text → text of the same length inside files. Node reads parts of itself from /usr/share/nodejs before it
     reads its arguments; there is no option for it, and a store path is longer. A path through an open file number

@@ -56,16 +56,40 @@ let
   wrapper =
     program:
     {
+      arguments ? [ ],
       environment ? { },
       open ? { },
     }:
     let
-      shell = if open == { } then "${busybox}/bin/sh" else "${package "bash"}/bin/bash";
-      substitute = builtins.replaceStrings [ "@out@" ] [ "$out" ];
+      # busybox knows file numbers of one digit
+      many = builtins.any (number: builtins.stringLength number > 1) (attrNames open);
+      shell = if many then "${package "bash"}/bin/bash" else "${busybox}/bin/sh";
+      # @out@ is the unit itself, @NAME@ another package
+      substitute =
+        text:
+        concatStringsSep "" (
+          map (
+            part:
+            if builtins.isString part then
+              part
+            else if part == [ "out" ] then
+              "$out"
+            else
+              "${package (builtins.head part)}"
+          ) (builtins.split "@([a-z0-9.+-]+)@" text)
+        );
+      export =
+        name:
+        let
+          variable = environment.${name};
+          line = value: "export ${name}=\"\\\${${name}-${substitute value}}\"";
+        in
+        if builtins.isString variable then
+          line variable
+        else
+          "[ -e ${variable.unless} ] || ${line variable.value}";
       lines =
-        map (name: "export ${name}=\"\\\${${name}-${substitute environment.${name}}}\"") (
-          attrNames environment
-        )
+        map export (attrNames environment)
         ++ map (number: "exec ${number}<${substitute open.${number}}") (attrNames open);
     in
     ''
@@ -74,7 +98,7 @@ let
       cat > "bin/${program}" <<END
       #!${shell}
       ${concatStringsSep "\n" lines}
-      exec "$out/''${real#../}" "\$@"
+      exec "$out/''${real#../}" ${concatStringsSep "" (map (word: "${substitute word} ") arguments)}"\$@"
       END
       chmod +x "bin/${program}"
     '';
