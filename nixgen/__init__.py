@@ -40,6 +40,7 @@ __all__ = [
     "Ec2",
     "Environment",
     "FileSystem",
+    "Generated",
     "Hardening",
     "HttpCheck",
     "Image",

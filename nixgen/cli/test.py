@@ -72,11 +72,13 @@ def run(
     from nixgen.project.workspace import Workspace
     from nixgen.verbs import build
     from nixgen.verbs.select import select_tests
-    from nixgen.verbs.test import results_of_nix, run_test
+    from nixgen.verbs.test import require_no_values, results_of_nix, run_test
     from nixgen.vm.record.report import junit_xml
 
     workspace = Workspace.open(project)
     chosen = select_tests(workspace, targets or ())
+    if base == "nixpkgs":
+        require_no_values(workspace.project, chosen)
     request = options.make_request(
         workspace,
         base=base,

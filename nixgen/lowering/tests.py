@@ -10,7 +10,8 @@ from collections.abc import Container, Iterable, Iterator
 
 from nixgen import syntax as nix
 from nixgen.lowering.scope import Scope, attribute
-from nixgen.models import CommandCheck, HttpCheck, Machine, Package, Service, Test
+from nixgen.models import CommandCheck, Generated, HttpCheck, Machine, Package, Service, Test
+from nixgen.models.rules.secrets import secrets_of
 from nixgen.models.test import variable_name
 from nixgen.syntax import Expr
 
@@ -29,6 +30,11 @@ def test_module(test: Test, clustered: Container[Machine]) -> Expr:
     derived = test.script is None
     script = nix.Interpolation(_derived(scope, test)) if derived else nix.Str(test.script or "")
     bindings: dict[str | tuple[str, ...], Expr] = {"name": nix.Str(test.name), "testScript": script}
+    secrets = {name: files for name, files in _secrets(test) if files}
+    if secrets:
+        bindings["imports",] = nix.List((scope.library_path("nixos/secrets.nix"),))
+        for name, files in secrets.items():
+            bindings["nixgen", "secrets", name] = nix.List(files)
     for machine in test.machines:
         node = _node(scope, machine, with_curl=derived, clustered=machine in clustered)
         bindings["nodes", machine.name] = nix.Mark(node, machine.origin)
@@ -49,6 +55,33 @@ def _node(scope: Scope, machine: Machine, *, with_curl: bool, clustered: bool) -
         # nobody has their address on EC2 here; names are those of the test's own networks
         bindings["nixgen", "cluster", "members"] = nix.Call(scope.lib("mkForce"), (nix.AttrSet(),))
     return nix.AttrSet(bindings)
+
+
+def _secrets(test: Test) -> Iterator[tuple[str, list[Expr]]]:
+    """Yield the secrets of each machine, without the values that the user gave."""
+    values = {secret.path: value for secret, value in test.secrets.items()}
+    for machine in test.machines:
+        yield (
+            machine.name,
+            [
+                nix.AttrSet(_secret(secret.name, path, values.get(path, Generated())))
+                for path, secret in secrets_of(machine).items()
+            ],
+        )
+
+
+def _secret(name: str, path: str, value: str | Generated) -> dict[str, Expr]:
+    """Describe a secret: the options of ``lib/nixos/secrets.nix`` that differ from their defaults."""
+    described: dict[str, Expr] = {"name": nix.Str(name), "file": nix.Str(path)}
+    if isinstance(value, str):
+        described["given"] = nix.Bool(True)
+        return described
+    default = Generated()
+    if value.length != default.length:
+        described["length"] = nix.Int(value.length)
+    if value.alphabet != default.alphabet:
+        described["alphabet"] = nix.Str(value.alphabet)
+    return described
 
 
 def _derived(scope: Scope, test: Test) -> Iterator[str | Expr]:

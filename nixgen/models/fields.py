@@ -145,6 +145,7 @@ def field(
     kw_only: bool = True,
     convert: Callable[[Any], Any] | None = None,
     lines: tuple[type[Line], ...] = (),
+    hidden: bool = False,
 ) -> Any:
     """Declare a field of one value.
 
@@ -155,10 +156,17 @@ def field(
     :param convert: Converts the argument before it is checked. It leaves a wrong value for the
         check to report.
     :param lines: Classes of the texts in the value, when ``kinds`` is a check that does not say so.
+    :param hidden: True for values that no representation of the model may have. False is the
+        default.
     """
     check = optional(_check(kinds)) if default is None else _check(kinds)
-    metadata = {CHECK: check, LINES: lines or line_types(kinds)}
-    return attrs.field(default=default, kw_only=kw_only, converter=convert, metadata=metadata)
+    return attrs.field(
+        default=default,
+        kw_only=kw_only,
+        converter=convert,
+        repr=not hidden,
+        metadata={CHECK: check, LINES: lines or line_types(kinds)},
+    )
 
 
 def flag(*, default: bool) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ from nixgen.programs.observer import Observer, ignore
 
 if TYPE_CHECKING:
     from nixgen.driver.evaluate import Target
+    from nixgen.models import Project
     from nixgen.project.workspace import Workspace
     from nixgen.verbs.build import Built
     from nixgen.vm.record.report import TestResult
 
-__all__ = ["results_of_nix", "run_test"]
+__all__ = ["given_secrets", "require_no_values", "results_of_nix", "run_test"]
 
 
 def run_test(
@@ -33,6 +35,7 @@ def run_test(
     :param accel: ``kvm`` or ``tcg``; ``auto`` finds out what works here.
     :param observe: gets the events of `nixgen.vm.record.events`.
     :raises UsageError: there is no such accelerator.
+    :raises InputError: the test in the store is older than infra.py.
     :raises OutsideError: QEMU is missing, or no machine came up.
     """
     from nixgen.vm.qemu.accel import KVM, TCG
@@ -47,9 +50,44 @@ def run_test(
         spec,
         state_dir=workspace.state / "vm",
         observe=observe,
+        secrets=given_secrets(workspace.project, spec.name),
         timeout=timeout,
         acceleration=chosen[accel],
     )
+
+
+def given_secrets(project: Project, name: str) -> dict[str, str]:
+    """The values that a test gives to secrets, by the path of the file on its machines.
+
+    :param project: the project.
+    :param name: of the test.
+    """
+    return {
+        secret.path: value
+        for test in project.tests
+        if test.name == name
+        for secret, value in test.secrets.items()
+        if isinstance(value, str)
+    }
+
+
+def require_no_values(project: Project, targets: Iterable[str]) -> None:
+    """Refuse tests of the nixpkgs base that give values to secrets.
+
+    Nix runs such a test inside a build, and everything that a build can read is in the store.
+
+    :param project: the project.
+    :param targets: the tests that are about to run, such as ``tests.smoke``.
+    :raises UsageError: one of them has a value.
+    """
+    for target in targets:
+        name = target.removeprefix("tests.")
+        if given_secrets(project, name):
+            raise UsageError(
+                f"test {name} gives a value to a secret, which a build of Nix must not see",
+                hint="run it on the Debian base, write Generated() for the value, or run the driver of the test by "
+                "hand: docs/secrets.md",
+            )
 
 
 def results_of_nix(built: Built) -> tuple[TestResult, ...]:

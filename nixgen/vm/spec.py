@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import string
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from nixgen.errors import EvaluationError
 from nixgen.records.format import Format
 from nixgen.records.rules import ABSENT, Rule, Text, at_least, between, matching, named
 
-__all__ = ["ClosurePath", "NodeSpec", "TestSpec", "python_name"]
+__all__ = ["ClosurePath", "NodeSpec", "SecretSpec", "TestSpec", "python_name"]
 
 
 def _is_ipv4(text: str) -> bool:
@@ -43,6 +44,24 @@ class ClosurePath:
 
 
 @frozen(kw_only=True)
+class SecretSpec:
+    """A secret of a node, without its value.
+
+    :param name: of the secret.
+    :param file: absolute path in the node.
+    :param given: True for a value that the user gives to the run, False for one that the run makes.
+    :param length: characters of a value that the run makes.
+    :param alphabet: characters to choose from.
+    """
+
+    name: Text
+    file: Annotated[str, matching(r"/[^\0]*", "an absolute path")]
+    given: bool = False
+    length: Annotated[int, at_least(1, "a number of characters")] = 32
+    alphabet: Text = string.ascii_letters + string.digits
+
+
+@frozen(kw_only=True)
 class NodeSpec:
     """One machine of a test.
 
@@ -57,6 +76,7 @@ class NodeSpec:
     :param vlans: one network card for each, in this order.
     :param addresses: IPv4 address by vlan.
     :param cmdline: kernel command line, before what the runner adds.
+    :param secrets: files that the node gets at boot; see `nixgen.vm.run.secrets`.
     """
 
     name: Text
@@ -72,6 +92,7 @@ class NodeSpec:
         factory=dict, hash=False
     )
     cmdline: str = ""
+    secrets: tuple[SecretSpec, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -17,7 +17,15 @@ from nixgen.errors import ModelError, Problem
 from nixgen.models.checks import CHECK
 from nixgen.models.core import MISUSES, Fault, Model
 from nixgen.models.project import Project
-from nixgen.models.rules import clusters, environments, kubernetes, machines, names, packages
+from nixgen.models.rules import (
+    clusters,
+    environments,
+    kubernetes,
+    machines,
+    names,
+    packages,
+    secrets,
+)
 from nixgen.models.rules.visit import visit_of
 from nixgen.models.text import Text
 
@@ -30,6 +38,7 @@ _RULES: tuple[Callable[[Project], Iterator[Problem]], ...] = (
     *clusters.RULES,
     *kubernetes.RULES,
     *packages.RULES,
+    *secrets.RULES,
 )
 
 

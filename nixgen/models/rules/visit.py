@@ -100,10 +100,11 @@ def _members(content: Any, parent: int, label: str, found: list[_Step]) -> None:
         for key, item in content.items():
             if item.__class__ in _HOLDS_NO_MODEL:
                 continue
+            place = f"{label}[{getattr(key, 'name', key)!r}]"
             if isinstance(item, Model):
-                found.append((item, parent, f"{label}[{key!r}]"))
+                found.append((item, parent, place))
             elif isinstance(item, (tuple, dict)):
-                _members(item, parent, f"{label}[{key!r}]", found)
+                _members(item, parent, place, found)
 
 
 @lru_cache(maxsize=2)

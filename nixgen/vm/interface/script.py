@@ -14,6 +14,7 @@ from nixgen.errors import NixgenError, OutsideError, TestError
 from nixgen.vm.interface.commands import retry
 from nixgen.vm.interface.machine import Machine
 from nixgen.vm.record.journal import Journal
+from nixgen.vm.record.mask import Mask
 from nixgen.vm.record.report import Failure
 from nixgen.vm.spec import python_name
 
@@ -119,12 +120,22 @@ def symbols(driver: Driver, journal: Journal) -> dict[str, Any]:
         "t": _Assertions(),
         "Machine": Machine,
         "os": os,
+        "print": _printer(journal.mask),
         "__name__": "__main__",
     }
     names |= {python_name(machine.name): machine for machine in driver.machines}
     if len(driver.machines) == 1:
         names["machine"] = driver.machines[0]
     return names
+
+
+def _printer(mask: Mask) -> Callable[..., None]:
+    """The ``print`` of a script. It hides the values of secrets."""
+
+    def run(*values: object, **options: Any) -> None:
+        print(*(mask(str(value)) for value in values), **options)
+
+    return run
 
 
 def run_script(script: str, code: CodeType, driver: Driver, journal: Journal) -> Failure | None:

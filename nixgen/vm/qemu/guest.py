@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -59,14 +61,18 @@ class QemuGuest:
     :param node: the machine's description.
     :param host: the parts of the host that all machines share.
     :param links: its network cables, in the order of its networks.
+    :param secrets: a tar archive of the files of its secrets; empty without secrets.
     """
 
-    def __init__(self, node: NodeSpec, host: Host, links: tuple[Link, ...]) -> None:
+    def __init__(
+        self, node: NodeSpec, host: Host, links: tuple[Link, ...], *, secrets: bytes = b""
+    ) -> None:
         self.node = node
         self.name = node.name
         self.links = links
         self.boot_seconds: float | None = None
         self._host = host
+        self._secrets = secrets
         self._child: subprocess.Popen[bytes] | None = None
         self._console: Console | None = None
         self._shell: Shell | None = None
@@ -121,8 +127,9 @@ class QemuGuest:
         return self._qmp
 
     def console_tail(self) -> tuple[str, ...]:
-        """The last lines of the console; empty when it was never started."""
-        return () if self._console is None else self._console.tail()
+        """The last lines of the console, without secrets; empty when it was never started."""
+        mask = self._host.journal.mask
+        return () if self._console is None else mask.lines(self._console.tail())
 
     def start(self, *, allow_reboot: bool = False) -> None:
         """Start QEMU, without waiting for the guest's boot. A running machine stays as it is.
@@ -147,6 +154,7 @@ class QemuGuest:
                 qmp=ends[1][1].fileno(),
                 console=ends[2][1].fileno(),
                 networks=tuple(link.remote.fileno() for link in self.links),
+                secrets=remote_ends.enter_context(_unnamed_file(self._secrets)),
             )
             command = qemu_command(
                 self.node,
@@ -265,7 +273,7 @@ class QemuGuest:
         log = self._log
         if log is not None:
             with contextlib.suppress(ValueError, OSError):  # closed, or the disk is full
-                log.write(line + "\n")
+                log.write(self._host.journal.mask(line) + "\n")
         self._host.journal.console(self.name, line)
 
     def _never_up(self, what: str) -> EngineError:
@@ -279,3 +287,14 @@ class QemuGuest:
 
     def _off(self) -> TestError:
         return TestError(f"{self.name} is not running", hint="call start() first")
+
+
+@contextlib.contextmanager
+def _unnamed_file(content: bytes) -> Iterator[int | None]:
+    """A file in memory that only this process and its children can open. None without content."""
+    if not content:
+        yield None
+        return
+    with os.fdopen(os.memfd_create("nixgen"), "wb", buffering=0) as file:
+        file.write(content)
+        yield file.fileno()

@@ -17,9 +17,11 @@ from nixgen.programs.command import Command
 from nixgen.vm.qemu.accel import Acceleration
 from nixgen.vm.spec import NodeSpec
 
-__all__ = ["PROGRAMS", "SHELL_PORT", "Channels", "mac_address", "qemu_command"]
+__all__ = ["PROGRAMS", "SECRETS_FILE", "SHELL_PORT", "Channels", "mac_address", "qemu_command"]
 
 SHELL_PORT = "nixgen.shell"
+SECRETS_FILE = "opt/nixgen/secrets"
+"""Name of the fw_cfg file with the secrets of a machine (docs/specs/fw_cfg.rst of QEMU)."""
 PROGRAMS = {"x86_64-linux": "qemu-system-x86_64", "aarch64-linux": "qemu-system-aarch64"}
 _BOARDS = {"x86_64-linux": "q35", "aarch64-linux": "virt"}
 
@@ -32,17 +34,21 @@ class Channels:
     :param qmp: stream socket of QEMU's monitor.
     :param console: stream socket of the serial console.
     :param networks: a datagram socket for each network card.
+    :param secrets: a file with the secrets of the machine, in memory. None for a machine without
+        secrets.
     """
 
     shell: int
     qmp: int
     console: int
     networks: tuple[int, ...]
+    secrets: int | None = None
 
     @property
     def all(self) -> tuple[int, ...]:
         """All descriptors."""
-        return (self.shell, self.qmp, self.console, *self.networks)
+        secrets = () if self.secrets is None else (self.secrets,)
+        return (self.shell, self.qmp, self.console, *self.networks, *secrets)
 
 
 def mac_address(vlan: int, number: int) -> str:
@@ -104,6 +110,8 @@ def qemu_command(
         # No option ROM: nothing boots from the network, and the ROM takes a second under emulation.
         mac = mac_address(vlan, node.number)
         argv += ["-device", f"virtio-net-pci,netdev=vlan{vlan},mac={mac},romfile="]
+    if channels.secrets is not None:
+        argv += ["-fw_cfg", f"name={SECRETS_FILE},file=/dev/fd/{channels.secrets}"]
     if not allow_reboot:
         argv.append("-no-reboot")
     return Command(argv=tuple(argv))

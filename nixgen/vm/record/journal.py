@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from nixgen.vm.record.events import ConsoleLine, Event, Observer, StepFinished, StepStarted
+from nixgen.vm.record.mask import Mask
 from nixgen.vm.record.report import Entry, StepKind
 
 __all__ = ["Journal", "Step"]
@@ -20,11 +21,13 @@ class Step:
 
     :param kind: of the step.
     :param title: such as the command.
+    :param mask: hides the values of secrets.
     """
 
-    def __init__(self, kind: StepKind, title: str) -> None:
+    def __init__(self, kind: StepKind, title: str, mask: Mask) -> None:
         self.kind = kind
-        self.title = title
+        self.title = mask(title)
+        self._mask = mask
         self.output = ""
         self.status: int | None = None
         self.failed = False
@@ -35,17 +38,20 @@ class Step:
 
         :param output: of the step.
         """
-        self.output = output[-_OUTPUT_TAIL:]
+        # before it is cut: half of a value would not be found
+        self.output = self._mask(output)[-_OUTPUT_TAIL:]
 
 
 class Journal:
     """Collects steps, and passes events on. Each thread has its own place in the tree.
 
     :param observe: receives the events.
+    :param mask: hides the values of secrets in every step and event. None hides nothing.
     """
 
-    def __init__(self, observe: Observer) -> None:
+    def __init__(self, observe: Observer, mask: Mask | None = None) -> None:
         self._observe = observe
+        self.mask = mask or Mask()
         self._started = time.monotonic()
         self._roots: list[Entry] = []
         self._local = threading.local()
@@ -71,7 +77,7 @@ class Journal:
         :param machine: name of the machine.
         :param text: the line.
         """
-        self.emit(ConsoleLine(machine=machine, text=text, shown=self.show_console))
+        self.emit(ConsoleLine(machine=machine, text=self.mask(text), shown=self.show_console))
 
     def entries(self) -> tuple[Entry, ...]:
         """The steps at the top of the tree that have ended, oldest first."""
@@ -89,9 +95,9 @@ class Journal:
         """
         stack = self._stack()
         depth = len(stack)
-        step = Step(kind, title)
+        step = Step(kind, title, self.mask)
         begun = self.elapsed
-        self.emit(StepStarted(kind=kind, machine=machine, title=title, depth=depth))
+        self.emit(StepStarted(kind=kind, machine=machine, title=step.title, depth=depth))
         stack.append(step)
         ok = False
         try:
@@ -104,7 +110,7 @@ class Journal:
             stack.pop()
             entry = Entry(
                 kind=kind,
-                title=title,
+                title=step.title,
                 machine=machine,
                 start=begun,
                 seconds=self.elapsed - begun,

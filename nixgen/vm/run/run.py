@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+
+from attrs import evolve
 
 from nixgen.programs.runner import Runner
 from nixgen.vm.interface.script import compile_script, run_script, script_lines
 from nixgen.vm.qemu.accel import Acceleration
 from nixgen.vm.qemu.guest import QemuGuest
 from nixgen.vm.record.events import Observer
+from nixgen.vm.record.mask import Mask
 from nixgen.vm.record.report import Failure, TestResult
 from nixgen.vm.run.session import session
 from nixgen.vm.spec import TestSpec
@@ -31,6 +35,7 @@ def run_test(
     *,
     state_dir: Path,
     observe: Observer,
+    secrets: Mapping[str, str] = MappingProxyType({}),
     keep: bool = False,
     timeout: float = DEFAULT_TIMEOUT,
     runner: Runner | None = None,
@@ -41,6 +46,7 @@ def run_test(
     :param spec: the test.
     :param state_dir: as for `session`.
     :param observe: as for `session`.
+    :param secrets: as for `session`.
     :param keep: as for `session`.
     :param timeout: seconds for the script.
     :param runner: as for `session`.
@@ -54,6 +60,7 @@ def run_test(
         spec,
         state_dir=state_dir,
         observe=observe,
+        secrets=secrets,
         keep=keep,
         runner=runner,
         acceleration=acceleration,
@@ -74,8 +81,19 @@ def run_test(
             acceleration=machines.acceleration.name,
             entries=journal.entries(),
             machines=machines.reports(),
-            failure=failure,
+            failure=failure and _masked(failure, journal.mask),
         )
+
+
+def _masked(failure: Failure, mask: Mask) -> Failure:
+    """A failure whose text has no value of a secret."""
+    return evolve(
+        failure,
+        message=mask(failure.message),
+        lines=tuple((number, mask(text)) for number, text in failure.lines),
+        hint=failure.hint and mask(failure.hint),
+        details=mask.lines(failure.details),
+    )
 
 
 def _timed_out(seconds: float, lines: tuple[tuple[int, str], ...]) -> Failure:

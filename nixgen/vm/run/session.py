@@ -7,8 +7,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
@@ -26,7 +27,9 @@ from nixgen.vm.qemu.qemu import PROGRAMS
 from nixgen.vm.qemu.storeimage import store_image
 from nixgen.vm.record.events import Observer, TestStarted
 from nixgen.vm.record.journal import Journal
+from nixgen.vm.record.mask import Mask
 from nixgen.vm.record.report import MachineReport
+from nixgen.vm.run.secrets import archive, values_of
 from nixgen.vm.spec import TestSpec
 
 __all__ = ["Session", "session"]
@@ -67,6 +70,7 @@ def session(
     *,
     state_dir: Path,
     observe: Observer,
+    secrets: Mapping[str, str] = MappingProxyType({}),
     keep: bool = False,
     runner: Runner | None = None,
     acceleration: Acceleration | None = None,
@@ -77,12 +81,16 @@ def session(
     :param state_dir: for files that outlive a run: ``store/`` (disks of closures) and ``out/TEST/``
         (console logs, screenshots, copied files; emptied when the test starts again).
     :param observe: receives every step and every console line.
+    :param secrets: the values that the user gives to secrets, by the path of the file in the
+        machines.
     :param keep: leave the machines' own disks in ``out/TEST/``.
     :param runner: runs the probe of QEMU, and squashfs-tools.
     :param acceleration: of all machines; None finds out which one works.
     :raises StoreError: a store path is missing, or the disks cannot be written.
     :raises MissingToolError: QEMU or squashfs-tools are not installed.
+    :raises InputError: the value of a secret is missing.
     """
+    values = values_of(spec, secrets)
     runner = runner or SubprocessRunner()
     program = PROGRAMS.get(spec.system)
     if program is not None and shutil.which(program) is None:
@@ -92,7 +100,7 @@ def session(
     names = tuple(node.name for node in spec.nodes)
     observe(TestStarted(test=spec.name, machines=names, acceleration=chosen.name))
     out_dir = _fresh(state_dir / "out" / spec.name)
-    journal = Journal(observe)
+    journal = Journal(observe, Mask(values.values()))
     with contextlib.ExitStack() as stack:
         # The stack unwinds in reverse: machines end before their cables and disks are removed.
         scratch = out_dir if keep else stack.enter_context(_scratch(state_dir))
@@ -106,7 +114,10 @@ def session(
             journal=journal,
             hypervisor=stack.enter_context(Hypervisor()),
         )
-        guests = tuple(QemuGuest(node, host, links[node.name]) for node in spec.nodes)
+        guests = tuple(
+            QemuGuest(node, host, links[node.name], secrets=archive(node, values))
+            for node in spec.nodes
+        )
         stack.callback(_power_off, guests)
         machines = tuple(
             Machine(guest, journal, links=guest.links, out_dir=out_dir) for guest in guests

@@ -36,7 +36,10 @@ let
     baseHint =
       "the Debian base knows the options that nixgen emits (docs/contracts.md §2); "
       + "for all of NixOS, use base = \"nixpkgs\"";
-    provided = [ (toString ../../../nixos/cluster.nix) ];
+    provided = map toString [
+      ../../../nixos/cluster.nix
+      ../../../nixos/secrets.nix
+    ];
   };
   inherit (evaluator) evaluate;
 
@@ -143,6 +146,7 @@ let
       config,
       virtualisation,
       neighbours,
+      secrets ? [ ],
     }:
     let
       inherit (virtualisation) vlans;
@@ -188,7 +192,8 @@ let
           initrd = "${initrd}/initrd";
           cmdline = concatStringsSep " " ([ cmdline ] ++ config.boot.kernelParams);
           toplevel = "${system}";
-        };
+        }
+        // (if secrets == [ ] then { } else { inherit secrets; });
       };
 
   machine =
@@ -301,8 +306,11 @@ let
           config = nodeConfig;
           inherit (nodeConfig) virtualisation;
           neighbours = neighboursOf node;
+          secrets = config.nixgen.secrets.${node} or [ ];
         }
       ) configs;
+
+      strangers = filter (node: !(configs ? ${node})) (attrNames config.nixgen.secrets);
 
       testScript =
         if isFunction config.testScript then config.testScript { nodes = configs; } else config.testScript;
@@ -316,6 +324,8 @@ let
     in
     if names == [ ] then
       throw "${subject}: it has no machines; define `nodes.NAME`."
+    else if strangers != [ ] then
+      throw "${subject}: nixgen.secrets.${head strangers} is no machine of the test."
     else
       debian.runBusybox "test-${name}"
         {

@@ -173,6 +173,15 @@ let
     })) null;
   };
 
+  # Those of ../../../nixos/secrets.nix, which says what they mean.
+  secret = submodule {
+    name = option str "";
+    file = option path "";
+    given = option bool false;
+    length = option positive 32;
+    alphabet = option str "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  };
+
   portRanges = option (listOf (submodule {
     from = option port 0;
     to = option port 0;
@@ -236,6 +245,7 @@ in
     name = option str name;
     nodes = option (attrsOf deferredModule) { };
     testScript = option testScript "";
+    nixgen.secrets = option (attrsOf (listOf secret)) { };
     # Checks of the test script that NixOS makes and this base does not.
     skipTypeCheck = option bool false;
     skipLint = option bool false;

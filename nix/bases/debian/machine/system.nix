@@ -90,6 +90,7 @@ checked (
         inherit subject;
         programs = programs.ofServices config.systemd.services ++ programs.ofUsers config.users.users;
       };
+      secrets = ./boot/secrets.sh;
       passAsFile = [ "commands" ];
       commands = concatStringsSep "" (
         map (line: line + "\n") (import ./config/activation.nix { inherit config users; })
@@ -120,6 +121,7 @@ checked (
         echo "PATH=$busybox/bin"
         echo "ln -s $out /run/current-system"
         cat "$commandsPath"
+        cat "$secrets"
         echo "exec /usr/lib/systemd/systemd"
       } > "$out/init"
       chmod 0755 "$out/init"

@@ -11,6 +11,7 @@ from nixgen import (
     Ec2,
     Environment,
     FileSystem,
+    Generated,
     Hardening,
     HttpCheck,
     Image,
@@ -236,7 +237,10 @@ project = Project(
         Image("store", service=store),
         *images.values(),
     ],
-    tests=[Test("derived", machines=[front, back]), Test("written", machines=[back], script='start_all()\nback.succeed("echo ${HOME} \'\'")\n')],
+    tests=[
+        Test("derived", machines=[front, back], secrets={token: "never in the store", db_password: Generated(length=64, alphabet="0123456789abcdef")}),
+        Test("written", machines=[back], script='start_all()\nback.succeed("echo ${HOME} \'\'")\n'),
+    ],
     packages=[flask, redis, python],
     tools=[bash, Package("ripgrep"), Package("ruby", with_packages=["nokogiri"])],
     environments=[

@@ -11,6 +11,8 @@
     "virtio_console"
     "virtio_net"
     "virtio_rng"
+    # ../system.nix reads the secrets of a test from it
+    "qemu_fw_cfg"
   ];
 
   # Kept on the machine, for the kernel to load by itself. A name that ends in `/` is a whole directory.

@@ -2,7 +2,22 @@
 # A NixOS test module, for testers.runNixOSTest or nixgen's own driver.
 { pkgs, ... }:
 {
+  imports = [ ../lib/nixos/secrets.nix ];
   name = "derived";
+
+  nixgen.secrets.front-1 = [
+    {
+      file = "/run/secrets/api-token";
+      given = true;
+      name = "api-token";
+    }
+    {
+      alphabet = "0123456789abcdef";
+      file = "/run/keys/100%/db";
+      length = 64;
+      name = "db-password";
+    }
+  ];
 
   nodes.back = {
     imports = [ ../machines/back.nix ];
