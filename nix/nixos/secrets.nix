@@ -1,8 +1,8 @@
 /**
   A module of NixOS tests: secrets whose values are made when the test runs, and are in no store path.
 
-  nixgen.secrets lists the files of each node's secrets. Before the test script, Python code (./secrets.py) makes the
-  values and writes one archive for each node. A node reads its archive from QEMU's fw_cfg device, and writes the
+  nixgen.secrets lists the files of each node's secrets. The test script begins with nixgen.prelude, Python code
+  (./secrets.py) that makes the values and writes one archive for each node. A node reads its archive from QEMU's fw_cfg device, and writes the
   files before the first ordinary service starts. Only root can read them.
 
   A secret with `given = true` has a value that somebody chose. It is read from the file of the secret's name in the
@@ -63,30 +63,28 @@ let
       };
     };
 
-  nodes = lib.mapAttrs' (node: secrets: lib.nameValuePair (archive node) secrets) config.nixgen.secrets;
-  # JSON's strings are strings of Python.
-  prelude = ''
-    ${builtins.readFile ./secrets.py}
-    nixgen_secrets(${builtins.toJSON (builtins.toJSON nodes)})
-  '';
+  archives = lib.mapAttrs' (
+    node: secrets: lib.nameValuePair (archive node) secrets
+  ) config.nixgen.secrets;
 in
 {
-  options = {
-    nixgen.secrets = optional (types.attrsOf (
+  options.nixgen = {
+    secrets = optional (types.attrsOf (
       types.listOf secret
     )) { } "Files of secrets, by the node that has them.";
-
-    testScript = mkOption {
-      apply =
-        script:
-        if config.nixgen.secrets == { } then
-          script
-        else if lib.isFunction script then
-          { nodes, ... }@arguments: prelude + script arguments
-        else
-          prelude + script;
+    prelude = mkOption {
+      type = types.lines;
+      internal = true;
+      description = "Python code that the test script begins with.";
     };
   };
 
-  config.nodes = lib.mapAttrs machine config.nixgen.secrets;
+  config = {
+    nodes = lib.mapAttrs machine config.nixgen.secrets;
+    # JSON's strings are strings of Python.
+    nixgen.prelude = ''
+      ${builtins.readFile ./secrets.py}
+      nixgen_secrets(${builtins.toJSON (builtins.toJSON archives)})
+    '';
+  };
 }

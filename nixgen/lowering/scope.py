@@ -86,7 +86,7 @@ class Scope:
 
     def __init__(self, depth: int = 1) -> None:
         self._generated = "/".join([".."] * depth)
-        self._uses_lib = False
+        self._arguments = {"pkgs"}
         self._bound: dict[int, Expr] = {}
         # kept alive: an id names an object only while the object exists
         self._referred: list[Any] = []
@@ -112,21 +112,28 @@ class Scope:
         return nix.Let(self._bindings, body) if self._bindings else body
 
     def module(self, body: Expr) -> Expr:
-        """Make a NixOS module: a function of ``pkgs``, and of ``lib`` when it is used, with the
-        ``let`` around its body.
+        """Make a NixOS module: a function of ``pkgs``, and of ``config`` and ``lib`` when they are
+        used, with the ``let`` around its body.
 
         :param body: Definitions of the module.
         """
-        formals = ("lib", "pkgs") if self._uses_lib else ("pkgs",)
-        return nix.Function(formals, self.wrap(body), ellipsis=True)
+        return nix.Function(tuple(sorted(self._arguments)), self.wrap(body), ellipsis=True)
 
     def lib(self, name: str) -> Expr:
         """A function of nixpkgs' library, in a module: ``lib.mkForce``.
 
         :param name: Name of the function.
         """
-        self._uses_lib = True
+        self._arguments.add("lib")
         return nix.Select(nix.Var("lib"), (name,))
+
+    def config(self, *path: str) -> Expr:
+        """The value of an option, in a module: ``config.nixgen.prelude``.
+
+        :param path: Path of the option.
+        """
+        self._arguments.add("config")
+        return nix.Select(nix.Var("config"), path)
 
     def project_path(self, path: str) -> Expr:
         """The path from the generated file to a file of the project.

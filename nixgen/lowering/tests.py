@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Container, Iterable, Iterator
 
 from nixgen import syntax as nix
-from nixgen.lowering.scope import Scope, attribute
+from nixgen.lowering.scope import Scope, attribute, string
 from nixgen.models import CommandCheck, Generated, HttpCheck, Machine, Package, Service, Test
 from nixgen.models.rules.secrets import secrets_of
 from nixgen.models.test import variable_name
@@ -28,13 +28,17 @@ def test_module(test: Test, clustered: Container[Machine]) -> Expr:
     """
     scope = Scope()
     derived = test.script is None
-    script = nix.Interpolation(_derived(scope, test)) if derived else nix.Str(test.script or "")
-    bindings: dict[str | tuple[str, ...], Expr] = {"name": nix.Str(test.name), "testScript": script}
     secrets = {name: files for name, files in _secrets(test) if files}
+    prelude = (scope.config("nixgen", "prelude"),) if secrets else ()
+    script = _derived(scope, test) if test.script is None else (test.script,)
+    bindings: dict[str | tuple[str, ...], Expr] = {
+        "name": nix.Str(test.name),
+        "testScript": string((*prelude, *script)),
+    }
     if secrets:
-        bindings["imports",] = nix.List((scope.library_path("nixos/secrets.nix"),))
-        for name, files in secrets.items():
-            bindings["nixgen", "secrets", name] = nix.List(files)
+        bindings["imports"] = nix.List((scope.library_path("nixos/secrets.nix"),))
+    for name, files in secrets.items():
+        bindings["nixgen", "secrets", name] = nix.List(files)
     for machine in test.machines:
         node = _node(scope, machine, with_curl=derived, clustered=machine in clustered)
         bindings["nodes", machine.name] = nix.Mark(node, machine.origin)

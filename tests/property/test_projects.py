@@ -90,7 +90,7 @@ let
   };
   machine = import (tree + "/machines/web.nix") { inherit pkgs; };
   image = import (tree + "/images/img.nix") { inherit pkgs; nixgen.image = x: x; };
-  test = import (tree + "/tests/t.nix") { inherit pkgs; };
+  test = import (tree + "/tests/t.nix") { inherit pkgs; config.nixgen.prelude = ""; };
 in
 {
   services = builtins.mapAttrs (_: s: { inherit (s) description; environment = s.environment or { }; }) machine.systemd.services;

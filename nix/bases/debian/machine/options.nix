@@ -245,7 +245,11 @@ in
     name = option str name;
     nodes = option (attrsOf deferredModule) { };
     testScript = option testScript "";
-    nixgen.secrets = option (attrsOf (listOf secret)) { };
+    nixgen = {
+      secrets = option (attrsOf (listOf secret)) { };
+      # the VM runner makes the values, without a word in the script
+      prelude = option str "";
+    };
     # Checks of the test script that NixOS makes and this base does not.
     skipTypeCheck = option bool false;
     skipLint = option bool false;
