@@ -107,7 +107,7 @@ def _ways(value: Any) -> Iterator[tuple[Any, ...]]:
             for way in _ways(item):
                 yield key, *way
         # after the values: a changed name leads to no value any more
-        yield from ((Key(key),) for key in value)
+        yield from ((Key(key),) for key in value if isinstance(key, str))
 
 
 def _changed(value: Any, way: tuple[Any, ...], change: Callable[[str], str]) -> Any:
