@@ -17,11 +17,10 @@ from nixgen.models.builders import (
     BuilderHost,
     BuilderUser,
     HostKey,
-    KeyFile,
     NixSystem,
     SystemFeature,
 )
-from nixgen.models.lines import MachinesLine, TargetName
+from nixgen.models.lines import KeyFile, MachinesLine, TargetName
 
 __all__ = ["machine_lines"]
 

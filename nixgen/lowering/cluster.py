@@ -5,7 +5,7 @@ lib/nixos/cluster.nix.
 from __future__ import annotations
 
 from nixgen import syntax as nix
-from nixgen.lowering.written import Written, network
+from nixgen.lowering.written import Written, data, network
 from nixgen.models import Machine, Member
 from nixgen.models.lines import NetworkLine
 from nixgen.models.machine import HostName
@@ -27,7 +27,7 @@ def facts(machine: Machine, member: Member | None) -> dict[tuple[str, ...], Expr
     if member is not None:
         bindings["nixgen", "cluster"] = _member(member)
     if machine.ec2 is not None:
-        bindings["nixgen", "ec2"] = nix.Mark(nix.quote(machine.ec2.document()), machine.ec2.origin)
+        bindings["nixgen", "ec2"] = nix.Mark(data(machine.ec2.document()), machine.ec2.origin)
     return bindings
 
 

@@ -8,7 +8,7 @@ writer, which refuses a plain str: type checkers say so, and so does the writer 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Generic, NewType, TypeVar
+from typing import Any, Generic, NewType, TypeVar
 
 from nixgen import syntax as nix
 from nixgen.models.lines import (
@@ -28,6 +28,7 @@ from nixgen.syntax import Expr
 __all__ = [
     "Written",
     "accounts",
+    "data",
     "fstab",
     "kernel",
     "keys",
@@ -89,6 +90,20 @@ class Writer(Generic[_L]):
         }
 
 
+def data(value: Any) -> Written:
+    """Write nested data, whose texts belong to several formats.
+
+    :param value: Lines, numbers, True, False and None, in lists and in dicts by names of nixgen's own.
+    :raises TypeError: A text is a plain str.
+    """
+    if isinstance(value, dict):
+        return Written(nix.AttrSet({name: data(item) for name, item in value.items()}))
+    if isinstance(value, list):
+        return Written(nix.List(map(data, value)))
+    return Written(nix.Null()) if value is None else _any(value)
+
+
+_any = Writer(Line)
 accounts = Writer(AccountLine)
 fstab = Writer(FstabLine)
 kernel = Writer(KernelLine)

@@ -18,7 +18,7 @@ from nixgen.models.checks import (
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import ListOf, choice, field, list_of, model
 from nixgen.models.files import Secret
-from nixgen.models.lines import MachinesLine, TargetName
+from nixgen.models.lines import KeyFile, MachinesLine, TargetName
 
 __all__ = ["Builder"]
 
@@ -63,19 +63,6 @@ class SystemFeature(
     ),
 ):
     """A feature that a derivation may require."""
-
-    __slots__ = ()
-
-
-class KeyFile(
-    MachinesLine,
-    check=pattern(
-        r"/[^\s#;,\x00-\x1f\x7f]+",
-        what="an absolute path without spaces",
-        example="/etc/nix/builder_key",
-    ),
-):
-    """The path of a private key."""
 
     __slots__ = ()
 

@@ -11,7 +11,7 @@ import attrs
 from nixgen.models.checks import pattern, repeated, whole_number
 from nixgen.models.core import Fault, Model
 from nixgen.models.disk import Device, FileSystemType, MountPoint
-from nixgen.models.fields import ListOf, choice, field, flag, list_of, model
+from nixgen.models.fields import LINES, ListOf, choice, field, flag, list_of, model
 from nixgen.models.lines import Name, PlainText
 from nixgen.models.network import IpAddress, NetworkRange
 
@@ -89,22 +89,27 @@ class _Documented:
     __slots__ = ()
 
     def document(self) -> dict[str, Any]:
-        """Write the value as JSON data: its fields that are not None, with names in camel case.
+        """Write the value as JSON data: its fields that are not None, with names in camel case. Texts
+        have the types of `nixgen.models.lines` that the fields declare.
 
         The options of nix/nixos/cluster.nix have the same names.
         """
         kind: Any = type(self)
-        members = {each.name: getattr(self, each.name) for each in attrs.fields(kind) if each.init}
+        members = {each: getattr(self, each.name) for each in attrs.fields(kind) if each.init}
         return {
-            re.sub(r"_(.)", lambda letter: letter[1].upper(), name): _json(value)
-            for name, value in members.items()
+            re.sub(r"_(.)", lambda letter: letter[1].upper(), field.name): _json(value, field)
+            for field, value in members.items()
             if value is not None
         }
 
 
-def _json(value: Any) -> Any:
+def _json(value: Any, field: attrs.Attribute[Any]) -> Any:
     if isinstance(value, tuple):
-        return list(map(_json, value))
+        return [_json(each, field) for each in value]
+    if isinstance(value, str):
+        # a field without a type has a Literal
+        (line,) = field.metadata[LINES] or (None,)
+        return Name.constant(value) if line is None else line(value)
     return value.document() if isinstance(value, _Documented) else value
 
 
@@ -149,10 +154,10 @@ class Ingress(Model, _Documented):
     def document(self) -> dict[str, Any]:
         """Write the value as JSON data."""
         return {
-            "protocol": self.protocol,
+            "protocol": Name.constant(self.protocol),
             "from": self.port,
             "to": self.to,
-            "source": self.source,
+            "source": NetworkRange(self.source),
         }
 
     def faults(self) -> Iterator[Fault]:

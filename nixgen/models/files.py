@@ -14,7 +14,7 @@ from nixgen.models.checks import each, every, pattern, string
 from nixgen.models.core import Fault, Model
 from nixgen.models.fields import Converted, ListOf, Many, as_tuple, field, flag, list_of, model
 from nixgen.models.languages import LANGUAGES, library_faults
-from nixgen.models.lines import CredentialPath, ExecPiece, PlainText, UnitLine
+from nixgen.models.lines import CredentialPath, ExecPiece, KeyFile, PlainText, UnitLine
 from nixgen.models.text import Interpolated, Text, textual
 
 __all__ = ["ConfigFile", "Package", "Secret", "Source"]
@@ -250,8 +250,8 @@ class Secret(Model):
 
     addressed_by_name = True
 
-    name: str = field(CredentialName, kw_only=False)
-    file: str | None = field(CredentialPath, default=None)
+    name: str = field(CredentialName, kw_only=False, lines=(CredentialName, CredentialPath))
+    file: str | None = field(CredentialPath, default=None, lines=(CredentialPath, KeyFile))
 
     @property
     def path(self) -> str:

@@ -41,6 +41,7 @@ __all__ = [
     "ExecWord",
     "FstabLine",
     "KernelLine",
+    "KeyFile",
     "KeysLine",
     "Line",
     "MachinesLine",
@@ -204,6 +205,19 @@ class TargetName(
     check=pattern(LABEL, what="a name", example="shop or big-1", allowed=LABEL_RULE),
 ):
     """The name of a target of commands, such as a test."""
+
+    __slots__ = ()
+
+
+class KeyFile(
+    MachinesLine,
+    check=pattern(
+        r"/[^\s#;,\x00-\x1f\x7f]+",
+        what="an absolute path without spaces",
+        example="/etc/nix/builder_key",
+    ),
+):
+    """The path of a private key."""
 
     __slots__ = ()
 

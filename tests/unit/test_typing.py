@@ -78,3 +78,4 @@ def test_right_descriptions_are_not_reported(
 
 def test_the_typing_cases_hold() -> None:
     assert not mypy("tests/typing/models.py")
+    assert not mypy("tests/typing/lines.py")
