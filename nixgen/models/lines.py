@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from nixgen.errors import UnprintableError
 from nixgen.models.checks import (
@@ -91,8 +91,19 @@ class Line(str):
         if escape is not None:
             cls.escape = staticmethod(escape)
 
-    def __new__(cls, text: str) -> Self:
-        return cast("Self", written(cls, text))
+    if TYPE_CHECKING:
+
+        def __new__(cls, text: str) -> Self: ...
+    else:
+        # the cache itself is the constructor: a call of a function costs more than all the rest
+        @lru_cache(maxsize=16384)
+        def __new__(cls: type[Self], text: str) -> Self:
+            if type(text) is not str:
+                raise TypeError(f"{text!r} is a {type(text).__name__}, and {cls} takes a str")
+            for _, message, hint in cls.check(text):
+                raise UnprintableError(f"{text!r} {message}", hint=hint)
+            escape = cls.escape
+            return str.__new__(cls, text if escape is None else escape(text))
 
     @classmethod
     def constant(cls, text: str) -> Self:
@@ -113,21 +124,6 @@ class Line(str):
             if not isinstance(part, cls):
                 raise TypeError(f"{part!r} is of type {type(part).__name__}, not {cls.__name__}")
         return str.__new__(cls, separator.join(parts))
-
-
-@lru_cache(maxsize=16384)
-def written(kind: type[Line], text: str) -> Line:
-    """Check a text, and write it as its format does.
-
-    :param kind: Class of the place.
-    :param text: Text of a user.
-    """
-    if type(text) is not str:
-        raise TypeError(f"{text!r} is a {type(text).__name__}, and {kind.__name__} takes a str")
-    for _, message, hint in kind.check(text):
-        raise UnprintableError(f"{text!r} {message}", hint=hint)
-    escape = kind.escape
-    return str.__new__(kind, text if escape is None else escape(text))
 
 
 class PlainText(Line, check=string):

@@ -33,7 +33,6 @@ from nixgen.models import (
     Source,
     Text,
     check,
-    lines,
     walk,
 )
 from nixgen.models import Environment as ModelOfEnvironment
@@ -90,11 +89,6 @@ def test_every_field_of_text_declares_its_line(model: type) -> None:
     )
 
 
-def _load(folder: Path) -> Project:
-    shutil.copy(_SINK / "case.py", folder / "infra.py")
-    return load_project(folder)
-
-
 def _texts(value: Any, place: _Place = ()) -> Iterator[_Place]:
     """The places of texts in a value; that of a key of a dict ends with None."""
     if isinstance(value, str):
@@ -127,6 +121,22 @@ _NUMBERS = count()
 _Mark = tuple[Model, "attrs.Attribute[Any]", str]
 
 
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """The kitchen sink, whose values may be changed. Those that several projects share are as before afterwards."""
+    shutil.copy(_SINK / "case.py", tmp_path / "infra.py")
+    project = load_project(tmp_path)
+    before = [
+        (model, field.name, getattr(model, field.name))
+        for _, model in walk(project)
+        for field in attrs.fields(type(model))
+    ]
+    yield project
+    for model, name, value in before:
+        object.__setattr__(model, name, value)
+    visit_of.cache_clear()
+
+
 def _marked(project: Project) -> list[_Mark]:
     """Put a mark into every text that takes one: letters and digits at either end."""
     marks = list[_Mark]()
@@ -156,13 +166,13 @@ def _marked(project: Project) -> list[_Mark]:
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[type[Line], str]]:
     """The types by which texts are written, while the fixture lasts."""
     found = list[tuple[type[Line], str]]()
-    whole = lines.written
+    whole = Line.__new__
 
     def record(kind: type[Line], text: str) -> Line:
         found.append((kind, text))
         return whole(kind, text)
 
-    monkeypatch.setattr(lines, "written", record)
+    monkeypatch.setattr(Line, "__new__", record)
     return found
 
 
@@ -201,9 +211,8 @@ def _faults(
 
 
 def test_lowering_writes_each_text_by_the_type_that_its_field_declares(
-    tmp_path: Path, recorded: list[tuple[type[Line], str]]
+    project: Project, recorded: list[tuple[type[Line], str]]
 ) -> None:
-    project = _load(tmp_path)
     marks = _marked(project)
     assert len(marks) > 150
     faults = _faults(project, marks, recorded)
@@ -213,9 +222,8 @@ def test_lowering_writes_each_text_by_the_type_that_its_field_declares(
 
 
 def test_a_field_that_declares_another_type_is_named(
-    tmp_path: Path, recorded: list[tuple[type[Line], str]], monkeypatch: pytest.MonkeyPatch
+    project: Project, recorded: list[tuple[type[Line], str]]
 ) -> None:
-    project = _load(tmp_path)
     marks = _marked(project)
     forgetful = [
         (model, field.evolve(metadata={**field.metadata, LINES: (PlainText,)}), mark)
