@@ -145,6 +145,54 @@ def test_an_image_describes_itself_and_its_closure(base: Base) -> None:
     assert (root / "etc/ssl/certs/ca-certificates.crt").read_text().count("BEGIN CERTIFICATE") > 50
 
 
+#: A line of a text file, and what becomes of it where only /usr/share/x and /usr/bin/run exist.
+PATHS_IN_TEXT = {
+    'data = "/usr/share/x/words"': 'data = "STORE/share/x/words"',
+    "cd /usr/share/x; exec /usr/bin/run": "cd STORE/share/x; exec STORE/bin/run",
+    "PATH=/usr/share/x:/usr/bin/run": "PATH=STORE/share/x:STORE/bin/run",
+    "<dir>/usr/share/x</dir>": "<dir>STORE/share/x</dir>",
+    "for each in /usr/share/x/*.conf": "for each in STORE/share/x/*.conf",
+    "file:///usr/share/x/words": "file://STORE/share/x/words",
+    ". /usr/share/x/part-$number": ". STORE/share/x/part-$number",
+    "open(b'/usr/share/x')": "open(b'STORE/share/x')",
+    # parts of other paths
+    "/usr/share/xy /usr/share/x-$version /usr/share/x{,y}": None,
+    '$root/usr/share/x ${root}/usr/share/x "$root"/usr/share/x': None,
+    "/opt/usr/share/x ~/usr/share/x ../usr/share/x http://host/usr/share/x": None,
+    "/usr/share/none /usr/share /usr/bin/runs": None,
+}
+
+
+def test_text_with_absolute_paths_leads_into_the_store(base: Base, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("".join(f"{line}\n" for line in PATHS_IN_TEXT))
+    (tmp_path / "map").write_text(
+        "/usr/share/x STORE/share/x\n/usr/share/x/words STORE/share/x/words\n/usr/bin/run STORE/bin/run\n"
+    )
+    rewritten = base.path(
+        'debian.runBusybox "rewritten" {} '
+        f"'' cp ${{{tmp_path}/text}} text;"
+        f" awk -v map=${{{tmp_path}/map}} -f ${{{NIX}/bases/debian/absolute-paths/rewrite.awk}} text; cp text.rewritten $out ''"
+    )
+    assert Path(rewritten).read_text().splitlines() == [
+        line if result is None else result for line, result in PATHS_IN_TEXT.items()
+    ]
+
+
+def test_an_image_has_links_where_binaries_look(base: Base) -> None:
+    """No folder of these is data that an image links for each package: only the binaries name it."""
+    expression = (
+        'image { name = "t"; contents = [ pkgs.git ]; config.Cmd = [ "${pkgs.nginx}/bin/nginx" ]; }'
+    )
+    root = Path(json.loads(Path(base.path(expression)).read_text())["root"])
+    git, nginx = root / "usr/lib/git-core", root / "usr/share/nginx"
+    assert git.is_symlink()
+    assert (git / "git-remote-https").exists()
+    # of a package that nginx declares, and that nothing in it refers to
+    assert "-nginx-common-" in str(nginx.readlink())
+    # git starts programs by the shell
+    assert str((root / "bin/sh").readlink()).endswith("-busybox/bin/sh")
+
+
 def evil(kind: str) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

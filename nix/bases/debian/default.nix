@@ -87,6 +87,7 @@ let
       pname = name;
       meta.mainProgram = mainPrograms.${name} or name;
       nearby = builtins.concatMap (part: part.nearby) parts;
+      declared = builtins.concatMap (part: part.declared) parts;
     };
 
   isLibrary = name: builtins.match ".+[.].+" name != null;
@@ -103,10 +104,11 @@ let
     roots = lib.filterAttrs (name: _: isLibrary name) locked.roots;
   };
 
+  attributePackages = builtins.mapAttrs (
+    name: packages: attribute name packages // languages.functions name packages
+  ) attributes;
   pkgs =
-    builtins.mapAttrs (
-      name: packages: attribute name packages // languages.functions name packages
-    ) attributes
+    attributePackages
     // languages.libraries
     // builders
     // {
@@ -124,6 +126,11 @@ let
       ;
     inherit (locked) roots;
     inherit (units) package closureOf;
+    absolutePaths = import ./absolute-paths {
+      inherit (builders) writeText;
+      inherit busybox;
+      packages = builtins.attrValues attributePackages;
+    };
     unpacked =
       name:
       unpacked.${name}

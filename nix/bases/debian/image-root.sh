@@ -1,6 +1,6 @@
 # What an image has at / besides the store. contents, nearby: packages; passwd, group: the files' text; joinedShare,
 # leftOutShare, joinedEtc, leftOutEtc: names of folders of packages (data/image-folders.json), where * and ? match.
-# closure: a file of all store paths of the image.
+# absolutePaths, linkRoots, and the file graph: see absolute-paths/default.nix.
 
 mkdir -p "$out"
 cd "$out"
@@ -62,12 +62,11 @@ for package in $nearby; do
   fi
 done
 
-# Programs that start /bin/sh, by popen(3) or by its name; see patch.sh.
-if [ ! -e bin/sh ]; then
-  grep '^/nix/store/' "$NIX_BUILD_TOP/closure" | sort -u | while read -r path; do
-    [ ! -e "$path/nix-support/starts-shell" ] || [ -L bin/sh ] || ln -s "$busybox/bin/sh" bin/sh
-  done
-fi
+base=
+. "$absolutePaths/links.sh"
+find_wanted $contents "$linkRoots"
+link_wanted
+[ ! -d usr/lib ] || ln -s usr/lib lib
 
 # What update-ca-certificates would write. The list of a fresh installation is all of Mozilla's.
 if [ -d usr/share/ca-certificates/mozilla ]; then

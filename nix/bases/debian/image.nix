@@ -47,20 +47,14 @@ let
   # Data is looked for in packages and in what they directly depend on; all of the closure would be far too much.
   nearby = lib.unique (builtins.concatMap (package: package.nearby or [ package ]) contents);
 
+  # What the configuration names, for packages that are in the image without being among its contents.
+  referred = map toString extra ++ [ (builtins.toJSON config) ];
+
   folders = builtins.fromJSON (builtins.readFile ./data/image-folders.json);
 
-  root = runBusybox "${name}-root" {
+  root = runBusybox "${name}-root" ({
     contents = contents;
-    inherit nearby busybox;
-    # Only read: what is needed at / depends on all packages of the image.
-    exportReferencesGraph = [
-      "closure"
-      (pkgs.writeText "${name}-parts" (toString [
-        contents
-        extra
-        (builtins.toJSON config)
-      ]))
-    ];
+    inherit nearby;
     joinedShare = folders."usr/share".joined;
     leftOutShare = folders."usr/share".leftOut;
     joinedEtc = folders.etc.joined;
@@ -78,7 +72,7 @@ let
       ) everybody
     );
     group = lib.concatLines (lib.mapAttrsToList (group: gid: "${group}:x:${toString gid}:") groups);
-  } (builtins.readFile ./image-root.sh);
+  } // debian.absolutePaths.variables name contents referred) (builtins.readFile ./image-root.sh);
 
   programs = import ../../lib/programs.nix { inherit (pkgs) runCommand; };
 

@@ -57,6 +57,7 @@ let
       pname = name;
       meta = (attribute name packages).meta;
       nearby = [ drv ] ++ builtins.concatMap (package: (units.package package).nearby) debian;
+      declared = builtins.concatMap (package: (units.package package).declared) (packages ++ debian);
     };
 in
 {

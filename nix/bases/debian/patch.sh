@@ -2,6 +2,7 @@
 #
 # debs: the unit's packages.  directDeps, deps: the units it depends on, and all that these lead to, nearest first.
 # modules: modules.sh.  loader, triplet: see architectures.nix.  patchelf, busybox, bash: tools.  alternatives: alternatives.awk.
+# absolutePaths: the folder of record.sh and rewrite.awk.
 # dlopen, binDirs, replaceFiles, replaceFrom, replaceTo: see programs.nix.
 
 mkdir -p "$out/usr/bin" "$out/usr/sbin" "$out/usr/lib" "$out/usr/lib64"
@@ -160,59 +161,21 @@ patch_script() {
   done
   [ -n "$found" ] || { [ "$name" != sh ] || found=$busybox/bin/sh; }
   [ -z "$found" ] || sed -i "1s|.*|#!$found${1:+ $*}|" "$file"
-  rewrite_paths "$file"
-}
-
-# rewrite_paths FILE: in the text of a script, the names of files that this unit or a dependency has become their store
-# paths. Left alone are /etc, which is the machine's; folders that many packages fill, such as /usr/bin; and the interpreter.
-rewrite_paths() {
-  grep -oE '(^|[^A-Za-z0-9_.)}*/-])/(usr/)?(bin|sbin|lib|libexec|share)/[A-Za-z0-9_.+/-]*[A-Za-z0-9_+-]' "$1" |
-    sed 's|^[^/]*||' | sort -u > "$NIX_BUILD_TOP/mentioned"
-  : > "$NIX_BUILD_TOP/edits"
-  while read -r mentioned; do
-    case $mentioned in
-      /bin/sh | /usr/lib/$triplet | */python3/dist-packages | /usr/share/perl5 | /usr/share/nodejs) continue ;;
-      /usr/*) place=$mentioned ;;
-      *) place=/usr$mentioned ;;
-    esac
-    found=$(find_in "$place")
-    [ -n "$found" ] || continue
-    # bin/ has the wrapper, if a program has one
-    case $place in
-      /usr/bin/*/* | /usr/sbin/*/*) ;;
-      /usr/bin/* | /usr/sbin/*) found=${found%/usr/*bin/*}/bin/${place##*/} ;;
-    esac
-    name=$(echo "$mentioned" | sed 's/[.+]/\\&/g')
-    echo "2,\$s!(^|[^A-Za-z0-9_.)}*/-])$name(\$|[^A-Za-z0-9_+-])!\\1$found\\2!g" >> "$NIX_BUILD_TOP/edits"
-  done < "$NIX_BUILD_TOP/mentioned"
-  # the longest name first, because it may begin with a shorter one
-  [ ! -s "$NIX_BUILD_TOP/edits" ] || sed -i -E -f "$NIX_BUILD_TOP/edits" "$1"
-}
-
-# mark_shell FILE: leave a mark when a program or library starts /bin/sh. Debian's packages need not depend on a shell, because
-# each installation has one; an image whose closure has such a mark gets one, too.
-mark_shell() {
-  [ ! -e "$out/nix-support/starts-shell" ] || return 0
-  if strings -n 5 "$1" | grep -qE '^/bin/sh$|^(_IO_)?popen$|^system$'; then
-    mkdir -p "$out/nix-support"
-    : > "$out/nix-support/starts-shell"
-  fi
 }
 
 elf=$(printf '\177ELF')
 find "$out" -type f \( -perm -100 -o -name '*.so*' -o -name '*.node' \) | sort > "$NIX_BUILD_TOP/candidates"
+: > "$NIX_BUILD_TOP/programs"
 while read -r file; do
   IFS= read -r -n 4 magic < "$file" || :
   case $magic in
     "$elf")
       patch_elf "$file"
-      mark_shell "$file"
+      echo "$file" >> "$NIX_BUILD_TOP/programs"
       ;;
     '#!'*) patch_script "$file" ;;
   esac
 done < "$NIX_BUILD_TOP/candidates"
-
-make_modules
 
 # Text of equal length, in place.
 for file in $replaceFiles; do
@@ -232,6 +195,11 @@ for file in $replaceFiles; do
     printf %s "$replaceTo" | dd of="$file" bs=1 seek="$offset" conv=notrunc 2>/dev/null
   done
 done
+
+. "$absolutePaths/record.sh"
+
+# After all changes of texts: byte code is made of them.
+make_modules
 
 mkdir -p bin
 for folder in usr/sbin usr/bin $binDirs; do

@@ -126,6 +126,7 @@ let
         inherit busybox leaveOut patchelf;
         alternatives = ./alternatives.awk;
         modules = ./modules.sh;
+        absolutePaths = ./absolute-paths;
         debs = map (member: fetch member locked.packages.${member}) members;
         directDeps = map (dependency: units.${dependency}) (dependsOf unit);
         deps = map (dependency: units.${dependency}) dependencies;
@@ -157,6 +158,7 @@ let
       value = build unit // {
         pname = unit;
         nearby = map (name: units.${name}) ([ unit ] ++ dependsOf unit);
+        declared = map (name: units.${name}) (closure [ unit ]);
       };
     }) (map nameOf (attrNames locked.packages))
   );

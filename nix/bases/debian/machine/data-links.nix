@@ -2,34 +2,36 @@
   Data that patched programs look for at the path which Debian compiled in: node needs /usr/share/nodejs, for example.
 
   # Inputs
+  absolutePaths: see ../absolute-paths.
   roots: store paths; the packages of their closure are searched.
+  texts: what else names packages of the machine.
+  userland: the tree below these links; what it has stays visible.
 
   # Output
-  A derivation whose usr/share holds links into the packages. Directories of one name are joined; of two equal
-  names inside, the first in the order of store paths wins.
+  A derivation with links into the packages: their folders in usr/share, and what their files mention by absolute paths.
+  Directories of one name are joined; of two equal names inside, the first in the order of store paths wins.
 */
-{ runBusybox, roots }:
-let
-  inherit (builtins)
-    concatMap
-    elemAt
-    genList
-    length
-    ;
-in
+{
+  runBusybox,
+  absolutePaths,
+  roots,
+  texts,
+  userland,
+}:
 runBusybox "data-links"
-  {
-    exportReferencesGraph = concatMap (index: [
-      "closure-${toString index}"
-      (elemAt roots index)
-    ]) (genList (index: index) (length roots));
+  (absolutePaths.variables "machine" roots texts // {
+    inherit userland;
     # Words for people and desktops.
     leaveOut = "applications bash-completion bug common-licenses doc doc-base icons info lintian locale man menu pixmaps zsh";
-  }
+  })
   ''
     set -eu
     mkdir -p "$out/usr/share"
-    cat closure-* | grep '^${builtins.storeDir}/' | LC_ALL=C sort -u > paths
+    cd "$out"
+    base=$userland
+    . "$absolutePaths/links.sh"
+    find_wanted "$linkRoots"
+    sort "$NIX_BUILD_TOP/reached" > "$NIX_BUILD_TOP/paths"
     while read -r path; do
       for data in "$path"/usr/share/*; do
         [ -d "$data" ] || continue
@@ -41,5 +43,6 @@ runBusybox "data-links"
           if [ -e "$entry" ] && [ ! -e "$link" ]; then ln -s "$entry" "$link"; fi
         done
       done
-    done < paths
+    done < "$NIX_BUILD_TOP/paths"
+    link_wanted
   ''

@@ -25,7 +25,12 @@
   neighbours ? { },
 }:
 let
-  inherit (builtins) concatStringsSep deepSeq hashString;
+  inherit (builtins)
+    concatStringsSep
+    deepSeq
+    hashString
+    substring
+    ;
   inherit (import ./text.nix) lines text;
   inherit (config.networking) hostName;
 
@@ -82,8 +87,11 @@ checked (
         systemPackages
         ;
       dataLinks = import ./data-links.nix {
-        inherit (debian) runBusybox;
-        roots = [ etc ] ++ systemPackages;
+        inherit (debian) runBusybox absolutePaths;
+        inherit userland;
+        roots = [ etc ] ++ config.environment.systemPackages;
+        # Packages that only a unit's text names are known by it.
+        texts = map (file: substring 0 0 (file.text or "")) (builtins.attrValues files);
       };
       # Not read: a machine whose programs do not exist is not built.
       programs = programs.check {
