@@ -7,6 +7,7 @@ with ``TERM=dumb`` or ``NO_COLOR``, lines are plain.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -62,7 +63,13 @@ def out() -> Console:
 
     # in a file or pipe, a table is as wide as its text: rich would fold it at 80 columns
     folded = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, soft_wrap=True, width=None if folded else 10_000)
+    return Console(
+        highlight=False,
+        soft_wrap=True,
+        width=None if folded else 10_000,
+        markup=False,
+        emoji=False,
+    )
 
 
 @cache
@@ -70,7 +77,7 @@ def err() -> Console:
     """The console of standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def _plain(stream: Any) -> bool:
@@ -401,17 +408,36 @@ def _escaped(text: str, *, more: str = "") -> str:
     return text
 
 
+# C0, DEL and C1, which terminals obey, and what orders text in two directions; ESC [ … m only paints
+_OBEYED = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def _harmless(text: str, *, painted: bool = False) -> str:
+    """Write the characters of a text that a terminal would obey as Python escapes.
+
+    :param text: Text that may have the user's own text in it.
+    :param painted: Keep colours, as in the log of a build.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _OBEYED.sub(
+        lambda found: found[0] if painted and found[0].endswith("m") else repr(found[0])[1:-1],
+        text,
+    )
+
+
 def _lines(head: str, fault: NixgenError | Problem, indent: str) -> Iterator[str]:
     """The lines about an error or one of its problems: what happened, where, and what to do next."""
-    yield f"{head}: {fault.message}"
+    yield f"{head}: {_harmless(fault.message)}"
     if fault.where:
-        yield f"{indent}at {_paint(fault.where, 'cyan', sys.stderr)}"
-    yield from (f"{indent}{detail}" for detail in fault.details)
+        yield f"{indent}at {_paint(_harmless(fault.where), 'cyan', sys.stderr)}"
+    yield from (f"{indent}{_harmless(detail, painted=True)}" for detail in fault.details)
     for problem in fault.problems if isinstance(fault, NixgenError) else ():
-        path = _paint(problem.path, "bold", sys.stderr)
+        path = _paint(_harmless(problem.path), "bold", sys.stderr)
         yield from _lines(f"{indent}{path}", problem, f"{indent}  ")
     if fault.hint:
-        yield f"{indent}{_paint('hint', 'bold green', sys.stderr)}: {fault.hint}"
+        hint = _harmless(fault.hint)
+        yield f"{indent}{_paint('hint', 'bold green', sys.stderr)}: {hint}"
 
 
 def _error_document(error: NixgenError) -> dict[str, Any]:

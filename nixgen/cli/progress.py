@@ -180,7 +180,7 @@ def working(what: str, *, quiet: bool) -> Iterator[None]:
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=err(), transient=True) as progress:
         progress.add_task(what, total=None)
         yield
@@ -204,7 +204,7 @@ def tracked(tracker: Tracker, *, quiet: bool, verbose: bool = False) -> Iterator
     from rich import progress as bars
 
     columns = (
-        bars.TextColumn(tracker.what),
+        bars.TextColumn(tracker.what, markup=False),
         bars.BarColumn(),
         bars.DownloadColumn(),
         bars.TransferSpeedColumn(),

@@ -62,7 +62,8 @@ class Writer(Generic[_L]):
         :raises TypeError: The text is a plain str, or belongs to another format.
         """
         if isinstance(value, self._kind):
-            return Written(nix.Str(value))
+            # an exact str: the printer looks texts up in dicts, which is slower with a subclass
+            return nix.Str(str(value))  # type: ignore[return-value]  # a call of Written costs as much as the rest
         if isinstance(value, int):
             return Written(nix.quote(value))
         raise TypeError(

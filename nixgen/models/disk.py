@@ -274,6 +274,17 @@ class Boot(Model):
             yield ".device", "is missing: grub is installed on a disk", "for example /dev/vda"
         if self.loader != "grub" and self.device is not None:
             yield ".device", f"has no effect with the loader {self.loader}", "leave it out"
+        if self.loader == "grub":
+            for index, word in enumerate(self.kernel_parameters):
+                found = _GRUB.search(word)
+                if found:
+                    message = f"contains {found[0]!r}, which the script of grub gives a meaning"
+                    hint = "use another loader, or leave the parameter out"
+                    yield f".kernel_parameters[{index}]", message, hint
+
+
+# GRUB manual, "Shell-like scripting"; NixOS puts the words into grub.cfg as they are
+_GRUB = re.compile(r"[{}|&$;<>`#]")
 
 
 @model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -201,9 +202,10 @@ def _program_faults(path: str, command: Any) -> Iterator[Fault]:
     if command == ():
         yield path, "is empty", "give the program and its arguments"
         return
-    first = command[0].parts[:1] if isinstance(command[0], Text) else command[:1]
-    start = first[0] if first else ""
+    pieces = command[0].parts if isinstance(command[0], Text) else command[:1]
+    start = pieces[0] if pieces else ""
     if not isinstance(start, str) or start.startswith("/"):
+        yield from _path_faults(f"{path}[0]", pieces)
         return
     hint = 'use Package("…") / "bin/…"'
     if start[:1] and start[0] in "+-!:@|":
@@ -211,6 +213,23 @@ def _program_faults(path: str, command: Any) -> Iterator[Fault]:
     else:
         message = f"{start!r} is neither a package's program nor an absolute path"
     yield f"{path}[0]", message, hint
+
+
+def _path_faults(path: str, pieces: tuple[Any, ...]) -> Iterator[Fault]:
+    """Yield the faults of the path of a program: systemd starts no unit whose program is a folder or
+    has quotes, backslashes or control characters in its path (systemd.service(5)).
+    """
+    for piece in pieces:
+        found = _NO_PROGRAM.search(piece) if isinstance(piece, str) else None
+        if found:
+            message = f"contains {found[0]!r}, which systemd allows in no program's path"
+            yield path, message, "give the program a link of another name"
+            return
+    if isinstance(pieces[-1], str) and pieces[-1].endswith("/"):
+        yield path, "ends with '/', so it is a folder and no program", "name a file in it"
+
+
+_NO_PROGRAM = re.compile(r"""[\x00-\x1f\x7f"'\\]""")
 
 
 def _as_commands(value: Many[Many[Word]]) -> tuple[tuple[Word, ...], ...]:

@@ -92,7 +92,7 @@ def _members(content: Any, parent: int, label: str, found: list[_Step]) -> None:
             if item.__class__ in _HOLDS_NO_MODEL:
                 continue
             if isinstance(item, Model):
-                place = f".{getattr(item, 'name', '')}" if named else f"[{index}]"
+                place = _place(getattr(item, "name", "")) if named else f"[{index}]"
                 found.append((item, parent, label + place))
             elif isinstance(item, (tuple, dict)):
                 _members(item, parent, f"{label}[{index}]", found)
@@ -105,6 +105,13 @@ def _members(content: Any, parent: int, label: str, found: list[_Step]) -> None:
                 found.append((item, parent, place))
             elif isinstance(item, (tuple, dict)):
                 _members(item, parent, place, found)
+
+
+def _place(name: str) -> str:
+    """Write a name as a part of a path. Any other text than a printable one is quoted, because a
+    path is printed as it is.
+    """
+    return f".{name}" if name.isprintable() else f"[{name!r}]"
 
 
 @lru_cache(maxsize=2)

@@ -277,6 +277,26 @@ def test_errors_are_printed_with_their_place_and_hint(capsys: Capture) -> None:
         assert part in printed.err
 
 
+def test_an_error_holds_nothing_that_a_terminal_obeys(capsys: Capture) -> None:
+    hostile = "a\x1b]0;title\x07b\x9bc\u202ed\x1b[2Je\rf"
+    problem = Problem(f"machines.{hostile}", f"is {hostile}", where=f"/{hostile}:1", hint=hostile)
+    error = ModelError([problem])
+    error.details = (hostile, "\x1b[31mred\x1b[0m")
+    console.report_error(error)
+    printed = capsys.readouterr().err
+    harmless = r"a\x1b]0;title\x07b\x9bc\u202ed\x1b[2Je\rf"
+    assert printed.count(harmless) == 5
+    # the colours of a log stay
+    assert "\x1b[31mred\x1b[0m" in printed
+    assert printed.count("\x1b") == 2
+    assert not re.search(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202e]", printed)
+
+
+def test_a_table_shows_its_cells_as_they_are(capsys: Capture) -> None:
+    console.print_table(["what"], [("[red]a[/red] [b :smile:",)])
+    assert "[red]a[/red] [b :smile:" in capsys.readouterr().out
+
+
 def test_an_error_is_the_json_document_unless_one_was_printed(capsys: Capture) -> None:
     console.report_error(UsageError("no", hint="yes"), as_json=True)
     printed = capsys.readouterr()

@@ -49,6 +49,16 @@ def test_a_kernel_parameter_that_the_kernel_would_split_or_join_is_refused(word:
     assert problem.path == "machines.m.boot.kernel_parameters[0]"
 
 
+@pytest.mark.parametrize("mark", "{}|&$;<>`#")
+def test_a_kernel_parameter_that_the_script_of_grub_would_run_is_refused(mark: str) -> None:
+    word = f"x={mark}reboot"
+    grub = Boot(loader="grub", device="/dev/vda", kernel_parameters=["ro", word])
+    (problem,) = check(machine(boot=grub))
+    assert problem.path == "machines.m.boot.kernel_parameters[1]"
+    assert repr(mark) in problem.message
+    assert check(machine(boot=Boot(loader="systemd-boot", kernel_parameters=[word]))) == ()
+
+
 @pytest.mark.parametrize("option", ["ro,exec", "a\x1bb", "a\\040b", 'x="a'])
 def test_a_mount_option_that_fstab_would_split_or_change_is_refused(option: str) -> None:
     system = FileSystem("/srv", device="/dev/vdb", options=[option])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nixgen.errors import UnprintableError
+from nixgen.models import Machine, Project, check
 from nixgen.models.disk import TmpfilesArgument, TmpfilesContent, TmpfilesPath
 from nixgen.models.lines import (
     AccountPath,
@@ -88,3 +89,12 @@ def test_only_lines_of_the_same_format_are_joined() -> None:
         UnitLine.joined(":", UnitName("a"), AccountText("b"))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="of type str, not UnitLine"):
         UnitLine.joined(":", UnitName("a"), "b")  # type: ignore[arg-type]
+
+
+def test_a_name_that_is_no_line_is_quoted_in_the_path_of_its_fault() -> None:
+    problems = check(Project("p", machines=[Machine("a\n::error::b\x1b", memory=1)]))
+    name = repr("a\n::error::b\x1b")
+    assert [problem.path for problem in problems] == [
+        f"machines[{name}].name",
+        f"machines[{name}].memory",
+    ]

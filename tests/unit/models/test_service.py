@@ -163,3 +163,15 @@ def test_a_program_may_begin_with_a_package_or_a_slash() -> None:
 def test_what_a_setting_of_a_unit_would_lose_or_continue_is_refused(value: str) -> None:
     (problem,) = check(with_service(description=value))
     assert problem.message.startswith(("begins with", "ends with"))
+
+
+@pytest.mark.parametrize("bad", ["/bin/it's", '/bin/"x"', "/bin/a\\b", "/bin/x\n", "/bin/x\x7f"])
+@pytest.mark.parametrize("field", ["command", "setup"])
+def test_a_character_that_systemd_allows_in_no_program_is_refused(bad: str, field: str) -> None:
+    for word in (bad, text("${p}" + bad, p=python)):
+        found = problem(**{field: [[word]] if field == "setup" else [word]})
+        assert "systemd allows in no program's path" in found.message
+
+
+def test_a_folder_is_no_program() -> None:
+    assert "folder" in problem(command=[text("${p}/bin/", p=python)]).message

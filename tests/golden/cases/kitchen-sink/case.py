@@ -147,7 +147,7 @@ metal = Machine(
     boot=Boot(
         loader="grub",
         device="/dev/vda",
-        kernel_parameters=["panic=5", "x=${y}"],
+        kernel_parameters=["panic=5", "x=%n"],
         kernel_modules=["br_netfilter"],
         initrd_modules=["nvme"],
         sysctl={"net.ipv4.ip_forward": True, "vm.swappiness": 10, "kernel.modprobe": ""},

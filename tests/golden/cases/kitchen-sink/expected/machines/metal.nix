@@ -33,7 +33,7 @@ in
 
   boot.kernelParams = [
     "panic=5"
-    "x=\${y}"
+    "x=%n"
   ];
 
   boot.loader.grub.device = "/dev/vda";
