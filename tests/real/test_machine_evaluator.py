@@ -222,3 +222,32 @@ def test_what_is_refused_says_why_and_where(case: str, fragments: tuple[str, ...
         assert fragment in done.stderr
     if case in _ON_A_LINE:
         assert "test_machine_failures.nix:" in done.stderr, "the line that defines it"
+
+
+def test_text_that_would_become_a_line_of_its_own_is_refused_in_every_option() -> None:
+    done = _nix("test_machine_failures.nix", case="hostile")
+    assert done.returncode == 0, done.stderr
+    accepted = json.loads(done.stdout)
+    assert len(accepted) > 30
+    assert {name for name, is_accepted in accepted.items() if is_accepted} == {"harmless"}
+
+
+@pytest.mark.parametrize(
+    ("case", "fragments"),
+    [
+        ("description", ("`systemd.services.a.description` contains", r'"\n"', "a unit file")),
+        ("descriptionReturn", (r'"\r"',)),
+        ("descriptionBackslash", ("ends with a backslash",)),
+        ("setting", ("`systemd.services.a.serviceConfig.ExecStart` contains",)),
+        ("gecos", ("`users.users.a.description` contains", '":"', "/etc/passwd")),
+        ("user", (r'`users.users."a:x:0:0"` has a name that is not the name of a user',)),
+        ("etcMode", ("`environment.etc.a.mode` is not a mode",)),
+    ],
+)
+def test_such_a_text_is_refused_with_its_option_and_character(
+    case: str, fragments: tuple[str, ...]
+) -> None:
+    done = _nix("test_machine_failures.nix", case=case)
+    assert done.returncode != 0
+    for fragment in (*fragments, "test_machine_failures.nix:"):
+        assert fragment in done.stderr

@@ -17,6 +17,7 @@ let
     int
     lines
     listOf
+    named
     nullOr
     package
     path
@@ -27,6 +28,14 @@ let
     sysctlValue
     testScript
     unitValue
+    within
+    ;
+
+  inherit (import ../../../lib/lines.nix)
+    field
+    fits
+    line
+    setting
     ;
 
   option = type: default: {
@@ -34,25 +43,42 @@ let
     inherit type default;
   };
 
-  words = option (listOf str) [ ];
+  # Texts that are put into lines of files, by what the lines hold.
+  passwd = field "/etc/passwd" [ ":" ];
+  unitName = fits "a unit's name" "[A-Za-z0-9@%:_.\\-]+";
+  settingName = fits "the name of a setting" "[A-Za-z0-9-]+";
+  variable = fits "a variable's name" "[A-Za-z_][A-Za-z0-9_]*";
+  userName = fits "the name of a user or group" "[A-Za-z_][A-Za-z0-9_.-]*[$]?";
+  hostName = fits "the name of a host or domain" "[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?";
+  address = fits "an IP address" "[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?";
+  interfaceName = fits "a network interface" "[A-Za-z0-9][A-Za-z0-9_.@-]{0,14}";
+  # Quotes keep blanks together. The kernel reads Latin-1, in which more than ASCII is blank.
+  parameter = fits "a kernel parameter" "([!#-~]|\"[ !#-~]*\")+";
+  moduleName = fits "a kernel module" "[A-Za-z0-9_-]+";
+  sysctlName = fits "a kernel setting" "[A-Za-z0-9_*][A-Za-z0-9_*@:-]*([./][A-Za-z0-9_*@:-]+)*";
+  etcPath = fits "a path below /etc" "([^./][^/]*|[.][^./][^/]*)(/([^./][^/]*|[.][^./][^/]*))*";
+  mode = fits "a mode" "symlink|direct-symlink|[0-7]{3,5}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*";
+
+  words = fault: option (within fault (listOf str)) [ ];
 
   service = {
     enable = option bool true;
-    description = option str "";
-    documentation = words;
-    wantedBy = words;
-    requiredBy = words;
-    after = words;
-    before = words;
-    requires = words;
-    wants = words;
-    bindsTo = words;
-    partOf = words;
-    conflicts = words;
-    environment = option (attrsOf (nullOr environmentValue)) { };
+    description = option (within setting str) "";
+    documentation = words setting;
+    wantedBy = words unitName;
+    requiredBy = words unitName;
+    after = words unitName;
+    before = words unitName;
+    requires = words unitName;
+    wants = words unitName;
+    bindsTo = words unitName;
+    partOf = words unitName;
+    conflicts = words unitName;
+    # values stand in quotes, with escapes
+    environment = option (named variable (nullOr environmentValue)) { };
     path = option (listOf package) [ ];
-    serviceConfig = option (attrsOf unitValue) { };
-    unitConfig = option (attrsOf unitValue) { };
+    serviceConfig = option (named settingName (within setting unitValue)) { };
+    unitConfig = option (named settingName (within setting unitValue)) { };
     preStart = option lines "";
     postStart = option lines "";
     script = option lines "";
@@ -63,30 +89,30 @@ let
     isSystemUser = option bool false;
     isNormalUser = option bool false;
     uid = option (nullOr int) null;
-    group = option str "";
-    extraGroups = words;
-    home = option (nullOr path) null;
+    group = option (within userName str) "";
+    extraGroups = words userName;
+    home = option (nullOr (within passwd path)) null;
     createHome = option (nullOr bool) null;
-    shell = option (nullOr path) null;
-    description = option str "";
-    openssh.authorizedKeys.keys = words;
+    shell = option (nullOr (within passwd path)) null;
+    description = option (within passwd str) "";
+    openssh.authorizedKeys.keys = words (line "a file of SSH keys");
   };
 
   group = {
     gid = option (nullOr int) null;
-    members = words;
+    members = words userName;
   };
 
   etcFile = {
     text = option (nullOr lines) null;
     source = option (nullOr path) null;
-    mode = option str "symlink";
+    mode = option (within mode str) "symlink";
     user = option str "root";
     group = option str "root";
   };
 
   addresses = option (listOf (submodule {
-    address = option str "";
+    address = option (within address str) "";
     prefixLength = option int 0;
   })) [ ];
 
@@ -108,7 +134,7 @@ let
   # outside, as those of NixOS's own virtual machines do (qemu-vm.nix puts its own in their place).
   ofRealMachines = {
     boot = {
-      initrd.availableKernelModules = words;
+      initrd.availableKernelModules = words moduleName;
       loader = {
         efi.canTouchEfiVariables = option bool false;
         grub = {
@@ -133,7 +159,7 @@ let
         "worker"
       ]) "master";
       master = option str "";
-      members = option (attrsOf (nullOr str)) { };
+      members = option (named hostName (nullOr (within address str))) { };
       podNetwork = option (nullOr str) null;
     })) null;
     ec2 = option (nullOr (submodule {
@@ -190,21 +216,23 @@ let
   machine = {
     inherit nixgen;
     boot = {
-      kernelModules = words;
-      kernelParams = words;
-      kernel.sysctl = option (attrsOf (nullOr sysctlValue)) { };
+      kernelModules = words moduleName;
+      kernelParams = words parameter;
+      kernel.sysctl = option (named sysctlName (
+        nullOr (within (line "a file of sysctl.d") sysctlValue)
+      )) { };
     }
     // ofRealMachines.boot;
     inherit (ofRealMachines) fileSystems swapDevices;
     networking = {
       hostName = option str name;
-      domain = option (nullOr str) null;
-      search = words;
-      nameservers = words;
-      defaultGateway = option (nullOr str) null;
-      defaultGateway6 = option (nullOr str) null;
-      interfaces = option (attrsOf (submodule interface)) { };
-      hosts = option (attrsOf (listOf str)) { };
+      domain = option (nullOr (within hostName str)) null;
+      search = words hostName;
+      nameservers = words address;
+      defaultGateway = option (nullOr (within address str)) null;
+      defaultGateway6 = option (nullOr (within address str)) null;
+      interfaces = option (named interfaceName (submodule interface)) { };
+      hosts = option (named address (within hostName (listOf str))) { };
       firewall = {
         enable = option bool true;
         allowedTCPPorts = option (listOf port) [ ];
@@ -214,17 +242,18 @@ let
       };
     };
     systemd = {
-      services = option (attrsOf (submodule service)) { };
-      tmpfiles.rules = words;
+      services = option (named unitName (submodule service)) { };
+      tmpfiles.rules = words (line "a file of tmpfiles.d");
     };
     users = {
-      users = option (attrsOf (submodule user)) { };
-      groups = option (attrsOf (submodule group)) { };
+      users = option (named userName (submodule user)) { };
+      groups = option (named userName (submodule group)) { };
     };
     environment = {
       systemPackages = option (listOf package) [ ];
-      etc = option (attrsOf (submodule etcFile)) { };
-      variables = option (attrsOf environmentValue) { };
+      etc = option (named etcPath (submodule etcFile)) { };
+      # values stand in quotes
+      variables = option (named variable environmentValue) { };
     };
     system.stateVersion = option str "";
   };

@@ -202,6 +202,46 @@ rec {
   };
 
   /**
+    A type whose texts are put into lines of a file. `fault` takes a text, and returns what is wrong with it, the end of a
+    sentence, or null (see ../../../../lib/lines.nix).
+  */
+  within =
+    fault: type:
+    type
+    // {
+      merge =
+        context: optionPath: definitions:
+        let
+          value = type.merge context optionPath definitions;
+          faults = filter (message: message != null) (
+            map fault (filter isString (if isList value then value else [ value ]))
+          );
+        in
+        if faults == [ ] then value else context.fail optionPath definitions (head faults);
+    };
+
+  /**
+    A set of names that the user chooses and that are put into lines of a file.
+  */
+  named =
+    fault: type:
+    attrsOfNamed type.name (
+      name:
+      let
+        message = fault name;
+      in
+      if message == null then
+        type
+      else
+        type
+        // {
+          merge =
+            context: optionPath: definitions:
+            context.fail optionPath definitions "has a name that ${message}";
+        }
+    );
+
+  /**
     A module that is kept for later: the value is a list of modules, each with its file.
   */
   deferredModule = {
