@@ -192,10 +192,10 @@ def print_notes(notes: Iterable[Problem]) -> None:
     :param notes: the faults.
     """
     for found in notes:
-        hint = f"; {found.hint}" if found.hint else ""
-        note(f"{_paint('note', 'bold yellow', sys.stderr)}: {found.message}{hint}")
+        text = _harmless(f"{found.message}; {found.hint}" if found.hint else found.message)
+        note(f"{_paint('note', 'bold yellow', sys.stderr)}: {text}")
         if found.where:
-            note(f"  at {_paint(found.where, 'cyan', sys.stderr)}")
+            note(f"  at {_paint(_harmless(found.where), 'cyan', sys.stderr)}")
 
 
 def print_diff(lines: Iterable[str]) -> None:

@@ -208,12 +208,12 @@ class TargetName(
 class KeyFile(
     MachinesLine,
     check=pattern(
-        r"/[^\s#;,\x00-\x1f\x7f]+",
-        what="an absolute path without spaces",
+        r"/[^\s#;,%$\x00-\x1f\x7f]+",
+        what="an absolute path without blanks and the signs # ; , % $",
         example="/etc/nix/builder_key",
     ),
 ):
-    """The path of a private key."""
+    """The path of a private key, in which ssh expands ``%`` and ``$``."""
 
     __slots__ = ()
 

@@ -19,6 +19,8 @@ DEFAULT_REGION = "us-east-1"
 
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
+# a part of the name of a host
+_REGION = re.compile(r"[A-Za-z0-9-]{1,63}")
 _PARAMETERS = ("emulator", "endpoint", "path-style", "profile", "region", "scheme")
 _EXAMPLE = "write it like s3://bucket/prefix?region=eu-central-1 or s3://bucket?endpoint=https://s3.example.org"
 
@@ -64,6 +66,9 @@ class CacheLocation:
         :param text: such as ``s3://bucket/prefix?region=eu-central-1``.
         :raises UsageError: it is not an address, or has an unknown parameter.
         """
+        # urlsplit leaves line ends and tabs out; behind a % they are text, too
+        if not unquote(text).isprintable():
+            raise UsageError(f"{text!r} has characters that no address may have", hint=_EXAMPLE)
         try:
             parts = urlsplit(text)
             pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
@@ -78,12 +83,15 @@ class CacheLocation:
                     f"{text!r} has an unknown parameter: {name}",
                     hint=f"the parameters are {', '.join(_PARAMETERS)}",
                 )
+        region = given.get("region") or DEFAULT_REGION
+        if not _REGION.fullmatch(region):
+            raise UsageError(f"{text!r} has no name of a region: {region!r}", hint=_EXAMPLE)
         endpoint = _endpoint(given.get("endpoint"), given.get("scheme", "https"), text)
         return cls(
             bucket=parts.netloc,
             prefix=unquote(parts.path),
             endpoint=endpoint,
-            region=given.get("region") or DEFAULT_REGION,
+            region=region,
             profile=given.get("profile") or None,
             path_style=_flag(given, "path-style", default=endpoint is not None, text=text),
             emulator=_flag(given, "emulator", default=False, text=text),

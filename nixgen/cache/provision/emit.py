@@ -117,9 +117,9 @@ def terraform(design: BucketDesign) -> dict[str, Any]:
             "bucket_key_enabled": key is not None,
         }
         settings["server_side_encryption_configuration"] = {"rule": [rule]}
-    if document := design.bucket_policy():
+    if policy := design.bucket_policy():
         settings["policy"] = {
-            "policy": _literal(json.dumps(document, sort_keys=True)),
+            "policy": json.dumps(policy, sort_keys=True),
             # The block of a new bucket refuses public policies.
             "depends_on": ["aws_s3_bucket_public_access_block.cache"],
         }
@@ -127,25 +127,27 @@ def terraform(design: BucketDesign) -> dict[str, Any]:
     resources: dict[str, Any] = {
         "aws_s3_bucket": {"cache": bucket},
         **{
-            f"aws_s3_bucket_{name}": {"cache": {"bucket": "${aws_s3_bucket.cache.id}", **values}}
+            f"aws_s3_bucket_{name}": {
+                "cache": {"bucket": _Template("${aws_s3_bucket.cache.id}"), **values}
+            }
             for name, values in settings.items()
         },
         "aws_iam_policy": {
             role: {
                 "name_prefix": f"nixgen-cache-{role}-",
                 "description": _described(design, role),
-                "policy": _literal(json.dumps(design.policy(role), sort_keys=True)),
+                "policy": json.dumps(design.policy(role), sort_keys=True),
             }
             for role in ROLES
         },
     }
     outputs: dict[str, Any] = {
-        f"{role}_policy": {"value": f"${{aws_iam_policy.{role}.arn}}"} for role in ROLES
+        f"{role}_policy": {"value": _Template(f"${{aws_iam_policy.{role}.arn}}")} for role in ROLES
     }
-    outputs["cache"] = {"value": _literal(str(design.location))}
+    outputs["cache"] = {"value": str(design.location)}
     if design.public:
         outputs["substituter"] = {"value": design.url}
-    return {
+    document = {
         "terraform": {
             "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 4.9"}}
         },
@@ -153,6 +155,8 @@ def terraform(design: BucketDesign) -> dict[str, Any]:
         "resource": resources,
         "output": outputs,
     }
+    written: dict[str, Any] = _literal(document)
+    return written
 
 
 def _terraform_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,9 +178,23 @@ def _described(design: BucketDesign, role: str) -> str:
     return f"{_DESCRIPTIONS[role]} {design.location.bucket}{below}"
 
 
-def _literal(text: str) -> str:
-    """Escape a text for Terraform's strings, in which ``${`` and ``%{`` begin templates."""
-    return text.replace("${", "$${").replace("%{", "%%{")
+class _Template(str):
+    """A string of Terraform in which ``${`` begins a template. All other text is literal."""
+
+    __slots__ = ()
+
+
+def _literal(value: Any) -> Any:
+    """Escape the texts of a document for Terraform's strings, in which ``${`` and ``%{`` begin
+    templates.
+    """
+    if isinstance(value, dict):
+        return {name: _literal(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return list(map(_literal, value))
+    if isinstance(value, str) and not isinstance(value, _Template):
+        return value.replace("${", "$${").replace("%{", "%%{")
+    return value
 
 
 FORMATS: Mapping[str, Callable[[BucketDesign], dict[str, Any]]] = {

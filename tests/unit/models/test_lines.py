@@ -13,6 +13,7 @@ from nixgen.models.lines import (
     CredentialPath,
     EnvironmentValue,
     ExecWord,
+    KeyFile,
     Line,
     PathWord,
     UnitLine,
@@ -58,6 +59,9 @@ def test_a_text_is_written_as_its_format_reads_it(
         (AccountPath, "/home/\x1b", r"'\x1b'"),
         (TmpfilesPath, "/srv/../etc", "'..'"),
         (UnitName, "a b", "'a b'"),
+        # ssh expands both in the path of a key
+        (KeyFile, "/etc/%u", "'/etc/%u'"),
+        (KeyFile, "/etc/${HOME}", "'/etc/${HOME}'"),
     ],
 )
 def test_a_text_that_does_not_fit_is_refused_with_its_character(

@@ -46,6 +46,10 @@ def test_addresses_in_the_form_of_nix_are_read() -> None:
         "s3://cache?path-style=1",
         "s3://cache?endpoint=ftp://x",
         "s3://cache?region",
+        "s3://cache/a\nb",
+        "s3://cache/a%0Ab",
+        "s3://cache?profile=%1b[31m",
+        "s3://cache?region=x.example.org/",
     ],
 )
 def test_a_wrong_address_is_refused(text: str) -> None:

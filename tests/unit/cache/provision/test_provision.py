@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import attrs
@@ -302,6 +303,10 @@ def test_text_of_the_user_is_escaped_for_terraform() -> None:
     policy = terraform(made)["resource"]["aws_iam_policy"]["reader"]["policy"]
     assert "cache/%%{x}/*" in policy
     assert "/%{" not in policy
+    written = json.dumps(terraform(made))
+    assert written.count("%%{x}") == written.count("%{x}")
+    # nothing begins a template but nixgen's own references
+    assert set(re.findall(r"[$][{](\w+)", written)) == {"aws_s3_bucket", "aws_iam_policy"}
 
 
 def test_without_encryption_no_format_mentions_it() -> None:
