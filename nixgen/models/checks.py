@@ -149,7 +149,9 @@ def one_line(file: str, *, separators: str = "") -> Check:
         found = refused.search(value)
         if found is None:
             return ()
-        return (("", f"contains {found[0]!r}, which would end its place in {file}", "take it out"),)
+        ends = found[0] in "\n\r" or found[0] in separators
+        effect = f"which would end its place in {file}" if ends else f"which {file} cannot hold"
+        return (("", f"contains {found[0]!r}, {effect}", "take it out"),)
 
     return run
 

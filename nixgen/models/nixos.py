@@ -12,6 +12,7 @@ from nixgen.models.core import Fault, Model, excerpt
 from nixgen.models.fields import choice, field, model
 from nixgen.models.files import RelativePath, Secret, textual_value
 from nixgen.models.lines import PlainText
+from nixgen.models.optionlines import option_line_faults
 from nixgen.models.text import Interpolated, Text
 
 __all__ = [
@@ -105,6 +106,9 @@ def option_values(value: Any) -> Iterator[Fault]:
             yield f"[{key!r}]{suffix}", message, hint
     if sound:
         yield from _collisions(value)
+        for key, item in value.items():
+            for suffix, message, hint in option_line_faults(option_path(key) or (), item):
+                yield f"[{key!r}]{suffix}", message, hint
 
 
 def _collisions(options: Mapping[str, Any]) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ import pytest
 from faults import assert_only_fault
 
 from nixgen.models import (
+    ConfigFile,
     Machine,
     NixModule,
     Project,
@@ -143,3 +144,42 @@ def test_a_number_that_nix_cannot_hold_is_a_problem_of_its_option(number: int) -
     machine = Machine("m", options={"a.b": number}, cores=number)
     places = {problem.path for problem in check(Project("p", machines=[machine]))}
     assert places == {"machines.m.options['a.b']", "machines.m.cores"}
+
+
+LINES = {
+    "systemd.services.a.description": "x\n[Service]\nUser=root",
+    "systemd.services.a.serviceConfig.WorkingDirectory": "/x\rExecStartPre=+/bin/sh",
+    "systemd.services.a.unitConfig.ConditionPathExists": "/x\\",
+    "systemd.tmpfiles.rules": ["d /x", "d /y\nf+ /etc/passwd - - - - x"],
+    "users.users.a.description": "x:0:0",
+    "users.users.a.shell": text("/bin/sh\n${x}", x=ConfigFile("x", "")),
+    "users.users.a.openssh.authorizedKeys.keys": ["ssh-ed25519 A\nssh-ed25519 B"],
+    "boot.kernelParams": mk_force(["quiet init=/bin/sh"]),
+    'boot.kernel.sysctl."kernel.domainname"': "x\nkernel.core_pattern=|/bin/sh",
+}
+
+
+@pytest.mark.parametrize("option", LINES)
+def test_an_option_whose_text_would_become_a_line_is_refused_at_the_users_line(option: str) -> None:
+    (problem,) = check(machine(options={option: LINES[option]}))
+    assert problem.path.startswith(f"machines.m.options[{option!r}]")
+    assert problem.where is not None
+    assert problem.where.startswith(__file__)
+    # the same inside dicts
+    outer, _, name = option.rpartition(".")
+    if name.isalnum():
+        (problem,) = check(machine(options={outer: mk_force({name: LINES[option]})}))
+        assert f"[{name!r}]" in problem.path
+
+
+def test_options_whose_texts_are_one_line_are_accepted() -> None:
+    options = {
+        "systemd.services.a.description": "100%% = [x]; y\n",
+        "systemd.services.a.serviceConfig.ExecStart": ["", "/bin/sh -c \\\n  'a b'\n"],
+        "systemd.services.a.script": "one\ntwo\n",
+        "systemd.services.a.environment.A": "one\ntwo",
+        "boot.kernelParams": ['dyndbg="file a.c +p"'],
+        "users.users.a.openssh.authorizedKeys.keys": ["ssh-ed25519 A\n"],
+        "services.nginx.appendConfig": "one\ntwo:",
+    }
+    assert check(machine(options=options)) == ()
