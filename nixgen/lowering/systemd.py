@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import get_args
 
 from nixgen import syntax as nix
 from nixgen.lowering.hardening import Sandbox, sandbox
@@ -22,6 +24,7 @@ from nixgen.models.lines import (
     UnitText,
     UserName,
 )
+from nixgen.models.service import Restart
 from nixgen.syntax import Expr
 
 __all__ = ["shared_sandboxes", "unit"]
@@ -31,6 +34,7 @@ _SERVICE_SUFFIX = UnitLine.constant(".service")
 _MULTI_USER = Written(nix.Constant(units.all([UnitLine.constant("multi-user.target")])))
 _NETWORK = Written(nix.Constant(units.all([_NETWORK_TARGET])))
 _TRUE = units(True)
+_RESTART = {each: units(UnitLine.constant(each)) for each in get_args(Restart)}
 
 
 def shared_sandboxes(scope: Scope, services: Iterable[Service]) -> Mapping[Sandbox, Expr]:
@@ -88,7 +92,7 @@ def _service_config(scope: Scope, service: Service, shared: Mapping[Sandbox, Exp
     variable = shared.get(restrictions)
     config: dict[str, Written] = {
         "ExecStart": command_line(scope, service.command),
-        "Restart": units(UnitLine.constant(service.restart)),
+        "Restart": _RESTART[service.restart],
     }
     if variable is None:
         config.update(restrictions.directives)
@@ -98,7 +102,7 @@ def _service_config(scope: Scope, service: Service, shared: Mapping[Sandbox, Exp
     if service.user is None:
         config["DynamicUser"] = _TRUE
     else:
-        config["User"] = config["Group"] = units(UserName(service.user.name))
+        config["User"] = config["Group"] = _user(service.user.name)
     if service.working_directory is not None:
         config["WorkingDirectory"] = units(UnitPath(service.working_directory))
     if service.state_directory is not None:
@@ -109,6 +113,11 @@ def _service_config(scope: Scope, service: Service, shared: Mapping[Sandbox, Exp
         config["LoadCredential"] = units.all(map(_credential, service.secrets))
     own = nix.AttrSet(config)
     return Written(nix.BinaryOp("//", variable, own) if variable else own)
+
+
+@lru_cache(maxsize=1024)
+def _user(name: str) -> Written:
+    return units(UserName(name))
 
 
 def _credential(secret: Secret) -> UnitLine:

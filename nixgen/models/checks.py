@@ -167,8 +167,13 @@ def unquoted(file: str, *, separators: str = "") -> Check:
     :param separators: Characters that would end the value. None unless given.
     """
     inside = one_line(file, separators=separators)
+    kept_out = f"{CONTROL.pattern}|{_LOST_AT_EDGES.pattern}"
+    # one search for nearly every text
+    suspect = re.compile(f"{kept_out}|[{re.escape(separators)}]" if separators else kept_out).search
 
     def run(value: Any) -> Iterable[Fault]:
+        if type(value) is str and value.isascii() and not suspect(value):
+            return ()
         if faults := inside(value):
             return faults
         found = _LOST_AT_EDGES.search(value)
