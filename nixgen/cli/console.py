@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nixgen.vm.record.report import TestResult
 
 __all__ = [
+    "harmless",
     "human_size",
     "note",
     "print_built",
@@ -192,10 +193,10 @@ def print_notes(notes: Iterable[Problem]) -> None:
     :param notes: the faults.
     """
     for found in notes:
-        text = _harmless(f"{found.message}; {found.hint}" if found.hint else found.message)
+        text = harmless(f"{found.message}; {found.hint}" if found.hint else found.message)
         note(f"{_paint('note', 'bold yellow', sys.stderr)}: {text}")
         if found.where:
-            note(f"  at {_paint(_harmless(found.where), 'cyan', sys.stderr)}")
+            note(f"  at {_paint(harmless(found.where), 'cyan', sys.stderr)}")
 
 
 def print_diff(lines: Iterable[str]) -> None:
@@ -349,8 +350,8 @@ def print_test(result: TestResult) -> None:
     """
     colour = "green" if result.passed else "bold red"
     first, _, rest = result.text().partition("\n")
-    print(_paint(first, colour, sys.stdout))
-    print(rest, end="")
+    print(_paint(harmless(first), colour, sys.stdout))
+    print(harmless(rest, painted=True), end="")
 
 
 def human_size(count: int) -> str:
@@ -412,11 +413,11 @@ def _escaped(text: str, *, more: str = "") -> str:
 _OBEYED = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def _harmless(text: str, *, painted: bool = False) -> str:
+def harmless(text: str, *, painted: bool = False) -> str:
     """Write the characters of a text that a terminal would obey as Python escapes.
 
-    :param text: Text that may have the user's own text in it.
-    :param painted: Keep colours, as in the log of a build.
+    :param text: text that may have the user's own text in it.
+    :param painted: keep colours, as in the log of a build.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -428,15 +429,15 @@ def _harmless(text: str, *, painted: bool = False) -> str:
 
 def _lines(head: str, fault: NixgenError | Problem, indent: str) -> Iterator[str]:
     """The lines about an error or one of its problems: what happened, where, and what to do next."""
-    yield f"{head}: {_harmless(fault.message)}"
+    yield f"{head}: {harmless(fault.message)}"
     if fault.where:
-        yield f"{indent}at {_paint(_harmless(fault.where), 'cyan', sys.stderr)}"
-    yield from (f"{indent}{_harmless(detail, painted=True)}" for detail in fault.details)
+        yield f"{indent}at {_paint(harmless(fault.where), 'cyan', sys.stderr)}"
+    yield from (f"{indent}{harmless(detail, painted=True)}" for detail in fault.details)
     for problem in fault.problems if isinstance(fault, NixgenError) else ():
-        path = _paint(_harmless(problem.path), "bold", sys.stderr)
+        path = _paint(harmless(problem.path), "bold", sys.stderr)
         yield from _lines(f"{indent}{path}", problem, f"{indent}  ")
     if fault.hint:
-        hint = _harmless(fault.hint)
+        hint = harmless(fault.hint)
         yield f"{indent}{_paint('hint', 'bold green', sys.stderr)}: {hint}"
 
 

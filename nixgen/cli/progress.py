@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nixgen.cli.console import err, human_size, note
+from nixgen.cli.console import err, harmless, human_size, note
 from nixgen.cli.tracking import BuildTracker, Line, Tracker
 from nixgen.errors import counted
 from nixgen.programs.observer import ignore
@@ -246,10 +246,10 @@ def test_progress(*, quiet: bool, serial: bool) -> Iterator[Callable[[Any], None
                 note(f"up      {machine} ({seconds:.1f} s)")
             case vm.StepFinished(entry=step, depth=depth) if step.kind == "subtest":
                 mark = "passed" if step.ok else "FAILED"
-                note(f"{mark:<7} {'  ' * depth}{step.title} ({step.seconds:.1f} s)")
+                note(f"{mark:<7} {'  ' * depth}{harmless(step.title)} ({step.seconds:.1f} s)")
             case vm.StepFinished(entry=step) if step.kind == "action" and not step.ok:
-                note(f"FAILED  {step.machine or ''}: {step.title}")
+                note(f"FAILED  {step.machine or ''}: {harmless(step.title)}")
             case vm.ConsoleLine(machine=machine, text=text) if serial:
-                note(f"{machine}| {text}")
+                note(f"{machine}| {harmless(text, painted=True)}")
 
     yield ignore if quiet else show

@@ -179,6 +179,9 @@ def test_the_result_of_a_test_lists_its_steps(capsys: Capture) -> None:
     )
     console.print_test(result)
     assert capsys.readouterr().out == "smoke: passed in 3.0 s (tcg)\n  ✓ it answers (1.0 s)\n"
+    hostile = attrs.evolve(result, entries=(attrs.evolve(entry, title="a\x1b[2J\rb"),))
+    console.print_test(hostile)
+    assert r"✓ a\x1b[2J\rb" in capsys.readouterr().out
 
 
 def test_targets_are_listed_with_their_lines(capsys: Capture) -> None:
