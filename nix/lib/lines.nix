@@ -11,6 +11,7 @@
   line: file: for text that is a whole line, or all of its end. A line end that ends the text is not counted, because
     `builtins.readFile` and texts in two quotes have one.
   setting: for the value of a setting of a unit file. Lines that a backslash continues are one line.
+  accounts: subject: users: users, name → { home, … }, for /etc/passwd, or an error.
   fits: what: expression: for text that a regular expression matches as a whole.
 */
 let
@@ -96,6 +97,21 @@ in
       "ends with a backslash, which would join it to the next line of a unit file of systemd"
     else
       unit joined;
+
+  accounts =
+    subject:
+    builtins.mapAttrs (
+      user: account:
+      let
+        wrong = filter (message: message != null) (
+          map (field "/etc/passwd" [ ":" ]) [
+            user
+            (account.home or "/")
+          ]
+        );
+      in
+      if wrong == [ ] then account else throw "${subject}: the account ${show user} ${head wrong}."
+    );
 
   fits =
     what: expression: text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from nixgen.lowering.scope import Scope, string
@@ -62,8 +63,14 @@ def environment_value(scope: Scope, value: Any) -> Written:
     :param value: str, `Text` or reference.
     """
     if isinstance(value, str):
-        return units(EnvironmentValue(value))
+        return _plain_value(value)
     parts = scope.parts(value)
     return Written(
         string(EnvironmentValue(part) if isinstance(part, str) else part for part in parts)
     )
+
+
+# many services have variables of equal values
+@lru_cache(maxsize=8192)
+def _plain_value(text: str) -> Written:
+    return units(EnvironmentValue(text))

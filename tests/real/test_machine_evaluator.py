@@ -251,3 +251,21 @@ def test_such_a_text_is_refused_with_its_option_and_character(
     assert done.returncode != 0
     for fragment in (*fragments, "test_machine_failures.nix:"):
         assert fragment in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("user", "home", "fault"),
+    [("a", "/srv/a", None), ("a", "/x:/bin/sh", '":"'), ("a", "/x\nb:x:0:0::/:/bin/sh", r'"\n"')],
+)
+def test_an_account_of_an_image_is_one_line_of_passwd(
+    user: str, home: str, fault: str | None
+) -> None:
+    lines = _MACHINE.parents[2] / "lib/lines.nix"
+    expression = "{ lines, user, home }: (import lines).accounts ''image \"a\"'' { ${user} = { inherit home; }; }"
+    argv = ["nix-instantiate", "--eval", "--strict", "--json", "--expr", expression]
+    argv += ["--arg", "lines", str(lines), "--argstr", "user", user, "--argstr", "home", home]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    if fault is None:
+        assert json.loads(done.stdout) == {user: {"home": home}}
+    else:
+        assert 'image "a": the account "a" contains ' + fault in done.stderr

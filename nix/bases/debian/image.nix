@@ -39,7 +39,7 @@ let
       home = "/nonexistent";
     };
   }
-  // users;
+  // (import ../../lib/lines.nix).accounts "image \"${name}\"" users;
   groups = builtins.mapAttrs (_: user: user.gid) everybody // {
     nogroup = 65534;
   };
@@ -52,27 +52,30 @@ let
 
   folders = builtins.fromJSON (builtins.readFile ./data/image-folders.json);
 
-  root = runBusybox "${name}-root" ({
-    contents = contents;
-    inherit nearby;
-    joinedShare = folders."usr/share".joined;
-    leftOutShare = folders."usr/share".leftOut;
-    joinedEtc = folders.etc.joined;
-    leftOutEtc = folders.etc.leftOut;
-    passwd = lib.concatLines (
-      lib.mapAttrsToList (
-        user:
-        {
-          uid,
-          gid,
-          home ? "/",
-          ...
-        }:
-        "${user}:x:${toString uid}:${toString gid}::${home}:/bin/sh"
-      ) everybody
-    );
-    group = lib.concatLines (lib.mapAttrsToList (group: gid: "${group}:x:${toString gid}:") groups);
-  } // debian.absolutePaths.variables name contents referred) (builtins.readFile ./image-root.sh);
+  root = runBusybox "${name}-root" (
+    {
+      contents = contents;
+      inherit nearby;
+      joinedShare = folders."usr/share".joined;
+      leftOutShare = folders."usr/share".leftOut;
+      joinedEtc = folders.etc.joined;
+      leftOutEtc = folders.etc.leftOut;
+      passwd = lib.concatLines (
+        lib.mapAttrsToList (
+          user:
+          {
+            uid,
+            gid,
+            home ? "/",
+            ...
+          }:
+          "${user}:x:${toString uid}:${toString gid}::${home}:/bin/sh"
+        ) everybody
+      );
+      group = lib.concatLines (lib.mapAttrsToList (group: gid: "${group}:x:${toString gid}:") groups);
+    }
+    // debian.absolutePaths.variables name contents referred
+  ) (builtins.readFile ./image-root.sh);
 
   programs = import ../../lib/programs.nix { inherit (pkgs) runCommand; };
 

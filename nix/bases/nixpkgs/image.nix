@@ -40,7 +40,7 @@ let
       home = "/";
     };
   }
-  // users;
+  // (import ../../lib/lines.nix).accounts "image \"${name}\"" users;
   lines =
     line: lib.concatStrings (lib.mapAttrsToList (user: account: line user account + "\n") accounts);
   passwd = lines (
