@@ -21,7 +21,7 @@ _LEVELS: dict[Compression, range] = {
     "zstd": range(1, 20),
 }
 
-# the settings of Nix separate URLs and keys by blanks
+# the settings of Nix separate URLs and keys by blanks, and # begins a comment
 _NOT = r"\s\x00-\x1f\x7f"
 
 
@@ -41,7 +41,7 @@ class CacheUrl(
 class PublicKey(
     PlainText,
     check=pattern(
-        rf"[^{_NOT}:]+:[A-Za-z0-9+/]{{43}}=",
+        rf"[^{_NOT}:#]+:[A-Za-z0-9+/]{{43}}=",
         what="a public key",
         example="cache.example.org-1:<44 characters of base64>",
     ),

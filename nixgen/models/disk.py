@@ -16,6 +16,7 @@ from nixgen.models.lines import (
     TmpfilesLine,
     absolute_path,
     c_escaped,
+    without_parents,
     without_specifiers,
 )
 
@@ -51,14 +52,19 @@ class SwapDevice(
 
 class MountPoint(
     FstabLine,
-    check=pattern(rf"/[^{_NOT}]*", what="an absolute path", example="/var/lib/postgresql"),
+    check=every(
+        pattern(rf"/[^{_NOT}]*", what="an absolute path", example="/var/lib/postgresql"),
+        without_parents("fstab"),
+    ),
 ):
     """The path at which a file system is mounted."""
 
     __slots__ = ()
 
 
-class FileSystemType(FstabLine, check=pattern(rf"[^{_NOT}]+", what="one word", example="ext4")):
+class FileSystemType(
+    FstabLine, check=pattern(r"[A-Za-z0-9_.-]+", what="a type of file system", example="ext4")
+):
     """The type of a file system."""
 
     __slots__ = ()
@@ -142,18 +148,9 @@ def _tmpfiles_content(text: str) -> str:
     return re.sub(r"^ | $", r"\\x20", c_escaped(text))
 
 
-def _no_climb(value: str) -> Iterator[Fault]:
-    if ".." in value.split("/"):
-        yield (
-            "",
-            f"{value!r} has a part '..', which systemd-tmpfiles refuses",
-            "write the path without",
-        )
-
-
 class TmpfilesPath(
     TmpfilesLine,
-    check=every(absolute_path("/srv/uploads"), one_line(_TMPFILES), _no_climb),
+    check=every(absolute_path("/srv/uploads"), one_line(_TMPFILES), without_parents(_TMPFILES)),
     escape=_tmpfiles_word,
 ):
     """The path of a rule, in which escapes as in C have a meaning."""

@@ -14,7 +14,7 @@ Classes of one model alone stand beside that model. They are subclasses of a for
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -29,6 +29,7 @@ from nixgen.models.checks import (
     string,
     unquoted,
 )
+from nixgen.models.core import Fault
 
 __all__ = [
     "AccountLine",
@@ -63,6 +64,7 @@ __all__ = [
     "c_escaped",
     "line_types",
     "needs_quotes",
+    "without_parents",
     "without_specifiers",
 ]
 
@@ -265,12 +267,22 @@ def _list_word(text: str) -> str:
     return f'"{inner}"' if needs_quotes(text) else inner
 
 
-def _climbs(value: str) -> tuple[tuple[str, str, str | None], ...]:
-    if ".." not in value.split("/"):
-        return ()
-    return (
-        ("", f"{value!r} has a part '..', which {_UNIT} cannot have", "write the path without"),
-    )
+def without_parents(file: str) -> Check:
+    """Make a check for a path without ``..``, which systemd refuses in paths.
+
+    :param file: Name of the file for the message, such as ``a systemd unit``.
+    """
+
+    def run(value: str) -> Iterable[Fault]:
+        if ".." not in value.split("/"):
+            return ()
+        message = f"{value!r} has a part '..', which {file} cannot have"
+        return (("", message, "write the path without"),)
+
+    return run
+
+
+_NO_PARENTS = without_parents(_UNIT)
 
 
 def absolute_path(example: str) -> Check:
@@ -287,7 +299,7 @@ class UnitText(UnitLine, check=unquoted(_UNIT), escape=without_specifiers):
     __slots__ = ()
 
 
-class UnitPath(UnitText, check=every(absolute_path("/var/lib/api"), unquoted(_UNIT), _climbs)):
+class UnitPath(UnitText, check=every(absolute_path("/var/lib/api"), unquoted(_UNIT), _NO_PARENTS)):
     """An absolute path that is a whole value, such as that of ``WorkingDirectory=``. systemd refuses
     a path with ``..`` and does not start the unit.
     """
@@ -297,7 +309,7 @@ class UnitPath(UnitText, check=every(absolute_path("/var/lib/api"), unquoted(_UN
 
 class CredentialPath(
     UnitText,
-    check=every(absolute_path("/run/secrets/db"), unquoted(_UNIT, separators=":"), _climbs),
+    check=every(absolute_path("/run/secrets/db"), unquoted(_UNIT, separators=":"), _NO_PARENTS),
 ):
     """The path of ``LoadCredential=NAME:PATH``."""
 
@@ -324,7 +336,7 @@ class UnitDirectory(
     UnitText,
     check=every(
         pattern(r"[A-Za-z0-9_][A-Za-z0-9_./-]*", what="a relative directory", example="api/cache"),
-        _climbs,
+        _NO_PARENTS,
     ),
 ):
     """A folder below /var/lib or /run, such as that of ``StateDirectory=``."""
@@ -336,7 +348,7 @@ class PathWord(
     UnitWord,
     check=every(
         pattern(r"[-+]{0,2}/[^\x00-\x1f\x7f]*", what="an absolute path", example="/srv/uploads"),
-        _climbs,
+        _NO_PARENTS,
     ),
     escape=_list_word,
 ):

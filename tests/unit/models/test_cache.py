@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from nixgen.cache.format.codec import CODECS, Codec
 from nixgen.errors import UsageError
-from nixgen.models import Cache, Project, check
+from nixgen.models import Cache, Project, Upstream, check
 from nixgen.models.cache import Compression
 
 
@@ -47,3 +47,16 @@ def test_a_level_that_the_compression_lacks_is_a_problem_of_the_cache(
     assert problem.path == "caches.c.level"
     assert (problem.message, problem.hint) == (message, hint)
     assert __file__ in (problem.where or "")
+
+
+@pytest.mark.parametrize("mark", ["#", " ", "\n", "\x1b", "\u2028"])
+def test_what_a_setting_of_nix_would_read_otherwise_is_refused(mark: str) -> None:
+    fields: dict[str, Any] = {
+        "public_keys": [f"a{mark}b:{'A' * 43}="],
+        "upstreams": [Upstream(f"https://example.org/a{mark}b")],
+    }
+    for name, value in fields.items():
+        (problem,) = check(Project("p", caches=[Cache("c", "s3://bucket", **{name: value})]))
+        assert problem.path.startswith(f"caches.c.{name}[0]")
+    (problem,) = check(Project("p", caches=[Cache("c", f"s3://bucket/a{mark}b")]))
+    assert problem.path == "caches.c.address"

@@ -27,6 +27,14 @@ FAULTS = {
         machine(file_systems=[FileSystem("data", device="/dev/vdb")]),
         "machines.m.file_systems[0].mount_point",
     ),
+    "mount point with a parent": (
+        machine(file_systems=[FileSystem("/srv/../etc", device="/dev/vdb")]),
+        "machines.m.file_systems[0].mount_point",
+    ),
+    "file system type": (
+        machine(file_systems=[FileSystem("/srv", device="/dev/vdb", fs_type="ext4,xfs")]),
+        "machines.m.file_systems[0].fs_type",
+    ),
     "tmpfiles type": (
         machine(tmpfiles=[TmpfilesRule("/x", type="dir")]),
         "machines.m.tmpfiles[0].type",
