@@ -18,7 +18,7 @@ from attrs import frozen
 
 from nixgen.debian.index import Index
 
-__all__ = ["is_library", "library_fault", "library_packages"]
+__all__ = ["is_library", "library_fault", "library_packages", "suggest_library"]
 
 _NAME = re.compile(r"\s*([a-z0-9][a-z0-9+.-]+)")
 
@@ -27,11 +27,13 @@ _NAME = re.compile(r"\s*([a-z0-9][a-z0-9+.-]+)")
 class _Set:
     """The libraries of a language.
 
+    :param attribute: the attribute name of the interpreter.
     :param interpreter: a package that every program of the language depends on.
     :param patterns: the names of the package of a library, with ``{}`` for the library's name.
     :param names: name of a library → the name that Debian has for it.
     """
 
+    attribute: str
     interpreter: str
     patterns: tuple[str, ...]
     names: Mapping[str, str]
@@ -54,6 +56,7 @@ def _sets() -> Mapping[str, _Set]:
     data: dict[str, Any] = json.loads(text)
     return {
         name: _Set(
+            attribute=fields["attribute"],
             interpreter=fields["interpreter"],
             patterns=tuple(fields["patterns"]),
             names=fields["names"],
@@ -130,3 +133,17 @@ def library_fault(attribute: str, index: Index) -> tuple[str, str]:
         if close
         else "look at packages.debian.org for its name, or bring the library as a Source",
     )
+
+
+def suggest_library(name: str, index: Index) -> str | None:
+    """The hint for a package that does not exist, but that is a library; None if it is not.
+
+    :param name: the name of the package.
+    :param index: the packages of the suite.
+    """
+    for libraries in _sets().values():
+        if any(index.versions(candidate) for candidate in libraries.candidates(name)):
+            return (
+                f'for the library, write Package("{libraries.attribute}", with_packages=["{name}"])'
+            )
+    return None

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from nixgen.debian.components import components
 from nixgen.debian.index import Entry, Index
-from nixgen.debian.libraries import is_library, library_fault, library_packages
+from nixgen.debian.libraries import is_library, library_fault, library_packages, suggest_library
 from nixgen.debian.lock import Locked, Resolution
 from nixgen.debian.policy import Policy, attributes, default_policy, kernel
 from nixgen.debian.version import satisfies, version_key
@@ -144,6 +144,9 @@ def root_packages(
 
 
 def _closest(name: str, index: Index) -> str:
+    library = suggest_library(name, index)
+    if library is not None:
+        return library
     names = set(index.names()) | attributes().keys()
     close = difflib.get_close_matches(name, sorted(names), n=3, cutoff=0.75)
     return (

@@ -19,16 +19,19 @@ find_in() {
 . "$modules"
 : > "$NIX_BUILD_TOP/uses-$language"
 make_modules
-own=$(interpreter_of "$language")
+[ "$language" != php ] || make_php_servers $interpreter
+case $language in
+  node) own=$out/usr/libexec/node ;;
+  *) own=$(interpreter_of "$language") ;;
+esac
 
-# A link would not do: the interpreter finds its modules from the path that it is started by, and links are followed.
-printf '#!%s/bin/sh\nexec %s "$@"\n' "$busybox" "$own" > "$NIX_BUILD_TOP/start"
-chmod +x "$NIX_BUILD_TOP/start"
 for tree in $interpreter; do
   for file in "$tree"/bin/*; do
-    [ "$(language_of "${file##*/}")" != "$language" ] || cp "$NIX_BUILD_TOP/start" "bin/${file##*/}"
+    [ "$(language_of "${file##*/}")" != "$language" ] || start "$own" "bin/${file##*/}"
   done
 done
+
+link_interpreters
 
 # Programs of the libraries run in this interpreter, which has more modules than their own.
 for tree in $libraries $interpreter; do

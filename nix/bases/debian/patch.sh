@@ -179,21 +179,7 @@ done < "$NIX_BUILD_TOP/candidates"
 
 # Text of equal length, in place.
 for file in $replaceFiles; do
-  [ -f "$file" ] && [ ! -L "$file" ] || continue
-  strings -t d -n "${#replaceFrom}" "$file" | awk -v from="$replaceFrom" '
-    index($0, from) {
-      sub(/^ +/, "")
-      at = index($0, " ")
-      offset = substr($0, 1, at - 1)
-      rest = substr($0, at + 1)
-      while ((found = index(rest, from))) {
-        printf "%d\n", offset + found - 1
-        offset += found + length(from) - 1
-        rest = substr(rest, found + length(from))
-      }
-    }' | while read -r offset; do
-    printf %s "$replaceTo" | dd of="$file" bs=1 seek="$offset" conv=notrunc 2>/dev/null
-  done
+  [ ! -f "$file" ] || [ -L "$file" ] || replace_text "$replaceFrom" "$replaceTo" "$file"
 done
 
 . "$absolutePaths/record.sh"
@@ -220,6 +206,8 @@ if [ -z "$(find . -type f -o -type l | head -n 1)" ]; then
   done
   rmdir bin 2>/dev/null || :
 fi
+
+link_interpreters
 
 # Wrappers replace links in bin/ only; programs that look for themselves find the real file below usr/.
 eval "$wrap"

@@ -111,3 +111,11 @@ def test_a_library_that_debian_lacks_is_an_error_with_the_closest_names(
     (problem,) = raised.value.problems
     assert (problem.path, problem.where) == places[attribute]
     assert (problem.message, problem.hint) == (message, hint)
+
+
+def test_a_package_that_is_a_library_leads_to_the_interpreter() -> None:
+    with Index.in_memory(ENTRIES) as index, pytest.raises(ModelError) as raised:
+        resolve(["nokogiri"], index, policy=Policy(units={}))
+    (problem,) = raised.value.problems
+    assert problem.message == "test has no package 'nokogiri'"
+    assert problem.hint == ('for the library, write Package("ruby", with_packages=["nokogiri"])')
