@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 from nixgen.models.checks import Check, one_line, pattern
@@ -42,15 +43,34 @@ def _line(file: str) -> Check:
     return lambda text: check(text.removesuffix("\n"))
 
 
-#: Path of an option, with ``*`` for any name → check of a text there.
+_WORD = pattern(
+    r"[^\s\x00-\x1f\x7f]+", what="one word of a line", example="example.org", allowed="no blanks"
+)
+_NAMES = one_line("/etc/group", separators=":,")
+_FSTAB = one_line("fstab")
+
+#: Path of an option, with ``*`` for any text in a name → check of a text there.
 _CHECKS: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("boot", "kernel", "sysctl", "*"), _line("a file of sysctl.d")),
+    (("boot", "kernelModules"), _WORD),
     (("boot", "kernelParams"), _PARAMETER),
-    (("systemd", "services", "*", "description"), _setting),
-    (("systemd", "services", "*", "serviceConfig", "*"), _setting),
-    (("systemd", "services", "*", "unitConfig", "*"), _setting),
+    (("fileSystems", "*", "device"), _FSTAB),
+    (("fileSystems", "*", "fsType"), _WORD),
+    (("fileSystems", "*", "options"), _FSTAB),
+    (("networking", "domain"), _WORD),
+    (("networking", "hosts", "*"), _WORD),
+    (("networking", "nameservers"), _WORD),
+    (("networking", "search"), _WORD),
+    # services, timers, sockets …, and those of users and of systemd-networkd
+    (("systemd", "*", "*", "description"), _setting),
+    (("systemd", "*", "*", "*Config", "*"), _setting),
+    (("systemd", "network", "*", "*", "*Config", "*"), _setting),
+    (("systemd", "user", "*", "*", "description"), _setting),
+    (("systemd", "user", "*", "*", "*Config", "*"), _setting),
     (("systemd", "tmpfiles", "rules"), _line("a file of tmpfiles.d")),
+    (("users", "groups", "*", "members"), _NAMES),
     (("users", "users", "*", "description"), AccountText.check),
+    (("users", "users", "*", "extraGroups"), _NAMES),
     (("users", "users", "*", "home"), AccountText.check),
     (("users", "users", "*", "openssh", "authorizedKeys", "keys"), _line("a file of SSH keys")),
     (("users", "users", "*", "shell"), AccountText.check),
@@ -80,7 +100,8 @@ def option_line_faults(path: tuple[str, ...], value: Any) -> Iterator[Fault]:
 
 def _fits(path: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     return len(path) == len(wanted) and all(
-        name in ("*", given) for given, name in zip(path, wanted, strict=True)
+        name in ("*", given) or fnmatchcase(given, name)
+        for given, name in zip(path, wanted, strict=True)
     )
 
 

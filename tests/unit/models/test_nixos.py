@@ -155,6 +155,15 @@ LINES = {
     "users.users.a.shell": text("/bin/sh\n${x}", x=ConfigFile("x", "")),
     "users.users.a.openssh.authorizedKeys.keys": ["ssh-ed25519 A\nssh-ed25519 B"],
     "boot.kernelParams": mk_force(["quiet init=/bin/sh"]),
+    "boot.kernelModules": ["a\nb"],
+    "fileSystems.data.options": ["ro\n/dev/vdb / ext4"],
+    "networking.domain": "a b",
+    'networking.hosts."10.0.0.1"': ["a\n10.0.0.2 b"],
+    "networking.nameservers": ["10.0.0.1\noptions debug"],
+    "systemd.timers.a.timerConfig.OnCalendar": "daily\n[Install]",
+    "systemd.network.networks.a.networkConfig.DHCP": "yes\n[Route]",
+    "systemd.user.services.a.serviceConfig.ExecStart": "/bin/a\n/bin/b",
+    "users.users.a.extraGroups": ["b,c"],
     'boot.kernel.sysctl."kernel.domainname"': "x\nkernel.core_pattern=|/bin/sh",
 }
 
