@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import traceback
 import unittest
 from collections.abc import Callable, Mapping
 from types import CodeType
-from typing import Any
+from typing import IO, Any
 
 from nixgen.errors import NixgenError, OutsideError, TestError
 from nixgen.vm.interface.commands import retry
@@ -130,10 +131,12 @@ def symbols(driver: Driver, journal: Journal) -> dict[str, Any]:
 
 
 def _printer(mask: Mask) -> Callable[..., None]:
-    """The ``print`` of a script. It hides the values of secrets."""
+    """The ``print`` of a script: it hides the values of secrets, and prints to standard error,
+    because standard output is the report's.
+    """
 
-    def run(*values: object, **options: Any) -> None:
-        print(*(mask(str(value)) for value in values), **options)
+    def run(*values: object, file: IO[str] | None = None, **options: Any) -> None:
+        print(*(mask(str(value)) for value in values), file=file or sys.stderr, **options)
 
     return run
 

@@ -13,6 +13,8 @@ __all__ = ["MASK", "Mask"]
 MASK = "***"
 # A shorter line of a longer value, such as `}`, is in other text as well.
 _LEAST_LINE = 4
+# Characters that no format quotes. A long run of them is found however the rest is quoted.
+_RUN = re.compile(r"[A-Za-z0-9_+/=-]{12,}")
 
 
 class Mask:
@@ -42,13 +44,16 @@ class Mask:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield the forms of a value: plain, as text of Python, JSON or a shell, and in base64."""
+    """Yield the forms of a value: plain, as text of Python, JSON or a shell, and in base64; its lines,
+    and its long runs of letters and digits.
+    """
     for text in dict.fromkeys((value, value.rstrip("\r\n"))):
         yield from filter(None, (text, _inner(repr(text)), _inner(json.dumps(text))))
         yield from filter(None, (_inner(json.dumps(text, ensure_ascii=False)),))
         yield from filter(None, (_inner(shlex.quote(text)) if "'" in text else "",))
         yield from filter(None, (base64.b64encode(text.encode()).decode(),))
     yield from (line for line in value.splitlines() if len(line) >= _LEAST_LINE)
+    yield from _RUN.findall(value)
 
 
 def _inner(quoted: str) -> str:
