@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +30,15 @@ from nixgen.records.rules import ABSENT
 from nixgen.records.structure import to_json
 
 if TYPE_CHECKING:
+    from nixgen.models import Project
     from nixgen.project.workspace import Workspace
 
 __all__ = ["SecretScan", "refuse_leaks", "refuse_leaks_in", "scan"]
+
+_LEAST_OF_TESTS = 16
+"""Least characters of a test's value that is searched for. Shorter ones, such as ``password1``, are
+in the documentation of many packages, and protect nothing.
+"""
 
 
 @frozen(kw_only=True)
@@ -135,7 +141,15 @@ def refuse_leaks_in(workspace: Workspace, what: str, data: bytes) -> None:
 
 def _scanner(workspace: Workspace) -> tuple[Values, Scanner]:
     values = read_values(workspace.secrets(), os.environ)
-    return values, Scanner.of(values.found)
+    return values, Scanner.of((*values.found, *_values_of_tests(workspace.project)))
+
+
+def _values_of_tests(project: Project) -> Iterator[tuple[str, bytes]]:
+    """Yield the values that tests give to secrets, unless they are words that any file may have."""
+    for test in project.tests:
+        for secret, value in test.secrets.items():
+            if isinstance(value, str) and len(value) >= _LEAST_OF_TESTS:
+                yield f"{secret.name} of tests.{test.name}", value.encode()
 
 
 def _error(

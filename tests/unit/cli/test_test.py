@@ -164,3 +164,19 @@ def test_only_one_image_runs_at_a_time(
     error = capsys.readouterr().err
     assert "images is 2 images" in error
     assert "images.web, images.api" in error
+
+
+def test_a_value_in_infra_py_is_no_secret_from_a_build(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = INFRA.replace("import ", "import Generated, Secret, ").replace(
+        'command=["/bin/true"]', 'command=["/bin/true"], secrets=[token]'
+    )
+    text = text.replace("web = Service", 'token = Secret("token")\nweb = Service')
+    text = text.replace('Test("up", ', 'Test("up", secrets={token: "correct horse"}, ')
+    (project / "infra.py").write_text(text)
+    status = run(["test", "run", "tests.up", "--base", "nixpkgs", "--project", str(project)])
+    error = capsys.readouterr().err
+    assert status == 2
+    assert "test up gives a value to a secret" in error
+    assert "correct horse" not in error

@@ -80,3 +80,24 @@ def test_only_missing_paths_are_searched_for_secrets(
         local.paths["app"],
         local.paths["library"],
     }
+
+
+def test_a_push_does_not_upload_the_value_that_a_test_gives(
+    tmp_path: Path, s3: FaultyS3, local: LocalStore
+) -> None:
+    (tmp_path / "infra.py").write_text(
+        f"""\
+from nixgen import *
+
+password = Secret("db-password", file="{tmp_path}/password")
+web = Service("web", command=["/bin/true"], secrets=[password])
+web = Machine("web", services=[web])
+long = Test("long", machines=[web], secrets={{password: {VALUE.decode()!r}}})
+short = Test("short", machines=[web], secrets={{password: "library"}})
+project = Project("shop", machines=[web], tests=[long, short])
+"""
+    )
+    workspace = Workspace.open(tmp_path)
+    with pytest.raises(LeakError, match=r"db-password of tests\.long"):
+        push(workspace, [local.paths["leaky"]], s3.location)
+    push(workspace, [local.paths["app"]], s3.location)

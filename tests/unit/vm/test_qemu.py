@@ -132,3 +132,10 @@ def test_every_card_has_its_own_address() -> None:
     assert mac_address(254, 17) == "52:54:00:12:fe:11"
     addresses = {mac_address(vlan, node) for vlan in range(1, 255) for node in range(1, 20)}
     assert len(addresses) == 254 * 19
+
+
+def test_the_command_names_the_file_of_secrets_and_has_no_value() -> None:
+    channels = Channels(shell=4, qmp=5, console=6, networks=(7, 8), secrets=9)
+    assert channels.all == (4, 5, 6, 7, 8, 9)
+    assert values(build(channels=channels), "-fw_cfg") == ["name=opt/nixgen/secrets,file=/dev/fd/9"]
+    assert values(build(), "-fw_cfg") == []
