@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from nixgen.lowering import lower
 from nixgen.models import (
     ConfigFile,
+    Generated,
     Image,
     Machine,
     Package,
@@ -45,6 +46,13 @@ HOSTILE_FIELD = HOSTILE.map(
 NAME = st.from_regex(r"[a-z][a-z0-9]{0,6}", fullmatch=True)
 VARIABLE = st.from_regex(r"[A-Z][A-Z0-9_]{0,6}", fullmatch=True)
 
+TOKEN = Secret("token", file="/run/100% of ${x}/''token")
+ALPHABET = st.lists(st.characters(categories=["L", "N", "P", "S"]), min_size=2, unique=True)
+VALUES = st.one_of(
+    HOSTILE.map("never in the tree {}".format),
+    st.builds(Generated, length=st.integers(8, 99), alphabet=ALPHABET.map("".join)),
+)
+
 SERVICES = st.builds(
     lambda name, words, environment, description, user, secret: Service(
         name,
@@ -52,7 +60,7 @@ SERVICES = st.builds(
         environment=environment,
         description=description,
         user=User(name, description=description) if user else None,
-        secrets=[Secret("token")] if secret else [],
+        secrets=[TOKEN] if secret else [],
     ),
     NAME,
     st.lists(HOSTILE, max_size=3),
@@ -76,7 +84,14 @@ def projects(draw: st.DrawFn) -> Project:
     )
     labels = draw(st.dictionaries(HOSTILE, HOSTILE, max_size=2))
     image = Image("img", service=services[0], labels=labels)
-    test = Test("t", machines=[machine], script=draw(st.one_of(st.none(), HOSTILE)))
+    script = draw(st.one_of(st.none(), HOSTILE))
+    used = any(service.secrets for service in services)
+    values = draw(st.dictionaries(st.just(TOKEN), VALUES, max_size=1)) if used else {}
+    if script is not None and any(
+        value in script for value in values.values() if value.__class__ is str
+    ):
+        values = {}  # which is refused: the script is in the store
+    test = Test("t", machines=[machine], script=script, secrets=values)
     return Project("p", machines=[machine], images=[image], tests=[test])
 
 
@@ -97,6 +112,7 @@ in
   files = builtins.mapAttrs (_: f: f.source.text) (machine.environment.etc or { });
   inherit (image.config) Labels Env Entrypoint;
   inherit (test) testScript;
+  secrets = (test.nixgen or { secrets = { }; }).secrets;
 }
 """
 
@@ -148,6 +164,24 @@ def test_text_of_models_stays_text(project: Project) -> None:
     assert found["Entrypoint"] == ["/bash/bin/bash", *machine.services[0].command[1:]]
     if test.script is not None:
         assert found["testScript"] == test.script
+    assert found["secrets"] == _described(test)
+    assert not any(b"never in the tree" in data for data in tree.values())
+
+
+def _described(test: Test) -> dict[str, object]:
+    """The secrets of a test as its generated file has them."""
+    (machine,) = test.machines
+    if not any(service.secrets for service in machine.services):
+        return {}
+    described: dict[str, object] = {"name": TOKEN.name, "file": TOKEN.path}
+    value = test.secrets.get(TOKEN)
+    if isinstance(value, Generated):
+        default = Generated()
+        described |= {} if value.length == default.length else {"length": value.length}
+        described["alphabet"] = value.alphabet
+    elif value is not None:
+        described["given"] = True
+    return {machine.name: [described]}
 
 
 @settings(max_examples=40, deadline=None)

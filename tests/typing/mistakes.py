@@ -10,6 +10,7 @@ from nixgen import (
     Cluster,
     Environment,
     FileSystem,
+    Generated,
     Hardening,
     HttpCheck,
     Image,
@@ -17,6 +18,7 @@ from nixgen import (
     Package,
     Port,
     Project,
+    Secret,
     Service,
     Source,
     Test,
@@ -31,6 +33,7 @@ from nixgen import walk  # mistake
 web = Service("web", command=["/bin/true"])
 machine = Machine("m", services=[web])
 image = Image("web", service=web)
+token = Secret("token")
 
 
 def ports() -> Iterator[Port]:
@@ -60,6 +63,10 @@ Project("p", machines=[web])  # mistake
 Project("p", machines=machine)  # mistake
 Project("p", tests=[machine])  # mistake
 Test("t", machines=[web])  # mistake
+Test("t", machines=[machine], secrets=[token])  # mistake
+Test("t", machines=[machine], secrets={"token": "a value"})  # mistake
+Test("t", machines=[machine], secrets={token: b"a value"})  # mistake
+Test("t", machines=[machine], secrets={token: Generated})  # mistake
 Application("a", workloads=[web])  # mistake
 Source("app", include="*.py")  # mistake
 User("u", groups="wheel")  # mistake
@@ -73,6 +80,7 @@ Service("s", command=["/bin/true"], health="/")  # mistake
 Machine("m", memory="1G")  # mistake
 Machine("m", files={"motd": "welcome"})  # mistake
 Port("80")  # mistake
+Generated(length="32")  # mistake
 HttpCheck(path=3)  # mistake
 Image("i", service="web")  # mistake
 Image("i", service=web, labels={"a": 1})  # mistake

@@ -3,6 +3,7 @@
 from nixgen import (
     Application,
     Environment,
+    Generated,
     HttpCheck,
     Image,
     Machine,
@@ -20,13 +21,14 @@ from nixgen import (
 
 nginx = Package("nginx")
 port = Port(80, name="http")
+token = Secret("token")
 service = Service(
     "api",
     command=[nginx / "bin/nginx", "-c", text("${n}/x", n=nginx), Source("app")],
     environment={"A": "b", "C": nginx},
     ports=[port],
     health=HttpCheck("/", port=port),
-    secrets=(Secret("token"),),
+    secrets=(token,),
     user=User("api", uid=1),
 )
 machine = Machine("web", services=[service], packages=(nginx,), memory=512)
@@ -39,12 +41,18 @@ Project(
     applications=[Application("shop", namespace="shop", workloads=[workload])],
     tests=[Test("t", machines=[machine])],
 )
+Test("t", machines=[machine], secrets={token: "a value"})
+Test("t", machines=[machine], secrets={token: Generated(length=64, alphabet="01")})
+Test("t", machines=[machine], secrets={token: Generated(), Secret("key"): "a value"})
 Environment("prod", variables={"A": text("x")})
 
 Port("80")  # type: ignore[arg-type]
 Machine("web", memory="1")  # type: ignore[arg-type]
 Machine("web", memroy=1)  # type: ignore[call-arg]
 Service("api")  # type: ignore[call-arg]
+Test("t", machines=[machine], secrets={"token": "a value"})  # type: ignore[dict-item]
+Test("t", machines=[machine], secrets={token: 1})  # type: ignore[dict-item]
+Generated(32)  # type: ignore[call-arg]
 Workload(service)  # type: ignore[call-arg]
 Workload(service, image="api:latest")  # type: ignore[arg-type]
 Project("p", [machine])  # type: ignore[call-arg]

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 MISTAKES = "tests/typing/mistakes.py"
 RIGHT = [
     "examples/hello/infra.py",
+    "examples/secrets/infra.py",
     "examples/shop/infra.py",
     "examples/cluster/infra.py",
     "tests/golden/cases/kitchen-sink/case.py",

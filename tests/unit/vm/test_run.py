@@ -26,7 +26,7 @@ from nixgen.vm.record.events import (
 from nixgen.vm.record.report import MachineReport, TestResult
 from nixgen.vm.run.run import run_test
 from nixgen.vm.run.session import session
-from nixgen.vm.spec import ClosurePath, NodeSpec, TestSpec
+from nixgen.vm.spec import ClosurePath, NodeSpec, SecretSpec, TestSpec
 
 
 class ImageMaker:
@@ -295,3 +295,36 @@ def test_a_folder_that_cannot_be_emptied_is_named(run, state: Path) -> None:  # 
         run("pass")
     assert caught.value.message == f"cannot write {state}/out/smoke: Not a directory"
     assert caught.value.hint == "give another state directory, or free space there"
+
+
+def test_qemu_reads_secrets_from_memory_and_no_output_has_them(
+    tmp_path: Path, state: Path, events: list[Event], capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = r"""
+file = "/proc/$FAKE_QEMU/fd/$(tr '\\0' '\\n' </proc/$FAKE_QEMU/cmdline | sed -n 's,.*file=/dev/fd/,,p')"
+text = web.succeed(f"tar -xO -f {file}")
+assert text == "hunter-" + "22222\n", text
+assert web.succeed(f"readlink {file}").startswith("/memfd:")
+web.crash()
+assert web.succeed(f"tar -xO -f {file}") == text
+print("printed", text)
+web.succeed("echo " + text)
+raise Exception(text)
+"""
+    token = SecretSpec(name="token", file="/run/secrets/token", given=True)
+    result = run_test(
+        spec(script, tmp_path, web={"secrets": (token,)}),
+        state_dir=state,
+        observe=events.append,
+        secrets={token.file: "hunter-22222\n"},
+        runner=ImageMaker(),
+        acceleration=TCG,
+    )
+    assert result.failure is not None
+    assert result.failure.message == "Exception: ***"
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "printed ***\n")
+    assert "hunter-2" not in repr(result) + repr(events) + result.text()
+    assert not [
+        file for file in state.rglob("*") if file.is_file() and b"hunter-2" in file.read_bytes()
+    ]

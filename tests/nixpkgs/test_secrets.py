@@ -1,0 +1,131 @@
+"""Secrets of a NixOS test: its script makes them, its machines read them, and no derivation has a value."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import generate
+
+from nixgen.models import Generated, Machine, Project, Secret, Service, Test
+
+pytestmark = [pytest.mark.real, pytest.mark.nixpkgs, pytest.mark.slow]
+
+VALUE = "correct horse battery staple"
+TOKEN = Secret("token")
+KEY = Secret("key", file="/var/lib/keys/100% own/ü")
+ALPHABET = "ä'\"\\${1"
+
+
+def _project() -> Project:
+    web = Machine("web-1", services=[Service("api", command=["/bin/true"], secrets=[TOKEN, KEY])])
+    db = Machine("db", services=[Service("db", command=["/bin/true"], secrets=[KEY])])
+    secrets: dict[Secret, str | Generated] = {
+        TOKEN: VALUE,
+        KEY: Generated(length=64, alphabet=ALPHABET),
+    }
+    return Project("p", machines=[web, db], tests=[Test("t", machines=[web, db], secrets=secrets)])
+
+
+@pytest.fixture(scope="module")
+def derivations(tree: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Everything that is built for the test, by name."""
+    folder = tmp_path_factory.mktemp("secrets")
+    generate(_project(), folder)
+    drv = tree.instantiate(
+        f'(import {folder}/generated {{ base = "nixpkgs"; system = "x86_64-linux"; '
+        f"inputs.nixpkgs = {os.environ['NIXGEN_NIXPKGS']}; }}).tests.t"
+    )
+    return dict(tree.derivations(drv))
+
+
+def _driver(derivations: dict[str, Any], folder: Path, **variables: str) -> dict[str, str]:
+    """Run the test script up to its own first line, and QEMU's option in its start script.
+
+    :return: What the option is, and the standard error of the script.
+    """
+    (script,) = (
+        each["env"]["testScript"] for each in derivations.values() if "testScript" in each["env"]
+    )
+    prelude, start, _ = script.partition("start_all()")
+    assert start
+    options = {
+        option
+        for each in derivations.values()
+        for option in re.findall(r"\$\{NIXGEN_SECRETS:\+[^}]*\}", each["env"].get("text", ""))
+    }
+    # the variables of the test's own process do not count
+    environment = {"PATH": os.environ["PATH"], "TMPDIR": str(folder), **variables}
+    run = f"{prelude}\nimport os, subprocess, sys\n" + "".join(
+        f"subprocess.run(['bash', '-c', {'echo ' + option!r}], env=os.environ, check=True)\n"
+        for option in sorted(options)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", run], env=environment, capture_output=True, text=True, check=False
+    )
+    return {"options": done.stdout, "error": done.stderr}
+
+
+def test_no_derivation_has_a_value(derivations: dict[str, Any]) -> None:
+    assert any("nixgen_secrets" in str(each) for each in derivations.values())
+    assert not [name for name, each in derivations.items() if VALUE in str(each)]
+
+
+def test_the_script_makes_the_archives_that_qemu_hands_over(
+    derivations: dict[str, Any], tmp_path: Path
+) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "token").write_text(f"{VALUE}\n")
+    made = _driver(derivations, tmp_path, NIXGEN_SECRETS_DIR=str(given))
+    assert made["error"] == ""
+    contents: dict[str, dict[str, bytes]] = {}
+    (folder,) = tmp_path.glob("nixgen-secrets-*")
+    assert folder.stat().st_mode & 0o077 == 0
+    for archive in folder.iterdir():
+        with tarfile.open(archive) as packed:
+            contents[archive.name] = {
+                member.name: packed.extractfile(member).read()  # type: ignore[union-attr]
+                for member in packed.getmembers()
+                if (member.mode, member.uid, member.gid) == (0o400, 0, 0)
+            }
+    token, key = TOKEN.path.lstrip("/"), KEY.path.lstrip("/")
+    web, db = sorted(contents.values(), key=len, reverse=True)
+    assert web.keys() == {token, key}
+    assert db == {key: web[key]}
+    assert web[token] == f"{VALUE}\n".encode()
+    assert len(web[key].decode()) == 64
+    assert set(web[key].decode()) <= set(ALPHABET)
+    handed_over = [shlex.split(line) for line in made["options"].splitlines()]
+    # two start scripts of one name are one entry of `derivations`
+    assert handed_over
+    for option, value in handed_over:
+        name, _, file = value.partition(",file=")
+        assert (option, name) == ("-fw_cfg", "name=opt/nixgen/secrets")
+        assert Path(file).parent == folder
+        assert Path(file).name in contents
+
+
+def test_a_given_value_that_is_missing_is_named(
+    derivations: dict[str, Any], tmp_path: Path
+) -> None:
+    error = _driver(derivations, tmp_path)["error"]
+    assert "the value of the secret 'token' is not in the Nix store" in error
+    assert "NIXGEN_SECRETS_DIR=FOLDER" in error
+
+
+def test_the_files_are_written_before_the_services(derivations: dict[str, Any]) -> None:
+    (unit,) = {
+        each["env"]["text"]
+        for each in derivations.values()
+        if "Description=Secrets of the test" in each["env"].get("text", "")
+    }
+    assert "Before=sysinit.target" in unit
+    assert "DefaultDependencies=false" in unit
