@@ -22,17 +22,17 @@ FNR == 1 { finish() }
   if (file ~ /\.pc$/) sub(/^prefix=\/usr\/?$/, "prefix=" prefix, line)
   if (index(line, "/")) line = rewritten(line)
   if (line != $0) changed = 1
-  text = text line "\n"
+  lines[++count] = line
 }
 
 END { finish() }
 
-function finish() {
+function finish(    i) {
   if (changed) {
-    printf "%s", text > (file ".rewritten")
+    for (i = 1; i <= count; i++) print lines[i] > (file ".rewritten")
     close(file ".rewritten")
   }
-  text = ""
+  count = 0
   changed = 0
 }
 
