@@ -133,6 +133,13 @@ node_modules() {
   [ ! -d "$out/usr/share/nodejs" ] || [ -e "$out/usr/node_modules" ] || ln -s share/nodejs "$out/usr/node_modules"
 }
 
+# forbid_byte_code: root may write to the store, and byte code that is written there would change store paths.
+forbid_byte_code() {
+  mkdir -p "$out/usr/lib/python3/dist-packages"
+  [ -e "$out/usr/lib/python3/dist-packages/nixgen.pth" ] ||
+    echo 'import sys; sys.dont_write_bytecode = True' > "$out/usr/lib/python3/dist-packages/nixgen.pth"
+}
+
 # python_interpreter: a virtual environment (PEP 405) in usr/, whose site-packages are the joined modules.
 python_interpreter() {
   local real version home tree entry
@@ -150,9 +157,7 @@ python_interpreter() {
     done
   done
   printf 'home = %s\ninclude-system-site-packages = false\nversion = %s\n' "$home/bin" "$version" > "$out/usr/pyvenv.cfg"
-  # Root may write to the store, and byte code that is written there would change store paths.
-  [ -e "$out/usr/lib/python3/dist-packages/nixgen.pth" ] ||
-    echo 'import sys; sys.dont_write_bytecode = True' > "$out/usr/lib/python3/dist-packages/nixgen.pth"
+  forbid_byte_code
   ln -sfn "$real" "$out/usr/libexec/python3"
   # Debian's Python reads the folder by itself, others only the usual one.
   "$out/usr/libexec/python3" -I -B -c 'import sys; sys.exit(not any(p.endswith("/dist-packages") for p in sys.path))' ||
@@ -335,6 +340,7 @@ make_modules() {
     [ ! -e "$out/usr/bin/$language" ] || : > "$NIX_BUILD_TOP/uses-$language"
   done
   [ ! -e "$out/usr/bin/ruby" ] || relocate_ruby
+  [ ! -e "$out/usr/bin/python3" ] || forbid_byte_code
   make_php_servers "$out"
   for language in python perl ruby php node; do
     if [ -e "$NIX_BUILD_TOP/uses-$language" ] || has_modules "$language"; then "${language}_modules"; fi

@@ -9,7 +9,7 @@
     reads its arguments; there is no option for it, and a store path is longer. A path through an open file number
     has the right length, and numbers above 16 are passed on to children.
   finish: shell text that runs last, in the unit's folder. Python's byte code is made here: root may write to the store,
-    so a python without it would add to its own store path, and what is changed there can never be trusted again. Sources get the time that
+    so a python without it would add to its own store path. Sources get the time that
     Nix and images give every file, so the byte code stays valid.
   dlopen: libraries that programs load by name while running; those that exist among the dependencies go to RPATH.
 
