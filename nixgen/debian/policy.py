@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import frozen
 
-__all__ = ["Policy", "attributes", "default_policy", "kernel"]
+__all__ = ["Policy", "Refusal", "attributes", "default_policy", "kernel", "refusal_of", "refusals"]
 
 
 @cache
@@ -91,3 +91,41 @@ def kernel(architecture: str) -> str | None:
     """
     name: str | None = _data("kernels.json").get(architecture)
     return name
+
+
+@frozen(kw_only=True)
+class Refusal:
+    """Packages that can be built and cannot run from the store, all for one reason.
+
+    :param packages: matches the whole name of each package.
+    :param examples: a few names.
+    :param reason: why they cannot run, as the end of a sentence.
+    :param instead: what to do instead.
+    """
+
+    packages: re.Pattern[str]
+    examples: tuple[str, ...]
+    reason: str
+    instead: str
+
+
+@cache
+def refusals() -> tuple[Refusal, ...]:
+    """The refusals of data/refusals.json."""
+    return tuple(
+        Refusal(
+            packages=re.compile(row["packages"]),
+            examples=tuple(row["examples"]),
+            reason=row["reason"],
+            instead=row["instead"],
+        )
+        for row in _data("refusals.json")["refusals"]
+    )
+
+
+def refusal_of(package: str) -> Refusal | None:
+    """The reason why a package cannot run from the store; None if nothing is known against it.
+
+    :param package: the name of the package.
+    """
+    return next((each for each in refusals() if each.packages.fullmatch(package)), None)

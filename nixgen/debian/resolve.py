@@ -13,7 +13,7 @@ from nixgen.debian.components import components
 from nixgen.debian.index import Entry, Index
 from nixgen.debian.libraries import is_library, library_fault, library_packages, suggest_library
 from nixgen.debian.lock import Locked, Resolution
-from nixgen.debian.policy import Policy, attributes, default_policy, kernel
+from nixgen.debian.policy import Policy, attributes, default_policy, kernel, refusal_of
 from nixgen.debian.version import satisfies, version_key
 from nixgen.errors import ModelError, Problem
 
@@ -169,7 +169,8 @@ def resolve(
     :param overrides: attribute name → Debian packages, from ``Package(debian=…)``.
     :param policy: the dependencies to follow; None for `default_policy`.
     :param paths: attribute name → the path in the models and the ``file:line``, for messages.
-    :raises ModelError: packages do not exist. The error lists all, with the closest names.
+    :raises ModelError: packages do not exist, or cannot run from the store. The error lists all,
+        with the closest names, or what to do instead.
     """
     resolver = _Resolver(index, policy or default_policy())
     roots = {name: root_packages(name, index, overrides or {}) for name in sorted(set(wanted))}
@@ -189,6 +190,9 @@ def resolve(
                 report(attribute, *library_fault(attribute, index))
             elif entry is None:
                 report(attribute, f"{index.suite} has no package {name!r}", _closest(name, index))
+            elif attribute not in BASE_ROOTS and (refused := refusal_of(entry.name)) is not None:
+                message = f"{entry.name} cannot run from the store: {refused.reason}"
+                report(attribute, message, refused.instead)
             else:
                 queue.append((entry, attribute))
                 chosen[attribute].append(entry.name)

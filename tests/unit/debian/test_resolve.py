@@ -11,7 +11,7 @@ import pytest
 from nixgen.debian.components import components
 from nixgen.debian.index import Entry, Index, parse
 from nixgen.debian.lock import Resolution
-from nixgen.debian.policy import Policy, default_policy
+from nixgen.debian.policy import Policy, default_policy, refusal_of, refusals
 from nixgen.debian.resolve import parse_relations, resolve
 from nixgen.errors import ModelError
 
@@ -130,6 +130,41 @@ def test_every_unknown_name_is_reported_with_close_names() -> None:
     assert "nonsense-qqqq" in first.message
     assert (second.path, second.where) == ("packages.redsi", "infra.py:3")
     assert "redis-tools" in (second.hint or "")
+
+
+@pytest.mark.parametrize("name", [name for refusal in refusals() for name in refusal.examples])
+def test_a_package_that_cannot_run_is_refused_with_the_reason(name: str) -> None:
+    (refusal,) = (each for each in refusals() if name in each.examples)
+    with pytest.raises(ModelError) as caught:
+        resolved(
+            ["tool"],
+            package(name),
+            overrides={"tool": (name,)},
+            paths={"tool": ("machines.a.packages[0]", "infra.py:3")},
+        )
+    (problem,) = caught.value.problems
+    assert problem.message == f"{name} cannot run from the store: {refusal.reason}"
+    assert (problem.path, problem.where) == ("machines.a.packages[0]", "infra.py:3")
+    assert problem.hint == refusal.instead
+
+
+def test_only_packages_that_are_named_are_refused() -> None:
+    assert names(
+        package("app", depends="libnss-x, libpam-x"), package("libnss-x"), package("libpam-x")
+    ) == {"app", "libnss-x", "libpam-x"}
+    # the base itself has one
+    assert set(
+        resolved(
+            ["_machine"], package("libnss-systemd"), overrides={"_machine": ("libnss-systemd",)}
+        ).packages
+    ) == {"libnss-systemd"}
+
+
+@pytest.mark.parametrize(
+    "name", ["sudoku", "libnss-wrapper", "libpam-wrapper", "locales-all", "dh-dkms", "adapt"]
+)
+def test_names_that_look_alike_are_not_refused(name: str) -> None:
+    assert refusal_of(name) is None
 
 
 def test_the_error_of_a_missing_dependency_names_the_package() -> None:
