@@ -54,6 +54,22 @@ find_in() {
 
 . "$modules"
 
+# plain PATH: the path, which starts with a slash, without "." and "..": a dependency need not have the folders on the way.
+plain() {
+  rest=$1/
+  path=
+  while [ -n "$rest" ]; do
+    part=${rest%%/*}
+    rest=${rest#*/}
+    case $part in
+      '' | .) ;;
+      ..) path=${path%/*} ;;
+      *) path=$path/$part ;;
+    esac
+  done
+  echo "$path"
+}
+
 # Links: absolute ones into the package itself or a dependency; relative ones that lead into a dependency.
 find . -type l | sort | while read -r link; do
   link=${link#.}
@@ -63,7 +79,7 @@ find . -type l | sort | while read -r link; do
     /*) found=$(find_in "$target") ;;
     *)
       [ ! -e "$out$link" ] || continue
-      found=$(find_in "${link%/*}/$target")
+      found=$(find_in "$(plain "${link%/*}/$target")")
       ;;
   esac
   [ -z "$found" ] || ln -sfn "$found" "$out$link"
@@ -206,6 +222,23 @@ if [ -z "$(find . -type f -o -type l | head -n 1)" ]; then
   done
   rmdir bin 2>/dev/null || :
 fi
+
+# folders_of_programs NAME…: the bin folders of the dependencies that have the programs, with ":" between them.
+folders_of_programs() {
+  folders=
+  for program in "$@"; do
+    found=
+    for tree in $deps; do
+      if [ -e "$tree/bin/$program" ]; then
+        found=$tree/bin
+        break
+      fi
+    done
+    [ -n "$found" ] || refuse "$out" "no dependency has the program $program"
+    case :$folders: in *":$found:"*) ;; *) folders=${folders:+$folders:}$found ;; esac
+  done
+  echo "$folders"
+}
 
 link_interpreters
 

@@ -59,6 +59,7 @@ let
       arguments ? [ ],
       environment ? { },
       open ? { },
+      calls ? [ ],
     }:
     let
       # busybox knows file numbers of one digit
@@ -90,9 +91,11 @@ let
           "[ -e ${variable.unless} ] || ${line variable.value}";
       lines =
         map export (attrNames environment)
-        ++ map (number: "exec ${number}<${substitute open.${number}}") (attrNames open);
+        ++ map (number: "exec ${number}<${substitute open.${number}}") (attrNames open)
+        ++ (if calls == [ ] then [ ] else [ "export PATH=\"\\\${PATH:+\\\$PATH:}$called\"" ]);
     in
     ''
+      called=$(folders_of_programs ${concatStringsSep " " calls})
       real=$(readlink "bin/${program}")
       rm "bin/${program}"
       cat > "bin/${program}" <<END

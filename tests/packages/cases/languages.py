@@ -2,4 +2,229 @@
 
 from package_cases import PackageCase
 
-CASES: tuple[PackageCase, ...] = ()
+CASES: tuple[PackageCase, ...] = (
+    PackageCase(
+        "gcc",
+        "compile and run programs in C and C++",
+        r"""
+cat > a.c <<'END'
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+static void *work(void *n) { *(double *)n = sqrt(*(double *)n); return NULL; }
+int main(int count, char **words) {
+  double n = atof(words[count - 1]);
+  pthread_t thread;
+  pthread_create(&thread, NULL, work, &n);
+  pthread_join(thread, NULL);
+  printf("in C: %.1f\n", n);
+}
+END
+gcc -O2 -Wall -Werror -pthread a.c -lm -o a
+./a 42.25 | grep 'in C: 6.5'
+gcc -static a.c -lm -o static
+./static 42.25
+cat > part.cc <<'END'
+#include <stdexcept>
+#include <string>
+std::string part(int n) { if (n < 0) throw std::range_error("below zero"); return std::to_string(n); }
+END
+cat > whole.cc <<'END'
+#include <cstdlib>
+#include <iostream>
+#include <vector>
+std::string part(int);
+int main() {
+  std::vector<int> all{1, 2, -3};
+  int sum = 0;
+  #pragma omp parallel for reduction(+:sum)
+  for (int i = 0; i < 100; i++) sum += i;
+  try { for (int n : all) std::cout << part(n) << ' '; }
+  catch (const std::exception &e) { std::cout << e.what() << ", and " << sum << std::endl; }
+}
+END
+g++ -shared -fPIC part.cc -o libpart.so
+g++ -fopenmp -O1 whole.cc -L. -lpart -Wl,-rpath,"$PWD" -o whole
+./whole
+""",
+        "1 2 below zero, and 4950",
+        quick=True,
+    ),
+    PackageCase(
+        "gnumake",
+        "build only what changed",
+        r"""
+cat > Makefile <<'END'
+SHELL = /bin/sh
+parts := $(patsubst %.in,%.out,$(sort $(wildcard *.in)))
+whole: $(parts)
+	cat $^ > $@
+%.out: %.in
+	tr a-z A-Z < $< > $@
+	@echo made $@
+END
+echo one > a.in
+echo two > b.in
+make -j2
+cat whole | tr '\n' ' ' | grep 'ONE TWO'
+make | grep 'up to date'
+touch -d '2100-01-01' b.in
+make
+""",
+        "made b.out",
+        also=("dash",),
+        quick=True,
+    ),
+    PackageCase(
+        "cmake",
+        "configure, build, test and install a project in C and C++",
+        r"""
+mkdir src
+cat > src/CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.20)
+project(example LANGUAGES C CXX)
+include(GNUInstallDirs)
+include(CheckIncludeFile)
+find_package(Threads REQUIRED)
+check_include_file(unistd.h HAVE_UNISTD)
+if(NOT HAVE_UNISTD)
+  message(FATAL_ERROR "no unistd.h")
+endif()
+add_library(part SHARED part.cc)
+add_executable(whole whole.c)
+target_link_libraries(whole PRIVATE part Threads::Threads)
+set_target_properties(whole PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+enable_testing()
+add_test(NAME runs COMMAND whole)
+install(TARGETS whole part)
+END
+cat > src/part.cc <<'END'
+#include <string>
+extern "C" int part(void) { return std::stoi("41") + 1; }
+END
+cat > src/whole.c <<'END'
+#include <stdio.h>
+int part(void);
+int main(void) { printf("it is %d\n", part()); }
+END
+cmake -S src -B build -DCMAKE_BUILD_TYPE=Release
+cmake --build build
+(cd build && ctest)
+cmake --install build --prefix "$PWD/installed"
+rm -rf build
+installed/bin/whole
+""",
+        "it is 42",
+        also=("gcc", "gnumake", "dash"),
+    ),
+    PackageCase(
+        "rustc",
+        "compile and run a program",
+        r"""
+cat > a.rs <<'END'
+use std::collections::BTreeMap;
+use std::sync::mpsc::channel;
+fn main() {
+    let (send, receive) = channel();
+    for n in 0..4u32 {
+        let send = send.clone();
+        std::thread::spawn(move || send.send((n, n.pow(3))).unwrap());
+    }
+    drop(send);
+    let cubes: BTreeMap<_, _> = receive.into_iter().collect();
+    let caught = std::panic::catch_unwind(|| cubes[&9]);
+    println!("{:?}, {}", cubes, caught.is_err());
+}
+END
+rustc -O a.rs
+./a
+""",
+        "{0: 0, 1: 1, 2: 8, 3: 27}, true",
+    ),
+    PackageCase(
+        "cargo",
+        "build, test and run a crate and a library of its workspace",
+        r"""
+mkdir -p app/src part/src
+cat > Cargo.toml <<'END'
+[workspace]
+members = ["app", "part"]
+END
+cat > app/Cargo.toml <<'END'
+[package]
+name = "app"
+version = "0.1.0"
+edition = "2021"
+[dependencies]
+part = { path = "../part" }
+END
+cat > part/Cargo.toml <<'END'
+[package]
+name = "part"
+version = "0.1.0"
+edition = "2021"
+build = "build.rs"
+END
+echo 'fn main() { println!("cargo:rustc-env=ANSWER=42"); }' > part/build.rs
+cat > part/src/lib.rs <<'END'
+pub fn answer() -> u32 { env!("ANSWER").parse().unwrap() }
+#[test]
+fn is_right() { assert_eq!(answer(), 42); }
+END
+echo 'fn main() { println!("the answer is {}", part::answer()); }' > app/src/main.rs
+cargo test --offline
+cargo run --offline --release
+""",
+        "the answer is 42",
+    ),
+    PackageCase(
+        "jre",
+        "read and write Java's trusted certificates",
+        r"""
+keytool -list -cacerts -storepass changeit > trusted
+grep -c trustedCertEntry trusted
+keytool -genkeypair -alias own -keyalg EC -dname CN=own -keystore own.p12 -storepass secret
+keytool -exportcert -rfc -alias own -keystore own.p12 -storepass secret > own.pem
+keytool -printcert -file own.pem
+test "$(grep -c trustedCertEntry trusted)" -gt 100
+""",
+        "Owner: CN=own",
+    ),
+    PackageCase(
+        "jdk",
+        "compile a program, pack it, run it, with TLS and time zones",
+        r"""
+mkdir -p src/app classes
+cat > src/app/Main.java <<'END'
+package app;
+import java.net.URI;
+import java.net.http.*;
+import java.net.InetSocketAddress;
+import java.security.KeyStore;
+import java.time.*;
+import javax.net.ssl.*;
+public class Main {
+  public static void main(String[] words) throws Exception {
+    TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    trust.init((KeyStore) null);
+    System.out.println("trusted: " + ((X509TrustManager) trust.getTrustManagers()[0]).getAcceptedIssuers().length);
+    SSLContext.getDefault();
+    System.out.println(ZonedDateTime.of(2020, 7, 1, 12, 0, 0, 0, ZoneId.of("Europe/Paris")));
+    com.sun.net.httpserver.HttpServer server = com.sun.net.httpserver.HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
+    server.createContext("/", e -> { byte[] b = "a page".getBytes(); e.sendResponseHeaders(200, b.length); e.getResponseBody().write(b); e.close(); });
+    server.start();
+    HttpRequest question = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.getAddress().getPort() + "/")).build();
+    System.out.println(HttpClient.newHttpClient().send(question, HttpResponse.BodyHandlers.ofString()).body() );
+    server.stop(0);
+    System.exit(0);
+  }
+}
+END
+javac --release 17 -d classes src/app/Main.java
+jar --create --file app.jar --main-class app.Main -C classes .
+java -jar app.jar
+""",
+        "a page",
+    ),
+)
