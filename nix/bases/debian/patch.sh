@@ -116,6 +116,32 @@ folder_of() {
   [ -z "$found" ] || echo "${found%/*}"
 }
 
+# has_writable_dynamic PROGRAM: whether the loader may write to the dynamic section, as it does before the program starts. In
+# programs with fixed addresses patchelf uses free room at their beginning, which is read-only: those that Go links.
+has_writable_dynamic() {
+  # e_type, e_phoff, e_phentsize and e_phnum of the header: elf(5)
+  set -- "$1" $(od -An -v -tu2 -j16 -N2 "$1") $(od -An -v -tu8 -j32 -N8 "$1") $(od -An -v -tu2 -j54 -N4 "$1")
+  [ "$2" = 2 ] || return 0
+  od -An -v -tu4 -w"$4" -j"$3" -N$(($4 * $5)) "$1" | awk '
+    { from = $5 + $6 * 4294967296; size = $11 + $12 * 4294967296 }
+    $1 == 1 && int($2 / 2) % 2 { start[++count] = from; end[count] = from + size }
+    $1 == 2 { dynamic = from }
+    END {
+      for (i = 1; i <= count; i++) if (start[i] <= dynamic && dynamic < end[i]) exit 0
+      exit 1
+    }'
+}
+
+# name_libraries ORIGINAL FILE: a program that names its libraries by their paths, for which that section keeps its place.
+name_libraries() {
+  cp "$1" "$2"
+  run_patchelf --set-interpreter "$interpreter" "$2"
+  for library in $wants; do
+    case $library in ld-linux*) continue ;; esac
+    run_patchelf --replace-needed "$library" "$(folder_of "$library" $private)/$library" "$2"
+  done
+}
+
 patch_elf() {
   file=$1
   case ${file##*/} in ld-linux* | ld-*.so | libc.so.6 | libc-*.so) return ;; esac
@@ -144,7 +170,9 @@ patch_elf() {
     case :$rpath: in *":$folder:"*) ;; *) rpath="${rpath:+$rpath:}$folder" ;; esac
   done
   if [ -n "$is_program" ] && [ -n "$interpreter" ]; then
+    cp "$file" "$NIX_BUILD_TOP/program"
     run_patchelf --set-interpreter "$interpreter" --set-rpath "$rpath" "$file"
+    has_writable_dynamic "$file" || name_libraries "$NIX_BUILD_TOP/program" "$file"
   else
     run_patchelf --set-rpath "$rpath" "$file"
   fi

@@ -73,7 +73,6 @@ touch -d '2100-01-01' b.in
 make
 """,
         "made b.out",
-        also=("dash",),
         quick=True,
     ),
     PackageCase(
@@ -116,7 +115,7 @@ rm -rf build
 installed/bin/whole
 """,
         "it is 42",
-        also=("gcc", "gnumake", "dash"),
+        also=("gcc", "gnumake"),
     ),
     PackageCase(
         "rustc",
@@ -177,6 +176,58 @@ cargo test --offline
 cargo run --offline --release
 """,
         "the answer is 42",
+    ),
+    PackageCase(
+        "go",
+        "build, test and run a program that serves and asks HTTP",
+        r"""
+export HOME="$PWD"
+mkdir -p app/part
+cd app
+printf 'module example.org/app\n\ngo 1.19\n' > go.mod
+cat > part/part.go <<'END'
+package part
+
+import "encoding/json"
+
+func Text(n int) string { out, _ := json.Marshal(map[string]int{"n": n}); return string(out) }
+END
+cat > part/part_test.go <<'END'
+package part
+
+import "testing"
+
+func TestText(t *testing.T) { if Text(1) != `{"n":1}` { t.Fatal(Text(1)) } }
+END
+cat > main.go <<'END'
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+
+	"example.org/app/part"
+)
+
+func main() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s for %s", part.Text(3), r.URL.Path)
+	}))
+	defer server.Close()
+	answer, err := http.Get(server.URL + "/page")
+	if err != nil { panic(err) }
+	body, _ := io.ReadAll(answer.Body)
+	fmt.Println(string(body))
+}
+END
+go vet ./...
+go test ./...
+go build -o program
+./program
+""",
+        '{"n":3} for /page',
     ),
     PackageCase(
         "jre",

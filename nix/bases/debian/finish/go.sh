@@ -11,3 +11,12 @@ exec "$tools/real/link" -I "$interpreter" -r "${interpreter%/*}" "\$@"
 END
   chmod +x "$tools/link"
 done
+
+# Without a C compiler, programs are built without C, as Go does by itself since version 1.20.
+rm bin/go
+cat > bin/go <<END
+#!$busybox/bin/sh
+[ -n "\${CGO_ENABLED+set}\${CC+set}" ] || command -v gcc > /dev/null || export CGO_ENABLED=0
+exec "$out/usr/bin/go" "\$@"
+END
+chmod +x bin/go
