@@ -85,6 +85,7 @@ def resolve_lock(
     architectures: Iterable[str],
     runner: Runner,
     overrides: Mapping[str, tuple[str, ...]] | None = None,
+    attribute_paths: Mapping[str, str] | None = None,
     paths: Mapping[str, tuple[str, str | None]] | None = None,
     environment: Mapping[str, str] | None = None,
     warn: Callable[[str], None] = ignore,
@@ -96,6 +97,7 @@ def resolve_lock(
     :param architectures: Debian's names, such as ``amd64``.
     :param runner: runs apt and gpgv.
     :param overrides: attribute name → Debian packages, from ``Package(debian=…)``.
+    :param attribute_paths: attribute name → path in nixpkgs, from ``Package(nixpkgs=…)``.
     :param paths: attribute name → the path in the models and the ``file:line``, for messages.
     :param environment: as for `open_index`.
     :param warn: gets each warning.
@@ -107,7 +109,9 @@ def resolve_lock(
     locked = {}
     for architecture in sorted(set(architectures)):
         with open_index(suite, architecture, runner, environment=environment, warn=warn) as index:
-            resolution = resolve(wanted, index, overrides=overrides, paths=paths)
+            resolution = resolve(
+                wanted, index, overrides=overrides, attribute_paths=attribute_paths, paths=paths
+            )
         busybox = busybox_hashes(resolution.packages[BUSYBOX], mirrors)
         locked[architecture] = Architecture(**asdict(resolution, recurse=False), busybox=busybox)
     return Lock(suite=suite, architectures=locked)

@@ -121,18 +121,23 @@ class _Resolver:
 
 
 def root_packages(
-    attribute: str, index: Index, overrides: Mapping[str, tuple[str, ...]]
+    attribute: str,
+    index: Index,
+    overrides: Mapping[str, tuple[str, ...]],
+    attribute_paths: Mapping[str, str],
 ) -> tuple[str, ...]:
     """The Debian packages of an attribute: those of the project, of the table, or of the same name.
 
     :param attribute: the nixpkgs attribute name, or the attribute path of a library.
     :param index: the packages of the suite.
     :param overrides: attribute name → Debian packages, from ``Package(debian=…)``.
+    :param attribute_paths: attribute name → path in nixpkgs, from ``Package(nixpkgs=…)``.
     """
     if attribute in overrides:
         return overrides[attribute]
-    if is_library(attribute):
-        return library_packages(attribute, index)
+    path = attribute_paths.get(attribute, attribute)
+    if is_library(path):
+        return library_packages(path, index)
     if attribute == "_kernel":
         name = kernel(index.architecture)
         return (name,) if name else ()
@@ -159,6 +164,7 @@ def resolve(
     index: Index,
     *,
     overrides: Mapping[str, tuple[str, ...]] | None = None,
+    attribute_paths: Mapping[str, str] | None = None,
     policy: Policy | None = None,
     paths: Mapping[str, tuple[str, str | None]] | None = None,
 ) -> Resolution:
@@ -167,13 +173,19 @@ def resolve(
     :param wanted: nixpkgs attribute names, attribute paths of libraries, and names of `BASE_ROOTS`.
     :param index: the packages of the suite.
     :param overrides: attribute name → Debian packages, from ``Package(debian=…)``.
+    :param attribute_paths: attribute name → path in nixpkgs, from ``Package(nixpkgs=…)``. Paths of
+        libraries count, such as ``python3Packages.flask``.
     :param policy: the dependencies to follow; None for `default_policy`.
     :param paths: attribute name → the path in the models and the ``file:line``, for messages.
     :raises ModelError: packages do not exist, or cannot run from the store. The error lists all,
         with the closest names, or what to do instead.
     """
     resolver = _Resolver(index, policy or default_policy())
-    roots = {name: root_packages(name, index, overrides or {}) for name in sorted(set(wanted))}
+    known_paths = attribute_paths or {}
+    roots = {
+        name: root_packages(name, index, overrides or {}, known_paths)
+        for name in sorted(set(wanted))
+    }
     problems: list[Problem] = []
 
     def report(attribute: str, message: str, hint: str | None) -> None:
@@ -186,8 +198,9 @@ def resolve(
     for attribute, names in roots.items():
         for name in names:
             entry = resolver.best(name) or resolver.candidate(Relation(name))
-            if entry is None and is_library(attribute):
-                report(attribute, *library_fault(attribute, index))
+            path = known_paths.get(attribute, attribute)
+            if entry is None and is_library(path) and attribute not in (overrides or {}):
+                report(attribute, *library_fault(path, index))
             elif entry is None:
                 report(attribute, f"{index.suite} has no package {name!r}", _closest(name, index))
             elif attribute not in BASE_ROOTS and (refused := refusal_of(entry.name)) is not None:

@@ -12,6 +12,7 @@ from nixgen.debian.lock import Lock, read_lock, write_lock
 from nixgen.debian.locking import resolve_lock
 from nixgen.documents.inputs import FILE
 from nixgen.errors import LockError, ModelError, Problem
+from nixgen.models import renamed_packages
 from nixgen.programs.runner import SubprocessRunner
 from nixgen.project.workspace import Workspace
 from nixgen.render import requirements
@@ -125,6 +126,7 @@ def _resolve(workspace: Workspace, pin: Pin, wanted: Wanted, tell: Callable[[str
         architectures=pin.fields["architectures"],
         runner=SubprocessRunner(),
         overrides={name: debian for name, debian in wanted.items() if debian},
+        attribute_paths=renamed_packages(workspace.project),
         paths=workspace.package_places(),
         warn=tell,
     )

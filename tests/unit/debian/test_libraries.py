@@ -119,3 +119,16 @@ def test_a_package_that_is_a_library_leads_to_the_interpreter() -> None:
     (problem,) = raised.value.problems
     assert problem.message == "test has no package 'nokogiri'"
     assert problem.hint == ('for the library, write Package("ruby", with_packages=["nokogiri"])')
+
+
+def test_a_package_that_is_a_library_on_nixpkgs_is_one_on_debian() -> None:
+    paths = {"yaml": "python3Packages.pyyaml", "node": "nodejs", "x": "python3Packages.nowhere"}
+    with Index.in_memory((*ENTRIES, _entry("node"))) as index:
+        resolution = resolve(
+            ["yaml", "node"], index, policy=Policy(units={}), attribute_paths=paths
+        )
+        with pytest.raises(ModelError) as raised:
+            resolve(["x"], index, policy=Policy(units={}), attribute_paths=paths)
+    assert resolution.roots == {"yaml": ("python3-yaml",), "node": ("node",)}
+    (problem,) = raised.value.problems
+    assert problem.message == "test has no package 'python3-nowhere' for the library 'nowhere'"
