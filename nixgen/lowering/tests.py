@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator
 from nixgen import syntax as nix
 from nixgen.lowering.scope import Scope, attribute, string
 from nixgen.models import CommandCheck, Generated, HttpCheck, Machine, Package, Service, Test
-from nixgen.models.rules.secrets import secrets_of
+from nixgen.models.rules.secrets import file_of, secrets_of
 from nixgen.models.test import variable_name
 from nixgen.syntax import Expr
 
@@ -63,7 +63,7 @@ def _node(scope: Scope, machine: Machine, *, with_curl: bool, clustered: bool) -
 
 def _secrets(test: Test) -> Iterator[tuple[str, list[Expr]]]:
     """Yield the secrets of each machine, without the values that the user gave."""
-    values = {secret.path: value for secret, value in test.secrets.items()}
+    values = {file_of(secret): value for secret, value in test.secrets.items()}
     for machine in test.machines:
         yield (
             machine.name,

@@ -62,8 +62,10 @@ def given_secrets(project: Project, name: str) -> dict[str, str]:
     :param project: the project.
     :param name: of the test.
     """
+    from nixgen.models.rules.secrets import file_of
+
     return {
-        secret.path: value
+        file_of(secret): value
         for test in project.tests
         if test.name == name
         for secret, value in test.secrets.items()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -12,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import generate
+from projects import generate, generate_at
 
 from nixgen.models import Generated, Machine, Project, Secret, Service, Test
 
 pytestmark = [pytest.mark.real, pytest.mark.nixpkgs, pytest.mark.slow]
 
+REPOSITORY = Path(__file__).parents[2]
 VALUE = "correct horse battery staple"
 TOKEN = Secret("token")
 KEY = Secret("key", file="/var/lib/keys/100% own/ü")
@@ -129,3 +132,64 @@ def test_the_files_are_written_before_the_services(derivations: dict[str, Any]) 
     }
     assert "Before=sysinit.target" in unit
     assert "DefaultDependencies=false" in unit
+
+
+#: Stand-ins for the modules of sops-nix and agenix: the options that docs/secrets.md sets.
+STAND_INS = {
+    "sops-nix/modules/sops/default.nix": "sops",
+    "agenix/modules/age.nix": "age",
+}
+_STAND_IN = """
+{ lib, ... }:
+{
+  options.NAME = lib.mkOption { type = lib.types.attrsOf lib.types.unspecified; };
+}
+"""
+
+
+@pytest.mark.parametrize("tool", ["sops", "agenix"])
+def test_the_modules_of_the_page_reach_their_input(tree: Any, tool: str, tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs/secrets.md").read_text()
+    module = page.partition(f"`hosts/{tool}.nix`:\n\n```nix\n")[2].partition("```")[0]
+    assert module
+    for file, option in STAND_INS.items():
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).write_text(_STAND_IN.replace("NAME", option))
+    shutil.copytree(REPOSITORY / "examples/secrets", tmp_path / "project")
+    folder = tmp_path / "project"
+    (folder / "hosts").mkdir()
+    (folder / f"hosts/{tool}.nix").write_text(module)
+    for encrypted in ("secrets.yaml", "api-token.age", "session-key.age"):
+        (folder / encrypted).write_text("encrypted")
+    (folder / "flake-inputs.json").write_text(
+        json.dumps(
+            {
+                "schema": "nixgen/inputs/1",
+                "inputs": {
+                    name: {"type": "path", "path": f"../{name}"} for name in ("sops-nix", "agenix")
+                },
+            }
+        )
+    )
+    infra = (folder / "infra.py").read_text()
+    (folder / "infra.py").write_text(
+        f"from nixgen import Environment, NixModule, Overlay\n{infra}".replace(
+            "tests=[",
+            f'environments=[Environment("prod", overlays=[Overlay(server, modules=[NixModule("hosts/{tool}.nix")])])], tests=[',
+        )
+    )
+    generate_at(folder)
+    expression = f"""
+      (import {folder}/generated {{
+        base = "nixpkgs";
+        system = "x86_64-linux";
+        environment = "prod";
+        inputs.nixpkgs = {os.environ["NIXGEN_NIXPKGS"]};
+      }}).machines.server.config.{"sops" if tool == "sops" else "age"}.secrets
+    """
+    arguments = ("--eval", "--strict", "--json", "--read-write-mode", "--expr", expression)
+    done = tree.run("nix-instantiate", *arguments)
+    assert done.returncode == 0, done.stderr[-3000:]
+    secrets = json.loads(done.stdout)
+    assert secrets.keys() == {"api-token", "session-key"}
+    assert secrets["session-key"]["path"] == "/var/lib/keys/session"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from nixgen.errors import Problem
@@ -13,7 +14,7 @@ from nixgen.models.project import Project
 from nixgen.models.service import Service
 from nixgen.models.test import Generated, Test
 
-__all__ = ["RULES", "secrets_of"]
+__all__ = ["RULES", "file_of", "secrets_of"]
 
 _CREDENTIALS_LIMIT = 1 << 20
 """Bytes of the names and values of all secrets of a service. It is systemd's own limit
@@ -21,6 +22,15 @@ _CREDENTIALS_LIMIT = 1 << 20
 
 # Shorter words, such as the name of a service, are in every script (nixgen.cache.push.leaks).
 _LEAST_IN_SCRIPT = 8
+
+
+def file_of(secret: Secret) -> str:
+    """The path of the file of a secret, without repeated slashes: of two spellings of a file, a test
+    gives one value to both.
+
+    :param secret: Secret with a path.
+    """
+    return "/" + posixpath.normpath(secret.path).lstrip("/")
 
 
 def secrets_of(machine: Machine) -> dict[str, Secret]:
@@ -31,7 +41,7 @@ def secrets_of(machine: Machine) -> dict[str, Secret]:
     files: dict[str, Secret] = {}
     for service in machine.services:
         for secret in service.secrets:
-            files.setdefault(secret.path, secret)
+            files.setdefault(file_of(secret), secret)
     return files
 
 
@@ -41,7 +51,7 @@ def _values_of_tests(project: Project) -> Iterator[Problem]:
         given: dict[str, Secret] = {}
         for secret, value in test.secrets.items():
             for message, hint in (
-                *_place_faults(secret, files, given.setdefault(secret.path, secret)),
+                *_place_faults(secret, files, given.setdefault(file_of(secret), secret)),
                 *_script_faults(secret, value, test.script or ""),
             ):
                 yield _problem(test, secret, value, message, hint)
@@ -56,7 +66,7 @@ def _problem(
 
 
 def _place_faults(secret: Secret, files: set[str], first: Secret) -> Iterator[tuple[str, str]]:
-    if secret.path not in files:
+    if file_of(secret) not in files:
         hint = "add the secret to a service of theirs: secrets=[…]; or leave its value out"
         yield "no service of the test's machines has this secret", hint
     elif first is not secret:
@@ -75,14 +85,14 @@ def _script_faults(
 def _large_credentials(test: Test) -> Iterator[Problem]:
     """Yield the services whose secrets systemd would refuse, because they are too large together."""
     sizes = {
-        secret.path: value.length * len(max(value.alphabet).encode())
+        file_of(secret): value.length * len(max(value.alphabet).encode())
         if isinstance(value, Generated)
         else len(value.encode())
         for secret, value in test.secrets.items()
     }
     for machine in test.machines:
         for service in machine.services:
-            size = sum(len(each.name) + sizes.get(each.path, 0) for each in service.secrets)
+            size = sum(len(each.name) + sizes.get(file_of(each), 0) for each in service.secrets)
             if size > _CREDENTIALS_LIMIT:
                 yield Problem(
                     f"tests.{test.name}.secrets",

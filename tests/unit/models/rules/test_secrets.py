@@ -65,6 +65,10 @@ WRONG: dict[str, tuple[Callable[[], Project], str]] = {
         lambda: project({KEY: VALUE, Secret("other", file="/etc/keys/api"): Generated()}),
         "tests.t.secrets['other']",
     ),
+    "two spellings of one file": (
+        lambda: project({KEY: VALUE, Secret("other", file="/etc//keys/./api"): Generated()}),
+        "tests.t.secrets['other']",
+    ),
     "a value in the script": (
         lambda: project({PASSWORD: VALUE}, script=f"web.succeed('login {VALUE}')"),
         "tests.t.secrets['password']",
