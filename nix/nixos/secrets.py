@@ -6,11 +6,13 @@ def nixgen_secrets(description: str) -> None:
 
     :param description: the files of each archive, as JSON.
     """
+    import atexit
     import io
     import json
     import os
     import posixpath
     import secrets
+    import shutil
     import tarfile
     import tempfile
     from pathlib import Path
@@ -18,6 +20,7 @@ def nixgen_secrets(description: str) -> None:
     values: dict[str, bytes] = {}
     # nobody but the owner can read this folder
     folder = Path(tempfile.mkdtemp(prefix="nixgen-secrets-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for archive, files in json.loads(description).items():
         with tarfile.open(folder / archive, "w", format=tarfile.GNU_FORMAT) as packed:
             for secret in files:

@@ -66,7 +66,9 @@ def _driver(derivations: dict[str, Any], folder: Path, **variables: str) -> dict
     }
     # the variables of the test's own process do not count
     environment = {"PATH": os.environ["PATH"], "TMPDIR": str(folder), **variables}
-    run = f"{prelude}\nimport os, subprocess, sys\n" + "".join(
+    # the script removes its folder at its end
+    copy = f"shutil.copytree(os.environ['NIXGEN_SECRETS'], {str(folder / 'copy')!r})\n"
+    run = f"{prelude}\nimport os, shutil, subprocess\n{copy}" + "".join(
         f"subprocess.run(['bash', '-c', {'echo ' + option!r}], env=os.environ, check=True)\n"
         for option in sorted(options)
     )
@@ -90,7 +92,8 @@ def test_the_script_makes_the_archives_that_qemu_hands_over(
     made = _driver(derivations, tmp_path, NIXGEN_SECRETS_DIR=str(given))
     assert made["error"] == ""
     contents: dict[str, dict[str, bytes]] = {}
-    (folder,) = tmp_path.glob("nixgen-secrets-*")
+    assert not list(tmp_path.glob("nixgen-secrets-*"))
+    folder = tmp_path / "copy"
     assert folder.stat().st_mode & 0o077 == 0
     for archive in folder.iterdir():
         with tarfile.open(archive) as packed:
@@ -112,7 +115,7 @@ def test_the_script_makes_the_archives_that_qemu_hands_over(
     for option, value in handed_over:
         name, _, file = value.partition(",file=")
         assert (option, name) == ("-fw_cfg", "name=opt/nixgen/secrets")
-        assert Path(file).parent == folder
+        assert Path(file).parent.name.startswith("nixgen-secrets-")
         assert Path(file).name in contents
 
 
