@@ -97,8 +97,8 @@ class Package(Model, Interpolated):
     :param with_packages: Libraries that the interpreter ``name`` finds by itself, such as
         ``["flask", "gunicorn"]`` for ``python3``: by their names in nixpkgs, or for ``perl`` those
         of modules, such as ``LWP::UserAgent``. The programs of the libraries are in bin/ as well.
-        Interpreters that take libraries are ``python3``, ``perl``, ``ruby``, ``php`` and
-        ``nodejs``.
+        Interpreters that take libraries are ``python3``, ``perl``, ``ruby``, ``php``, ``lua``
+        and ``nodejs``.
     """
 
     addressed_by_name = True

@@ -66,6 +66,14 @@ LANGUAGES: Mapping[str, Language] = {
             r"[A-Za-z][A-Za-z0-9_]*", what="the name of a PHP extension", example="mysqli"
         ),
     ),
+    "lua": Language(
+        libraries="luaPackages",
+        name=pattern(
+            r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?",
+            what="the name of a Lua library",
+            example="luasocket",
+        ),
+    ),
     "nodejs": Language(
         libraries="nodePackages",
         name=pattern(

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.real, pytest.mark.nixpkgs]
             ["DBI", "libwww-perl"],
         ),
         (Package("ruby", with_packages=["nokogiri"]), "-with-packages.drv", ["nokogiri"]),
+        (Package("lua", with_packages=["luasocket"]), "-env.drv", ["luasocket"]),
         (Package("php", with_packages=["imagick"]), "php-with-extensions", ["imagick"]),
     ],
     ids=lambda value: value.name if isinstance(value, Package) else "",

@@ -29,7 +29,7 @@ let
     withPackages = choose: choose set;
     withExtensions = choose: choose { all = set; enabled = [ ]; };
   };
-  pkgs = { nodejs = interpreter; perl = interpreter; php = interpreter; python3 = interpreter; ruby = interpreter; };
+  pkgs = { lua = interpreter; nodejs = interpreter; perl = interpreter; php = interpreter; python3 = interpreter; ruby = interpreter; };
 in
 %s
 """

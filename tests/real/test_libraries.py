@@ -25,10 +25,11 @@ NIX = Path(__file__).parents[2] / "nix"
 OPTIONS = NixOptions.of_host()
 WEB = "python3.withPackages (ps: [ ps.flask ps.psycopg2 ps.gunicorn ])"
 ATTRIBUTES = (
-    *("ack", "asciidoctor", "nodejs", "perl", "php", "python3", "ruby"),
+    *("ack", "asciidoctor", "lua", "nodejs", "perl", "php", "python3", "ruby"),
     *("python3-flask", "python3Packages.flask", "python3Packages.gunicorn"),
     *("python3Packages.psycopg2", "perlPackages.DBD::SQLite", "perlPackages.DBI"),
     *("rubyPackages.sqlite3", "phpExtensions.pdo_sqlite", "nodePackages.semver"),
+    *("luaPackages.luasocket", "luaPackages.lua-cjson"),
 )
 
 
@@ -127,6 +128,16 @@ console.log("next", semver.inc("1.2.3", "minor"), String(child));
 END
 node a.js""",
         "next 1.3.0 objectfunction",
+    ),
+    Case(
+        "lua",
+        "lua.withPackages (ps: [ ps.luasocket ps.lua-cjson ])",
+        """cat > a.lua <<'END'
+local mime, json = require("mime"), require("cjson")
+print("got " .. mime.b64(json.encode({ 6, 7 })), os.getenv("LUA_PATH"))
+END
+lua a.lua""",
+        "got WzYsN10=\tnil",
     ),
     Case(
         "a program in Perl",

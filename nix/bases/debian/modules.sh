@@ -14,6 +14,7 @@ language_of() {
     ruby | ruby[0-9].[0-9]*) echo ruby ;;
     php | php[0-9].[0-9]* | php-start) echo php ;;
     node | nodejs) echo node ;;
+    lua | lua5.[0-9]) echo lua ;;
   esac
 }
 
@@ -79,6 +80,13 @@ replace_text() {
   done
 }
 
+# overwrite FILE OFFSET SIZE TEXT: a text, in the form of printf, and NUL up to the size.
+overwrite() {
+  [ "$(printf "$4" | wc -c)" -le "$3" ] || { echo "store paths are too long for $1" >&2; exit 1; }
+  dd if=/dev/zero of="$1" bs=1 seek="$2" count="$3" conv=notrunc 2>/dev/null
+  printf "$4" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
 # home_of PROGRAM: the unit that has an interpreter.
 home_of() {
   local found=$(find_in "/usr/bin/$1")
@@ -139,6 +147,8 @@ forbid_byte_code() {
   [ -e "$out/usr/lib/python3/dist-packages/nixgen.pth" ] ||
     echo 'import sys; sys.dont_write_bytecode = True' > "$out/usr/lib/python3/dist-packages/nixgen.pth"
 }
+
+lua_modules() { join_modules "" $(folders_like 'usr/share/lua/5.*' "usr/lib/$triplet/lua/5.*" 'usr/lib/lua/5.*'); }
 
 # python_interpreter: a virtual environment (PEP 405) in usr/, whose site-packages are the joined modules.
 python_interpreter() {
@@ -224,9 +234,7 @@ relocate_ruby() {
   for folder in "$out/usr/lib/ruby/vendor_ruby" "$out"/usr/lib/ruby/[0-9]* "$out/usr/lib/$triplet/ruby"/[0-9]*; do
     [ ! -d "$folder" ] || text="$text$folder\\000"
   done
-  [ "$(printf "$text" | wc -c)" -le "$((last - first))" ] || { echo "store paths are too long for $library" >&2; exit 1; }
-  dd if=/dev/zero of="$library" bs=1 seek="$first" count="$((last - first))" conv=notrunc 2>/dev/null
-  printf "$text" | dd of="$library" bs=1 seek="$first" conv=notrunc 2>/dev/null
+  overwrite "$library" "$first" "$((last - first))" "$text"
 }
 
 # php_interpreter [PROGRAM]: PHP reads the php.ini that lies beside its program, so the program lies beside the settings of
@@ -277,6 +285,26 @@ php_interpreter() {
 ${zones:+exec 9<$zones}
 exec $home/bin/$name$(case $name in *fpm* | *cgi*) echo " -c $home/bin/php.ini" ;; esac) "\$@"
 END
+}
+
+# lua_interpreter: a copy of the small program, with the folders written over those that are compiled in. Short links to
+# them, because there is little room.
+lua_interpreter() {
+  local real=$(readlink -f "$(find_in /usr/bin/lua)") version at size text
+  version=${real##*/lua}
+  mkdir -p "$out/usr/libexec" "$out/usr/share/lua/$version" "$out/usr/lib/$triplet/lua/$version"
+  [ ! -d "$out/usr/lib/lua/$version" ] || join_tree "$out/usr/lib/lua/$version" "$out/usr/lib/$triplet/lua/$version"
+  ln -sfn "share/lua/$version" "$out/usr/l"
+  ln -sfn "lib/$triplet/lua/$version" "$out/usr/c"
+  cp "$real" "$out/usr/libexec/lua"
+  chmod u+w "$out/usr/libexec/lua"
+  strings -t d -n 40 "$real" | awk '$2 ~ "^/usr/local/.*[?].(lua|so);" { print $1, length($2), $2 }' | while read -r at size text; do
+    case $text in
+      *'?.lua;'*) text="$out/usr/l/?.lua;$out/usr/l/?/init.lua;./?.lua;./?/init.lua" ;;
+      *) text="$out/usr/c/?.so;./?.so" ;;
+    esac
+    overwrite "$out/usr/libexec/lua" "$at" "$size" "$text"
+  done
 }
 
 # node_interpreter: Node reads NODE_PATH, here in a file that is loaded first, so that children do not inherit it.
@@ -336,13 +364,13 @@ make_php_servers() {
 # make_modules: join the folders that the unit has modules in, and make the interpreters that its scripts use.
 make_modules() {
   local language program
-  for language in perl ruby php; do
+  for language in perl ruby php lua; do
     [ ! -e "$out/usr/bin/$language" ] || : > "$NIX_BUILD_TOP/uses-$language"
   done
   [ ! -e "$out/usr/bin/ruby" ] || relocate_ruby
   [ ! -e "$out/usr/bin/python3" ] || forbid_byte_code
   make_php_servers "$out"
-  for language in python perl ruby php node; do
+  for language in python perl ruby php node lua; do
     if [ -e "$NIX_BUILD_TOP/uses-$language" ] || has_modules "$language"; then "${language}_modules"; fi
     [ ! -e "$NIX_BUILD_TOP/uses-$language" ] || "${language}_interpreter"
   done
@@ -363,7 +391,7 @@ start() {
 # link_interpreters: in bin/, programs start the interpreters with their modules.
 link_interpreters() {
   local program name
-  for program in perl ruby php; do
+  for program in perl ruby php lua; do
     [ ! -e "usr/bin/$program" ] || for name in bin/"$program" bin/"$program"[0-9].[0-9] bin/"$program"[0-9].[0-9][0-9]; do
       [ ! -e "$name" ] || start "$(interpreter_of "$program")" "$name"
     done
@@ -382,6 +410,7 @@ has_modules() {
     perl) [ -d "$out/usr/share/perl5" ] || [ -d "$out/usr/lib/$triplet/perl5" ] ;;
     ruby) [ -d "$out/usr/lib/ruby/vendor_ruby" ] || [ -d "$out/usr/share/rubygems-integration" ] || [ -d "$out/usr/lib/$triplet/ruby/vendor_ruby" ] ;;
     php) [ -d "$out/usr/share/php" ] || [ -n "$(ls -d "$out"/usr/lib/php/[0-9]* 2>/dev/null)" ] ;;
+    lua) [ -d "$out/usr/share/lua" ] || [ -d "$out/usr/lib/$triplet/lua" ] || [ -d "$out/usr/lib/lua" ] ;;
     node) [ -d "$out/usr/share/nodejs" ] || [ -d "$out/usr/lib/nodejs" ] || [ -d "$out/usr/lib/$triplet/nodejs" ] ;;
   esac
 }

@@ -30,6 +30,7 @@ ENTRIES = (
     _entry("gunicorn", depends="python3-gunicorn (= 1), python3:any"),
     _entry("libdbd-pg-perl"),
     _entry("libwww-perl"),
+    _entry("lua-socket"),
     _entry("node-express"),
     _entry("node-babel-core-7", provides="node-babel-core (= 7)"),
     _entry("php-mysql"),
@@ -57,6 +58,7 @@ ENTRIES = (
         ("rubyPackages.nokogiri", ("ruby-nokogiri",)),
         ("phpExtensions.pdo_mysql", ("php-mysql",)),
         ("nodePackages.express", ("node-express",)),
+        ("luaPackages.luasocket", ("lua-socket",)),
         ("nodePackages.@babel/core", ("node-babel-core",)),
     ],
 )

@@ -91,6 +91,7 @@ FAULTS = {
             "perl": "LWP/UserAgent",
             "ruby": "a b",
             "php": "${pkgs.x}",
+            "lua": "a;b",
             "nodejs": "../x",
         }.items()
     },
@@ -105,7 +106,9 @@ def test_a_fault_is_reported_once_at_its_path(name: str) -> None:
 def test_libraries_of_no_interpreter_are_refused_with_those_that_are() -> None:
     (problem,) = check(FAULTS["libraries of no interpreter"][0])
     assert problem.message == "'nginx' is no interpreter whose libraries nixgen knows"
-    assert problem.hint == "packages that take libraries are python3, perl, ruby, php and nodejs"
+    assert (
+        problem.hint == "packages that take libraries are python3, perl, ruby, php, lua and nodejs"
+    )
 
 
 def test_libraries_have_the_attribute_paths_of_nixpkgs() -> None:
