@@ -73,7 +73,6 @@ touch -d '2100-01-01' b.in
 make
 """,
         "made b.out",
-        quick=True,
     ),
     PackageCase(
         "cmake",
@@ -277,5 +276,169 @@ jar --create --file app.jar --main-class app.Main -C classes .
 java -jar app.jar
 """,
         "a page",
+    ),
+    PackageCase(
+        "python3",
+        "TLS, SQLite, a virtual environment, children, and a page over HTTP",
+        r"""
+export HOME="$PWD"
+cat > app.py <<'END'
+import ctypes, decimal, http.server, lzma, ssl, sqlite3, subprocess, sys, threading, urllib.request, zoneinfo
+
+base = sqlite3.connect(":memory:")
+base.execute("create table t (n integer)")
+base.executemany("insert into t values (?)", [(1,), (41,)])
+ssl.create_default_context()
+assert lzma.decompress(lzma.compress(b"x" * 99)) == b"x" * 99
+handler = http.server.SimpleHTTPRequestHandler
+server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+page = urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/page.txt").read().decode()
+child = subprocess.run([sys.executable, "-c", "import json; print(json.dumps([1]))"], capture_output=True, text=True)
+print(base.execute("select sum(n) from t").fetchone()[0], page.strip(), child.stdout.strip())
+END
+echo a page > page.txt
+python3 -m venv --without-pip own
+own/bin/python -c 'import sys; print(sys.prefix)' | grep "^$PWD/own$"
+own/bin/python app.py
+python3 app.py
+""",
+        "42 a page [1]",
+        quick=True,
+    ),
+    PackageCase(
+        "perl",
+        "modules of the core, files and a page over a socket",
+        r"""
+cat > a.pl <<'END'
+use strict; use warnings; use utf8;
+use Digest::SHA qw(sha256_hex);
+use Encode; use File::Temp qw(tempfile); use IO::Socket::INET; use JSON::PP; use List::Util qw(sum);
+use POSIX qw(strftime); use Storable qw(dclone); use Time::HiRes qw(time);
+my ($file, $name) = tempfile(UNLINK => 1);
+print $file encode_json({ sum => sum(1, 2, 39), text => "é" }); close $file;
+open my $again, '<', $name or die; my $read = decode_json(<$again>);
+my $server = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die;
+if (!fork) {
+  my $client = $server->accept; <$client>; print $client "page " . substr(sha256_hex('a'), 0, 4) . "\n"; exit;
+}
+my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $server->sockport) or die;
+print $socket "ask\n"; my $answer = <$socket>; wait;
+print dclone($read)->{sum}, ' ', length $read->{text}, ' ', strftime('%Y', gmtime 0), " $answer";
+END
+perl a.pl
+""",
+        "42 1 1970 page ca97",
+    ),
+    PackageCase(
+        "ruby",
+        "libraries with C, a page over HTTP, and a gem that is built and installed",
+        r"""
+export HOME="$PWD"
+cat > a.rb <<'END'
+require 'json'; require 'net/http'; require 'socket'; require 'openssl'; require 'yaml'; require 'tempfile'; require 'zlib'
+server = TCPServer.new('127.0.0.1', 0)
+Thread.new { c = server.accept; c.gets; c.write "HTTP/1.0 200 OK\r\n\r\n" + JSON.generate(n: 42); c.close }
+page = JSON.parse(Net::HTTP.get(URI("http://127.0.0.1:#{server.addr[1]}/")))
+text = Zlib::Inflate.inflate(Zlib::Deflate.deflate(YAML.dump(page)))
+puts "#{YAML.load(text)['n']} #{OpenSSL::Digest::SHA256.hexdigest('a')[0, 4]}"
+END
+ruby a.rb | grep '42 ca97'
+mkdir -p gem/lib
+cd gem
+echo 'module Own; def self.text = "from a gem"; end' > lib/own.rb
+cat > own.gemspec <<'END'
+Gem::Specification.new do |s|
+  s.name = 'own'; s.version = '1.0'; s.summary = 'own'; s.authors = ['own']; s.files = ['lib/own.rb']
+end
+END
+gem build own.gemspec
+gem install --local --user-install --no-document own-1.0.gem
+cd ..
+ruby -e 'require "own"; puts Own.text'
+""",
+        "from a gem",
+    ),
+    PackageCase(
+        "php",
+        "JSON, multibyte text, dates, and a page of its own server",
+        r"""
+cat > index.php <<'END'
+<?php
+$zone = new DateTimeZone('Europe/Paris');
+$date = new DateTime('2020-07-01 12:00', $zone);
+echo json_encode(['n' => array_sum([1, 41]), 'path' => $_SERVER['REQUEST_URI'], 'hour' => $date->format('P')]), "\n";
+echo hash('sha256', 'a') === bin2hex(openssl_digest('a', 'sha256', true)) ? 'same' : 'other', "\n";
+echo preg_replace('/\p{L}+/u', 'word', 'héé'), ' ', iconv_strlen('héé', 'UTF-8'), "\n";
+END
+php -S 127.0.0.1:8000 index.php & server=$!
+for n in $(seq 100); do wget -qO page http://127.0.0.1:8000/a && break; sleep 0.1; done
+kill $server
+grep same page
+grep 'word 3' page
+cat page
+""",
+        r'{"n":42,"path":"\/a","hour":"+02:00"}',
+    ),
+    PackageCase(
+        "nodejs",
+        "a page over HTTP with TLS' hashes, compression, workers and children",
+        r"""
+cat > a.mjs <<'END'
+import http from 'node:http'; import { createHash } from 'node:crypto'; import zlib from 'node:zlib';
+import { Worker } from 'node:worker_threads'; import { execFileSync } from 'node:child_process';
+const server = http.createServer((q, a) => a.end(JSON.stringify({ path: q.url })));
+await new Promise(done => server.listen(0, '127.0.0.1', done));
+const page = await (await fetch(`http://127.0.0.1:${server.address().port}/a`)).json();
+server.closeAllConnections(); server.close();
+const part = await new Promise(done => new Worker('require("worker_threads").parentPort.postMessage(41 + 1)', { eval: true }).on('message', done));
+const child = execFileSync(process.execPath, ['-p', '"child"']).toString().trim();
+const hash = createHash('sha256').update('a').digest('hex').slice(0, 4);
+console.log(page.path, part, child, hash, zlib.gunzipSync(zlib.gzipSync('z')).toString(), new Intl.NumberFormat('de').format(1234.5));
+END
+node a.mjs
+""",
+        "/a 42 child ca97 z 1.234,5",
+        quick=True,
+    ),
+    PackageCase(
+        "npm",
+        "install a package of this computer, and run its program and a script",
+        r"""
+export HOME="$PWD"
+mkdir part app
+cd part
+echo '{"name": "part", "version": "1.2.3", "main": "a.js", "bin": {"part": "b.js"}}' > package.json
+echo 'module.exports = () => 42' > a.js
+printf '#!/usr/bin/env node\nconsole.log("the program of", require("./package.json").name)\n' > b.js
+npm pack --silent
+cd ../app
+cat > package.json <<'END'
+{"name": "app", "version": "1.0.0", "scripts": {"go": "node go.js"}}
+END
+echo 'console.log("it is", require("part")())' > go.js
+npm install --offline --no-audit --no-fund ../part/part-1.2.3.tgz
+npm ls
+node node_modules/.bin/part | grep 'the program of part'
+npm run go
+""",
+        "it is 42",
+        also=("nodejs",),
+    ),
+    PackageCase(
+        "lua",
+        "a program with patterns, coroutines and files",
+        r"""
+cat > a.lua <<'END'
+local sum = 0
+for n in coroutine.wrap(function() for n in ("1 2 39"):gmatch("%d+") do coroutine.yield(tonumber(n)) end end) do sum = sum + n end
+local file = assert(io.open("out", "w")); file:write(string.format("%d %s", sum, utf8.char(233))); file:close()
+print(io.lines("out")())
+END
+lua a.lua
+echo 'return { text = "from a module" }' > part.lua
+lua -e 'print(require("part").text)'
+""",
+        "from a module",
     ),
 )
