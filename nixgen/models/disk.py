@@ -136,8 +136,9 @@ backslash.
 
 
 def _tmpfiles_word(text: str) -> str:
-    inner = c_escaped(text)
-    return f'"{inner}"' if re.search(r"[ \"']", text) else inner
+    # a backslash takes the meaning of the next character, and makes no other: of a backslash and a t, systemd 252 reads the t
+    inner = re.sub(r'["\\]', r"\\\g<0>", without_specifiers(text))
+    return f'"{inner}"' if re.search(r"[ \t\"']", text) else inner
 
 
 def _tmpfiles_content(text: str) -> str:
@@ -153,7 +154,7 @@ class TmpfilesPath(
     check=every(absolute_path("/srv/uploads"), one_line(_TMPFILES), without_parents(_TMPFILES)),
     escape=_tmpfiles_word,
 ):
-    """The path of a rule, in which escapes as in C have a meaning."""
+    """The path of a rule, in quotes where it needs them."""
 
     __slots__ = ()
 

@@ -67,7 +67,15 @@ class PortName(
     __slots__ = ()
 
 
-class UrlPath(PlainText, check=pattern(r"/[!-~]*", what="a URL path", example="/healthz")):
+class UrlPath(
+    PlainText,
+    check=pattern(
+        r"/[!\"$-~]*",
+        what="a URL path",
+        example="/healthz",
+        allowed="printable ASCII, without # because no client sends what follows it; %23 is sent",
+    ),
+):
     """The path of a URL, for the scripts of tests and for Kubernetes."""
 
     __slots__ = ()

@@ -151,7 +151,7 @@ def _setting(line: str) -> list[str]:
 def _rule(line: str) -> list[str]:
     """A line of tmpfiles.d(5): six words, and an argument that goes on to the end of the line."""
     *first, argument = _fields(line.strip(" \t"))
-    read = [split(word, variables=False)[0] for word in first]
+    read = [split(word, variables=False, escapes=False)[0] for word in first]
     plain = without_specifiers(argument)
     # no quotes here, and in some types escapes
     return [*read, unescaped(plain) if read[0][0] in "fwLC" else plain]

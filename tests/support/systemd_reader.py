@@ -42,10 +42,12 @@ def unescaped(text: str) -> str:
     )
 
 
-def split(line: str, *, variables: bool = True) -> list[str]:
+def split(line: str, *, variables: bool = True, escapes: bool = True) -> list[str]:
     """systemd's splitting of an ExecStart= line, written anew from systemd.service(5), "Command lines".
 
     :param variables: whether ``$`` has a meaning, as in commands, and so is doubled.
+    :param escapes: whether a backslash begins an escape as in C; otherwise the next character stands for itself, as in
+        tmpfiles.d(5) of systemd 252 (seen in a machine).
     """
     words: list[str] = []
     at = 0
@@ -62,7 +64,9 @@ def split(line: str, *, variables: bool = True) -> list[str]:
                 quote = character
             elif character == "\\":
                 at += 1
-                if digits := {"x": 2, "u": 4}.get(line[at]):
+                if not escapes:
+                    word += line[at]
+                elif digits := {"x": 2, "u": 4}.get(line[at]):
                     word += chr(int(line[at + 1 : at + 1 + digits], 16))
                     at += digits
                 else:
@@ -72,7 +76,8 @@ def split(line: str, *, variables: bool = True) -> list[str]:
                 word += character
                 at += 1
             else:
-                assert character >= " ", f"{line!r}: a control character at {at}"
+                is_blank = quote and character == "\t"
+                assert is_blank or character >= " ", f"{line!r}: a control character at {at}"
                 word += character
             at += 1
         assert not quote, f"{line!r}: an open quote"

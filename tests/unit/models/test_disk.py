@@ -8,6 +8,7 @@ import pytest
 from faults import assert_only_fault
 
 from nixgen.models import Boot, FileSystem, Machine, Project, TmpfilesRule, check
+from nixgen.models.disk import TmpfilesPath
 
 
 def machine(**fields: Any) -> Project:
@@ -91,3 +92,8 @@ def test_a_blank_at_the_edge_of_an_argument_is_kept_or_refused(argument: str) ->
     (problem,) = check(machine(tmpfiles=[TmpfilesRule("/x", type="t", argument=argument)]))
     assert "would be lost" in problem.message
     assert check(machine(tmpfiles=[TmpfilesRule("/x", type="f", argument=argument)])) == ()
+
+
+def test_a_tab_in_a_path_of_tmpfiles_is_written_as_it_is_in_quotes() -> None:
+    # systemd 252 reads the t of "\t"
+    assert TmpfilesPath('/srv/a\tb\\"') == '"/srv/a\tb\\\\\\""'
