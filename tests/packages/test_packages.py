@@ -5,14 +5,24 @@ The chosen ten are part of ``scripts/test``. ``scripts/packages`` runs all and w
 
 from __future__ import annotations
 
-import importlib.util
+import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from attrs import frozen
-from package_cases import USER, PackageCase, closure, image_root, run_in, store_root
+from package_cases import (
+    USER,
+    PackageCase,
+    all_cases,
+    closure,
+    closure_size,
+    image_root,
+    run_in,
+    store_root,
+)
 
 from nixgen.debian.bootstrap import ensure_busybox
 from nixgen.debian.lock import write_lock
@@ -27,26 +37,19 @@ NIX = Path(__file__).parents[2] / "nix"
 OPTIONS = NixOptions.of_host()
 
 
-def _cases() -> list[PackageCase]:
-    found: list[PackageCase] = []
-    for file in sorted((Path(__file__).parent / "cases").glob("*.py")):
-        spec = importlib.util.spec_from_file_location(f"package_cases_{file.stem}", file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found.extend(module.CASES)
-    return found
-
-
-ALL = _cases()
-CHOSEN = [case for case in ALL if case.quick or os.environ.get("NIXGEN_ALL_PACKAGES")]
+CHOSEN = [case for case in all_cases() if case.quick or os.environ.get("NIXGEN_ALL_PACKAGES")]
 
 
 @frozen
 class Base:
     lock: Path
     environment: dict[str, str]
+
+    def packages(self, attribute: str) -> list[str]:
+        """The Debian packages of an attribute, with their versions."""
+        locked = json.loads(self.lock.read_text())["architectures"]["amd64"]
+        names = locked["roots"][attribute]
+        return [f"{name} {locked['packages'][name]['version']}" for name in names]
 
     def build(self, expression: str) -> list[str]:
         text = f'with import {NIX} {{ base = "debian"; system = builtins.currentSystem; lock = {self.lock}; }}; {expression}'
@@ -83,10 +86,16 @@ def busybox(base: Base) -> str:
 
 @pytest.mark.parametrize("case", CHOSEN, ids=lambda case: case.attribute)
 def test_a_package_runs_where_only_its_closure_is(
-    base: Base, busybox: str, tmp_path: Path, case: PackageCase
+    base: Base,
+    busybox: str,
+    tmp_path: Path,
+    case: PackageCase,
+    record_property: Callable[[str, object], None],
 ) -> None:
+    record_property("packages", json.dumps(base.packages(case.attribute)))
     names = " ".join(f"pkgs.{name}" for name in (case.attribute, *case.also))
     programs = base.build(f"[ {names} ]")
+    record_property("closure", closure_size(programs[:1]))
     root = store_root(tmp_path / "root", busybox)
     ran = run_in(root, case, programs=programs, store=closure(programs), busybox=busybox)
     assert ran.status == 0, ran.output[-4000:]

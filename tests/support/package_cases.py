@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -47,10 +48,33 @@ class Ran:
     output: str
 
 
+CASES = Path(__file__).parents[1] / "packages/cases"
+
+
+def all_cases() -> list[PackageCase]:
+    """The cases of all files of tests/packages/cases, by file."""
+    found: list[PackageCase] = []
+    for file in sorted(CASES.glob("*.py")):
+        spec = importlib.util.spec_from_file_location(f"package_cases_{file.stem}", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found.extend(module.CASES)
+    return found
+
+
 def closure(paths: Iterable[str]) -> list[str]:
     """The store paths and everything that they refer to."""
     argv = ["nix-store", "-qR", *paths]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+
+
+def closure_size(paths: Iterable[str]) -> int:
+    """Bytes of the NARs of store paths, and of everything that they refer to."""
+    argv = ["nix-store", "-q", "--size", *closure(paths)]
+    sizes = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    return sum(map(int, sizes))
 
 
 # Everything happens in namespaces of its own, so nothing outlives the script: neither mounts nor
