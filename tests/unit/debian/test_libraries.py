@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
+
 import pytest
 
 from nixgen.debian.index import Entry, Index
@@ -134,3 +137,18 @@ def test_a_package_that_is_a_library_on_nixpkgs_is_one_on_debian() -> None:
     assert resolution.roots == {"yaml": ("python3-yaml",), "node": ("node",)}
     (problem,) = raised.value.problems
     assert problem.message == "test has no package 'python3-nowhere' for the library 'nowhere'"
+
+
+@pytest.mark.parametrize("file", ["attributes.json", "libraries.json", "policy.json"])
+def test_no_name_is_described_twice(file: str) -> None:
+    """JSON would silently take the last of them."""
+    repeated: list[str] = []
+
+    def collect(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        names = [name for name, _ in pairs]
+        repeated.extend(name for name in set(names) if names.count(name) > 1)
+        return dict(pairs)
+
+    text = resources.files("nixgen.debian").joinpath("data", file).read_text("utf-8")
+    json.loads(text, object_pairs_hook=collect)
+    assert repeated == []
