@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import CHANGES, harmless, hostile, places, put, unmarked
+from hostile import CHANGES, MARK, harmless, hostile, places, put, unmarked
 from systemd_reader import logical_lines, split, unescaped, without_specifiers
 
 from nixgen.documents.inputs import Inputs
@@ -173,7 +173,7 @@ _TURNS = range(0, len(CHANGES), 1 if os.environ.get("HYPOTHESIS_PROFILE") == "de
 
 @pytest.mark.parametrize("turn", _TURNS)
 def test_hostile_text_is_refused_or_comes_out_as_it_was(
-    turn: int, lock: dict[str, Any], tmp_path: Path
+    turn: int, lock: dict[str, Any], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     def change(number: int) -> tuple[str, str]:
         return CHANGES[(number + turn) % len(CHANGES)]
@@ -189,6 +189,7 @@ def test_hostile_text_is_refused_or_comes_out_as_it_was(
 
     _, accepted = _prepared(tmp_path, wild, None)
     project, accepted = _prepared(tmp_path, tame, accepted)
+    names = {str(place.number): place.name for place in places(project)}
     expected = _files(tmp_path, lock, project)
     project, again = _prepared(tmp_path, wild, accepted)
     assert again == accepted
@@ -198,3 +199,5 @@ def test_hostile_text_is_refused_or_comes_out_as_it_was(
         for path, text in files.items():
             entries = [[wanted(part) for part in entry] for entry in _read(path, text)]
             assert _read(wanted(path), found[wanted(machine)][wanted(path)]) == entries, path
+    marks = {mark for files in expected.values() for mark in MARK.findall(str(files))}
+    record_property("readers", json.dumps({names[mark]: ["reader of files"] for mark in marks}))
