@@ -31,7 +31,18 @@ def readers(folder: Path) -> dict[str, set[str]]:
     """Run the tests, and take from their report which program has read the texts of each field."""
     report = folder / "report.xml"
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "0", f"--junitxml={report}", *TESTS],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "0",
+            f"--junitxml={report}",
+            "-o",
+            "junit_family=xunit1",
+            *TESTS,
+        ],
         cwd=ROOT,
         check=True,
         stdout=sys.stderr,

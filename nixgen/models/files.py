@@ -90,8 +90,8 @@ class Package(Model, Interpolated):
 
     :param name: Attribute name of the package, such as ``nginx``.
     :param main: Name of the main program below bin/. None (the default) means that it is ``name``.
-    :param debian: Debian packages that stand for it on the Debian base. Needed only when neither the
-        built-in tables nor ``nixpkgs``, as the path of a library, lead to them.
+    :param debian: Debian packages that stand for it on the Debian base. Needed only when neither
+        the built-in tables nor ``nixpkgs``, as the path of a library, lead to them.
     :param nixpkgs: Attribute path on nixpkgs, such as ``python3Packages.flask``. None (the default)
         means that it is ``name``.
     :param with_packages: Libraries that the interpreter ``name`` finds by itself, such as
