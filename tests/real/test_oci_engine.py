@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from attrs import evolve
+from hostile import CHANGES
 
 from nixgen.errors import EngineError
 from nixgen.oci.plan.spec import parse_spec
@@ -132,6 +134,23 @@ def test_a_build_adds_nothing_to_the_store(spec, tmp_path):
     """Other builds may use the store meanwhile, so only paths that begin with the image's name count."""
     write_images([spec], tmp_path / "out", tmp_path / "state")
     assert not [path for path in Path("/nix/store").iterdir() if path.name[33:].startswith("tiny")]
+
+
+def test_skopeo_reads_hostile_text_of_a_configuration_as_it_was(spec, tmp_path):
+    if not shutil.which("skopeo"):
+        pytest.skip("skopeo is not installed")
+    texts = [f"{start}text{end}" for start, end in CHANGES if "\0" not in end]
+    config = {
+        **spec.config,
+        "Entrypoint": [*spec.config["Entrypoint"], *texts],
+        "Env": [f"V{number}={each}" for number, each in enumerate(texts)],
+        "Labels": {each: each for each in texts},
+        "WorkingDir": "/" + "".join(texts),
+    }
+    changed = evolve(spec, config=config)
+    report = write_images([changed], tmp_path / "out", tmp_path / "state")[0]
+    read = json.loads(nix("skopeo", "inspect", "--config", f"oci:{report.layout}:{report.ref}"))
+    assert {name: read["config"][name] for name in config} == config
 
 
 @pytest.mark.engine
