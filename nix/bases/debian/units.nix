@@ -106,6 +106,43 @@ let
       chmod +x "bin/${program}"
     '';
 
+  # Variables of libraries that the unit's programs may load (data/library-variables.json), as library-variables.sh reads them.
+  libraryVariables = builtins.fromJSON (builtins.readFile ./data/library-variables.json);
+  libraryWrappers =
+    unit: dependencies:
+    let
+      available = name: locked.packages ? ${name} && builtins.elem (nameOf name) ([ unit ] ++ dependencies);
+      tree = name: if nameOf name == unit then "$out" else "${package name}";
+      # A place of a package that the unit does not depend on is left out.
+      place =
+        text:
+        let
+          parts = builtins.match "@([a-z0-9.+-]+)@(.*)" text;
+          name = builtins.head parts;
+        in
+        if available name then [ (tree name + builtins.elemAt parts 1) ] else [ ];
+      places = value: concatMap place (filter builtins.isString (builtins.split ":" value));
+      line =
+        library: variable:
+        let
+          inherit (libraryVariables.${library}.${variable}) unless value;
+        in
+        "${tree library} ${variable} ${unless} ${concatStringsSep ":" (places value)}";
+      libraries = filter available (attrNames libraryVariables);
+      lines = concatMap (library: map (line library) (attrNames libraryVariables.${library})) libraries;
+    in
+    if lines == [ ] then
+      [ ]
+    else
+      [
+        ''
+          cat > "$NIX_BUILD_TOP/variables" <<END
+          ${concatStringsSep "\n" lines}
+          END
+          . ${./library-variables.sh}
+        ''
+      ];
+
   build =
     unit:
     let
@@ -137,7 +174,9 @@ let
         replaceFiles = replace.files;
         replaceFrom = replace.from;
         replaceTo = replace.to;
-        wrap = concatStringsSep "\n" (builtins.attrValues (mapAttrs wrapper needs.programs));
+        wrap = concatStringsSep "\n" (
+          builtins.attrValues (mapAttrs wrapper needs.programs) ++ libraryWrappers unit dependencies
+        );
       }
       ''
         . ${./unpack.sh}
