@@ -66,6 +66,13 @@ base=
 . "$absolutePaths/links.sh"
 find_wanted $contents "$linkRoots"
 link_wanted
+# What was asked for is found, though nothing depends on it: locales, for example.
+for package in $contents; do
+  for each in "$package"/usr/lib/*; do
+    case ${each##*/} in *-linux-gnu*) continue ;; esac
+    [ ! -d "$each" ] || link_at "usr/lib/${each##*/}" "$each"
+  done
+done
 [ ! -d usr/lib ] || ln -s usr/lib lib
 
 # What update-ca-certificates would write. The list of a fresh installation is all of Mozilla's.

@@ -52,4 +52,23 @@ CASES: tuple[PackageCase, ...] = (
         "pandoc page.md -t html",
         "<em>text</em>",
     ),
+    PackageCase(
+        "locales-all",
+        "write a number as Germans do, and an hour as in Tokyo",
+        # An image has both where programs look; elsewhere two variables say where.
+        "for folder in $(echo \"$PATH\" | tr : ' '); do\n"
+        "  case $folder in\n"
+        "    *locales-all*/bin) export LOCPATH=${folder%/bin}/usr/lib/locale ;;\n"
+        "    *tzdata*/bin) export PYTHONTZPATH=${folder%/bin}/usr/share/zoneinfo ;;\n"
+        "  esac\n"
+        "done\n"
+        "python3 -c '\n"
+        "import datetime, locale, zoneinfo\n"
+        'locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")\n'
+        'noon = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC).astimezone(zoneinfo.ZoneInfo("Asia/Tokyo"))\n'
+        'print(locale.format_string("%.1f", noon.hour + 0.5))\n'
+        "'",
+        "21,5",
+        also=("tzdata", "python3"),
+    ),
 )
