@@ -90,15 +90,16 @@ def rows_of(report: Path) -> dict[str, dict[str, Any]]:
 def merged(before: dict[str, Any], rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The results with the rows of a run put in. Rows of cases that are gone are left out."""
     kept = before.get("packages", {})
-    cases = {case.attribute: case for case in all_cases()}
-    return {
-        "suite": SUITE,
-        "packages": {
-            name: {**kept.get(name, {}), **rows.get(name, {}), "action": case.action}
-            for name, case in sorted(cases.items())
-            if name in rows or name in kept
-        },
-    }
+    packages = {}
+    for case in sorted(all_cases(), key=lambda each: each.attribute):
+        row = kept.get(case.attribute, {})
+        if case.attribute in rows:
+            # a result of another action says nothing about this one
+            still = row if row.get("action") == case.action else {}
+            row = {**still, **rows[case.attribute], "action": case.action}
+        if row:
+            packages[case.attribute] = row
+    return {"suite": SUITE, "packages": packages}
 
 
 def page(results: dict[str, Any]) -> str:

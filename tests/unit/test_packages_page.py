@@ -29,6 +29,13 @@ def test_the_page_is_made_of_the_results(script: ModuleType) -> None:
     assert script.PAGE.read_text() == script.page(results), "scripts/packages writes it"
 
 
+def test_each_case_has_a_result_of_its_action(script: ModuleType) -> None:
+    results = json.loads(script.RESULTS.read_text())
+    missing = [case.attribute for case in script.cases_without_a_row(results)]
+    assert not missing, f"scripts/packages -k '{' or '.join(missing)}'"
+    assert set(results["packages"]) <= {case.attribute for case in script.all_cases()}
+
+
 def test_a_run_of_some_cases_leaves_the_other_rows(script: ModuleType, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(
@@ -43,9 +50,11 @@ def test_a_run_of_some_cases_leaves_the_other_rows(script: ModuleType, tmp_path:
     rows = script.rows_of(report)
     assert rows == {"jq": {"packages": ["jq 2"], "megabytes": 3, "store": True, "image": False}}
     before = {"packages": {"git": {"store": True, "action": "old"}, "gone": {"store": True}}}
+    assert "git" in {case.attribute for case in script.cases_without_a_row(before)}
     after = script.merged(before, rows)["packages"]
     assert sorted(after) == ["git", "jq"]
     assert after["git"]["store"] is True
-    assert after["git"]["action"] != "old"
+    assert after["git"]["action"] == "old"
+    assert after["jq"]["action"] != "old"
     assert "| `jq` | jq 2 | " in script.page({"suite": "s", "packages": after})
     assert "| 3 MB | yes | no |" in script.page({"suite": "s", "packages": after})
