@@ -132,7 +132,13 @@ in
     concatMap (
       name:
       let
-        inherit (users.${name}) shell;
+        given = users.${name}.shell;
+        # a package is a shell by the program that nixpkgs names in shellPath, and on Debian by its main one
+        shell =
+          if given ? outPath then
+            "${given}${given.shellPath or "/bin/${given.meta.mainProgram or given.pname or "sh"}"}"
+          else
+            given;
       in
       if isString shell && inStore shell then
         [

@@ -49,7 +49,9 @@ def _shell(scope: Scope, user: User) -> Written | None:
     if user.shell is None:
         return None
     if isinstance(user.shell, Package):
-        return Written(scope.reference(user.shell))
+        # without a name of its own the program is the one that each base knows for the package
+        named = user.shell.main is not None
+        return Written(scope.word(user.shell.program) if named else scope.reference(user.shell))
     return accounts(AccountPath(user.shell))
 
 

@@ -131,6 +131,17 @@ def test_the_shell_of_a_user_must_exist(project):
     assert error.startswith('machine "m", user ann, shell: /nix/store/')
 
 
+@pytest.mark.parametrize("package", ['Package("redis", main="redis-shell")', 'Package("tzdata")'])
+def test_a_package_that_is_a_shell_has_its_program(project, package):
+    nixgen = project(
+        "project = Project('p', machines=[Machine('m', services=[sound], "
+        f"users=[User('ann', shell={package})])])",
+    )
+    (error,) = _build_errors(nixgen)
+    assert error.startswith('machine "m", user ann, shell: /nix/store/')
+    assert "does not exist" in error
+
+
 def test_programs_of_a_module_are_checked_like_those_of_models(project):
     nixgen = project(
         'project = Project("p", machines=[Machine("m", services=[sound], modules=[NixModule("raw.nix")])])',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,30 @@ def notes(folder: Path, *names: str, **choice: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(
     "name",
-    [".env", ".env.local", "prod.env", "tls.pem", "sub/tls.KEY", "id_ed25519", ".pgpass", "a.p12"],
+    [
+        ".env",
+        ".env.local",
+        "prod.env",
+        "tls.pem",
+        "sub/tls.KEY",
+        "id_ed25519",
+        ".pgpass",
+        "a.p12",
+        "a.pfx",
+        "release.jks",
+        ".netrc",
+        ".git-credentials",
+        ".aws/credentials",
+        ".docker/config.json",
+        ".kube/config",
+        "kubeconfig",
+        "prod.kubeconfig",
+        "service-account.json",
+        "service_account_prod.json",
+        "credentials.json",
+        "secrets.yaml",
+        "terraform.tfstate",
+    ],
 )
 def test_a_file_that_looks_like_a_secret_is_reported(tmp_path: Path, name: str) -> None:
     (note,) = notes(tmp_path, "main.py", name)
@@ -31,7 +55,17 @@ def test_a_file_that_looks_like_a_secret_is_reported(tmp_path: Path, name: str) 
 
 
 @pytest.mark.parametrize(
-    "name", [".env.example", "id_ed25519.pub", "id_map.py", "keys.py", "environment", "key"]
+    "name",
+    [
+        ".env.example",
+        "id_ed25519.pub",
+        "id_map.py",
+        "keys.py",
+        "environment",
+        "key",
+        "secrets.py",
+        "config.json",
+    ],
 )
 def test_a_file_that_is_public_by_its_name_is_not_reported(tmp_path: Path, name: str) -> None:
     assert notes(tmp_path, name) == []
@@ -53,3 +87,36 @@ def test_a_file_that_include_names_is_meant(tmp_path: Path) -> None:
 def test_several_files_of_a_source_are_one_note(tmp_path: Path) -> None:
     (note,) = notes(tmp_path, ".env", "a.key", "b.key", "c.key")
     assert ".env and 3 more such files" in note
+
+
+def test_the_line_leaves_out_every_file(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    names = [
+        ".env",
+        "[a]*.pem",
+        "!b.key",
+        "#c.key",
+        "d\\.key",
+        "e\nf.key",
+        "g\u202e.key",
+        "sub/h.key",
+    ]
+    (note,) = notes(tmp_path, "main.py", *names)
+    assert note.isprintable()
+    line = note.partition("exclude=")[2].partition("), or ")[0]
+    assert notes(tmp_path, exclude=ast.literal_eval(line)) == []
+
+
+def test_the_line_that_takes_a_file_in_keeps_the_others(tmp_path: Path) -> None:
+    (note,) = notes(tmp_path, "main.py", "ca.pem")
+    line = note.partition("include=")[2].partition("]")[0] + "]"
+    assert line == '["*", "ca.pem"]'
+    assert notes(tmp_path, include=ast.literal_eval(line)) == []
+
+
+def test_a_source_of_one_file_is_told_of_secrets(tmp_path: Path) -> None:
+    (tmp_path / "kubeconfig").write_text("x")
+    (note,) = private_files(Sources(str(tmp_path)), [("sources[0]", Source("kubeconfig"))])
+    assert note.hint is not None
+    assert "exclude" not in note.hint
+    assert "Secret(…, file=…)" in note.hint
