@@ -84,7 +84,7 @@ set -eu
 root=$1 busybox=$2 user=$3 script=$4
 shift 4
 ip link set lo up 2>/dev/null || "$busybox/bin/busybox" ip link set lo up
-mkdir -p "$root/nix/store" "$root/proc" "$root/dev/pts" "$root/dev/shm" "$root/tmp" "$root/work" "$root/tools"
+mkdir -p "$root/nix/store" "$root/proc" "$root/sys" "$root/dev/pts" "$root/dev/shm" "$root/tmp" "$root/work" "$root/tools"
 for path in "$@"; do
   target=$root$path
   if [ -d "$path" ] && [ ! -L "$path" ]; then mkdir -p "$target"; else : > "$target"; fi
@@ -92,6 +92,7 @@ for path in "$@"; do
 done
 for tool in $("$busybox/bin/busybox" --list); do ln -sf "$busybox/bin/busybox" "$root/tools/$tool"; done
 mount -t proc proc "$root/proc"
+mount -t sysfs sysfs "$root/sys"
 for device in null zero full random urandom tty; do
   : > "$root/dev/$device"
   mount --bind "/dev/$device" "$root/dev/$device"

@@ -150,11 +150,23 @@ patch_elf() {
   for library in $needed; do
     case $library in libc.so.6 | ld-linux*) ;; *) wants="$wants $library" ;; esac
   done
+  # glibc loads this library by name, from Debian's folders, when a thread ends early, and aborts without it. It uses one
+  # that the process has loaded already.
+  add_needed=
+  case " ${file##*/} $needed " in
+    *libgcc_s.so.1*) ;;
+    *)
+      if tr '\0' '\n' < "$file" | grep -q -x -e pthread_exit -e pthread_cancel && [ -n "$(folder_of libgcc_s.so.1)" ]; then
+        add_needed=libgcc_s.so.1
+        wants="$wants $add_needed"
+      fi
+      ;;
+  esac
   is_program=
   if [ -x "$file" ] && run_patchelf --print-interpreter "$file" > /dev/null 2>&1; then is_program=1; fi
   # The program has loaded libc before any library asks for it.
   [ -n "$is_program$wants" ] || return 0
-  [ -z "$is_program" ] || wants=$needed
+  [ -z "$is_program" ] || wants="$needed $add_needed"
   private=
   old=$(run_patchelf --print-rpath "$file" 2>/dev/null | tr ':' ' ')
   for folder in $old; do
@@ -176,6 +188,8 @@ patch_elf() {
   else
     run_patchelf --set-rpath "$rpath" "$file"
   fi
+  # a run of its own: together with a path, patchelf 0.14 writes the library's name as the path
+  [ -z "$add_needed" ] || [ -n "$is_program" ] || run_patchelf --add-needed "$add_needed" "$file"
 }
 
 patch_script() {
