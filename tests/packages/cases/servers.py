@@ -60,6 +60,7 @@ grep -i 'content-type: text/html' answer
 """,
         "a page of apache",
         also=("curl", "openssl"),
+        quick=True,
     ),
     PackageCase(
         "php-fpm",
@@ -155,6 +156,7 @@ wget -qO- http://127.0.0.1:8080/echo
 """,
         "an echo",
         debian=("nginx", "nginx-common", "libnginx-mod-http-echo"),
+        quick=True,
     ),
     PackageCase(
         "haproxy",
