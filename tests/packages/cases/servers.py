@@ -302,4 +302,21 @@ await asked
         "192.0.2.8",
         also=("dnsutils",),
     ),
+    PackageCase(
+        "varnish",
+        "compile its configuration, answer from the cache",
+        _SHELL
+        + r"""
+mkdir www
+echo 'a cached page' > www/index.html
+httpd -f -p 127.0.0.1:8080 -h www &
+server=$!
+await wget -qO- http://127.0.0.1:8080/
+varnishd -F -n /work/v -a 127.0.0.1:6081 -b 127.0.0.1:8080 &
+await wget -qO- http://127.0.0.1:6081/
+kill $server
+echo "again: $(wget -qO- http://127.0.0.1:6081/)"
+""",
+        "again: a cached page",
+    ),
 )
