@@ -145,7 +145,9 @@ def main(arguments: list[str]) -> int:
         status = subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", "tests/packages", "-v"),
-                *("--numprocesses", "2", f"--junitxml={report}", *arguments),
+                *("--numprocesses", "2", f"--junitxml={report}"),
+                # the default family has no properties of tests
+                *("-o", "junit_family=xunit1", *arguments),
             ],
             env={**os.environ, "NIXGEN_ALL_PACKAGES": "1"},
             cwd=REPOSITORY,
