@@ -319,4 +319,31 @@ echo "again: $(wget -qO- http://127.0.0.1:6081/)"
 """,
         "again: a cached page",
     ),
+    PackageCase(
+        "rabbitmq-server",
+        "declare a queue, publish a message and get it",
+        _SHELL
+        + r"""
+grep -q ^rabbitmq: /etc/passwd || echo rabbitmq:x:105:105::/var/lib/rabbitmq:/bin/sh >> /etc/passwd
+grep -q ^rabbitmq: /etc/group || echo rabbitmq:x:105: >> /etc/group
+mkdir -p /var/lib/rabbitmq /var/log/rabbitmq /etc/rabbitmq
+cat > /etc/rabbitmq/rabbitmq.conf <<END
+listeners.tcp.local = 127.0.0.1:5672
+management.tcp.ip = 127.0.0.1
+log.console = true
+END
+echo '[rabbitmq_management].' > /etc/rabbitmq/enabled_plugins
+echo 'NODENAME=rabbit@localhost' > /etc/rabbitmq/rabbitmq-env.conf
+chown -R rabbitmq:rabbitmq /var/lib/rabbitmq /var/log/rabbitmq /etc/rabbitmq
+su rabbitmq -c 'export ERL_EPMD_ADDRESS=127.0.0.1 HOME=/var/lib/rabbitmq; exec rabbitmq-server' &
+api() { curl -sSf -u guest:guest -H 'content-type: application/json' "http://127.0.0.1:15672/api/$@"; }
+await api overview > /dev/null || { cat /var/log/rabbitmq/*; exit 1; }
+api queues/%2f/news -X PUT -d '{}'
+api exchanges/%2f/amq.default/publish -d '{"properties":{},"routing_key":"news","payload":"a message","payload_encoding":"string"}'
+api queues/%2f/news/get -d '{"count":1,"ackmode":"ack_requeue_false","encoding":"auto"}'
+rabbitmqctl list_queues
+""",
+        '"payload":"a message"',
+        also=("curl",),
+    ),
 )
