@@ -65,7 +65,8 @@ let
         else
           builtins.concatStringsSep ", " (builtins.attrNames environments)
       }'';
-  package = entry: if builtins.isString entry then nixgen.pkgs.${entry} else entry.package nixgen.pkgs;
+  package =
+    entry: if builtins.isString entry then nixgen.pkgs.${entry} else entry.package nixgen.pkgs;
 
   overlay = name: if overlays ? ${name} then [ overlays.${name} ] else [ ];
 in
@@ -132,9 +133,7 @@ in
 
   shells.default = nixgen.shell {
     inherit name;
-    packages = map package (
-      builtins.fromJSON (builtins.readFile ./lib/requirements.json) ++ tools
-    );
+    packages = map package (builtins.fromJSON (builtins.readFile ./lib/requirements.json) ++ tools);
   };
 }
 // (if nixgen ? formatter then { inherit (nixgen) formatter; } else { })

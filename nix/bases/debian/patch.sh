@@ -1,7 +1,8 @@
 # One unit: packages unpacked into $out, in Debian's layout with /usr merged, changed to run from the store.
 #
 # debs: the unit's packages.  directDeps, deps: the units it depends on, and all that these lead to, nearest first.
-# modules: modules.sh.  loader, triplet: see architectures.nix.  patchelf, busybox, bash: tools.  alternatives: alternatives.awk.
+# modules: modules.sh.  loader, triplet: see architectures.nix.  patchelf, busybox, bash: tools; bash is
+# empty for bash itself and what it needs.  alternatives: alternatives.awk.
 # absolutePaths: the folder of record.sh and rewrite.awk.
 # dlopen, binDirs, replaceFiles, replaceFrom, replaceTo: see programs.nix.
 
@@ -217,7 +218,10 @@ patch_script() {
       break
     fi
   done
-  [ -n "$found" ] || { [ "$name" != sh ] || found=$busybox/bin/sh; }
+  case $found$name in
+    sh) found=$busybox/bin/sh ;;
+    bash) found=$bash ;;
+  esac
   [ -z "$found" ] || sed -i "1s|.*|#!$found${1:+ $*}|" "$file"
 }
 

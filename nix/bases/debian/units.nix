@@ -111,7 +111,8 @@ let
   libraryWrappers =
     unit: dependencies:
     let
-      available = name: locked.packages ? ${name} && builtins.elem (nameOf name) ([ unit ] ++ dependencies);
+      available =
+        name: locked.packages ? ${name} && builtins.elem (nameOf name) ([ unit ] ++ dependencies);
       tree = name: if nameOf name == unit then "$out" else "${package name}";
       # A place of a package that the unit does not depend on is left out.
       place =
@@ -143,6 +144,12 @@ let
         ''
       ];
 
+  # Debian's packages need not declare that they need bash: it is Essential. Bash and what it needs have no scripts of bash.
+  belowBash = if locked.packages ? bash then closure [ (nameOf "bash") ] else [ ];
+  bashFor =
+    unit:
+    if belowBash == [ ] || builtins.elem unit belowBash then "" else "${package "bash"}/usr/bin/bash";
+
   build =
     unit:
     let
@@ -167,6 +174,7 @@ let
         alternatives = ./alternatives.awk;
         modules = ./modules.sh;
         absolutePaths = ./absolute-paths;
+        bash = bashFor unit;
         debs = map (member: fetch member locked.packages.${member}) members;
         directDeps = map (dependency: units.${dependency}) (dependsOf unit);
         deps = map (dependency: units.${dependency}) dependencies;

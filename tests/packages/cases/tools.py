@@ -3,6 +3,16 @@
 from package_cases import PackageCase
 
 CASES = (
+    # Debian's packages need not declare that they need bash
+    PackageCase(
+        "fzf",
+        "filter lines; its script of bash names its options",
+        """
+        fzf-tmux --help 2>&1 | grep 'Split below'
+        printf 'one\\ntwo\\nthree\\n' | fzf --filter hre
+        """,
+        "three",
+    ),
     PackageCase(
         "jq",
         "filter a document",

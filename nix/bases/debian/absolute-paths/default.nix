@@ -39,9 +39,17 @@ in
       inherit linkRoots;
       exportReferencesGraph = [
         "graph"
-        (writeText "${name}-link-sources" (concatStringsSep "\n" (
-          map toString ([ linkRoots busybox ] ++ declared)
-        )))
+        (writeText "${name}-link-sources" (
+          concatStringsSep "\n" (
+            map toString (
+              [
+                linkRoots
+                busybox
+              ]
+              ++ declared
+            )
+          )
+        ))
       ];
     };
 }

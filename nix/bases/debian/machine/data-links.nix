@@ -19,11 +19,14 @@
   userland,
 }:
 runBusybox "data-links"
-  (absolutePaths.variables "machine" roots texts // {
-    inherit userland;
-    # Words for people and desktops.
-    leaveOut = "applications bash-completion bug common-licenses doc doc-base icons info lintian locale man menu pixmaps zsh";
-  })
+  (
+    absolutePaths.variables "machine" roots texts
+    // {
+      inherit userland;
+      # Words for people and desktops.
+      leaveOut = "applications bash-completion bug common-licenses doc doc-base icons info lintian locale man menu pixmaps zsh";
+    }
+  )
   ''
     set -eu
     mkdir -p "$out/usr/share"
