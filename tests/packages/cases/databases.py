@@ -19,6 +19,7 @@ CASES = (
         """,
         "14\nCREATE COLLATION\napfel,Ärger,Zebra\n1\n",
         as_user=True,
+        quick=True,
     ),
     PackageCase(
         "mariadb",

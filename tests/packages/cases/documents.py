@@ -21,6 +21,7 @@ CASES: tuple[PackageCase, ...] = (
         "gs -q -dBATCH -dNOPAUSE -r50 -sDEVICE=png16m -sOutputFile=page.png page.pdf\n"
         'test "$(head -c 4 page.png | tail -c 3)" = PNG',
         "Hello",
+        quick=True,
     ),
     PackageCase(
         "graphviz",
