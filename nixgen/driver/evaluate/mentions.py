@@ -112,6 +112,8 @@ def find_mentions(text: bytes) -> Mentions:
     :param text: the text, in any encoding.
     """
     mentions = Mentions()
+    # Nix reads no further than the first NUL, and a string may name a program, such as /bin/sh
+    text = text.partition(b"\0")[0]
 
     def doubt(at: int, clause: str) -> None:
         mentions.doubts.append(Doubt(text.count(b"\n", 0, at) + 1, clause))

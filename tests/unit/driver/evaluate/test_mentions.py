@@ -147,3 +147,9 @@ def test_both_ways_through_any_text_give_the_same_mentions(text: str) -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_without_an_error(data: bytes) -> None:
     find_mentions(data)
+
+
+def test_a_program_that_a_string_names_is_not_read_as_nix() -> None:
+    found = find_mentions(b"\x7fELF\x02\x01\x01\0 std::vector<T> ./lib builtins.currentTime")
+    assert found.doubts == []
+    assert found.paths == set()
