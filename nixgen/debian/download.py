@@ -12,7 +12,8 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import BinaryIO, TypeVar
+from typing import IO, BinaryIO, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import frozen
 
@@ -42,14 +43,43 @@ _REACH = "check the network, or set NIXGEN_DEBIAN_MIRROR to another mirror's URL
 _SUPERSEDED = "a point release may have superseded it; run `nixgen inputs update debian` to lock the new version"
 
 
+class _SameServer(urllib.request.HTTPRedirectHandler):
+    """Follow redirects on the same server alone, so that no other one is asked than was named."""
+
+    def redirect_request(  # noqa: PLR0917 - as urllib calls it
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """See `urllib.request.HTTPRedirectHandler`."""
+        here, there = urlsplit(req.full_url), urlsplit(newurl)
+        upgrade = (here.scheme, there.scheme) == ("http", "https") and not (here.port or there.port)
+        same = there.hostname == here.hostname and (upgrade or _port(here) == _port(there))
+        if there.scheme in {"http", "https"} and not same:
+            raise OSError(
+                f"redirects to {newurl}, another server, and only the mirror that was named is asked"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _port(url: SplitResult) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
 def _web() -> urllib.request.OpenerDirector:
-    """An opener of http and https only: no mirror can redirect to a file of this computer."""
+    """An opener of http and https only, which stays on the server that was named: no mirror can
+    redirect to a file of this computer.
+    """
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,
         urllib.request.HTTPHandler,
         urllib.request.HTTPSHandler,
-        urllib.request.HTTPRedirectHandler,
+        _SameServer,
         urllib.request.HTTPDefaultErrorHandler,
         urllib.request.HTTPErrorProcessor,
         urllib.request.UnknownHandler,
@@ -73,9 +103,7 @@ def _receive(url: str, take: Callable[[bytes], object], *, most: int) -> None:
     """
     began = time.monotonic()
     with _web().open(url, timeout=SILENCE) as answer:
-        kind = answer.headers.get_content_type() if "Content-Type" in answer.headers else ""
-        if kind == "text/html":
-            raise _WebPageError
+        _require_file(answer)
         promised = answer.headers.get("Content-Length", "")
         received = 0
         # read1 returns what has come, so that a slow mirror is noticed before a piece is complete
@@ -85,8 +113,22 @@ def _receive(url: str, take: Callable[[bytes], object], *, most: int) -> None:
             received += len(piece)
             _require_pace(received, time.monotonic() - began, most)
             take(piece)
-    if promised.isdigit() and received < int(promised):
+    # more digits than those of a size are no promise
+    if promised.isdigit() and len(promised) < 20 and received < int(promised):
         raise _TornError(f"the connection ended after {received} of {promised} bytes")
+    if not received:
+        raise OSError("sent an empty file")
+
+
+def _require_file(answer: http.client.HTTPResponse) -> None:
+    """Check that an answer is a whole file.
+
+    :raises OSError: it is a part, nothing, or a web page.
+    """
+    if answer.status != http.HTTPStatus.OK:
+        raise OSError(f"answered {answer.status} {answer.reason}, which is not a whole file")
+    if "Content-Type" in answer.headers and answer.headers.get_content_type() == "text/html":
+        raise _WebPageError
 
 
 def _require_pace(received: int, seconds: float, most: int) -> None:
@@ -182,19 +224,30 @@ def _ask_once(url: str, question: Callable[[str], _T]) -> _T | _Failure:
         return question(url)
     except urllib.error.HTTPError as error:
         error.close()
-        # the reason of a circle of redirects has several lines
-        reason = " ".join(str(error.reason).split())
         return _Failure(
-            f"{url}: {error.code} {reason}",
+            _line(url, f"{error.code} {error.reason}"),
             is_gone=error.code in {404, 410},
             may_pass=error.code in {429, 502, 503, 504},
         )
     except (_TornError, ConnectionResetError, http.client.RemoteDisconnected) as error:
-        return _Failure(f"{url}: {error}", may_pass=True)
+        return _Failure(_line(url, error), may_pass=True)
     except _OtherFileError as error:
-        return _Failure(f"{url}: {error}", is_other=True)
+        return _Failure(_line(url, error), is_other=True)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-        return _Failure(f"{url}: {getattr(error, 'reason', error)}")
+        return _Failure(_line(url, getattr(error, "reason", error)))
+
+
+_USER = re.compile(r"(?<=://)[^/@\s]*@")
+_LONGEST_REASON = 300
+
+
+def _line(url: str, reason: object) -> str:
+    """One printable line about a URL. What a server sends may hold line breaks and commands of a
+    terminal, and a URL a password.
+    """
+    words = " ".join(str(reason).split())[:_LONGEST_REASON]
+    text = _USER.sub("", f"{url}: {words}")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def fetch_verified(mirrors: Mirrors, package: Locked, *, what: str) -> bytes:
@@ -306,4 +359,5 @@ def _size(url: str) -> str:
     """The size of a file as its server says it; empty when it does not."""
     question = urllib.request.Request(url, method="HEAD")  # noqa: S310 - `_web` opens http and https alone
     with _web().open(question, timeout=SILENCE) as answer:
+        _require_file(answer)
         return str(answer.headers.get("Content-Length", ""))

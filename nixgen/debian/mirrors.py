@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -45,6 +46,30 @@ def _unique(urls: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(url.rstrip("/") for url in urls))
 
 
+def _require_usable(url: str) -> None:
+    """Check a URL of the variable.
+
+    :raises MirrorError: it is no URL of a mirror. A password in it is not repeated.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        usable = False
+        parts = None
+    plain = url.isascii() and url.isprintable() and "?" not in url and "#" not in url
+    if parts is not None and "@" in parts.netloc:
+        raise MirrorError(
+            f"{VARIABLE} holds a user or a password, which logs would repeat",
+            hint="name a mirror that asks for none, such as a proxy on this network that adds them",
+        )
+    if not (usable and plain and url.rstrip("/").endswith("/debian")):
+        raise MirrorError(
+            f"{VARIABLE} is {url!r}, which is no http or https URL ending in /debian",
+            hint=NO_MIRROR_HINT,
+        )
+
+
 def find_mirrors(
     targets: Iterable[Target] = (), environment: Mapping[str, str] | None = None
 ) -> Mirrors:
@@ -55,14 +80,12 @@ def find_mirrors(
 
     :param targets: the lists of apt.
     :param environment: holds the variable; None for the environment of this process.
-    :raises MirrorError: neither names a mirror, or the variable is not a URL ending in ``/debian``.
+    :raises MirrorError: neither names a mirror, or the variable is not a http or https URL
+        ending in ``/debian``, or holds a password.
     """
     given = (os.environ if environment is None else environment).get(VARIABLE, "").split()
     for url in given:
-        if "://" not in url or not url.rstrip("/").endswith("/debian"):
-            raise MirrorError(
-                f"{VARIABLE} is {url!r}, which is no URL ending in /debian", hint=NO_MIRROR_HINT
-            )
+        _require_usable(url)
     own = () if given else tuple(targets)
     debian = _unique([*given, *(target.site for target in own if target.archive == "debian")])
     security = _unique(target.site for target in own if target.archive == "debian-security")

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from nixgen.debian.download import fetch
+from nixgen.debian.download import AbsentError, fetch
 from nixgen.debian.index import Source
 from nixgen.debian.mirrors import Mirrors
 from nixgen.errors import MirrorError, MissingToolError
@@ -86,7 +86,7 @@ def sources(
         urls = [f"{base}/dists/{codename}" for base in mirrors.urls(archive)]
         try:
             url, raw = fetch([f"{u}/InRelease" for u in urls], what=f"the suite {codename}")
-        except MirrorError as error:
+        except AbsentError as error:
             if codename == suite:
                 raise
             # A suite that has just opened has no updates and no security archive yet.

@@ -17,7 +17,7 @@ import pytest
 
 from nixgen.debian import apt, download
 from nixgen.debian.apt import Target
-from nixgen.debian.download import Absent, fetch_verified, find_absent
+from nixgen.debian.download import Absent, fetch, fetch_verified, find_absent
 from nixgen.debian.index import Entry, Index, Source, open_cached
 from nixgen.debian.lock import Locked
 from nixgen.debian.locking import machine_mirrors, open_index
@@ -179,6 +179,27 @@ class Misbehaving(http.server.BaseHTTPRequestHandler):
     def ftp(self) -> None:
         self.answer(302, Location="ftp://127.0.0.1/debian")
 
+    def elsewhere(self) -> None:
+        self.answer(302, Location="http://localhost:9/debian/pool/a.deb")
+
+    def nothing(self) -> None:
+        self.answer(204)
+
+    def part(self) -> None:
+        self.answer(206, b"abc", Content_Range="bytes 0-2/1000")
+
+    def empty(self) -> None:
+        self.answer(200, Content_Length="0")
+
+    def endless(self) -> None:
+        self.answer(200, b"x", Content_Length="9" * 5000)
+        self.close_connection = True
+
+    def terminal(self) -> None:
+        self.send_response(404, "\x1b[31mred\x1b]0;title\x07")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def trickle(self) -> None:
         self.answer(200, b"x", Content_Length="1000")
         self.gone.wait()
@@ -216,6 +237,12 @@ def misbehaving() -> Iterator[str]:
         ("circle", "infinite loop"),
         ("file", "Redirection to url 'file:///etc/passwd' is not allowed"),
         ("ftp", "unknown url type: ftp"),
+        ("elsewhere", "redirects to http://localhost:9/debian/pool/a.deb, another server"),
+        ("nothing", "answered 204 No Content, which is not a whole file"),
+        ("part", "answered 206 Partial Content, which is not a whole file"),
+        ("empty", "sent an empty file"),
+        ("endless", "sha256 is "),
+        ("terminal", "404 ?[31mred?]0;title?"),
         ("trickle", "sent 1 bytes in 0 seconds, which is too slow to go on"),
         ("silent", "timed out"),
     ],
@@ -235,7 +262,51 @@ def test_a_mirror_that_misbehaves_is_told_as_what_it_does(
     (line,) = caught.value.details
     assert line.startswith(f"{misbehaving}/{way}/debian/pool/a.deb: ")
     assert message in line
-    assert "\n" not in line
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("way", ["nothing", "part", "portal", "elsewhere"])
+def test_a_mirror_that_answers_without_the_file_does_not_have_a_package(
+    misbehaving: str, way: str
+) -> None:
+    with pytest.raises(MirrorError) as caught:
+        find_absent(mirrors(f"{misbehaving}/{way}/debian"), {"a": locked("a", 1000)})
+    assert "does not say" in caught.value.message
+
+
+def test_a_password_of_a_mirror_is_not_repeated() -> None:
+    with pytest.raises(MirrorError) as caught:
+        fetch(["http://ann:hunter2@127.0.0.1:1/debian/a"], what="a")
+    assert "hunter2" not in str(caught.value.details)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://127.0.0.1/debian",
+        "file:///srv/debian",
+        "http:///debian",
+        "http://127.0.0.1:99999/debian",
+        "http://127.0.0.1:x/debian",
+        "http://[::1/debian",
+        "http://127.0.0.1/debian?x=/debian",
+        "http://127.0.0.1/#/debian",
+        "http://127.0.0.1/\x1b[31m/debian",
+        "http://127.0.0.1/\xfc/debian",
+        "http://ann:hunter2@127.0.0.1/debian",
+    ],
+)
+def test_a_variable_that_names_no_mirror_is_refused_at_once(url: str) -> None:
+    with pytest.raises(MirrorError) as caught:
+        find_mirrors((), {"NIXGEN_DEBIAN_MIRROR": url})
+    assert "NIXGEN_DEBIAN_MIRROR" in caught.value.message
+    assert "hunter2" not in caught.value.message
+    assert caught.value.message.isprintable()
+
+
+def test_a_mirror_at_an_ipv6_address_is_used() -> None:
+    found = find_mirrors((), {"NIXGEN_DEBIAN_MIRROR": "http://[::1]:8080/debian//"})
+    assert found.debian == ("http://[::1]:8080/debian",)
 
 
 def locked(name: str, size: int, sha256: str = "0" * 64) -> Locked:
