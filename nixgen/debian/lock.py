@@ -17,7 +17,7 @@ from nixgen.debian.mirrors import ARCHIVES
 from nixgen.errors import LockError
 from nixgen.files.write import write_atomically
 from nixgen.records.format import Format
-from nixgen.records.rules import Rule, at_least, matching
+from nixgen.records.rules import Rule, matching
 
 __all__ = [
     "Architecture",
@@ -32,6 +32,10 @@ __all__ = [
 _UPDATE = "run `nixgen inputs update debian` to write it again"
 # https://www.debian.org/doc/debian-policy/ch-controlfields.html#source
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_ARCHITECTURE = re.compile(r"[a-z0-9-]+")
+# an attribute of nixpkgs, or a library of a language: perlPackages.LWP::UserAgent
+_ROOT = re.compile(r"[A-Za-z_][A-Za-z0-9_'+-]*(\.[A-Za-z0-9_'@:/.+-]+)?")
+_UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
 _POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._~:%-]*(/[A-Za-z0-9+_~:%-][A-Za-z0-9+._~:%-]*)*\.deb")
 
 
@@ -42,6 +46,12 @@ def _is_nar_hash(text: str) -> bool:
         return False
 
 
+#: No package is as large; Nix, too, counts in 64 bits.
+_TOO_LARGE = 1 << 40
+# https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
+_Version = Annotated[str, matching(r"[0-9A-Za-z.+:~-]+", "a version of Debian")]
+_Size = Annotated[int, Rule(lambda size: 0 < size < _TOO_LARGE, "a size in bytes")]
+_Suite = Annotated[str, matching(r"[a-z][a-z0-9-]*", "the name of a suite")]
 _Archive = Annotated[str, Rule(lambda text: text in ARCHIVES, " or ".join(ARCHIVES))]
 _Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "64 hexadecimal digits")]
 _NarHash = Annotated[str, Rule(_is_nar_hash, "sha256- and the base64 of 32 bytes")]
@@ -59,11 +69,11 @@ class Locked:
     :param depends: the names of the locked packages that it needs, sorted.
     """
 
-    version: str
+    version: _Version
     archive: _Archive
     path: Annotated[str, matching(_POOL, "the path of a .deb file")]
     sha256: _Sha256
-    size: Annotated[int, at_least(1, "a size in bytes")]
+    size: _Size
     depends: tuple[str, ...]
 
 
@@ -115,13 +125,15 @@ class Lock:
     :param architectures: Debian's name of an architecture, such as ``amd64`` → its packages.
     """
 
-    suite: str
+    suite: _Suite
     architectures: Mapping[str, Architecture]
 
 
 def _check(lock: Lock) -> Iterator[tuple[str, str]]:
     """The faults between packages."""
     for name, architecture in lock.architectures.items():
+        if not _ARCHITECTURE.fullmatch(name):
+            yield "$.architectures", f"{name!r} is not an architecture of Debian"
         yield from _check_architecture(architecture, f"$.architectures.{name}")
 
 
@@ -131,6 +143,10 @@ def _check_architecture(arch: Architecture, place: str) -> Iterator[tuple[str, s
         if not _NAME.fullmatch(package):
             yield f"{place}.packages", f"{package!r} is not the name of a Debian package"
         named[f"{place}.packages.{package}.depends"] = locked.depends
+    for kind, names, rule in (("roots", arch.roots, _ROOT), ("units", arch.units, _UNIT)):
+        for name in names:
+            if not rule.fullmatch(name):
+                yield f"{place}.{kind}", f"{name!r} is not a name that this table may have"
     named |= {f"{place}.roots.{root}": packages for root, packages in arch.roots.items()}
     named |= {f"{place}.units.{unit}": packages for unit, packages in arch.units.items()}
     for where, packages in named.items():
@@ -142,6 +158,38 @@ def _check_architecture(arch: Architecture, place: str) -> Iterator[tuple[str, s
         for member in members:
             if first.setdefault(member, unit) != unit:
                 yield f"{place}.units.{unit}", f"and {first[member]} both hold {member}"
+    if circle := _circle(arch, first):
+        yield f"{place}.packages", f"depend on each other without a unit: {' → '.join(circle)}"
+
+
+def _circle(arch: Architecture, units: Mapping[str, str]) -> list[str]:
+    """Store paths of which each needs the next one, and the last is the first. Empty if none do:
+    Nix cannot build those that do.
+
+    :param units: package → its unit.
+    """
+    needs: dict[str, set[str]] = {}
+    for package, locked in arch.packages.items():
+        own = units.get(package, package)
+        others = {units.get(each, each) for each in locked.depends}
+        needs.setdefault(own, set()).update(others - {own})
+    done: set[str] = set()
+    for start, first in needs.items():
+        # a loop, not a recursion: a chain may have as many links as the lock has packages
+        path: dict[str, list[str]] = {start: sorted(first)}
+        while path:
+            last = next(reversed(path))
+            if not path[last]:
+                done.add(last)
+                del path[last]
+                continue
+            following = path[last].pop()
+            if following in path:
+                links = list(path)
+                return [*links[links.index(following) :], following]
+            if following not in done:
+                path[following] = sorted(needs.get(following, ()))
+    return []
 
 
 _LOCK = Format(

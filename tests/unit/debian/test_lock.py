@@ -118,3 +118,73 @@ def test_the_error_of_a_missing_file_has_a_hint(tmp_path: Path) -> None:
     with pytest.raises(LockError) as caught:
         read_lock(tmp_path / "debian.lock.json")
     assert "nixgen inputs update" in (caught.value.hint or "")
+
+
+def _arch(document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = document["architectures"]["amd64"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (change("version", "1\n\x1b[31m"), "expected a version of Debian"),
+        (change("version", "$(touch x)"), "expected a version of Debian"),
+        (change("size", 10**30), "expected a size in bytes"),
+        (lambda lock: lock.update(suite="../sid"), "expected the name of a suite"),
+        (
+            lambda lock: lock["architectures"].update({"a/..": _arch(lock)}),
+            "'a/..' is not an architecture",
+        ),
+        (lambda lock: _arch(lock)["units"].update({"../x": ["libc6", "nginx"]}), "'../x' is not a"),
+        (lambda lock: _arch(lock)["roots"].update({'x"; y': ["nginx"]}), "'x\"; y' is not a name"),
+    ],
+)
+def test_a_text_that_would_become_a_path_or_code_is_refused(
+    tmp_path: Path, edit: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    document = copy.deepcopy(GOOD)
+    edit(document)
+    with pytest.raises(LockError) as caught:
+        read_lock(written(tmp_path, document))
+    assert message in "\n".join([str(caught.value), *caught.value.details])
+
+
+def test_packages_that_need_each_other_are_one_unit(tmp_path: Path) -> None:
+    document = copy.deepcopy(GOOD)
+    _arch(document)["packages"]["libc6"]["depends"] = ["nginx"]
+    read_lock(written(tmp_path, document))
+    _arch(document)["units"] = {}
+    with pytest.raises(LockError) as caught:
+        read_lock(written(tmp_path, document))
+    assert "without a unit: nginx → libc6 → nginx" in str(caught.value)
+
+
+def test_a_package_may_name_itself(tmp_path: Path) -> None:
+    document = copy.deepcopy(GOOD)
+    package(document)["depends"] = ["libc6", "nginx"]
+    read_lock(written(tmp_path, document))
+
+
+def test_a_chain_of_packages_may_be_long(tmp_path: Path) -> None:
+    document = copy.deepcopy(GOOD)
+    packages = _arch(document)["packages"]
+    for number in range(3000):
+        packages[f"p{number}"] = {**packages["libc6"], "depends": [f"p{number + 1}"]}
+    packages["p3000"] = packages["libc6"]
+    read_lock(written(tmp_path, document))
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "_build",
+        "python3Packages.zope.interface",
+        "perlPackages.LWP::UserAgent",
+        "nodePackages.@a/b",
+    ],
+)
+def test_a_root_may_be_a_library_of_a_language(tmp_path: Path, root: str) -> None:
+    document = copy.deepcopy(GOOD)
+    _arch(document)["roots"][root] = ["nginx"]
+    read_lock(written(tmp_path, document))
