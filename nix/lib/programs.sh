@@ -43,6 +43,17 @@ explain() {
   fi
 }
 
+# interpreter FILE: the program that its first line names after #!, or nothing.
+interpreter() {
+  magic= line=
+  IFS= read -r -n 2 magic < "$1" || :
+  [ "$magic" = '#!' ] || return 0
+  IFS= read -r line < "$1" || :
+  line=${line#??}
+  line=${line#"${line%%[! ]*}"}
+  printf %s "${line%%[ $tab]*}"
+}
+
 tab=$(printf '\t')
 awk '!seen[$0]++' "$wantedPath" > "$NIX_BUILD_TOP/programs"
 missing=0
@@ -55,7 +66,18 @@ while IFS=$tab read -r where file || [ -n "$where" ]; do
   if [ ! -x "$path" ] || [ -d "$path" ]; then
     echo "error: $subject, $where: $file $(explain "$path")" >&2
     missing=$((missing + 1))
+    continue
   fi
+  [ -r "$path" ] || continue
+  started=$(interpreter "$path")
+  case $started in
+    "$NIX_STORE"/*) [ ! -x "$started" ] || [ -d "$started" ] || continue ;;
+    # a link in an image's root may lead to a path that is outside of it here
+    /*) started=$root$started; [ -n "$root" ] && [ ! -e "$started" ] && [ ! -L "$started" ] || continue ;;
+    *) continue ;;
+  esac
+  echo "error: $subject, $where: $file begins with #!${started#"$root"}, which $(explain "$started")" >&2
+  missing=$((missing + 1))
 done < "$NIX_BUILD_TOP/programs"
 [ "$missing" = 0 ] || exit 1
 : > "$out"

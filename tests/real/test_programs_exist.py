@@ -8,7 +8,7 @@ pytestmark = pytest.mark.real
 
 _HEAD = """
 from nixgen import (
-    CommandCheck, Image, Machine, NixModule, Package, Project, Service, Test, User, text
+    CommandCheck, ConfigFile, Image, Machine, NixModule, Package, Project, Service, Test, User, text
 )
 
 redis, nodejs = Package("redis", main="redis-server"), Package("nodejs", main="node")
@@ -129,6 +129,22 @@ def test_the_shell_of_a_user_must_exist(project):
     )
     (error,) = _build_errors(nixgen)
     assert error.startswith('machine "m", user ann, shell: /nix/store/')
+
+
+def test_the_interpreter_of_a_script_must_exist(project):
+    nixgen = project(
+        'run = ConfigFile("run.sh", text("#! ${r}/bin/redis-srv -x\\n", r=redis), executable=True)',
+        'good = ConfigFile("good.sh", text("#! ${n}/bin/node\\n", n=nodejs), executable=True)',
+        'lost = ConfigFile("lost.sh", "#!/usr/bin/nothing\\n", executable=True)',
+        's, g, o = Service("s", command=[run]), Service("g", command=[good]), Service("o", command=[lost])',
+        'project = Project("p", machines=[Machine("m", services=[s, g])], images=[Image("i", service=o)])',
+    )
+    machine, image = sorted(_build_errors(nixgen), reverse=True)
+    assert machine.startswith('machine "m", service s, ExecStart: /nix/store/')
+    assert "run.sh begins with #!/nix/store/" in machine
+    assert "redis-srv, which does not exist; the folder has redis-cli, redis-server" in machine
+    assert image.startswith('image "i", entrypoint: /nix/store/')
+    assert "lost.sh begins with #!/usr/bin/nothing, which does not exist" in image
 
 
 @pytest.mark.parametrize("package", ['Package("redis", main="redis-shell")', 'Package("tzdata")'])
