@@ -167,7 +167,7 @@ def test_hostile_text_of_images_and_applications_comes_out_as_it_was(
     seen: dict[str, set[str]] = {names[each]: set() for numbers in accepted for each in numbers}
 
     def compare(reader: str, number: int, before: Any, after: Any) -> None:
-        assert after == _wanted(before, number), f"{reader} {number}"
+        assert after == _wanted(before, number), f"{reader} of copy {number}, {CHANGES[number]}"
         for mark in MARK.findall(str(before)):
             seen[names[int(mark)]].add(reader)
 
