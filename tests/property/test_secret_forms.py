@@ -76,6 +76,10 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "base64 of URLs": base64.urlsafe_b64encode,
     "hexadecimal": lambda data: data.hex().encode(),
     "hexadecimal with colons": lambda data: data.hex(":").upper().encode(),
+    "percent before every byte": lambda data: "".join(f"%{byte:02X}" for byte in data).encode(),
+    "bytes of C": lambda data: ", ".join(f"0x{byte:02x}" for byte in data).encode(),
+    "escaped bytes": lambda data: "".join(f"\\x{byte:02x}" for byte in data).encode(),
+    "bytes of XML": lambda data: "".join(f"&#x{byte:02x};" for byte in data).encode(),
     "hexadecimal in lines": lambda data: b":\n    ".join(
         data[at : at + 15].hex(":").encode() for at in range(0, len(data), 15)
     ),

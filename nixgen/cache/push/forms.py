@@ -28,7 +28,8 @@ class Alphabet(IntEnum):
 
     #: The bytes themselves.
     EXACT = 0
-    #: Small letters, because hexadecimal digits are written in both; no blanks, colons and dashes.
+    #: Small letters, because hexadecimal digits are written in both; no blanks and
+    #: separators, and no marks before a byte, such as ``%`` and ``0x``.
     HEXADECIMAL = 1
     #: ``+`` and ``/`` for ``-`` and ``_``, because base64 has two alphabets (RFC 4648); no blanks.
     BASE64 = 2
@@ -43,7 +44,8 @@ def alphabets(window: bytes) -> tuple[bytes, ...]:
     joined = window.replace(b"\\r", b"").replace(b"\\n", b"")
     return (
         window,
-        joined.translate(_SMALL_LETTERS, b" \t\r\n\\:-"),
+        # 0x1f, is a byte in C, \x1f in many languages, %1f in a URL, and &#x1f; in XML
+        joined.replace(b"0x", b"").translate(_SMALL_LETTERS, b" \t\r\n\\:-,;%&#xX"),
         joined.translate(_ONE_ALPHABET, b" \t\r\n\\"),
     )
 
