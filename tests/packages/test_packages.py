@@ -109,7 +109,7 @@ def test_a_package_runs_in_an_image(
     names = " ".join(f"pkgs.{name}" for name in (case.attribute, *case.also))
     description = base.build(
         f'image {{ name = "t"; contents = [ {names} ]; '
-        f'users.user = {{ uid = {USER}; gid = {USER}; home = "/work"; }}; }}'
+        f'users.user = {{ uid = {USER}; gid = {USER}; home = "/case"; }}; }}'
     )[0]
     root, store = image_root(tmp_path / "root", Path(description))
     ran = run_in(root, case, programs=[""], store=store, busybox=busybox)

@@ -84,7 +84,7 @@ set -eu
 root=$1 busybox=$2 user=$3 script=$4
 shift 4
 ip link set lo up 2>/dev/null || "$busybox/bin/busybox" ip link set lo up
-mkdir -p "$root/nix/store" "$root/proc" "$root/sys" "$root/dev/pts" "$root/dev/shm" "$root/tmp" "$root/work" "$root/tools"
+mkdir -p "$root/nix/store" "$root/proc" "$root/sys" "$root/dev/pts" "$root/dev/shm" "$root/tmp" "$root/case" "$root/tools"
 for path in "$@"; do
   target=$root$path
   if [ -d "$path" ] && [ ! -L "$path" ]; then mkdir -p "$target"; else : > "$target"; fi
@@ -104,11 +104,11 @@ ln -sf /proc/self/fd/0 "$root/dev/stdin"
 ln -sf /proc/self/fd/1 "$root/dev/stdout"
 ln -sf /proc/self/fd/2 "$root/dev/stderr"
 chmod 1777 "$root/tmp" "$root/dev/shm"
-chown "$user" "$root/work"
+chown "$user" "$root/case"
 cp "$script" "$root/tools/script"
-cd "$root/work"
-exec chroot --userspec="$user:$user" "$root" "$busybox/bin/busybox" env -i PATH="$NIXGEN_PATH" HOME=/work TMPDIR=/tmp \
-  "$busybox/bin/busybox" sh -euc 'cd /work; . /tools/script'
+cd "$root/case"
+exec chroot --userspec="$user:$user" "$root" "$busybox/bin/busybox" env -i PATH="$NIXGEN_PATH" HOME=/case TMPDIR=/tmp \
+  "$busybox/bin/busybox" sh -euc 'cd /case; . /tools/script'
 """
 
 
@@ -150,7 +150,7 @@ def store_root(folder: Path, busybox: str) -> Path:
     """Make a root that has what every Linux has, and no /usr: people, host names, a shell."""
     (folder / "etc").mkdir(parents=True)
     (folder / "etc/passwd").write_text(
-        f"root:x:0:0::/work:/bin/sh\nuser:x:{USER}:{USER}::/work:/bin/sh\n"
+        f"root:x:0:0::/case:/bin/sh\nuser:x:{USER}:{USER}::/case:/bin/sh\n"
     )
     (folder / "etc/group").write_text(f"root:x:0:\nuser:x:{USER}:\n")
     (folder / "etc/hosts").write_text("127.0.0.1 localhost\n")

@@ -38,8 +38,8 @@ for module in mpm_event authz_core dir mime rewrite socache_shmcb ssl; do
 done > apache2.conf
 cat >> apache2.conf <<END
 ServerName localhost
-PidFile /work/pid
-DefaultRuntimeDir /work
+PidFile /case/pid
+DefaultRuntimeDir /case
 User nobody
 Group nogroup
 Mutex posixsem
@@ -47,14 +47,14 @@ ErrorLog /dev/stderr
 TypesConfig /dev/null
 AddType text/html .html
 Listen 127.0.0.1:8443
-DocumentRoot /work/www
+DocumentRoot /case/www
 SSLEngine on
-SSLCertificateFile /work/cert.pem
-SSLCertificateKeyFile /work/key.pem
+SSLCertificateFile /case/cert.pem
+SSLCertificateKeyFile /case/key.pem
 RewriteEngine on
 RewriteRule ^/old$ /new.html [PT]
 END
-apache2 -d /work -f /work/apache2.conf -D FOREGROUND &
+apache2 -d /case -f /case/apache2.conf -D FOREGROUND &
 await curl -si --cacert cert.pem https://localhost:8443/old
 grep -i 'content-type: text/html' answer
 """,
@@ -79,9 +79,9 @@ pm = static
 pm.max_children = 1
 END
 nobody
-php-fpm -F -y /work/fpm.conf -R &
+php-fpm -F -y /case/fpm.conf -R &
 asked() {
-  SCRIPT_FILENAME=/work/www/sum.php QUERY_STRING=a=2 REQUEST_METHOD=GET cgi-fcgi -bind -connect 127.0.0.1:9000 | grep sum
+  SCRIPT_FILENAME=/case/www/sum.php QUERY_STRING=a=2 REQUEST_METHOD=GET cgi-fcgi -bind -connect 127.0.0.1:9000 | grep sum
 }
 await asked
 """,
@@ -136,7 +136,7 @@ mkdir -p www /var/lib/nginx
 echo '<p>a page</p>' > www/index.html
 cat > nginx.conf <<END
 load_module $tree/usr/lib/nginx/modules/ngx_http_echo_module.so;
-pid /work/pid;
+pid /case/pid;
 error_log stderr;
 events {}
 http {
@@ -144,12 +144,12 @@ http {
   access_log off;
   server {
     listen 127.0.0.1:8080;
-    root /work/www;
+    root /case/www;
     location /echo { echo "an echo"; }
   }
 }
 END
-nginx -e stderr -p /work -c /work/nginx.conf -g 'daemon off; user root;' &
+nginx -e stderr -p /case -c /case/nginx.conf -g 'daemon off; user root;' &
 await wget -S -qO- http://127.0.0.1:8080/
 grep 'Content-Type: text/html' answer
 wget -qO- http://127.0.0.1:8080/echo
@@ -195,7 +195,7 @@ cat > Caddyfile <<END
   admin off
 }
 http://127.0.0.1:8080 {
-  root * /work/www
+  root * /case/www
   file_server
 }
 END
@@ -256,9 +256,9 @@ await metrics
         _SHELL
         + r"""
 cat > named.conf <<END
-options { directory "/work"; pid-file none; session-keyfile none; listen-on port 5300 { 127.0.0.1; }; listen-on-v6 { none; }; };
+options { directory "/case"; pid-file none; session-keyfile none; listen-on port 5300 { 127.0.0.1; }; listen-on-v6 { none; }; };
 controls {};
-zone "example" { type primary; file "/work/example.zone"; };
+zone "example" { type primary; file "/case/example.zone"; };
 END
 cat > example.zone <<'END'
 $TTL 60
@@ -268,7 +268,7 @@ ns IN A 127.0.0.1
 www IN A 192.0.2.7
 END
 named-checkzone example example.zone
-named -g -c /work/named.conf &
+named -g -c /case/named.conf &
 asked() { dig +short +tries=1 +time=1 -p 5300 @127.0.0.1 www.example | grep 192.0.2.7; }
 await asked
 """,
@@ -285,7 +285,7 @@ server:
   interface: 127.0.0.1@5300
   username: ""
   chroot: ""
-  directory: "/work"
+  directory: "/case"
   pidfile: ""
   use-syslog: no
   do-ip6: no
@@ -295,7 +295,7 @@ remote-control:
   control-enable: no
 END
 unbound-checkconf unbound.conf
-unbound -d -c /work/unbound.conf &
+unbound -d -c /case/unbound.conf &
 asked() { dig +short +tries=1 +time=1 -p 5300 @127.0.0.1 www.example | grep 192.0.2.8; }
 await asked
 """,
@@ -312,7 +312,7 @@ echo 'a cached page' > www/index.html
 httpd -f -p 127.0.0.1:8080 -h www &
 server=$!
 await wget -qO- http://127.0.0.1:8080/
-varnishd -F -n /work/v -a 127.0.0.1:6081 -b 127.0.0.1:8080 &
+varnishd -F -n /case/v -a 127.0.0.1:6081 -b 127.0.0.1:8080 &
 await wget -qO- http://127.0.0.1:6081/
 kill $server
 echo "again: $(wget -qO- http://127.0.0.1:6081/)"
