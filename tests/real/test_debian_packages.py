@@ -127,6 +127,17 @@ def test_python_does_not_change_its_own_store_path(base: Base) -> None:
     subprocess.run(["nix-store", "--verify-path", path], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("more", ["", "pkgs.openssl"])
+def test_programs_of_an_image_find_certificates_where_openssl_looks(base: Base, more: str) -> None:
+    """Python has OpenSSL's library, not its package, which has the link to the certificates."""
+    expression = f'image {{ name = "t"; contents = [ pkgs.python3 pkgs.cacert {more} ]; }}'
+    root = Path(json.loads(Path(base.path(expression)).read_text())["root"])
+    link = root / "usr/lib/ssl/cert.pem"
+    assert str(link.readlink()) == "/etc/ssl/certs/ca-certificates.crt"
+    certificates = (root / "etc/ssl/certs/ca-certificates.crt").read_text()
+    assert certificates.count("BEGIN CERTIFICATE") > 100
+
+
 def test_an_image_describes_itself_and_its_closure(base: Base) -> None:
     expression = (
         'image { name = "t"; contents = [ pkgs.curl pkgs.cacert ]; users.app = { uid = 7; gid = 8; home = "/"; };'

@@ -73,12 +73,16 @@ for package in $contents; do
     [ ! -d "$each" ] || link_at "usr/lib/${each##*/}" "$each"
   done
 done
-[ ! -d usr/lib ] || ln -s usr/lib lib
-
 # What update-ca-certificates would write. The list of a fresh installation is all of Mozilla's.
 if [ -d usr/share/ca-certificates/mozilla ]; then
   [ ! -L etc/ssl ] || rm etc/ssl
   [ ! -L etc/ssl/certs ] || rm etc/ssl/certs
   mkdir -p etc/ssl/certs
   cat usr/share/ca-certificates/mozilla/*.crt > etc/ssl/certs/ca-certificates.crt
+  # OpenSSL's own file, also for programs that only have its library, such as Python; its package has the same link.
+  if [ ! -e usr/lib/ssl ] && [ ! -L usr/lib/ssl ]; then
+    mkdir -p usr/lib/ssl
+    ln -s /etc/ssl/certs/ca-certificates.crt usr/lib/ssl/cert.pem
+  fi
 fi
+[ ! -d usr/lib ] || ln -s usr/lib lib
