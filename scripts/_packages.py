@@ -23,11 +23,20 @@ sys.path.insert(0, str(REPOSITORY / "tests/support"))
 
 from package_cases import PackageCase, all_cases  # noqa: E402 - the path is known only now
 
+from nixgen.debian.locking import open_index  # noqa: E402
 from nixgen.debian.policy import refusals  # noqa: E402
+from nixgen.programs.runner import SubprocessRunner  # noqa: E402
 
 RESULTS = REPOSITORY / "tests/packages/results.json"
 PAGE = REPOSITORY / "docs/packages.md"
 SUITE = "bookworm"
+#: Programs that have a case wherever the suite has a package of them: name → Debian packages.
+WANTED = {
+    "caddy": ("caddy",),
+    "keydb": ("keydb-server", "keydb"),
+    "traefik": ("traefik",),
+    "valkey": ("valkey-server",),
+}
 #: The name of a test function → the root that its case ran in.
 ROOTS = {
     "test_a_package_runs_where_only_its_closure_is": "store",
@@ -41,6 +50,7 @@ Every package of this table did a real action, twice: in a root that has nothing
 closure in `/nix/store`, `/etc/passwd`, `/etc/hosts` and a shell; and in the root of an image. No
 `/usr` of the computer could be seen. `scripts/packages` ran the actions on {suite}, and wrote this
 page from their results ({passed} of {count} did both). The scripts are in `tests/packages/cases`.
+The suite has no package of {absent}.
 
 A package that is not here may run as well: most do. Name it in `Package("name")`, build, and run
 it in `nixgen shell` or an image. When it does not find a file:
@@ -87,6 +97,16 @@ def rows_of(report: Path) -> dict[str, dict[str, Any]]:
     return rows
 
 
+def absent() -> list[str]:
+    """The programs of `WANTED` that the suite has no package of."""
+    with open_index(SUITE, "amd64", SubprocessRunner()) as index:
+        return [
+            name
+            for name, packages in WANTED.items()
+            if not any(index.versions(package) for package in packages)
+        ]
+
+
 def merged(before: dict[str, Any], rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The results with the rows of a run put in. Rows of cases that are gone are left out."""
     kept = before.get("packages", {})
@@ -109,7 +129,12 @@ def page(results: dict[str, Any]) -> str:
     """
     rows = results["packages"]
     passed = sum(row.get("store", False) and row.get("image", False) for row in rows.values())
-    text = HEAD.format(suite=results["suite"], passed=passed, count=len(rows))
+    text = HEAD.format(
+        suite=results["suite"],
+        passed=passed,
+        count=len(rows),
+        absent=", ".join(results["absent"]),
+    )
     for name, row in rows.items():
         marks = ["yes" if row.get(root) else "no" for root in ROOTS.values()]
         packages = ", ".join(row.get("packages", ["not built"]))
@@ -154,7 +179,7 @@ def main(arguments: list[str]) -> int:
             check=False,
         ).returncode
         rows = rows_of(report)
-    results = merged(before, rows)
+    results = {**merged(before, rows), "absent": absent()}
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     PAGE.write_text(page(results))
     print(f"wrote {RESULTS.relative_to(REPOSITORY)} and {PAGE.relative_to(REPOSITORY)}")

@@ -36,6 +36,14 @@ def test_each_case_has_a_result_of_its_action(script: ModuleType) -> None:
     assert set(results["packages"]) <= {case.attribute for case in script.all_cases()}
 
 
+def test_a_program_that_the_suite_has_is_tried(script: ModuleType) -> None:
+    results = json.loads(script.RESULTS.read_text())
+    assert set(script.WANTED) == {
+        *results["absent"],
+        *(set(script.WANTED) & set(results["packages"])),
+    }
+
+
 def test_a_run_of_some_cases_leaves_the_other_rows(script: ModuleType, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(
@@ -56,5 +64,7 @@ def test_a_run_of_some_cases_leaves_the_other_rows(script: ModuleType, tmp_path:
     assert after["git"]["store"] is True
     assert after["git"]["action"] == "old"
     assert after["jq"]["action"] != "old"
-    assert "| `jq` | jq 2 | " in script.page({"suite": "s", "packages": after})
-    assert "| 3 MB | yes | no |" in script.page({"suite": "s", "packages": after})
+    assert "| `jq` | jq 2 | " in script.page({"suite": "s", "absent": ["caddy"], "packages": after})
+    assert "| 3 MB | yes | no |" in script.page(
+        {"suite": "s", "absent": ["caddy"], "packages": after}
+    )
