@@ -30,12 +30,17 @@ def parse_json(text: str | bytes) -> Any:
     """Read JSON.
 
     :param text: the document.
-    :raises ValueError: it is not JSON, or is nested more deeply than Python can read.
+    :raises ValueError: it is not JSON, is nested more deeply than Python can read, or has a number
+        of more digits than Python reads.
     """
     try:
         return json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except ValueError as error:  # Python's own words name a function of Python
+        raise ValueError("it has a number with too many digits") from error
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:

@@ -179,6 +179,7 @@ def test_all_faults_are_reported_at_once() -> None:
         (b"\xff", "is not JSON"),
         ("[]", "it is list, not an object"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"size": 1' + "0" * 5000 + "}", "a number with too many digits"),
         ("{}", "this nixgen reads 'nixgen/whole/1', found None"),
         ('{"schema": "nixgen/whole/2"}', "found 'nixgen/whole/2'"),
         ('{"schema": ["nixgen/whole/1"]}', "found"),
@@ -254,6 +255,7 @@ def test_json_of_another_program_may_have_more_members() -> None:
     [
         ("[", "Expecting value"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"size": 1' + "0" * 5000 + "}", "a number with too many digits"),
         ("[1]", r"^\$\[0\]: expected an object, found 1$"),
         ("[1, 2, 3, 4, 5]", r"^\$\[0\]: .*; \$\[1\]: .*; \$\[2\]: .*; and 2 more faults$"),
     ],
