@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import grp
 import os
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,10 @@ _NOISE = (
     "warning: you did not specify '--add-root'; the result might be removed by the garbage collector",
     "warning: `--gc-roots-dir' not specified",
 )
+
+
+# Another Nix writes; this one tries again until it can.
+_BUSY = re.compile(r"(?:warning: )?(?:error: )?SQLite database '[^']+' is busy")
 
 
 @frozen(kw_only=True)
@@ -263,8 +268,8 @@ def strip_noise(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_noise(line: str) -> bool:
-    """Whether a line warns of something that nixgen does on purpose.
+    """Whether a line warns of something that nixgen does on purpose, or that Nix waits for.
 
     :param line: of standard error.
     """
-    return line.strip() in _NOISE
+    return line.strip() in _NOISE or _BUSY.fullmatch(line.strip()) is not None
