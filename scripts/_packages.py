@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from nixgen.debian.locking import open_index
+from nixgen.debian.policy import refusals
+from nixgen.programs.runner import SubprocessRunner
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests/support"))
 
 from package_cases import PackageCase, all_cases  # noqa: E402 - the path is known only now
-
-from nixgen.debian.locking import open_index  # noqa: E402
-from nixgen.debian.policy import refusals  # noqa: E402
-from nixgen.programs.runner import SubprocessRunner  # noqa: E402
 
 RESULTS = REPOSITORY / "tests/packages/results.json"
 PAGE = REPOSITORY / "docs/packages.md"

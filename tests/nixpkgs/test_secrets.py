@@ -98,7 +98,7 @@ def test_the_script_makes_the_archives_that_qemu_hands_over(
     for archive in folder.iterdir():
         with tarfile.open(archive) as packed:
             contents[archive.name] = {
-                member.name: packed.extractfile(member).read()  # type: ignore[union-attr]
+                member.name: packed.extractfile(member).read()  # type: ignore[union-attr]  # every member is a file
                 for member in packed.getmembers()
                 if (member.mode, member.uid, member.gid) == (0o400, 0, 0)
             }

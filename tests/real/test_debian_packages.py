@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
-from attrs import frozen
+from debian_base import NIX, OPTIONS, DebianBase
 
 from nixgen.debian import apt
-from nixgen.debian.bootstrap import ensure_busybox
-from nixgen.debian.lock import write_lock
-from nixgen.debian.locking import machine_mirrors, resolve_lock
-from nixgen.debian.mirrors import mirrors_env
-from nixgen.driver.commands.nix import NixOptions
 from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 
-NIX = Path(__file__).parents[2] / "nix"
 PROGRAMS = {
     "bash": ("bash --version", "GNU bash"),
     "coreutils": ("ls --version", "coreutils"),
@@ -40,45 +33,15 @@ PROGRAMS = {
     "python3": ("python3 -c import\tssl,sqlite3", ""),
     "redis": ("redis-server --version", "Redis server"),
 }
-# As nixgen itself runs Nix: without a sandbox where none can be had.
-OPTIONS = NixOptions.of_host()
-
-
-@frozen
-class Base:
-    """The base, locked from the index of this computer: mirrors drop the packages of older locks."""
-
-    lock: Path
-    environment: dict[str, str]
-
-    def build(self, expression: str, *more: str) -> subprocess.CompletedProcess[str]:
-        text = f'with import {NIX} {{ base = "debian"; system = builtins.currentSystem; lock = {self.lock}; }}; {expression}'
-        argv = ["nix-build", "--no-out-link", "-j2", *OPTIONS.arguments, *more, "-E", text]
-        return subprocess.run(
-            argv, env=self.environment, capture_output=True, text=True, check=False, timeout=300
-        )
-
-    def path(self, expression: str) -> str:
-        done = self.build(expression)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    runner = SubprocessRunner()
-    lock = resolve_lock(
+def base(tmp_path_factory: pytest.TempPathFactory) -> DebianBase:
+    return DebianBase.locked(
         [*PROGRAMS, "cacert"],
-        suite="bookworm",
-        architectures=["amd64"],
-        runner=runner,
-        overrides={"redis-meta": ("redis",)},
+        tmp_path_factory.mktemp("lock"),
+        {"redis-meta": ("redis",)},
     )
-    path = tmp_path_factory.mktemp("lock") / "debian.lock.json"
-    write_lock(lock, path)
-    mirrors = machine_mirrors(runner)
-    ensure_busybox(lock.architectures["amd64"], mirrors, runner)
-    return Base(path, {**os.environ, "NIXGEN_DEBIAN_MIRRORS": mirrors_env(mirrors)})
 
 
 def closure(path: str) -> list[str]:
@@ -87,7 +50,7 @@ def closure(path: str) -> list[str]:
 
 
 @pytest.mark.parametrize("attribute", sorted(PROGRAMS))
-def test_programs_run_from_the_store(base: Base, attribute: str) -> None:
+def test_programs_run_from_the_store(base: DebianBase, attribute: str) -> None:
     command, answer = PROGRAMS[attribute]
     program, *arguments = command.split(" ")
     path = base.path(f"pkgs.{attribute}")
@@ -97,7 +60,7 @@ def test_programs_run_from_the_store(base: Base, attribute: str) -> None:
     assert answer in done.stdout + done.stderr
 
 
-def test_a_closure_has_only_needed_packages(base: Base) -> None:
+def test_a_closure_has_only_needed_packages(base: DebianBase) -> None:
     names = closure(base.path("pkgs.nginx"))
     assert any(name.startswith("libssl3") for name in names)
     assert len(names) < 12
@@ -108,7 +71,9 @@ def test_a_closure_has_only_needed_packages(base: Base) -> None:
 
 @pytest.mark.parametrize("sandbox", ["true", "false"])
 @pytest.mark.parametrize("attribute", ["openssl", "python3"])
-def test_building_again_gives_the_same_bytes(base: Base, attribute: str, sandbox: str) -> None:
+def test_building_again_gives_the_same_bytes(
+    base: DebianBase, attribute: str, sandbox: str
+) -> None:
     if sandbox == "true" and OPTIONS.drop_sandbox:
         pytest.skip("Nix's sandbox needs user namespaces, and this process may not make any")
     base.path(f"pkgs.{attribute}")
@@ -116,7 +81,7 @@ def test_building_again_gives_the_same_bytes(base: Base, attribute: str, sandbox
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_python_does_not_change_its_own_store_path(base: Base) -> None:
+def test_python_does_not_change_its_own_store_path(base: DebianBase) -> None:
     """Root may write to the store, and Python would write missing byte code there."""
     path = base.path("pkgs.python3")
     modules = "json, sqlite3, ssl, asyncio, xml.dom.minidom, http.server, ctypes, decimal"
@@ -128,7 +93,9 @@ def test_python_does_not_change_its_own_store_path(base: Base) -> None:
 
 
 @pytest.mark.parametrize("more", ["", "pkgs.openssl"])
-def test_programs_of_an_image_find_certificates_where_openssl_looks(base: Base, more: str) -> None:
+def test_programs_of_an_image_find_certificates_where_openssl_looks(
+    base: DebianBase, more: str
+) -> None:
     """Python has OpenSSL's library, not its package, which has the link to the certificates."""
     expression = f'image {{ name = "t"; contents = [ pkgs.python3 pkgs.cacert {more} ]; }}'
     root = Path(json.loads(Path(base.path(expression)).read_text())["root"])
@@ -138,7 +105,7 @@ def test_programs_of_an_image_find_certificates_where_openssl_looks(base: Base, 
     assert certificates.count("BEGIN CERTIFICATE") > 100
 
 
-def test_an_image_describes_itself_and_its_closure(base: Base) -> None:
+def test_an_image_describes_itself_and_its_closure(base: DebianBase) -> None:
     expression = (
         'image { name = "t"; contents = [ pkgs.curl pkgs.cacert ]; users.app = { uid = 7; gid = 8; home = "/"; };'
         ' extra = [ (pkgs.writeText "beside" "x") ];'
@@ -174,7 +141,7 @@ PATHS_IN_TEXT = {
 }
 
 
-def test_text_with_absolute_paths_leads_into_the_store(base: Base, tmp_path: Path) -> None:
+def test_text_with_absolute_paths_leads_into_the_store(base: DebianBase, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("".join(f"{line}\n" for line in PATHS_IN_TEXT))
     (tmp_path / "map").write_text(
         "/usr/share/x STORE/share/x\n/usr/share/x/words STORE/share/x/words\n/usr/bin/run STORE/bin/run\n"
@@ -189,7 +156,7 @@ def test_text_with_absolute_paths_leads_into_the_store(base: Base, tmp_path: Pat
     ]
 
 
-def test_an_image_has_links_where_binaries_look(base: Base) -> None:
+def test_an_image_has_links_where_binaries_look(base: DebianBase) -> None:
     """No folder of these is data that an image links for each package: only the binaries name it."""
     expression = (
         'image { name = "t"; contents = [ pkgs.git ]; config.Cmd = [ "${pkgs.nginx}/bin/nginx" ]; }'
@@ -228,7 +195,7 @@ def evil(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["absolute", "parent", "device", "link"])
-def test_malicious_archives_are_refused(base: Base, tmp_path: Path, kind: str) -> None:
+def test_malicious_archives_are_refused(base: DebianBase, tmp_path: Path, kind: str) -> None:
     (tmp_path / "evil.deb").write_bytes(evil(kind))
     done = base.build(
         f'debian.runBusybox "evil" {{ deb = {tmp_path}/evil.deb; }} '

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 
 def test_kubectl_reads_hostile_text_of_a_manifest_as_it_was(tmp_path: Path) -> None:
     if not shutil.which("kubectl"):
-        pytest.skip("kubectl is not installed")
+        pytest.skip("kubectl is not installed (apt-get install kubernetes-client)")
     texts = [f"{start}text{end}" for start, end in CHANGES if "\0" not in end]
     data = {f"text{number}": each for number, each in enumerate([*texts, "".join(texts)])}
     manifest = {

@@ -4,25 +4,16 @@ closure can be seen, and hands no variable to the programs that it starts.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from attrs import frozen
+from debian_base import DebianBase
 from package_cases import PackageCase, closure, image_root, run_in, store_root
-
-from nixgen.debian.bootstrap import ensure_busybox
-from nixgen.debian.lock import write_lock
-from nixgen.debian.locking import machine_mirrors, resolve_lock
-from nixgen.debian.mirrors import mirrors_env
-from nixgen.driver.commands.nix import NixOptions
-from nixgen.programs.runner import SubprocessRunner
 
 pytestmark = pytest.mark.real
 
-NIX = Path(__file__).parents[2] / "nix"
-OPTIONS = NixOptions.of_host()
 WEB = "python3.withPackages (ps: [ ps.flask ps.psycopg2 ps.gunicorn ])"
 ATTRIBUTES = (
     *("ack", "asciidoctor", "lua", "nodejs", "perl", "php", "python3", "ruby"),
@@ -154,35 +145,14 @@ lua a.lua""",
 )
 
 
-@frozen
-class Base:
-    lock: Path
-    environment: dict[str, str]
-
-    def build(self, expression: str) -> list[str]:
-        text = f'with import {NIX} {{ base = "debian"; system = builtins.currentSystem; lock = {self.lock}; }}; {expression}'
-        argv = ["nix-build", "--no-out-link", "-j2", *OPTIONS.arguments, "-E", text]
-        done = subprocess.run(
-            argv, env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr[-4000:]
-        return done.stdout.split()
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> DebianBase:
+    return DebianBase.locked(ATTRIBUTES, tmp_path_factory.mktemp("lock"))
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    runner = SubprocessRunner()
-    lock = resolve_lock(ATTRIBUTES, suite="bookworm", architectures=["amd64"], runner=runner)
-    path = tmp_path_factory.mktemp("lock") / "debian.lock.json"
-    write_lock(lock, path)
-    mirrors = machine_mirrors(runner)
-    ensure_busybox(lock.architectures["amd64"], mirrors, runner)
-    return Base(path, {**os.environ, "NIXGEN_DEBIAN_MIRRORS": mirrors_env(mirrors)})
-
-
-@pytest.fixture(scope="module")
-def busybox(base: Base) -> str:
-    return base.build("debian.busybox")[0]
+def busybox(base: DebianBase) -> str:
+    return base.paths("debian.busybox")[0]
 
 
 def run(root: Path, script: str, programs: list[str], store: list[str], busybox: str) -> str:
@@ -194,9 +164,9 @@ def run(root: Path, script: str, programs: list[str], store: list[str], busybox:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_modules_are_found_where_only_the_closure_is(
-    base: Base, busybox: str, tmp_path: Path, case: Case
+    base: DebianBase, busybox: str, tmp_path: Path, case: Case
 ) -> None:
-    programs = base.build(f"pkgs.{case.package}")
+    programs = base.paths(f"pkgs.{case.package}")
     root = store_root(tmp_path / "root", busybox)
     assert case.expect in run(root, case.script, programs, closure(programs), busybox)
     subprocess.run(["nix-store", "--verify-path", *programs], check=True, timeout=60)
@@ -204,18 +174,18 @@ def test_modules_are_found_where_only_the_closure_is(
 
 @pytest.mark.parametrize("case", CASES[:1], ids=lambda case: case.name)
 def test_modules_are_found_in_an_image(
-    base: Base, busybox: str, tmp_path: Path, case: Case
+    base: DebianBase, busybox: str, tmp_path: Path, case: Case
 ) -> None:
     expression = f'image {{ name = "t"; contents = [ (pkgs.{case.package}) ]; }}'
-    root, store = image_root(tmp_path / "root", Path(base.build(expression)[0]))
+    root, store = image_root(tmp_path / "root", Path(base.paths(expression)[0]))
     assert case.expect in run(root, case.script, [""], store, busybox)
 
 
 def test_a_python_library_brings_what_it_depends_on(
-    base: Base, busybox: str, tmp_path: Path
+    base: DebianBase, busybox: str, tmp_path: Path
 ) -> None:
     """PYTHONPATH of a plain python3 is enough: markupsafe is two dependencies away from flask."""
-    paths = base.build("[ pkgs.python3 pkgs.python3-flask ]")
+    paths = base.paths("[ pkgs.python3 pkgs.python3-flask ]")
     root = store_root(tmp_path / "root", busybox)
     script = f"""
 export PYTHONPATH={paths[1]}/lib/python3/dist-packages
@@ -239,10 +209,10 @@ python3 -c 'import flask, markupsafe; print(flask.__version__, markupsafe.__name
     ],
 )
 def test_no_other_modules_are_found(
-    base: Base, busybox: str, tmp_path: Path, package: str, script: str
+    base: DebianBase, busybox: str, tmp_path: Path, package: str, script: str
 ) -> None:
     """Nothing of this computer's own folders, and no library that another package of the lock needs."""
-    programs = base.build(f"pkgs.{package}")
-    store = closure([*programs, *base.build("pkgs.perl.withPackages (ps: [ ps.DBI ])")])
+    programs = base.paths(f"pkgs.{package}")
+    store = closure([*programs, *base.paths("pkgs.perl.withPackages (ps: [ ps.DBI ])")])
     root = store_root(tmp_path / "root", busybox)
     run(root, script, programs, store, busybox)

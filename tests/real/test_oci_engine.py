@@ -100,7 +100,7 @@ def engine(tmp_path_factory):
 @pytest.mark.parametrize("codec", list(Codec))
 def test_skopeo_reads_the_layout(spec, tmp_path, codec):
     if not shutil.which("skopeo"):
-        pytest.skip("skopeo is not installed")
+        pytest.skip("skopeo is not installed (apt-get install skopeo)")
     report = write_images([spec], tmp_path / "out", tmp_path / "state", codec=codec)[0]
     shown = json.loads(nix("skopeo", "inspect", f"oci:{report.layout}:{report.ref}"))
     assert shown["Digest"] == report.digest
@@ -138,7 +138,7 @@ def test_a_build_adds_nothing_to_the_store(spec, tmp_path):
 
 def test_skopeo_reads_hostile_text_of_a_configuration_as_it_was(spec, tmp_path):
     if not shutil.which("skopeo"):
-        pytest.skip("skopeo is not installed")
+        pytest.skip("skopeo is not installed (apt-get install skopeo)")
     texts = [f"{start}text{end}" for start, end in CHANGES if "\0" not in end]
     config = {
         **spec.config,

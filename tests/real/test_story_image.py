@@ -51,7 +51,7 @@ def blobs(image):
 
 def test_the_layouts_follow_the_oci_specification(images):
     if not shutil.which("skopeo"):
-        pytest.skip("skopeo is not installed")
+        pytest.skip("skopeo is not installed (apt-get install skopeo)")
     assert list(images) == ["api", "redis"]
     for image in images.values():
         shown = subprocess.run(

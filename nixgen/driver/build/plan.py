@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from nixgen.driver.commands import nix
 from nixgen.driver.commands.nix import NixOptions
+from nixgen.driver.messages.refusals import planned_builds
 from nixgen.programs.runner import Runner
 
 __all__ = ["plan_builds"]
-
-_BUILT = re.compile(r"th(?:is|ese \d+) derivations? will be built:")
 
 
 def plan_builds(drvs: Iterable[str], *, runner: Runner, options: NixOptions) -> tuple[str, ...]:
@@ -28,7 +26,7 @@ def plan_builds(drvs: Iterable[str], *, runner: Runner, options: NixOptions) -> 
     inside = False
     for line in done.stderr.decode(errors="replace").splitlines():
         if not line.startswith("  "):
-            inside = _BUILT.match(line) is not None
+            inside = planned_builds(line) > 0
         elif inside:
             planned.append(line.strip())
     return tuple(planned)

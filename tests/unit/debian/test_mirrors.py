@@ -360,7 +360,7 @@ def test_a_busy_mirror_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_an_absence_has_a_reason(versions: list[str], words: str) -> None:
     entries = [
-        Entry(name="gone", version=version, archive="debian", path="p", sha256="0", size="1")  # type: ignore[arg-type]
+        Entry(name="gone", version=version, archive="debian", path="p", sha256="0", size=1)
         for version in versions
     ]
     with Index.in_memory(entries, suite="bookworm", architecture="amd64") as index:

@@ -162,7 +162,7 @@ def test_the_builder_of_the_base_is_added_for_each_architecture(
         "nixgen.debian.bootstrap.ensure_busybox",
         lambda architecture, *_: prepared.append(architecture),
     )
-    assert evaluate_verb.base_mirrors(lock, None) is MIRRORS  # type: ignore[arg-type]
+    assert evaluate_verb.base_mirrors(lock, None) is MIRRORS  # type: ignore[arg-type]  # neither is used
     assert prepared == ["one", "two"]
 
 
